@@ -1,0 +1,21 @@
+"""Classifier-free guidance, in LlamaGen's convention."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def guide(
+    conditional: Float[Tensor, "n v"],
+    unconditional: Float[Tensor, "n v"] | None,
+    scale: float | Float[Tensor, "n"],
+) -> Float[Tensor, "n v"]:
+    """``u + s (c - u)`` in fp32, or the conditional logits when there is no other branch.
+
+    ``scale`` is one number or one per row. At 1 the conditional logits come back bit for bit, as
+    when LlamaGen's ``cfg_interval`` ends guidance.
+    """
+    if unconditional is None:
+        return conditional
+    s = torch.as_tensor(scale, dtype=conditional.dtype, device=conditional.device)[..., None]
+    return torch.where(s == 1.0, conditional, unconditional + (conditional - unconditional) * s)

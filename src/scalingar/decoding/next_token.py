@@ -1,0 +1,100 @@
+"""Decoding one code at a time: prefill once, fork, then draw and feed."""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from scalingar.decoding.guidance import guide
+from scalingar.decoding.sampling import SamplingConfig, draw, filter_logits
+from scalingar.decoding.trajectories import Trajectories
+from scalingar.models.cache import KVCache
+from scalingar.models.llamagen import Condition
+from scalingar.noise import Noise
+
+
+class NextTokenModel(Protocol):
+    """What the loop needs of a model: see :class:`scalingar.models.llamagen.LlamaGen`."""
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the code grid."""
+        ...
+
+    @property
+    def vocab_size(self) -> int:
+        """Image codes V."""
+        ...
+
+    def condition(self, inputs: Tensor, mask: Bool[Tensor, "p t"] | None = None) -> Condition:
+        """Embed what the prompts say."""
+        ...
+
+    def prefill(
+        self, condition: Condition, *, guided: bool
+    ) -> tuple[Float[Tensor, "b v"], KVCache]:
+        """Logits of the first code and the cache, per prompt and branch."""
+        ...
+
+    def step(
+        self, codes: Int[Tensor, "n"], positions: Int[Tensor, "n"], cache: KVCache
+    ) -> Float[Tensor, "n v"]:
+        """Logits after feeding one code per row."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextTokenDecoder:
+    """Decodes trajectories of a next-token model; knows nothing of confidence, rewards or which rows should live."""
+
+    model: NextTokenModel
+    sampling: SamplingConfig = SamplingConfig()
+
+    @torch.inference_mode()
+    def start(
+        self, condition: Condition, indices: list[list[int]], noise: Noise, *, guided: bool
+    ) -> Trajectories:
+        """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; each prompt is prefilled once."""
+        prompts = torch.tensor([p for p, some in enumerate(indices) for _ in some])
+        logits, cache = self.model.prefill(condition, guided=guided)
+        rows = prompts.to(logits.device)
+        count = len(indices)
+        branches = torch.cat([rows, rows + count]) if guided else rows
+        height, width = self.model.grid
+        return Trajectories(
+            prompts=prompts,
+            indices=torch.tensor([i for some in indices for i in some]),
+            positions=torch.zeros(len(rows), dtype=torch.long),
+            codes=torch.zeros(len(rows), height * width, dtype=torch.long, device=logits.device),
+            conditional=logits[:count][rows],
+            unconditional=logits[count:][rows] if guided else None,
+            cache=cache.select(branches),
+            noise=noise,
+        )
+
+    @torch.inference_mode()
+    def draw(
+        self, trajectories: Trajectories, guidance_scale: float | Float[Tensor, "n"]
+    ) -> Int[Tensor, "n"]:
+        """The next code of every row, from logits guided at ``guidance_scale``."""
+        logits = guide(trajectories.conditional, trajectories.unconditional, guidance_scale)
+        logits = filter_logits(logits, self.sampling)
+        if self.sampling.greedy:
+            return draw(logits, None)
+        positions = trajectories.positions
+        noise = trajectories.noise.exponential(positions, logits.shape[-1], logits.device)
+        return draw(logits, noise)
+
+    @torch.inference_mode()
+    def advance(self, trajectories: Trajectories) -> Trajectories:
+        """Feed the last code of every row and compute the logits of the next; no row may be finished."""
+        at = trajectories.positions - 1
+        last = trajectories.codes.gather(1, at.to(trajectories.codes.device)[:, None])[:, 0]
+        if not trajectories.guided:
+            logits = self.model.step(last, at, trajectories.cache)
+            return replace(trajectories, conditional=logits)
+        logits = self.model.step(torch.cat([last, last]), torch.cat([at, at]), trajectories.cache)
+        conditional, unconditional = logits.chunk(2)
+        return replace(trajectories, conditional=conditional, unconditional=unconditional)

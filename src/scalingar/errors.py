@@ -1,0 +1,25 @@
+"""Errors a user can act on: each message says what is wrong, where, the value, and what to do."""
+
+
+class ScalingarError(Exception):
+    """Base of every error of this package; the command line prints its message and exits with 1."""
+
+
+class ConfigError(ScalingarError):
+    """A setting, name or combination that does not exist or is out of range."""
+
+
+class PromptError(ScalingarError):
+    """A prompt that cannot be used."""
+
+
+class WeightsError(ScalingarError):
+    """A weight file that cannot be read or does not fit."""
+
+
+class OutputError(ScalingarError):
+    """A file or folder that cannot be written, or a picture that holds no recipe."""
+
+
+class DecodingError(ScalingarError):
+    """Decoding broke down, such as when every trajectory's logits are not numbers."""

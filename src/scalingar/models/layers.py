@@ -1,0 +1,65 @@
+"""Building blocks of Llama-like image transformers: RMS norm, SwiGLU, two-dimensional rotary positions."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm in fp32, cast back *before* the weight is applied (it matters in bf16)."""
+
+    def __init__(self, dim: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype == torch.float32:
+            return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        return F.rms_norm(x.float(), self.weight.shape, None, self.eps).to(x.dtype) * self.weight
+
+
+class FeedForward(nn.Module):
+    """SwiGLU: ``w2(silu(w1 x) * w3 x)``."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.w1 = nn.Linear(dim, hidden, bias=False)
+        self.w3 = nn.Linear(dim, hidden, bias=False)
+        self.w2 = nn.Linear(hidden, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.w2(F.silu(self.w1(x)) * self.w3(x))
+
+
+def rope_table(
+    grid: tuple[int, int], head_dim: int, *, base: float, prefix: int, prefix_rotation: bool
+) -> Float[Tensor, "s p 2"]:
+    """(cos, sin) per pair for ``prefix`` condition slots followed by the raster cells of ``grid``, fp32.
+
+    The first half of the pairs turns by row, the second by column. Condition slots hold zeros (LlamaGen's released
+    models: their queries and keys vanish) or, with ``prefix_rotation``, the identity.
+    """
+    count = head_dim // 4
+    frequency = base ** -(torch.arange(count, dtype=torch.float32) * 2 / (head_dim // 2))
+    rows, columns = torch.meshgrid(
+        torch.arange(grid[0], dtype=torch.float32),
+        torch.arange(grid[1], dtype=torch.float32),
+        indexing="ij",
+    )
+    angles = torch.cat([axis.flatten()[:, None] * frequency for axis in (rows, columns)], dim=-1)
+    table = torch.stack([angles.cos(), angles.sin()], dim=-1)
+    before = torch.zeros(prefix, 2 * count, 2)
+    if prefix_rotation:
+        before[..., 0] = 1.0
+    return torch.cat([before, table])
+
+
+def apply_rope(
+    x: Float[Tensor, "n s h d"], table: Float[Tensor, "*n s p 2"]
+) -> Float[Tensor, "n s h d"]:
+    """Rotate adjacent pairs of the last axis, in fp32. ``table`` is shared by the rows or given per row."""
+    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    turned = pairs * torch.view_as_complex(table).unsqueeze(-2)
+    return torch.view_as_real(turned).flatten(-2).to(x.dtype)

@@ -1,0 +1,297 @@
+"""LlamaGen's transformer: a Llama over image codes with two-dimensional rotary positions.
+
+State-dict keys are those of the released checkpoints. Three kinds of condition: a class label, a caption's T5
+features, or the words of a small vocabulary (the embedded model, which also needs ordinary text positions: the
+released models rotate condition slots by zero, which erases word order).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from scalingar.models.cache import KVCache, Slots
+from scalingar.models.layers import FeedForward, RMSNorm, apply_rope, rope_table
+
+SIZES: dict[str, tuple[int, int, int]] = {
+    "B": (12, 12, 768),
+    "L": (24, 16, 1024),
+    "XL": (36, 20, 1280),
+    "XXL": (48, 24, 1536),
+    "XXXL": (48, 40, 2560),
+    "1B": (22, 32, 2048),
+    "3B": (24, 32, 3200),
+    "7B": (32, 32, 4096),
+}
+"""Published sizes: layers, heads, width."""
+
+
+class LlamaGenConfig(BaseModel):
+    """Sizes of a LlamaGen transformer; :meth:`published` fills in those of a released size."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layers: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    dim: int = Field(gt=0)
+    hidden: int = Field(gt=0, description="width of the SwiGLU")
+    grid: tuple[int, int] = Field(description="rows and columns of the code grid")
+    vocab_size: int = Field(16384, gt=0, description="image codes V")
+    condition: Literal["class", "text", "words"] = "class"
+    condition_tokens: int = Field(1, gt=0, description="slots before the image")
+    condition_vocab: int = Field(
+        1000, gt=0, description="classes, or words of the small vocabulary"
+    )
+    caption_dim: int = Field(2048, gt=0, description="width of the T5 features")
+    condition_positions: Literal["zero", "learned"] = "zero"
+    rope_base: float = Field(10000.0, gt=0)
+    norm_eps: float = Field(1e-5, gt=0)
+
+    @classmethod
+    def published(
+        cls, size: str, grid: tuple[int, int], condition: Literal["class", "text"] = "class"
+    ) -> "LlamaGenConfig":
+        """The configuration of a released model, e.g. ``published("XL", (32, 32), "text")``."""
+        layers, heads, dim = SIZES[size]
+        return cls(
+            layers=layers,
+            heads=heads,
+            dim=dim,
+            hidden=swiglu_width(dim),
+            grid=grid,
+            condition=condition,
+            condition_tokens=120 if condition == "text" else 1,
+        )
+
+    @property
+    def image_tokens(self) -> int:
+        """Codes of one image."""
+        return self.grid[0] * self.grid[1]
+
+
+def swiglu_width(dim: int, multiple_of: int = 256) -> int:
+    """Two thirds of four times the width, rounded up."""
+    return -(-(8 * dim // 3) // multiple_of) * multiple_of
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What ``p`` prompts say, as embeddings; the null branch shares its rows and its mask."""
+
+    conditional: Float[Tensor, "p t d"]
+    unconditional: Float[Tensor, "p t d"]
+    mask: Bool[Tensor, "p t"] | None = None
+
+
+class LabelEmbedder(nn.Module):
+    """Class labels, or words, with one more row for "no condition"."""
+
+    def __init__(self, config: LlamaGenConfig) -> None:
+        super().__init__()
+        self.null = config.condition_vocab
+        self.embedding_table = nn.Embedding(config.condition_vocab + 1, config.dim)
+        if config.condition_positions == "learned":
+            self.position = nn.Parameter(torch.zeros(config.condition_tokens, config.dim))
+
+    def forward(self, ids: Int[Tensor, "p t"]) -> Float[Tensor, "p t d"]:
+        embedded = self.embedding_table(ids)
+        return embedded + self.position if hasattr(self, "position") else embedded
+
+    def unconditional(self, like: Int[Tensor, "p t"]) -> Float[Tensor, "p t d"]:
+        return self(torch.full_like(like, self.null))
+
+
+class CaptionProjection(nn.Module):
+    def __init__(self, caption_dim: int, dim: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(caption_dim, dim, bias=False)
+        self.fc2 = nn.Linear(dim, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(x), approximate="tanh"))
+
+
+class CaptionEmbedder(nn.Module):
+    """T5 features; "no condition" is a constant in feature space that comes with the weights."""
+
+    uncond_embedding: Tensor
+
+    def __init__(self, config: LlamaGenConfig) -> None:
+        super().__init__()
+        self.cap_proj = CaptionProjection(config.caption_dim, config.dim)
+        shape = (config.condition_tokens, config.caption_dim)
+        self.register_buffer("uncond_embedding", torch.zeros(shape))
+
+    def forward(self, features: Float[Tensor, "p t c"]) -> Float[Tensor, "p t d"]:
+        dtype = self.uncond_embedding.dtype
+        return self.cap_proj(features[:, : len(self.uncond_embedding)].to(dtype))
+
+    def unconditional(self, like: Float[Tensor, "p t c"]) -> Float[Tensor, "p t d"]:
+        return self.cap_proj(self.uncond_embedding).expand(len(like), -1, -1)
+
+
+class Attention(nn.Module):
+    def __init__(self, config: LlamaGenConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.wqkv = nn.Linear(config.dim, 3 * config.dim, bias=False)
+        self.wo = nn.Linear(config.dim, config.dim, bias=False)
+
+    def forward(
+        self,
+        x: Float[Tensor, "n q d"],
+        rope: Float[Tensor, "*n q p 2"],
+        mask: Bool[Tensor, "n 1 q k"] | None,
+        cache: tuple[KVCache, int, Slots] | None = None,
+    ) -> Float[Tensor, "n q d"]:
+        """Without ``cache``: causal attention within ``x``, for training."""
+        qk, v = (
+            self.wqkv(x).unflatten(-1, (3 * self.heads, -1)).split((2 * self.heads, self.heads), -2)
+        )
+        q, k, v = (*apply_rope(qk, rope).transpose(1, 2).chunk(2, 1), v.transpose(1, 2))
+        if cache is not None:
+            store, layer, slots = cache
+            k, v = store.write(layer, k, v, slots)
+        attended = F.scaled_dot_product_attention(q, k, v, mask, is_causal=cache is None)
+        return self.wo(attended.transpose(1, 2).flatten(-2))
+
+
+class Block(nn.Module):
+    def __init__(self, config: LlamaGenConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.feed_forward = FeedForward(config.dim, config.hidden)
+        self.attention_norm = RMSNorm(config.dim, config.norm_eps)
+        self.ffn_norm = RMSNorm(config.dim, config.norm_eps)
+
+    def forward(
+        self,
+        x: Float[Tensor, "n q d"],
+        rope: Float[Tensor, "*n q p 2"],
+        mask: Bool[Tensor, "n 1 q k"] | None,
+        cache: tuple[KVCache, int, Slots] | None = None,
+    ) -> Float[Tensor, "n q d"]:
+        h = x + self.attention(self.attention_norm(x), rope, mask, cache)
+        return h + self.feed_forward(self.ffn_norm(h))
+
+
+class LlamaGen(nn.Module):
+    """The transformer. Slot ``s < t`` holds condition, slot ``t + i`` image code ``i``; slot ``t - 1 + i`` predicts it."""
+
+    rope: Tensor
+
+    def __init__(self, config: LlamaGenConfig) -> None:
+        super().__init__()
+        self.config = config
+        text = config.condition == "text"
+        self.cls_embedding = CaptionEmbedder(config) if text else LabelEmbedder(config)
+        self.tok_embeddings = nn.Embedding(config.vocab_size, config.dim)
+        self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = RMSNorm(config.dim, config.norm_eps)
+        self.output = nn.Linear(config.dim, config.vocab_size, bias=False)
+        table = rope_table(
+            config.grid,
+            config.dim // config.heads,
+            base=config.rope_base,
+            prefix=config.condition_tokens,
+            prefix_rotation=config.condition_positions == "learned",
+        )
+        self.register_buffer("rope", table, persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        rope = self.rope
+        super()._apply(fn, recurse)
+        self.rope = rope.to(self.rope.device)  # moved, never cast: the angles need fp32
+        return self
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights; the rotary table stays fp32."""
+        return self.tok_embeddings.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Of the weights."""
+        return self.tok_embeddings.weight.device
+
+    @property
+    def vocab_size(self) -> int:
+        """Image codes V."""
+        return self.config.vocab_size
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the code grid."""
+        return self.config.grid
+
+    def condition(
+        self,
+        inputs: Int[Tensor, "p t"] | Float[Tensor, "p t c"],
+        mask: Bool[Tensor, "p t"] | None = None,
+    ) -> Condition:
+        """Embed labels or words ``(p, t)``, or T5 features ``(p, t, c)`` with the mask of valid slots."""
+        inputs = inputs.to(self.device)
+        return Condition(
+            self.cls_embedding(inputs),
+            self.cls_embedding.unconditional(inputs),
+            None if mask is None else mask.to(self.device).bool(),
+        )
+
+    def prefill(
+        self, condition: Condition, *, guided: bool
+    ) -> tuple[Float[Tensor, "b v"], KVCache]:
+        """Run the condition slots once per prompt and branch; the rows are conditional, then unconditional.
+
+        Returns fp32 logits of the first code and the cache, both of ``p`` rows, or ``2 p`` when ``guided``.
+        """
+        x = condition.conditional
+        mask = condition.mask
+        if guided:
+            x = torch.cat([x, condition.unconditional])
+            mask = None if mask is None else torch.cat([mask, mask])
+        cache = self._empty_cache(len(x), mask)
+        return self._run(x.to(self.dtype), Slots(0, self.config.condition_tokens), cache), cache
+
+    def step(
+        self, codes: Int[Tensor, "n"], positions: Int[Tensor, "n"], cache: KVCache
+    ) -> Float[Tensor, "n v"]:
+        """Feed one code per row, code number ``positions`` (CPU) of its image; fp32 logits of the next one."""
+        slots = Slots.at(positions + self.config.condition_tokens)
+        return self._run(self.tok_embeddings(codes)[:, None], slots, cache)
+
+    def forward(
+        self, condition: Float[Tensor, "n t d"], codes: Int[Tensor, "n i"]
+    ) -> Float[Tensor, "n j v"]:
+        """Teacher-forced logits of codes ``0 .. i`` given the embedded condition, without a cache or masks."""
+        x = torch.cat([condition, self.tok_embeddings(codes)], dim=1)
+        for layer in self.layers:
+            x = layer(x, self.rope[: x.shape[1]], None)
+        return self.output(self.norm(x[:, self.config.condition_tokens - 1 :])).float()
+
+    def _empty_cache(self, rows: int, mask: Bool[Tensor, "n t"] | None) -> KVCache:
+        config = self.config
+        # The last code is never fed back.
+        slots = config.condition_tokens + config.image_tokens - 1
+        shape = (rows, config.heads, slots, config.dim // config.heads)
+        # Not torch.empty: a masked slot still enters attention as 0 * value, and 0 * NaN is NaN.
+        keys, values = (
+            [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in range(config.layers)]
+            for _ in range(2)
+        )
+        return KVCache(keys, values, mask)
+
+    def _run(self, x: Float[Tensor, "n q d"], slots: Slots, cache: KVCache) -> Float[Tensor, "n v"]:
+        rope = (
+            self.rope[slots.first : slots.end]
+            if slots.per_row is None
+            else self.rope[slots.per_row.to(self.device)][:, None]
+        )
+        mask = slots.mask(cache.prefix_mask, self.device)
+        for index, layer in enumerate(self.layers):
+            x = layer(x, rope, mask, (cache, index, slots))
+        return self.output(self.norm(x[:, -1])).float()

@@ -1,0 +1,105 @@
+"""Random streams that belong to trajectories.
+
+A draw is a pure function of (seed, trajectory, step): nothing about the batch, the live rows or the number of
+machines enters. So candidate 3 of Best-of-8 is candidate 3 of ScalingAR before any decision, and each can be drawn
+again alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class Noise(Protocol):
+    """Exp(1) noise for the rows of a live batch; ``argmax(p / noise)`` is a draw from ``p``."""
+
+    def exponential(
+        self, steps: Int[Tensor, "n"], size: int, device: torch.device
+    ) -> Float[Tensor, "n size"]:
+        """One fp32 row per live row; ``steps`` (CPU) is the place in its own stream each row has reached."""
+        ...
+
+    def select(self, rows: Int[Tensor, "m"]) -> Self:
+        """The streams of the given rows; the second and later copies of a row get streams of their own."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrajectoryNoise:
+    """Counter-based streams (Philox) keyed by (seed, trajectory) and addressed by step.
+
+    ``keys``: ``(n, 2)`` uint64, one Philox key per row.
+    ``forks``: ``(n,)`` int64, how many copies each row's stream has had; counted per row, so that the stream of a copy
+    does not depend on what else was copied in the batch.
+    """
+
+    keys: NDArray[np.uint64]
+    forks: NDArray[np.int64]
+
+    @classmethod
+    def streams(cls, seed: int, trajectories: list[int]) -> "TrajectoryNoise":
+        """The streams of the given trajectories under one seed (any non-negative integer)."""
+        return cls.for_prompts([seed], [trajectories])
+
+    @classmethod
+    def for_prompts(cls, seeds: Sequence[int], indices: Sequence[list[int]]) -> "TrajectoryNoise":
+        """The streams of trajectories ``indices[i]`` of prompt ``i``, under ``seeds[i]``, one after the other."""
+        pairs = zip(seeds, indices, strict=True)
+        keys = [_key(seed, index) for seed, some in pairs for index in some]
+        return cls(np.stack(keys), np.zeros(len(keys), np.int64))
+
+    def exponential(
+        self, steps: Int[Tensor, "n"], size: int, device: torch.device
+    ) -> Float[Tensor, "n size"]:
+        """See :class:`Noise`. Drawn on the CPU, so that every device sees the same numbers."""
+        out = np.empty((len(self.keys), size), np.float32)
+        for row, (key, step) in enumerate(zip(self.keys, steps.tolist(), strict=True)):
+            # Drawing counts up from the first word; steps live in the third and never meet.
+            counter = np.array([0, 0, step, 0], np.uint64)
+            generator = np.random.Generator(np.random.Philox(key=key, counter=counter))
+            generator.standard_exponential(dtype=np.float32, out=out[row])
+        # An exact zero would make p / noise infinite for a filtered code.
+        return torch.from_numpy(np.maximum(out, np.finfo(np.float32).tiny)).to(device)
+
+    def select(self, rows: Int[Tensor, "m"]) -> "TrajectoryNoise":
+        """See :class:`Noise`."""
+        order = rows.tolist()
+        keys, forks = self.keys[order], self.forks[order]
+        first: dict[int, int] = {}
+        for place, row in enumerate(order):
+            parent = first.setdefault(row, place)
+            if parent != place:
+                forks[parent] += 1
+                forks[place] = 0
+                keys[place] = _key([int(word) for word in self.keys[row]], int(forks[parent]))
+        return replace(self, keys=keys, forks=forks)
+
+
+def _key(entropy: int | list[int], child: int) -> NDArray[np.uint64]:
+    # A spawn key keeps (2**32, 0) and (0, 1) apart; as plain entropy their words would be the same.
+    words = np.random.SeedSequence(entropy, spawn_key=(child,)).generate_state(2, np.uint64)
+    return words.astype(np.uint64)
+
+
+@dataclass(frozen=True)
+class GeneratorNoise:
+    """One generator fills the whole ``(n, size)`` draw, as torch.multinomial would: for parity with other code."""
+
+    generator: torch.Generator
+
+    def exponential(
+        self, steps: Int[Tensor, "n"], size: int, device: torch.device
+    ) -> Float[Tensor, "n size"]:
+        """See :class:`Noise`; ``steps`` only gives the number of rows, the generator's state is the place."""
+        noise = torch.empty(len(steps), size, device=self.generator.device)
+        return noise.exponential_(1.0, generator=self.generator).to(device)
+
+    def select(self, rows: Int[Tensor, "m"]) -> "GeneratorNoise":
+        """The same generator: its rows are not told apart."""
+        return self

@@ -1,0 +1,277 @@
+"""``ImagePipeline``: prompts in, images out, with a strategy of choice."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from scalingar.decoding.next_token import NextTokenDecoder, NextTokenModel
+from scalingar.decoding.sampling import SamplingConfig
+from scalingar.errors import ConfigError, WeightsError
+from scalingar.models.package import load_package, weight_hashes
+from scalingar.models.vq import VQTokenizer
+from scalingar.outputs import Candidate, ImageOutput, PromptResult
+from scalingar.prompts import GrammarEncoder, LabelEncoder, PromptEncoder, check_prompts
+from scalingar.rewards import REWARDS
+from scalingar.strategies import STRATEGIES, Strategy
+from scalingar.strategies.best_of_n import RewardedStrategy
+from scalingar.strategies.engine import Engine, PromptRun, StepEvent
+
+OutputType = Literal["pil", "np", "pt", "codes"]
+OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
+StepCallback = Callable[["ImagePipeline", int, int, dict[str, Any]], dict[str, Any] | None]
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass
+class ImagePipeline:
+    """A transformer, its tokenizer, its way of reading prompts, and its defaults."""
+
+    name: str
+    model: NextTokenModel
+    tokenizer: VQTokenizer
+    encode_prompts: PromptEncoder
+    guidance_scale: float
+    sampling: SamplingConfig
+    hashes: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the weight files."""
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path = "embedded",
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> "ImagePipeline":
+        """Load ``"embedded"`` or a model folder. The tokenizer always runs in fp32.
+
+        Raises:
+            WeightsError: the folder is missing, damaged, or its parts do not belong together.
+        """
+        folder = embedded_folder() if model == "embedded" else Path(model).expanduser()
+        if not folder.is_dir():
+            raise WeightsError(
+                f"no model {str(model)!r}: it is neither 'embedded' nor a folder that exists."
+            )
+        info, transformer, tokenizer = load_package(
+            folder, device=torch.device(device), dtype=dtype
+        )
+        config = transformer.config
+        encoder: PromptEncoder = (
+            GrammarEncoder(config.condition_tokens)
+            if info.text == "grammar"
+            else LabelEncoder(config.condition_vocab)
+        )
+        hashes = weight_hashes(folder)
+        return cls(
+            info.name, transformer, tokenizer, encoder, info.guidance_scale, info.sampling, hashes
+        )
+
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        strategy: str | Strategy = "scaling-ar",
+        num_trajectories: int | None = None,
+        num_images_per_prompt: int = 1,
+        seed: int = 0,
+        guidance_scale: float | None = None,
+        sampling: SamplingConfig | None = None,
+        output_type: OutputType = "pil",
+        callback_on_step_end: StepCallback | None = None,
+    ) -> ImageOutput:
+        """Generate, prompt-major as diffusers does.
+
+        Args:
+            prompt: one prompt or several; several are decoded in one live batch.
+            strategy: a name (see ``scalingar ls``) or a configured strategy.
+            num_trajectories: N; overrides the strategy's own.
+            num_images_per_prompt: images of each prompt; repeat ``j`` is the image of ``seed + j``.
+            seed: keys every trajectory's noise, together with its index.
+            guidance_scale: s_base; the model's default if None; guidance is off at 1 or less.
+            sampling: temperature, top-k, top-p; the model's default if None.
+            output_type: of ``.images``: ``"pil"``, ``"np"`` ``(h, w, 3)`` in [0, 1], ``"pt"`` ``(3, h, w)`` in
+                [0, 1], or ``"codes"`` ``(t,)``.
+            callback_on_step_end: ``fn(pipe, step, total_steps, values)`` after each step of each prompt.
+
+        Raises:
+            PromptError, ConfigError, DecodingError: one sentence on what to change.
+        """
+        if output_type not in OUTPUT_TYPES:
+            raise ConfigError(
+                f"output_type is {output_type!r}; choose from {', '.join(OUTPUT_TYPES)}."
+            )
+        run = self.stream(
+            prompt,
+            strategy=strategy,
+            num_trajectories=num_trajectories,
+            num_images_per_prompt=num_images_per_prompt,
+            seed=seed,
+            guidance_scale=guidance_scale,
+            sampling=sampling,
+        )
+        for event in run:
+            if callback_on_step_end is not None:
+                values = {"prompt": event.prompt, "indices": event.indices, **event.values}
+                callback_on_step_end(self, event.position, event.total_steps, values)
+        assert run.output is not None
+        run.output.images = [
+            self._converted(result.best, output_type) for result in run.output.results
+        ]
+        return run.output
+
+    def stream(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        strategy: str | Strategy = "scaling-ar",
+        num_trajectories: int | None = None,
+        num_images_per_prompt: int = 1,
+        seed: int = 0,
+        guidance_scale: float | None = None,
+        sampling: SamplingConfig | None = None,
+    ) -> "Stream":
+        """An iterator over steps; once it is exhausted its ``output`` holds the result. Arguments as in a call."""
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        check_prompts(prompts)
+        if num_images_per_prompt < 1:
+            raise ConfigError(
+                f"num_images_per_prompt is {num_images_per_prompt}; it must be at least 1."
+            )
+        if seed < 0:
+            raise ConfigError(f"seed is {seed}; it must not be negative.")
+        repeats = range(num_images_per_prompt)
+        return Stream(
+            self,
+            [text for text in prompts for _ in repeats],
+            [seed + j for _ in prompts for j in repeats],
+            resolve_strategy(strategy, num_trajectories),
+            self.guidance_scale if guidance_scale is None else guidance_scale,
+            sampling or self.sampling,
+        )
+
+    @torch.inference_mode()
+    def decode(self, codes: Tensor) -> Float[Tensor, "n 3 H W"]:
+        """RGB in [-1, 1] of complete codes ``(n, t)``."""
+        device = next(self.tokenizer.parameters()).device
+        return self.tokenizer.decode(codes.to(device), self.model.grid).clamp(-1, 1)
+
+    def preview(self, candidate: Candidate) -> Image.Image:
+        """The candidate's image; of one that was cut, the rows and cells it reached, the rest grey."""
+        if candidate.image is not None:
+            return candidate.image
+        height, width = self.model.grid
+        codes = torch.zeros(height * width, dtype=torch.long)
+        codes[: candidate.tokens] = candidate.codes
+        picture = self.decode(codes[None])[0]
+        cell = self.tokenizer.config.downsample
+        drawn = (torch.arange(height * width) < candidate.tokens).view(height, width)
+        mask = drawn.repeat_interleave(cell, 0).repeat_interleave(cell, 1).to(picture.device)
+        return to_pil(torch.where(mask, picture, torch.zeros_like(picture)))
+
+    def _converted(self, candidate: Candidate, output_type: OutputType) -> Any:
+        if output_type == "codes":
+            return candidate.codes
+        if output_type == "pil":
+            return candidate.image
+        picture = (self.decode(candidate.codes[None])[0].cpu() + 1) / 2
+        return picture if output_type == "pt" else picture.permute(1, 2, 0).numpy()
+
+
+class Stream:
+    """A run in progress: iterate over its steps, then read ``output``."""
+
+    def __init__(
+        self,
+        pipe: ImagePipeline,
+        prompts: list[str],
+        seeds: list[int],
+        strategy: Strategy,
+        guidance_scale: float,
+        sampling: SamplingConfig,
+    ) -> None:
+        self.strategy = strategy
+        self.output: ImageOutput | None = None
+        self._pipe = pipe
+        self._prompts = prompts
+        self._seeds = seeds
+        decoder = NextTokenDecoder(model=pipe.model, sampling=sampling)
+        self._engine = Engine(decoder, strategy, guidance_scale)
+        self._steps = self._run()
+
+    def __iter__(self) -> Iterator[StepEvent]:
+        return self._steps
+
+    def _run(self) -> Iterator[StepEvent]:
+        engine = self._engine
+        with engine.timed("prompts"):
+            inputs, mask = self._pipe.encode_prompts(self._prompts)
+            with torch.inference_mode():
+                condition = self._pipe.model.condition(inputs, mask)
+        yield from engine.run(self._prompts, condition, self._seeds)
+        results = [self._finish(run) for run in engine.runs]
+        images = [result.best.image for result in results]
+        self.output = ImageOutput(images=images, results=results, ledger=engine.ledger)
+
+    def _finish(self, run: PromptRun) -> PromptResult:
+        """Score where the strategy asks for it, pick, and decode what is needed: all for a judge, else the pick."""
+        candidates = [run.candidates[index] for index in sorted(run.candidates)]
+        finished = [candidate for candidate in candidates if candidate.finished]
+        if isinstance(self.strategy, RewardedStrategy):
+            self._score(finished, self.strategy.reward)
+        chosen = finished[self.strategy.choose(finished, run.setting)]
+        self._decode([chosen])
+        return PromptResult(run.prompt, run.setting.seed, candidates, chosen.index)
+
+    def _score(self, finished: list[Candidate], name: str) -> None:
+        reward = REWARDS[name]()
+        if reward.counts_images:
+            self._decode(finished)
+            self._engine.ledger.reward_calls += len(finished)
+        with self._engine.timed("reward"):
+            for candidate, value in zip(finished, reward(finished), strict=True):
+                candidate.rewards[name] = value
+
+    def _decode(self, candidates: list[Candidate]) -> None:
+        waiting = [candidate for candidate in candidates if candidate.image is None]
+        with self._engine.timed("decode"):
+            for candidate in waiting:
+                candidate.image = to_pil(self._pipe.decode(candidate.codes[None])[0])
+        self._engine.ledger.decodes += len(waiting)
+
+
+def resolve_strategy(strategy: str | Strategy, num_trajectories: int | None = None) -> Strategy:
+    """A strategy by name or as it is, with N replaced if given. Raises ConfigError."""
+    settings = {} if num_trajectories is None else {"num_trajectories": num_trajectories}
+    if isinstance(strategy, str):
+        kind, given = STRATEGIES[strategy], {}
+    else:
+        kind, given = type(strategy), strategy.model_dump(exclude_unset=True)
+    if num_trajectories is not None and num_trajectories < 1:
+        raise ConfigError(f"num_trajectories is {num_trajectories}; it must be at least 1.")
+    if kind is STRATEGIES["single"] and num_trajectories not in (None, 1):
+        raise ConfigError(
+            f"the strategy 'single' decodes one trajectory, not {num_trajectories}; choose another strategy."
+        )
+    resolved = kind(**{**given, **settings})
+    if isinstance(resolved, RewardedStrategy) and resolved.reward not in REWARDS:
+        REWARDS[resolved.reward]  # raises with a suggestion
+    return resolved
+
+
+def to_pil(picture: Float[Tensor, "3 h w"]) -> Image.Image:
+    """RGB in [-1, 1] to 8 bits: ``trunc(127.5 x + 128)``, clamped (LlamaGen's rounding)."""
+    pixels = (picture * 127.5 + 128.0).clamp(0, 255).to(torch.uint8)
+    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+
+
+def embedded_folder() -> Path:
+    """Where the embedded next-token model lies in the installed package."""
+    return Path(str(files("scalingar"))) / "weights" / "next-token"

@@ -1,0 +1,20 @@
+"""Ways to spend test-time compute. Each is a frozen config with one search per prompt."""
+
+from scalingar.strategies.base import STRATEGIES, Strategy
+from scalingar.strategies.best_of_n import BestOfN
+from scalingar.strategies.controls import MostConfidentOfN, PmiOfN, RandomOfN
+from scalingar.strategies.importance_sampling import ImportanceSampling
+from scalingar.strategies.scaling_ar import ScalingAR
+from scalingar.strategies.single import Single
+
+__all__ = [
+    "STRATEGIES",
+    "BestOfN",
+    "ImportanceSampling",
+    "MostConfidentOfN",
+    "PmiOfN",
+    "RandomOfN",
+    "ScalingAR",
+    "Single",
+    "Strategy",
+]

@@ -1,0 +1,129 @@
+"""What a strategy is: which trajectories go on at each step, how strongly to guide them, and which image to pick."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from scalingar.outputs import Candidate
+from scalingar.profile.confidence import ConfidenceProfile, ProfileConfig
+from scalingar.profile.token import TokenStatistics
+from scalingar.registry import Registry
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one prompt's live trajectories show before their next code is drawn.
+
+    ``position``: index of that code, the same for all of the prompt's rows.
+    ``indices``: which trajectories are alive, ``(n,)`` on the CPU.
+    ``conditional``, ``unconditional``: raw fp32 logits ``(n, v)``.
+    ``statistics``: of the distribution guided at the last step's scale.
+    ``guidance_scale``: the last step's, ``(n,)``.
+    """
+
+    position: int
+    indices: Int[Tensor, "n"]
+    conditional: Float[Tensor, "n v"]
+    unconditional: Float[Tensor, "n v"] | None
+    statistics: TokenStatistics
+    guidance_scale: Float[Tensor, "n"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do with the ``n`` rows of a step.
+
+    ``rows``: which go on, ``(m,)`` on the CPU; a row may repeat.
+    ``reasons``: why a row is cut, one entry per row of the step, None for those that go on.
+    ``guidance_scale``: at which to draw, per row of the step, ``(n,)`` on the CPU.
+    ``trace``: values of this step to record, ``(n,)`` each.
+    """
+
+    rows: Int[Tensor, "m"]
+    reasons: list[str | None]
+    guidance_scale: Float[Tensor, "n"]
+    trace: dict[str, Float[np.ndarray, "n"]]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a search is told of the run: grid ``(h, w)``, the base guidance scale, seed and number of the prompt."""
+
+    grid: tuple[int, int]
+    guidance_scale: float
+    seed: int
+
+    @property
+    def total_steps(self) -> int:
+        """Codes of a finished image."""
+        return self.grid[0] * self.grid[1]
+
+
+class Search:
+    """One prompt's run of a strategy. This one watches the profile, keeps every row and guides as configured."""
+
+    def __init__(self, setting: Setting, profile: ProfileConfig, trajectories: int) -> None:
+        self.setting = setting
+        self.profile = ConfidenceProfile.start(profile, trajectories, setting.grid)
+
+    def observe(self, step: Step) -> Decision:
+        """Called before each draw with the prompt's live rows."""
+        self.profile = self.profile.update(step.statistics, step.position)
+        return self.keep_finite(step)
+
+    def keep_finite(self, step: Step) -> Decision:
+        """Keep all rows but those whose logits are not numbers."""
+        finite = np.isfinite(self.profile.values["C"])
+        scale = torch.full((len(step.indices),), self.setting.guidance_scale)
+        reasons = [None if ok else NOT_A_NUMBER for ok in finite]
+        return self.decide(finite, reasons, scale)
+
+    def decide(
+        self,
+        keep: np.ndarray,
+        reasons: list[str | None],
+        scale: Float[Tensor, "n"],
+        **trace: Float[np.ndarray, "n"],
+    ) -> Decision:
+        """A decision on this step's rows, and the profile reduced to those that go on."""
+        values = {k: v for k, v in self.profile.values.items() if k != "C_min"}
+        rows = torch.from_numpy(np.flatnonzero(keep))
+        if len(rows) < len(keep):
+            self.profile = self.profile.select(rows)
+        return Decision(rows, reasons, scale, {**values, "s": scale.numpy(), **trace})
+
+
+NOT_A_NUMBER = "not a number"
+
+
+class Strategy(BaseModel):
+    """Base of all strategies: settings, nothing else. Adding one is a file with a class under ``@STRATEGIES.register``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    family: ClassVar[Literal["next-token", "next-scale"]] = "next-token"
+    needs_reward: ClassVar[bool] = False
+
+    num_trajectories: int = Field(8, ge=1, description="N, trajectories per image")
+    profile: ProfileConfig = ProfileConfig()
+
+    def search(self, setting: Setting) -> Search:
+        """A fresh run for one prompt."""
+        return Search(setting, self.profile, self.num_trajectories)
+
+    def choose(self, candidates: list[Candidate], setting: Setting) -> int:
+        """Place in ``candidates``, all finished and scored where a reward is needed, of the image to hand out."""
+        raise NotImplementedError(type(self).__name__)
+
+
+STRATEGIES: Registry[type[Strategy]] = Registry("strategies")
+
+
+def choice_generator(setting: Setting) -> np.random.Generator:
+    """Randomness of a strategy's own choices, apart from the trajectories' noise."""
+    return np.random.default_rng((setting.seed, 0xC401CE))

@@ -1,0 +1,1 @@
+"""The embedded world: what its prompts may say."""

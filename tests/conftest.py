@@ -1,0 +1,26 @@
+"""Fixtures every test may ask for; :mod:`tests.tiny` has the same as functions with options."""
+
+import pytest
+
+from scalingar.decoding.next_token import NextTokenDecoder
+from scalingar.models.llamagen import LlamaGen
+from scalingar.models.vq import VQTokenizer
+from tests import tiny
+
+
+@pytest.fixture
+def tiny_llamagen() -> LlamaGen:
+    """Two layers, words as condition, 4 x 4 codes of 16."""
+    return tiny.tiny_llamagen()
+
+
+@pytest.fixture
+def tiny_vq() -> VQTokenizer:
+    """16 x 16 pixels, 4 x 4 codes of 16."""
+    return tiny.tiny_vq()
+
+
+@pytest.fixture
+def tiny_decoder(tiny_llamagen: LlamaGen) -> NextTokenDecoder:
+    """Plain sampling from the tiny transformer."""
+    return tiny.tiny_decoder(tiny_llamagen)

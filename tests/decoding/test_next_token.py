@@ -1,0 +1,265 @@
+"""The loop against the official samplers, and that no trajectory feels another."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from scalingar.decoding.next_token import NextTokenDecoder
+from scalingar.decoding.sampling import SamplingConfig
+from scalingar.decoding.trajectories import Trajectories
+from scalingar.models.cache import KVCache
+from scalingar.noise import GeneratorNoise, Noise, TrajectoryNoise
+from tests import reference, tiny
+
+PROMPTS = ((1, 2), (3, 4, 5), (6,))
+
+# --- parity ------------------------------------------------------------------------------------
+
+RUNS = [
+    (name, kind, run)
+    for name in ("llamagen_c2i", "llamagen_t2i")
+    for kind in ("greedy", "samples")
+    for run in reference.load(name).config[kind]
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "run"), RUNS)
+def test_codes_are_the_official_ones(name: str, kind: str, run: str) -> None:
+    file = reference.load(name)
+    setting = file.config[kind][run]
+    sampling = SamplingConfig(
+        temperature=setting.get("temperature", 1.0),
+        top_k=setting.get("top_k", 0),
+        top_p=setting.get("top_p", 1.0),
+        greedy=kind == "greedy",
+    )
+    codes = official(file, sampling, setting, setting.get("seed", 0))
+    assert torch.equal(codes, file[f"{kind.removesuffix('s')}.{run}"])
+
+
+@pytest.mark.parametrize("name", ["gpt_c2i", "gpt_c2i_hd20", "gpt_t2i"])
+def test_codes_are_the_official_ones_at_small_sizes(name: str) -> None:
+    file = reference.load(f"basic/{name}")
+    greedy = official(file, SamplingConfig(greedy=True), {"cfg_scale": 3.0}, 0)
+    assert torch.equal(greedy, file["greedy_cfg3"].long())
+    sampling = SamplingConfig(top_k=20, top_p=0.9, temperature=0.7)
+    codes = official(file, sampling, {"cfg_scale": 3.0, "cfg_interval": 5}, 123)
+    assert torch.equal(codes, file["sample_cfg3_int5_k20_p09_t07_seed123"].long())
+
+
+def official(file: reference.Reference, sampling: SamplingConfig, setting: dict[str, Any], seed: int) -> Tensor:
+    """Codes of the official sampler's settings; ``cfg_interval = k`` guides codes 0 .. k + 1."""
+    model = reference.llamagen(file)
+    scale, interval = setting["cfg_scale"], setting.get("cfg_interval", -1)
+    decoder = NextTokenDecoder(model=model, sampling=sampling)
+    live = decoder.start(
+        reference.condition(model, file),
+        [[0]] * 3,
+        GeneratorNoise(torch.Generator().manual_seed(seed)),
+        guided=scale > 1,
+    )
+    return tiny.decode(decoder, live, lambda place: scale if interval < 0 or place <= interval + 1 else 1.0).codes
+
+
+@pytest.mark.parametrize(("name", "kind", "run"), [r for r in RUNS if r[1] == "samples"])
+def test_the_stored_noise_is_what_a_generator_draws(name: str, kind: str, run: str) -> None:
+    file = reference.load(name)
+    noise = GeneratorNoise(torch.Generator().manual_seed(file.config[kind][run]["seed"]))
+    stored = file[f"sample_noise.{run}"]
+    for step in stored:
+        assert torch.equal(noise.exponential(torch.zeros(3), step.shape[1], step.device), step)
+
+
+@pytest.mark.parametrize(("name", "run", "scale"), [("llamagen_c2i", "cfg4", 4.0), ("llamagen_t2i", "cfg75", 7.5)])
+def test_guided_logits_along_the_greedy_run(name: str, run: str, scale: float) -> None:
+    file = reference.load(name)
+    model = reference.llamagen(file)
+    decoder = NextTokenDecoder(model=model, sampling=SamplingConfig(greedy=True))
+    live = decoder.start(reference.condition(model, file), [[0]] * 3, TrajectoryNoise.streams(0, [0] * 3), guided=True)
+    for place, expected in enumerate(file[f"greedy_logits.{run}"]):
+        assert live.unconditional is not None
+        guided = live.unconditional + (live.conditional - live.unconditional) * scale
+        torch.testing.assert_close(guided, expected, atol=5e-4, rtol=0)
+        live = live.append(file[f"greedy.{run}"][:, place])
+        if place + 1 < live.total_steps:
+            live = decoder.advance(live)
+
+
+# --- no trajectory feels another ---------------------------------------------------------------
+
+
+def start(
+    decoder: NextTokenDecoder, indices: list[list[int]], order: tuple[int, ...] = (0, 1, 2), **kw: Any
+) -> Trajectories:
+    prompts = [PROMPTS[p] for p in order[: len(indices)]]
+    noise = TrajectoryNoise.for_prompts([11 + p for p in order[: len(indices)]], indices)
+    condition = decoder.model.condition(tiny.words(*prompts))
+    return decoder.start(condition, indices, noise, guided=kw.get("guided", True))
+
+
+def images(live: Trajectories) -> dict[tuple[int, int], list[int]]:
+    """Codes by (prompt, trajectory)."""
+    names = zip(live.prompts.tolist(), live.indices.tolist(), strict=True)
+    return dict(zip(names, live.codes.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("guided", [True, False])
+def test_adding_a_trajectory_changes_no_other(tiny_decoder: NextTokenDecoder, guided: bool) -> None:
+    few = images(tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1], [5]], guided=guided)))
+    many = images(tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 7, 1, 2], [3, 5]], guided=guided)))
+    assert {name: many[name] for name in few} == few
+    alone = images(tiny.decode(tiny_decoder, start(tiny_decoder, [[1]], guided=guided)))
+    assert alone[0, 1] == few[0, 1]
+
+
+def test_selecting_midway_leaves_survivors_alone(tiny_decoder: NextTokenDecoder) -> None:
+    full = images(tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1, 2, 3], [0, 1]])))
+    live = tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1, 2, 3], [0, 1]]), until=5)
+    live = tiny.decode(tiny_decoder, live.select(torch.tensor([5, 1, 3])), until=11)
+    live = tiny.decode(tiny_decoder, live.select(torch.tensor([2, 0])))
+    survivors = images(live)
+    assert list(survivors) == [(0, 3), (1, 1)]
+    assert survivors == {name: full[name] for name in survivors}
+
+
+def test_survivors_logits_stay_the_same(tiny_decoder: NextTokenDecoder) -> None:
+    full = tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1, 2, 3]]), until=10)
+    live = tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1, 2, 3]]), until=4)
+    live = tiny.decode(tiny_decoder, live.select(torch.tensor([2, 0])), until=10)
+    torch.testing.assert_close(live.conditional, full.conditional[[2, 0]], atol=1e-5, rtol=0)
+    assert full.unconditional is not None
+    assert live.unconditional is not None
+    torch.testing.assert_close(live.unconditional, full.unconditional[[2, 0]], atol=1e-5, rtol=0)
+
+
+def test_permuting_prompts_permutes_results(tiny_decoder: NextTokenDecoder) -> None:
+    straight = images(tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1]] * 3)))
+    order = (2, 0, 1)
+    permuted = images(tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1]] * 3, order)))
+    for place, prompt in enumerate(order):
+        for index in (0, 1):
+            assert permuted[place, index] == straight[prompt, index]
+    assert straight[0, 0] != straight[1, 0]
+
+
+def test_copies_differ_after_the_fork_and_agree_before(tiny_decoder: NextTokenDecoder) -> None:
+    full = images(tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1]])))
+    live = tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1]]), until=6)
+    live = tiny.decode(tiny_decoder, live.select(torch.tensor([1, 1, 1])))
+    original, *copies = live.codes.tolist()
+    assert original == full[0, 1]
+    for copy in copies:
+        assert copy[:6] == original[:6]
+        assert copy[6:] != original[6:]
+    assert copies[0] != copies[1]
+
+
+def test_first_codes_differ_across_trajectories(tiny_decoder: NextTokenDecoder) -> None:
+    """One random stream for all rows would give every trajectory the same first code."""
+    live = start(tiny_decoder, [list(range(24))])
+    assert len(set(tiny_decoder.draw(live, 1.5).tolist())) > 4
+
+
+def test_memory_shrinks_with_the_batch(tiny_decoder: NextTokenDecoder) -> None:
+    live = tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1, 2, 3]]), until=5)
+    before = live.nbytes
+    live = tiny_decoder.advance(live.select(torch.tensor([1])).append(torch.tensor([0])))
+    assert live.nbytes == before // 4
+    assert live.conditional.shape[0] == 1
+
+
+def test_each_prompt_is_prefilled_once(tiny_decoder: NextTokenDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[int] = []
+    prefill = tiny_decoder.model.prefill
+
+    def counting(condition: Any, *, guided: bool) -> Any:
+        rows.append(len(condition.conditional))
+        return prefill(condition, guided=guided)
+
+    monkeypatch.setattr(tiny_decoder.model, "prefill", counting)
+    assert len(start(tiny_decoder, [[0, 1, 2, 3], [0, 1]])) == 6
+    assert rows == [2]
+
+
+def test_rows_at_different_positions_finish_as_they_would_alone(
+    tiny_decoder: NextTokenDecoder,
+) -> None:
+    full = images(tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1]])))
+    ahead = tiny.decode(tiny_decoder, start(tiny_decoder, [[0]]), until=9)
+    behind = tiny.decode(tiny_decoder, start(tiny_decoder, [[1]]), until=4)
+    live = join(behind, ahead)
+    finished: dict[tuple[int, int], list[int]] = {}
+    while len(live):
+        live = live.append(tiny_decoder.draw(live, 3.0))
+        finished |= images(live)
+        live = live.select((~live.finished).nonzero()[:, 0])
+        live = tiny_decoder.advance(live) if len(live) else live
+    assert finished == full
+
+
+def join(first: Trajectories, second: Trajectories) -> Trajectories:
+    """The rows of two guided batches of the same prompt in one."""
+
+    def together(name: str) -> Tensor:
+        return torch.cat([getattr(first, name), getattr(second, name)])
+
+    def branches(one: Tensor, other: Tensor) -> Tensor:
+        pairs = zip(one.chunk(2), other.chunk(2), strict=True)
+        return torch.cat([half for pair in pairs for half in pair])
+
+    indices = together("indices")
+    return Trajectories(
+        **{name: together(name) for name in ("prompts", "positions", "codes")},
+        **{name: together(name) for name in ("conditional", "unconditional")},
+        indices=indices,
+        cache=KVCache(
+            list(map(branches, first.cache.keys, second.cache.keys)),
+            list(map(branches, first.cache.values, second.cache.values)),
+        ),
+        noise=TrajectoryNoise.streams(11, indices.tolist()),
+    )
+
+
+def with_guidance(decoder: NextTokenDecoder, scale: float | Callable[[int], float]) -> Tensor:
+    return tiny.decode(decoder, start(decoder, [[0, 1, 2]]), scale).codes
+
+
+def test_guidance_of_one_equals_no_guidance(tiny_decoder: NextTokenDecoder) -> None:
+    plain = tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1, 2]], guided=False)).codes
+    assert torch.equal(with_guidance(tiny_decoder, 1.0), plain)
+    assert not torch.equal(with_guidance(tiny_decoder, 3.0), plain)
+
+
+def test_guidance_per_row(tiny_decoder: NextTokenDecoder) -> None:
+    """Row i of a run with scales s equals row i of a run with s[i] everywhere."""
+    scales = torch.tensor([1.0, 2.0, 5.0])
+    live = start(tiny_decoder, [[0, 1, 2]])
+    while not live.finished.all():
+        live = live.append(tiny_decoder.draw(live, scales))
+        live = live if live.finished.all() else tiny_decoder.advance(live)
+    for row, scale in enumerate(scales.tolist()):
+        assert torch.equal(live.codes[row], with_guidance(tiny_decoder, scale)[row])
+
+
+def test_greedy_draws_no_noise() -> None:
+    class Silent:
+        def exponential(self, *_: object) -> Tensor:
+            raise AssertionError("greedy decoding drew noise")
+
+        def select(self, rows: Tensor) -> "Silent":
+            return self
+
+    decoder = tiny.tiny_decoder(sampling=SamplingConfig(greedy=True))
+    silent: Noise = Silent()
+    live = decoder.start(decoder.model.condition(tiny.words((1, 2))), [[0, 1]], silent, guided=True)
+    first, second = tiny.decode(decoder, live).codes.tolist()
+    assert first == second
+
+
+def test_decoding_leaves_global_randomness_alone(tiny_decoder: NextTokenDecoder) -> None:
+    before = torch.random.get_rng_state()
+    tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1]]))
+    assert torch.equal(torch.random.get_rng_state(), before)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from torch import Tensor
+
+from scalingar.policy import GuidanceConfig, guidance_scale
+from scalingar.policy.guidance_schedule import intrinsic_variance
+
+BASE = 7.5
+
+
+def scale(config: GuidanceConfig, previous: float, d_hat: float, history: list[float], r: float) -> float:
+    """The schedule for one row."""
+    values = [torch.tensor([number]) for number in (previous, d_hat, r)]
+    got = guidance_scale(config, BASE, values[0], values[1], torch.tensor([history]), values[2])
+    return got.item()
+
+
+def random_rows(seed: int, n: int = 5) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    previous = BASE + torch.randn(n, generator=generator)
+    d_hat, r = torch.rand(2, n, generator=generator)
+    return previous, d_hat, torch.rand(n, 40, generator=generator), r
+
+
+def test_the_printed_form_worked_by_hand() -> None:
+    # Var(0, 1) = 1/4: s = 7.5 + .3(.6) + .4(.25) - .4(.5) = 7.58.
+    got = scale(GuidanceConfig.v3(), 3.0, 0.4, [0.0, 1.0], 0.5)
+    assert got == pytest.approx(7.58)
+
+
+def test_the_relative_form_worked_by_hand() -> None:
+    got = scale(GuidanceConfig(form="relative"), 3.0, 0.4, [0.0, 1.0], 0.5)
+    assert got == pytest.approx(7.5 * 1.08)
+
+
+def test_the_first_version_worked_by_hand() -> None:
+    # s_raw = 7.5 + .3(.5) - .4(1) = 7.25; .8(8) + .2(7.25) = 7.85.
+    config = GuidanceConfig.v1()
+    assert scale(config, 8.0, 0.5, [0.3], 1.0) == pytest.approx(7.85)
+    # From 7.5 the change is -.05(1 - 1e-3...): .8(7.5) + .2(7.26) = 7.452, inside the deadband.
+    assert scale(config, 7.5, 0.5, [0.3], 0.975) == pytest.approx(7.5)
+    # Recovery of 50 asks for less than the lower limit of half of 7.5.
+    assert scale(config, 4.0, 0.5, [0.3], 50.0) == pytest.approx(3.75)
+    assert scale(config, 20.0, 0.5, [0.3], 0.0) == pytest.approx(11.25)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_agrees_with_a_restatement(seed: int) -> None:
+    previous, d_hat, history, r = random_rows(seed)
+    raw = BASE + 0.3 * (1 - d_hat.numpy()) + 0.4 * history[:, -32:].numpy().var(1) - 0.4 * r.numpy()
+    got = guidance_scale(GuidanceConfig.v3(), BASE, previous, d_hat, history, r)
+    np.testing.assert_allclose(got, raw, rtol=1e-6)
+    mixed = np.clip(0.8 * previous.numpy() + 0.2 * raw, 0.5 * BASE, 1.5 * BASE)
+    change = np.abs(mixed - previous.numpy())
+    expected = np.where(change < 0.05, previous, mixed)
+    got = guidance_scale(GuidanceConfig.v1(), BASE, previous, d_hat, history, r)
+    clear = np.abs(change - 0.05) > 1e-5
+    np.testing.assert_allclose(got.numpy()[clear], expected[clear], rtol=1e-6)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 4), min_size=1, max_size=6))
+def test_rows_do_not_see_each_other(seed: int, rows: list[int]) -> None:
+    values, config = random_rows(seed), GuidanceConfig.v1()
+    together = guidance_scale(config, BASE, *values)
+    alone = guidance_scale(config, BASE, *(value[rows] for value in values))
+    assert torch.equal(together[rows], alone)
+
+
+@pytest.mark.parametrize("config", [{"enabled": False}, {"form": "constant"}])
+def test_off_and_constant_guide_with_the_base_scale(config: dict[str, Any]) -> None:
+    settings = GuidanceConfig.model_validate(config)
+    assert scale(settings, 3.0, 0.1, [0.0, 1.0], 0.5) == BASE
+
+
+def test_the_scale_has_the_type_of_the_previous_one() -> None:
+    previous, d_hat, history, r = random_rows(0)
+    got = guidance_scale(GuidanceConfig(), BASE, previous.double(), d_hat, history, r)
+    assert got.dtype == torch.float64
+
+
+def test_a_broken_row_is_alone() -> None:
+    previous, d_hat, history, r = random_rows(0)
+    wanted = guidance_scale(GuidanceConfig.v1(), BASE, previous, d_hat, history, r)
+    history[1, -1] = torch.nan
+    got = guidance_scale(GuidanceConfig.v1(), BASE, previous, d_hat, history, r)
+    assert got.isnan().tolist() == [False, True, False, False, False]
+    assert torch.equal(got[2:], wanted[2:])
+
+
+def test_the_variance_looks_at_its_window_only() -> None:
+    history = np.array([[100.0, 1.0, 3.0]])
+    np.testing.assert_allclose(intrinsic_variance(history, 2), [1.0])
+    np.testing.assert_allclose(intrinsic_variance(history, 1), [0.0])
+    np.testing.assert_allclose(intrinsic_variance(np.empty((2, 0)), 32), [0.0, 0.0])
+
+
+def test_the_defaults_are_the_printed_ones() -> None:
+    config = GuidanceConfig()
+    assert config == GuidanceConfig.v3()
+    assert (config.alpha, config.beta, config.gamma, config.variance_window) == (0.3, 0.4, 0.4, 32)
+    assert (config.smoothing, config.clip, config.deadband) == (None, None, 0)
+    old = GuidanceConfig.v1()
+    assert (old.smoothing, old.clip, old.deadband) == (0.2, (0.5, 1.5), 0.05)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"eta": 0.1}, "Extra inputs"),
+        ({"form": "multiplicative"}, "'additive', 'relative' or 'constant'"),
+        ({"clip": (1.5, 0.5)}, "smallest, largest"),
+        ({"alpha": math.nan}, "finite number"),
+        ({"variance_window": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        GuidanceConfig.model_validate(settings)
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(field.description for field in GuidanceConfig.model_fields.values())

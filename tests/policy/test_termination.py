@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from torch import Tensor
+
+from scalingar.policy import Gate, GateConfig, GateDecision
+from scalingar.policy.termination import live_quantile
+
+LOW, HIGH = 0.0, 1.0
+"""Recoveries below and above δ_rec."""
+
+confidences = st.lists(st.floats(0, 1, width=32), min_size=1, max_size=8)
+
+
+def gate(total_steps: int = 16, **settings: Any) -> Gate:
+    """A gate without warm-up unless told."""
+    return Gate.start(GateConfig.model_validate({"warmup_fraction": 0.0} | settings), total_steps)
+
+
+def update(
+    state: Gate, step: int, confidence: list[float], recovery: float | list[float] = LOW
+) -> tuple[Gate, GateDecision]:
+    c = torch.tensor(confidence)
+    r = torch.tensor(recovery) if isinstance(recovery, list) else torch.full_like(c, recovery)
+    return state.update(step, c, r)
+
+
+def cut(decision: GateDecision) -> list[int]:
+    return (~decision.keep).nonzero().flatten().tolist()
+
+
+def test_a_cut_worked_by_hand() -> None:
+    # Of .1 .2 .3 .4 .5 .6 the 20 % quantile is exactly the second value: only .1 is below.
+    _, decision = update(gate(), 0, [0.1, 0.3, 0.2, 0.4, 0.5, 0.6])
+    assert decision.threshold == pytest.approx(0.2)
+    assert decision.keep.tolist() == [False, True, True, True, True, True]
+    assert decision.reason == ["confidence below threshold", None, None, None, None, None]
+    assert decision.below.tolist() == [True, False, False, False, False, False]
+    assert decision.unrecovered.all()
+
+
+def test_a_row_that_recovers_is_kept() -> None:
+    _, decision = update(gate(), 0, [0.1, 0.5, 0.6], [0.05, LOW, LOW])
+    assert cut(decision) == []
+    assert decision.below.tolist() == [True, False, False]
+    assert decision.unrecovered.tolist() == [False, True, True]
+
+
+def test_the_threshold_is_smoothed() -> None:
+    # θ = .2 at first, then .8(.2) + .2(.6).
+    state, first = update(gate(), 0, [0.2, 0.2], HIGH)
+    _, second = update(state, 1, [0.6, 0.6], HIGH)
+    assert first.threshold == pytest.approx(0.2)
+    assert second.threshold == pytest.approx(0.28)
+
+
+def test_the_threshold_is_updated_every_few_steps_from_the_end_of_the_warm_up() -> None:
+    state, thresholds = gate(12, warmup_fraction=0.25, threshold_every=4), []
+    for step in range(12):
+        state, decision = update(state, step, [float(step)] * 2, HIGH)
+        thresholds.append(decision.threshold)
+    # W₀ = 3: θ = 3, from step 7 .8(3) + .2(7) = 3.8, from step 11 .8(3.8) + .2(11) = 5.24.
+    assert thresholds[:3] == [None] * 3
+    assert thresholds[3:] == pytest.approx([3.0] * 4 + [3.8] * 4 + [5.24])
+
+
+@pytest.mark.parametrize(("fraction", "total", "steps"), [(0.125, 256, 32), (0.125, 10, 2), (0.1, 30, 3), (0.0, 9, 0)])
+def test_the_warm_up_is_rounded_up(fraction: float, total: int, steps: int) -> None:
+    assert gate(total, warmup_fraction=fraction).warmup_steps == steps
+
+
+@pytest.mark.parametrize("mode", ["immediate", "probation", "recovery"])
+def test_nothing_is_cut_in_warm_up(mode: str) -> None:
+    state = gate(8, warmup_fraction=0.5, mode=mode, hard_fail=0.9, recovery_steps=1)
+    for step in range(4):
+        state, decision = update(state, step, [0.1, 0.5, 0.8])
+        assert cut(decision) == []
+        assert decision.threshold is None
+        assert not decision.below.any()
+    assert cut(update(state, 4, [0.1, 0.5, 0.95])[1]) == [0, 1]
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.floats(0, 1))
+def test_the_quantile_interpolates_between_order_statistics(values: list[float], p: float) -> None:
+    ordered = sorted(values)
+    weights = [max(0.0, 1 - abs(p * (len(values) - 1) - i)) for i in range(len(values))]
+    expected = sum(w * value for w, value in zip(weights, ordered, strict=True))
+    assert live_quantile(np.array(values), p) == pytest.approx(expected, abs=1e-9)
+    assert live_quantile(np.array(values), p) == pytest.approx(np.quantile(values, p), abs=1e-9)
+
+
+@settings(deadline=None)
+@given(confidences, st.integers(0, 15))
+def test_a_gate_that_is_off_keeps_all(confidence: list[float], step: int) -> None:
+    _, decision = update(gate(enabled=False, hard_fail=1.0), step, confidence)
+    assert decision.keep.all()
+    assert decision.reason == [None] * len(confidence)
+    assert decision.threshold is None
+
+
+@settings(deadline=None)
+@given(
+    confidences,
+    st.sampled_from(["immediate", "probation", "recovery"]),
+    st.sampled_from([None, 2.0]),
+)
+def test_the_best_of_them_survives(confidence: list[float], mode: str, hard_fail: float | None) -> None:
+    state = gate(mode=mode, hard_fail=hard_fail, recovery_steps=1)
+    for step in range(3):
+        state, decision = update(state, step, confidence)
+        best = int(np.argmax(confidence))
+        assert decision.keep[best]
+        assert decision.reason[best] is None
+    assert hard_fail is None or decision.keep.sum() == 1
+
+
+def test_the_lowest_row_survives_among_equals() -> None:
+    _, decision = update(gate(hard_fail=0.5), 0, [0.1, 0.3, 0.3])
+    assert decision.keep.tolist() == [False, True, False]
+    assert decision.reason == ["hard fail", None, "hard fail"]
+
+
+@settings(deadline=None)
+@given(confidences, st.permutations(range(8)))
+def test_permuting_rows_permutes_the_decision(confidence: list[float], order: list[int]) -> None:
+    rows = [row for row in order if row < len(confidence)]
+    distinct = [value + row for row, value in enumerate(confidence)]
+    _, wanted = update(gate(), 0, distinct)
+    _, got = update(gate(), 0, [distinct[row] for row in rows])
+    assert got.keep.tolist() == wanted.keep[rows].tolist()
+    assert got.threshold == wanted.threshold
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("settings", [{}, {"warmup_fraction": 1.0}, {"enabled": False}])
+def test_a_row_that_is_no_number_is_cut_and_alone(bad: float, settings: dict[str, Any]) -> None:
+    values = [0.1, 0.3, 0.2, 0.4, 0.5, 0.6]
+    _, wanted = update(gate(**settings), 0, values)
+    _, got = update(gate(**settings), 0, [*values[:2], bad, *values[2:]])
+    assert got.reason[2] == "not a number"
+    assert got.threshold == wanted.threshold
+    assert got.keep.tolist() == [*wanted.keep[:2].tolist(), False, *wanted.keep[2:].tolist()]
+
+
+def test_the_last_row_is_cut_when_it_is_no_number() -> None:
+    state, decision = update(gate(), 0, [math.nan])
+    assert decision.keep.tolist() == [False]
+    assert decision.threshold is None
+    assert math.isnan(state.threshold)
+
+
+def probation(recoveries: list[list[float]], confidence: list[float]) -> list[list[int]]:
+    """Rows cut at each step, with 3 steps to rebound."""
+    state, cuts = gate(mode="probation", recovery_steps=3), []
+    for step, recovery in enumerate(recoveries):
+        state, decision = update(state, step, confidence, recovery)
+        cuts.append(cut(decision))
+        if cuts[-1]:
+            assert decision.reason[cuts[-1][0]] == "no rebound within 3 steps"
+    return cuts
+
+
+def test_probation_cuts_a_row_that_stays_low() -> None:
+    assert probation([[LOW] * 3] * 4, [0.1, 0.5, 0.6]) == [[], [], [], [0]]
+
+
+def test_probation_starts_anew_after_a_rebound() -> None:
+    recoveries = [[LOW] * 3, [HIGH, LOW, LOW], *[[LOW] * 3] * 4]
+    assert probation(recoveries, [0.1, 0.5, 0.6]) == [[], [], [], [], [], [0]]
+
+
+def run_recovery(first_row: list[float], recovery: float = LOW) -> list[int]:
+    """Steps at which row 0 would be cut in v1's mode, with 2 steps to recover and a gap of .05."""
+    state = gate(32, mode="recovery", recovery_steps=2, threshold_every=100)
+    steps = []
+    for step, value in enumerate(first_row):
+        state, decision = update(state, step, [value, 0.5, 0.6], [recovery, LOW, LOW])
+        steps += [step] if 0 in cut(decision) else []
+    return steps
+
+
+def test_the_first_version_cuts_what_does_not_recover() -> None:
+    assert run_recovery([0.1, 0.1, 0.1]) == [2]
+
+
+def test_the_first_version_takes_a_gain_since_the_flag_as_recovery() -> None:
+    # Flagged at .1; .16 is more than .05 above, so the flag is lifted, and set again at .16.
+    assert run_recovery([0.1, 0.16, 0.16, 0.16, 0.16]) == [4]
+
+
+def test_the_first_version_takes_the_recovery_threshold_too() -> None:
+    assert run_recovery([0.1] * 6, HIGH) == []
+
+
+def test_the_first_version_does_not_take_a_small_gain_across_the_threshold() -> None:
+    # θ = .26 (20 % of .1, .5, .6) stays; flagged at .24, then .27: above θ, yet less than .05 gained.
+    state = gate(32, mode="recovery", recovery_steps=2, threshold_every=100)
+    state, _ = update(state, 0, [0.1, 0.5, 0.6], [HIGH, LOW, LOW])
+    assert state.threshold == pytest.approx(0.26)
+    for step, value in ((1, 0.24), (2, 0.27), (3, 0.27)):
+        state, decision = update(state, step, [value, 0.5, 0.6])
+    assert cut(decision) == [0]
+    assert not decision.below[0]
+
+
+def test_a_hard_fail_cuts_at_once_and_names_itself() -> None:
+    state = gate(mode="probation", hard_fail=0.2)
+    _, decision = update(state, 0, [0.1, 0.25, 0.5])
+    assert decision.reason == ["hard fail", None, None]
+
+
+@pytest.mark.parametrize("mode", ["probation", "recovery"])
+def test_selecting_commutes_with_updating(mode: str) -> None:
+    rows = torch.tensor([3, 0, 1])
+    state = gate(mode=mode, recovery_steps=2, quantile=0.5)
+    for step in range(2):
+        state, _ = update(state, step, [0.1, 0.5, 0.6, 0.12])
+    wanted = update(state, 2, [0.1, 0.5, 0.6, 0.12])[1]
+    got = update(state.select(rows), 2, [0.12, 0.1, 0.5])[1]
+    assert wanted.keep[rows].tolist() == got.keep.tolist() == [False, False, True]
+
+
+def test_decisions_come_back_on_the_device_of_the_confidence() -> None:
+    decision = update(gate(), 0, [0.1, 0.5])[1]
+    masks: list[Tensor] = [decision.keep, decision.below, decision.unrecovered]
+    assert all(mask.dtype == torch.bool and mask.device.type == "cpu" for mask in masks)
+
+
+def test_the_live_set_shrinks_to_one() -> None:
+    # What the rule does: a relative threshold always finds a lowest row.
+    generator = torch.Generator().manual_seed(0)
+    live, state = torch.rand(8, generator=generator), gate(256)
+    for step in range(200):
+        state, decision = state.update(step, live, torch.zeros(len(live)))
+        live, state = live[decision.keep], state.select(decision.keep)
+    assert len(live) == 1
+
+
+def test_presets() -> None:
+    new, old = GateConfig.v3(), GateConfig.v1()
+    assert new == GateConfig()
+    assert (new.mode, new.threshold_every, new.warmup_fraction) == ("immediate", 1, 0.125)
+    assert (new.quantile, new.threshold_rate, new.recovery_threshold) == (0.2, 0.2, 0.05)
+    assert (old.mode, old.threshold_every, old.recovery_steps) == ("recovery", 16, 32)
+    assert (old.recovery_gap, old.hard_fail) == (0.05, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"warmup": 0.1}, "Extra inputs"),
+        ({"quantile": 1.2}, "less than or equal to 1"),
+        ({"mode": "later"}, "'immediate', 'probation' or 'recovery'"),
+        ({"recovery_steps": 0}, "greater than or equal to 1"),
+        ({"hard_fail": math.nan}, "finite number"),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        GateConfig.model_validate(settings)
+
+
+def test_a_trajectory_without_steps_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one step"):
+        gate(0)
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(field.description for field in GateConfig.model_fields.values())

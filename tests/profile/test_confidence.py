@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from scalingar.profile import ConfidenceProfile, ProfileConfig, TokenStatistics
+from scalingar.profile.confidence import joint_confidence, recovery
+
+LETTERS = {"u", "s_tok", "B", "K", "D", "D_hat", "I", "I_hat", "C", "R", "entropy", "margin"}
+
+
+def statistics(values: np.ndarray) -> TokenStatistics:
+    """Statistics of one step from `(n, 3)`: normalised entropy, margin, divergence."""
+    h, m, k = torch.from_numpy(values.astype(np.float32)).unbind(1)
+    return TokenStatistics(entropy=h * math.log(16), normalized_entropy=h, margin=m, deepconf=h + 1, kl=k)
+
+
+def run(
+    values: np.ndarray, grid: tuple[int, int] = (4, 4), history: int = 32, **config: Any
+) -> list[ConfidenceProfile]:
+    """The profile after every step of `values` `(t, n, 3)`."""
+    settings = ProfileConfig.model_validate({"block_size": 2} | config)
+    profile, seen = ConfidenceProfile.start(settings, values.shape[1], grid, history=history), []
+    for position, step in enumerate(values):
+        profile = profile.update(statistics(step), position)
+        seen.append(profile)
+    return seen
+
+
+def random_values(seed: int, steps: int = 16, n: int = 4) -> np.ndarray:
+    return np.random.default_rng(seed).random((steps, n, 3))
+
+
+def test_one_step_worked_by_hand() -> None:
+    # u = .5(.4) + .5(1 - .6) = .4, s_tok = .6, B = 1, I = .65(.6) + .35 = .74; a single divergence
+    # has z = 0, D = .5; C = .75(.74) + .25(.5) = .68; it is the minimum, so R = 0.
+    profile = run(np.array([[[0.4, 0.6, 2.0]]]))[0]
+    expected = {"u": 0.4, "s_tok": 0.6, "B": 1.0, "K": 2.0, "D": 0.5, "D_hat": 0.5, "I": 0.74}
+    expected |= {"I_hat": 0.74, "C": 0.68, "R": 0.0, "margin": 0.6, "entropy": 0.4 * math.log(16)}
+    for letter, value in profile.trace().items():
+        assert value.item() == pytest.approx(expected[letter], abs=1e-6), letter
+
+
+def test_a_second_step_worked_by_hand() -> None:
+    # u = .5(.2) + .5(.2) = .2; s_tok = .8(.6) + .2(.8) = .64; B = 1 still (no block half full);
+    # I = .65(.64) + .35 = .766; Î = .8(.74) + .2(.766) = .7452; equal divergences keep D = .5;
+    # C = .75(.7452) + .125 = .6839; R = (.6839 - .68) / .68 = .0057353.
+    values = np.array([[[0.4, 0.6, 2.0]], [[0.2, 0.8, 2.0]]])
+    trace = run(values, block_size=4)[1].trace()
+    assert trace["I_hat"].item() == pytest.approx(0.7452, abs=1e-6)
+    assert trace["C"].item() == pytest.approx(0.6839, abs=1e-6)
+    assert trace["R"].item() == pytest.approx(0.0057353, abs=2e-6)
+
+
+def restated(values: np.ndarray, stability: np.ndarray) -> np.ndarray:
+    """C_t of the last step, with B_t given, and everything else afresh."""
+    s = i = d = np.full(values.shape[1], np.nan)
+    for t, (h, m, k) in enumerate(values.transpose(0, 2, 1)):
+        now = 1 - (0.5 * h + 0.5 * (1 - m))
+        s = now if t == 0 else 0.8 * s + 0.2 * now
+        now = 0.65 * s + 0.35 * stability[t]
+        i = now if t == 0 else 0.8 * i + 0.2 * now
+        past = values[: t + 1, :, 2]
+        now = 1 / (1 + np.exp(-(k - past.mean()) / (past.std() + 1e-6)))
+        d = now if t == 0 else 0.8 * d + 0.2 * now
+    return 0.75 * i + 0.25 * d
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_agrees_with_a_restatement(seed: int) -> None:
+    values = random_values(seed)
+    seen = run(values)
+    stability = np.array([profile.block_stability.numpy() for profile in seen])
+    np.testing.assert_allclose(seen[-1].confidence, restated(values, stability), atol=1e-5)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_recovery_is_measured_from_the_lowest_confidence_so_far(seed: int) -> None:
+    seen = run(random_values(seed))
+    confidence = np.array([profile.confidence.numpy() for profile in seen])
+    lowest = confidence.min(0)
+    np.testing.assert_allclose(seen[-1].confidence_minimum, lowest)
+    expected = (confidence[-1] - lowest) / (lowest + 1e-6)
+    np.testing.assert_allclose(seen[-1].recovery, expected, atol=1e-5)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_bounds(seed: int) -> None:
+    for profile in run(random_values(seed)):
+        trace = profile.trace()
+        for letter in LETTERS - {"K", "R", "entropy"}:
+            assert ((trace[letter] >= 0) & (trace[letter] <= 1)).all(), letter
+        assert (trace["R"] >= 0).all()
+
+
+def test_the_trace_has_the_papers_letters_per_row() -> None:
+    trace = run(random_values(0))[-1].trace()
+    assert set(trace) == LETTERS
+    assert all(value.shape == (4,) and value.dtype == torch.float32 for value in trace.values())
+
+
+def test_before_the_first_step_only_stability_is_known() -> None:
+    profile = ConfidenceProfile.start(ProfileConfig(), 2, (4, 4))
+    trace = profile.trace()
+    assert trace.pop("B").tolist() == [1, 1]
+    assert all(value.isnan().all() for value in trace.values())
+    assert profile.intrinsic_history.shape == (2, 0)
+
+
+def test_the_history_is_a_window() -> None:
+    seen = run(random_values(0), history=5)
+    assert seen[2].intrinsic_history.shape == (4, 3)
+    last = torch.stack([profile.intrinsic for profile in seen[-5:]], dim=1)
+    assert torch.equal(seen[-1].intrinsic_history, last)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.permutations(range(4)))
+def test_permuting_rows_permutes_the_profile(seed: int, order: list[int]) -> None:
+    values = random_values(seed)
+    wanted, got = run(values)[-1].trace(), run(values[:, order])[-1].trace()
+    for letter in LETTERS:
+        torch.testing.assert_close(got[letter], wanted[letter][order], atol=1e-5, rtol=1e-5)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 3), min_size=1, max_size=6))
+def test_selecting_commutes_with_updating(seed: int, rows: list[int]) -> None:
+    values, chosen = random_values(seed), torch.tensor(rows)
+    windows: dict[str, Any] = {"block_window": "trajectory", "conditional_window": "trajectory"}
+    before, after = run(values, **windows)[-2:]
+    moved = before.select(chosen).update(statistics(values[-1][rows]), len(values) - 1)
+    for letter in LETTERS:
+        assert torch.equal(moved.trace()[letter], after.trace()[letter][chosen]), letter
+    assert torch.equal(moved.intrinsic_history, after.intrinsic_history[chosen])
+    assert torch.equal(moved.confidence_minimum, after.confidence_minimum[chosen])
+
+
+def test_an_update_leaves_the_old_state_alone() -> None:
+    values = random_values(0)
+    first = run(values)[7]
+    before = {letter: value.clone() for letter, value in first.trace().items()}
+    first.update(statistics(values[8]), 8)
+    assert all(torch.equal(first.trace()[letter], value) for letter, value in before.items())
+
+
+@pytest.mark.parametrize("window", ["pooled", "trajectory"])
+def test_a_broken_row_is_nan_and_alone(window: str) -> None:
+    values = random_values(3)
+    windows: dict[str, Any] = {"block_window": window, "conditional_window": window}
+    wanted = run(values, **windows)[-1].trace()
+    broken = np.insert(values, 2, np.nan, axis=1)
+    got = run(broken, **windows)[-1].trace()
+    kept = torch.tensor([0, 1, 3, 4])
+    for letter in LETTERS:
+        torch.testing.assert_close(got[letter][kept], wanted[letter], atol=1e-6, rtol=1e-6)
+    assert got["C"][2].isnan()
+
+
+def test_a_nan_shows_even_in_a_channel_that_is_off() -> None:
+    values = random_values(0)
+    values[-1, 1, 2] = np.nan
+    assert run(values, conditional_channel=False)[-1].confidence.isnan().tolist() == [
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("off", "letters"),
+    [
+        (["token_channel"], {"B": 0.75, "D_hat": 0.25}),
+        (["block_channel"], {"s_tok": 0.75, "D_hat": 0.25}),
+        (["conditional_channel"], {"I_hat": 1.0}),
+        (["token_channel", "block_channel"], {"D_hat": 1.0}),
+    ],
+)
+def test_a_channel_that_is_off_gives_its_weight_away(off: list[str], letters: dict[str, float]) -> None:
+    # λ_I = 1 takes the smoothing out: C is the weighted sum of the letters itself.
+    settings: dict[str, Any] = dict.fromkeys(off, False)
+    trace = run(random_values(1), intrinsic_rate=1.0, **settings)[-1].trace()
+    expected = sum(weight * trace[letter] for letter, weight in letters.items())
+    torch.testing.assert_close(trace["C"], expected)
+
+
+def test_the_map_of_the_first_version() -> None:
+    config = ProfileConfig(sigmoid_map=(2.0, -1.0))
+    got = joint_confidence(np.array([0.8]), np.array([0.4]), config)
+    assert got.item() == pytest.approx(1 / (1 + math.exp(-(2 * 0.7 - 1))))
+
+
+def test_recovery_uses_the_size_of_a_negative_minimum() -> None:
+    np.testing.assert_allclose(recovery(np.array([0.1]), np.array([-0.2])), [1.5], rtol=1e-5)
+
+
+def test_the_defaults_are_the_printed_ones() -> None:
+    config = ProfileConfig.v3()
+    assert config == ProfileConfig() == ProfileConfig.v1()
+    assert config.weights == (0.65, 0.35, 0.75, 0.25)
+    rates = (config.token_rate, config.intrinsic_rate, config.worst_fraction, config.block_size)
+    assert rates == (0.2, 0.2, 0.1, 4)
+    assert (config.alpha_entropy, config.alpha_margin, config.min_fill) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tokenrate": 0.1}, "Extra inputs"),
+        ({"token_rate": 0.0}, "greater than 0"),
+        ({"worst_fraction": 1.5}, "less than or equal to 1"),
+        ({"token_weight": 0.5}, "token_weight and block_weight must sum to 1"),
+        ({"alpha_margin": 0.3}, "alpha_entropy and alpha_margin must sum to 1"),
+        ({"conditional_weight": 0.5}, "must sum to 1"),
+        ({"sigmoid_map": (math.nan, 0.0)}, "finite number"),
+        (dict.fromkeys(["token_channel", "block_channel", "conditional_channel"], False), "is off"),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ProfileConfig.model_validate(settings)
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(field.description for field in ProfileConfig.model_fields.values())

@@ -1,0 +1,1 @@
+"""How the embedded models were made: art, scenes, tokenizer, transformer. Run with ``make train``."""

@@ -1,0 +1,269 @@
+"""Train the embedded next-token transformer on tokenised scenes: ``python -m training.transformer``."""
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from scalingar.decoding.next_token import NextTokenDecoder
+from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
+from scalingar.models.vq import VQConfig, VQTokenizer
+from scalingar.noise import TrajectoryNoise
+from scalingar.world.grammar import TERMINALS, parse
+from training.checkpoint import Checkpoint
+from training.scenes import GRID, Sprites, render, sample_scene
+from training.tokenizer import to_tensor
+from training.workdir import add_work_dir, announce
+
+TEXT_SLOTS = 8
+CONFIG = LlamaGenConfig(
+    layers=8,
+    heads=8,
+    dim=256,
+    hidden=704,
+    grid=(GRID, GRID),
+    vocab_size=1024,
+    condition="words",
+    condition_tokens=TEXT_SLOTS,
+    condition_vocab=len(TERMINALS),
+    condition_positions="learned",
+    rope_base=100.0,
+)
+CONDITION_DROPOUT = 0.1
+WARMUP = 200
+CHUNK = 2048
+"""Scenes tokenised at a time; each chunk is one file, so that a killed run keeps what it has."""
+SHEET_PROMPTS = (
+    "a photo of a dog",
+    "a photo of an airplane",
+    "a photo of a clock",
+    "a photo of a pizza",
+    "a photo of a stop sign",
+    "a photo of a teddy bear",
+    "a photo of a green car",
+    "a photo of a blue apple",
+    "a photo of a zebra and a banana",
+    "a photo of a cup and a traffic light",
+    "a photo of a dog left of a cat",
+    "a photo of a train below a bird",
+    "a photo of three bananas",
+    "a photo of four donuts",
+    "a photo of a red dog and a blue car",
+    "a photo of a yellow chair and a purple cake",
+)
+
+
+def load_tokenizer(work_dir: Path) -> VQTokenizer:
+    saved = torch.load(work_dir / "tokenizer.weights.pt", weights_only=True)
+    tokenizer = VQTokenizer(VQConfig(**saved["config"]))
+    tokenizer.load_state_dict(saved["model"])
+    return tokenizer.eval().to(memory_format=torch.channels_last)
+
+
+def word_ids(prompt: str) -> list[int]:
+    """Terminal ids, right-aligned in ``TEXT_SLOTS`` slots: the last word stands next to the image."""
+    ids = parse(prompt).ids[:TEXT_SLOTS]
+    return [0] * (TEXT_SLOTS - len(ids)) + list(ids)
+
+
+def chunk(work_dir: Path, number: int, seed: int, sprites: Sprites | None) -> tuple[Tensor, Tensor]:
+    """Words ``(CHUNK, TEXT_SLOTS)`` and codes ``(CHUNK, GRID * GRID)`` of the scenes of one chunk, cached on disk."""
+    path = work_dir / "tokens" / f"{seed}-{number:04d}.npz"
+    if not path.exists():
+        sprites = sprites or Sprites(work_dir / "art.npz")
+        rng = np.random.default_rng((seed, 7, number))
+        drawn = [sample_scene(rng) for _ in range(CHUNK)]
+        pictures = np.stack([render(scene, sprites) for scene in drawn])
+        tokenizer = load_tokenizer(work_dir)
+        with torch.inference_mode():
+            codes = torch.cat(
+                [tokenizer.encode(to_tensor(pictures[i : i + 16])) for i in range(0, CHUNK, 16)]
+            )
+        path.parent.mkdir(exist_ok=True)
+        partial = path.with_suffix(".partial.npz")
+        words = np.array([word_ids(scene.prompt) for scene in drawn], np.uint8)
+        np.savez(partial, words=words, codes=codes.numpy().astype(np.uint16))
+        partial.replace(path)
+    with np.load(path) as archive:
+        return torch.from_numpy(archive["words"]).long(), torch.from_numpy(archive["codes"]).long()
+
+
+class Batches:
+    """Batch number ``step`` of an endless stream over ``chunks`` chunks, a function of the step alone."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.sprites: Sprites | None = None
+        self.number = -1
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        per_chunk = CHUNK // self.args.batch
+        number, at = divmod(step, per_chunk)
+        if number != self.number:
+            if self.sprites is None:
+                self.sprites = Sprites(self.args.work_dir / "art.npz")
+            words, codes = chunk(
+                self.args.work_dir, number % self.args.chunks, self.args.seed, self.sprites
+            )
+            order = torch.randperm(CHUNK, generator=torch.Generator().manual_seed(number))
+            self.words, self.codes, self.number = words[order], codes[order], number
+        rows = slice(at * self.args.batch, (at + 1) * self.args.batch)
+        return self.words[rows], self.codes[rows]
+
+
+def loss_of(model: nn.Module, core: LlamaGen, words: Tensor, codes: Tensor, step: int) -> Tensor:
+    """Mean cross entropy (nats per code), the condition dropped from a tenth of the scenes."""
+    generator = torch.Generator().manual_seed(step)
+    dropped = torch.rand(len(words), generator=generator) < CONDITION_DROPOUT
+    words = torch.where(dropped[:, None], core.config.condition_vocab, words)
+    logits = model(core.cls_embedding(words), codes[:, :-1])
+    return F.cross_entropy(logits.flatten(0, 1), codes.flatten())
+
+
+def optimizers(model: LlamaGen, args: argparse.Namespace) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the blocks, AdamW for embeddings, head and norms."""
+    matrices = [p for p in model.layers.parameters() if p.ndim == 2]
+    ids = {id(p) for p in matrices}
+    rest = [p for p in model.parameters() if id(p) not in ids]
+    return [
+        torch.optim.Muon(matrices, lr=args.lr, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+    ]
+
+
+def initialise(model: LlamaGen) -> None:
+    for parameter in model.parameters():
+        if parameter.ndim == 2:
+            nn.init.normal_(parameter, std=0.02)
+    nn.init.zeros_(model.output.weight)
+
+
+def schedule(step: int, steps: int) -> float:
+    """Share of the peak rate: warm-up, a long plateau, linear decay over the last third."""
+    if step < WARMUP:
+        return (step + 1) / WARMUP
+    return max(0.02, min(1.0, (steps - step) / (steps / 3)))
+
+
+def sheet(path: Path, model: LlamaGen, tokenizer: VQTokenizer, per_prompt: int = 4) -> None:
+    """``per_prompt`` images of each of ``SHEET_PROMPTS``, plain sampling at guidance scale 2."""
+    decoder = NextTokenDecoder(model=model)
+    words = torch.tensor([word_ids(prompt) for prompt in SHEET_PROMPTS])
+    with torch.inference_mode():
+        indices = [list(range(per_prompt)) for _ in SHEET_PROMPTS]
+        noise = TrajectoryNoise.streams(5, list(range(per_prompt * len(SHEET_PROMPTS))))
+        live = decoder.start(model.condition(words), indices, noise, guided=True)
+        while not bool(live.finished.all()):
+            if int(live.positions[0]):
+                live = decoder.advance(live)
+            live = live.append(decoder.draw(live, 2.0))
+        images = tokenizer.decode(live.codes, model.grid).clamp(-1, 1)
+    rows = (
+        images.unflatten(0, (-1, per_prompt * 4)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    )
+    Image.fromarray(((rows + 1) * 127.5).byte().numpy()).save(path)
+
+
+def train(args: argparse.Namespace) -> None:
+    torch.manual_seed(args.seed)  # the process is ours: initial weights only
+    model = LlamaGen(CONFIG)
+    initialise(model)
+    average = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+    )
+    steppers = optimizers(model, args)
+    checkpoint = Checkpoint(args.work_dir / "transformer.pt")
+    step = 0
+    if (state := checkpoint.load()) is not None:
+        step = state["step"]
+        model.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        for optimizer, saved in zip(steppers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        announce(f"transformer: resumed at step {step}")
+    tokenizer = load_tokenizer(args.work_dir)
+    batches = Batches(args)
+    held_out = chunk(args.work_dir, 0, args.seed + 1, None)
+    runner = torch.compile(model) if args.compile else model
+    started, first, recent = time.monotonic(), step, []
+    while step < args.steps:
+        for optimizer in steppers:
+            for group in optimizer.param_groups:
+                group["lr"] = args.lr * schedule(step, args.steps)
+        loss = loss_of(runner, model, *batches[step], step)
+        for optimizer in steppers:
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in steppers:
+            optimizer.step()
+        average.update_parameters(model)
+        recent.append(loss.item())
+        step += 1
+        if step % 50 == 0:
+            pace = (time.monotonic() - started) / (step - first)
+            mean = sum(recent) / len(recent)
+            recent.clear()
+            announce(f"transformer {step}/{args.steps}  {mean:.4f} nats/code  {pace:.2f} s/step")
+            if not math.isfinite(mean):
+                raise SystemExit(f"the loss became {mean} at step {step}; lower --lr and resume")
+        if checkpoint.due or step == args.steps:
+            checkpoint.save(
+                {
+                    "step": step,
+                    "model": model.state_dict(),
+                    "average": average.state_dict(),
+                    "optimizers": [optimizer.state_dict() for optimizer in steppers],
+                }
+            )
+        if step % args.report_every == 0 or step == args.steps:
+            report(average.module, tokenizer, held_out, step, args.work_dir)
+
+
+def report(
+    model: LlamaGen,
+    tokenizer: VQTokenizer,
+    held_out: tuple[Tensor, Tensor],
+    step: int,
+    work_dir: Path,
+) -> None:
+    """Held-out loss with and without the text, averaged weights on disk, a sheet of samples."""
+    words, codes = (part[:128] for part in held_out)
+    with torch.inference_mode():
+        losses = []
+        for given in (words, torch.full_like(words, CONFIG.condition_vocab)):
+            logits = model(model.cls_embedding(given), codes[:, :-1])
+            losses.append(F.cross_entropy(logits.flatten(0, 1), codes.flatten()).item())
+    announce(
+        f"transformer {step}: held out {losses[0]:.4f} nats/code, {losses[1]:.4f} without the text"
+    )
+    torch.save(
+        {"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step},
+        work_dir / "transformer.weights.pt",
+    )
+    sheet(work_dir / f"samples-{step:06d}.png", model, tokenizer)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_work_dir(parser)
+    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument(
+        "--chunks", type=int, default=24, help="different chunks before they repeat"
+    )
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report-every", type=int, default=500)
+    parser.add_argument("--compile", action="store_true")
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
