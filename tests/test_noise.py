@@ -152,6 +152,4 @@ def test_the_streams_are_pinned() -> None:
         [0.0055462, 0.1010006, 0.1881355],
         [0.9426559, 1.3641319, 0.3494709],
     ]
-    torch.testing.assert_close(
-        torch.cat([at_255, copies]), torch.tensor(expected), atol=1e-6, rtol=0
-    )
+    torch.testing.assert_close(torch.cat([at_255, copies]), torch.tensor(expected), atol=1e-6, rtol=0)

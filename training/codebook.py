@@ -51,7 +51,7 @@ class EmaCodebook:
         self._write()
         return entry.movedim(-1, 1)
 
-    def _revive(self, flat: Float[Tensor, "n d"], error: Float[Tensor, "n"]) -> None:
+    def _revive(self, flat: Float[Tensor, "n d"], error: Float[Tensor, " n"]) -> None:
         """Give dead codes the latents that are served worst, at most a few a step."""
         dead = (self.count < DEAD).nonzero().squeeze(-1)[:8]
         if len(dead):

@@ -49,9 +49,7 @@ class Muon(torch.optim.Optimizer):
                 if parameter.grad is not None:
                     by_shape[parameter.shape[0], parameter[0].numel()].append(parameter)
             for shape, parameters in by_shape.items():
-                stacked = torch.stack(
-                    [self._momentum(p, group["momentum"]).reshape(shape) for p in parameters]
-                )
+                stacked = torch.stack([self._momentum(p, group["momentum"]).reshape(shape) for p in parameters])
                 scale = 0.2 * max(shape) ** 0.5 * group["lr"]
                 for parameter, update in zip(parameters, orthogonalise(stacked), strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])

@@ -78,7 +78,7 @@ class Sprites:
 
 def _shrink(rgba: np.ndarray) -> np.ndarray:
     """``(256, 256, 4)`` uint8 to premultiplied float32 ``(OBJECT_SIZE, OBJECT_SIZE, 4)`` in [0, 1]."""
-    small = Image.fromarray(rgba).convert("RGBa").resize((OBJECT_SIZE, OBJECT_SIZE), Image.LANCZOS)
+    small = Image.fromarray(rgba).convert("RGBa").resize((OBJECT_SIZE, OBJECT_SIZE), Image.Resampling.LANCZOS)
     return np.asarray(small, dtype=np.float32) / 255
 
 
@@ -100,6 +100,7 @@ def sample_scene(rng: Generator, shares: dict[str, float] | None = None) -> Scen
     task = str(rng.choice(list(shares), p=list(shares.values())))
     first, second = (str(name) for name in rng.choice(OBJECT_CLASSES, 2, replace=False))
     colors = [str(color) for color in rng.choice(COLORS, 2, replace=False)]
+    items: list[tuple[str, str | None]]
     match task:
         case "single_object":
             prompt, items = _one(first), [(first, None)]
@@ -122,9 +123,7 @@ def sample_scene(rng: Generator, shares: dict[str, float] | None = None) -> Scen
             items = [(first, colors[0]), (second, colors[1])]
     if task != "position":
         cells = _free_cells(rng, len(items))
-    objects = tuple(
-        SceneObject(name, color, *cell) for (name, color), cell in zip(items, cells, strict=True)
-    )
+    objects = tuple(SceneObject(name, color, *cell) for (name, color), cell in zip(items, cells, strict=True))
     return Scene(task, f"a photo of {prompt}", objects, int(rng.integers(len(BACKGROUNDS))))
 
 

@@ -4,6 +4,7 @@ import argparse
 import math
 import time
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -39,6 +40,13 @@ def to_tensor(images: np.ndarray) -> Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def to_channels_last(model: torch.nn.Module) -> None:
+    """Lay the convolutions' weights out as the fastest CPU kernels want them."""
+    for parameter in model.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
 def crops(seed: int, step: int, count: int, sprites: Sprites) -> Tensor:
     """Lattice-aligned crops around one object of ``count`` random scenes, a function of ``(seed, step)`` alone."""
     rng = np.random.default_rng((seed, step))
@@ -64,9 +72,7 @@ def psnr(model: VQTokenizer, images: Tensor) -> tuple[float, Tensor]:
     """Mean PSNR (dB, peak 2) over images, and the reconstructions."""
     with torch.inference_mode():
         grid = (images.shape[-2] // CELL, images.shape[-1] // CELL)
-        restored = torch.cat(
-            [model.decode(model.encode(part), grid).clamp(-1, 1) for part in images.split(16)]
-        )
+        restored = torch.cat([model.decode(model.encode(part), grid).clamp(-1, 1) for part in images.split(16)])
         error = (restored - images).square().mean((1, 2, 3))
     return float((10 * torch.log10(4 / error.clamp_min(1e-10))).mean()), restored
 
@@ -79,7 +85,7 @@ def sheet(path: Path, images: Tensor, restored: Tensor, columns: int = 8) -> Non
             rows.append(torch.cat(list(part[start : start + columns]), dim=-1))
     picture = ((torch.cat(rows, dim=-2).permute(1, 2, 0) + 1) * 127.5).clamp(0, 255).byte().numpy()
     image = Image.fromarray(picture)
-    image.resize((image.width * 2, image.height * 2), Image.NEAREST).save(path)
+    image.resize((image.width * 2, image.height * 2), Image.Resampling.NEAREST).save(path)
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -93,15 +99,12 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
 def train(args: argparse.Namespace) -> None:
     sprites = Sprites(args.work_dir / "art.npz")
     torch.manual_seed(args.seed)  # the process is ours: initial weights only
-    model = VQTokenizer(CONFIG).to(memory_format=torch.channels_last)
+    model = VQTokenizer(CONFIG)
+    to_channels_last(model)
     codebook = EmaCodebook(model.quantize, seed=args.seed)
-    average = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
-    )
+    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
     trained = [p for name, p in model.named_parameters() if not name.startswith("quantize.")]
-    optimizer = torch.optim.AdamW(
-        trained, lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True
-    )
+    optimizer = torch.optim.AdamW(trained, lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     checkpoint = Checkpoint(args.work_dir / "tokenizer.pt")
     step = 0
     if (state := checkpoint.load()) is not None:
@@ -116,9 +119,7 @@ def train(args: argparse.Namespace) -> None:
     while step < args.steps:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, args.steps, args.lr)
-        batch = crops(args.seed, step, args.batch, sprites).contiguous(
-            memory_format=torch.channels_last
-        )
+        batch = crops(args.seed, step, args.batch, sprites).contiguous(memory_format=torch.channels_last)
         z = F.normalize(model.latent(batch), dim=1)
         if step == CONTINUOUS_STEPS:
             codebook.place(collect_latents(model, args, sprites))
@@ -140,12 +141,10 @@ def train(args: argparse.Namespace) -> None:
         if step % 50 == 0:
             pace = (time.monotonic() - started) / (step - first)
             db = 10 * math.log10(4 / error.item())
-            announce(
-                f"tokenizer {step}/{args.steps}  crops {db:.2f} dB  codes {codebook.used}  {pace:.2f} s/step"
-            )
+            announce(f"tokenizer {step}/{args.steps}  crops {db:.2f} dB  codes {codebook.used}  {pace:.2f} s/step")
         if step % 250 == 0 or step == args.steps:
             export(average.module, args.work_dir / "tokenizer.weights.pt")
-            value, restored_scenes = psnr(average.module, held_out)
+            value, restored_scenes = psnr(cast(VQTokenizer, average.module), held_out)
             announce(f"tokenizer {step}: held-out scenes {value:.2f} dB")
             sheet(args.work_dir / "tokenizer.png", held_out, restored_scenes)
         if checkpoint.due or step == args.steps:
@@ -163,10 +162,7 @@ def train(args: argparse.Namespace) -> None:
 def collect_latents(model: VQTokenizer, args: argparse.Namespace, sprites: Sprites) -> Tensor:
     """Normalised latents of some 10 000 cells for k-means, ``(n, d)``."""
     with torch.inference_mode():
-        parts = [
-            F.normalize(model.latent(crops(args.seed, 2_000_000 + i, 16, sprites)), dim=1)
-            for i in range(16)
-        ]
+        parts = [F.normalize(model.latent(crops(args.seed, 2_000_000 + i, 16, sprites)), dim=1) for i in range(16)]
     return torch.cat(parts).movedim(1, -1).flatten(0, -2).clone()
 
 

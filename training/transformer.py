@@ -3,7 +3,9 @@
 import argparse
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,8 +19,9 @@ from scalingar.models.vq import VQConfig, VQTokenizer
 from scalingar.noise import TrajectoryNoise
 from scalingar.world.grammar import TERMINALS, parse
 from training.checkpoint import Checkpoint
+from training.muon import Muon
 from training.scenes import GRID, Sprites, render, sample_scene
-from training.tokenizer import to_tensor
+from training.tokenizer import to_channels_last, to_tensor
 from training.workdir import add_work_dir, announce
 
 TEXT_SLOTS = 8
@@ -63,7 +66,8 @@ def load_tokenizer(work_dir: Path) -> VQTokenizer:
     saved = torch.load(work_dir / "tokenizer.weights.pt", weights_only=True)
     tokenizer = VQTokenizer(VQConfig(**saved["config"]))
     tokenizer.load_state_dict(saved["model"])
-    return tokenizer.eval().to(memory_format=torch.channels_last)
+    to_channels_last(tokenizer)
+    return tokenizer.eval()
 
 
 def word_ids(prompt: str) -> list[int]:
@@ -82,9 +86,7 @@ def chunk(work_dir: Path, number: int, seed: int, sprites: Sprites | None) -> tu
         pictures = np.stack([render(scene, sprites) for scene in drawn])
         tokenizer = load_tokenizer(work_dir)
         with torch.inference_mode():
-            codes = torch.cat(
-                [tokenizer.encode(to_tensor(pictures[i : i + 16])) for i in range(0, CHUNK, 16)]
-            )
+            codes = torch.cat([tokenizer.encode(to_tensor(pictures[i : i + 16])) for i in range(0, CHUNK, 16)])
         path.parent.mkdir(exist_ok=True)
         partial = path.with_suffix(".partial.npz")
         words = np.array([word_ids(scene.prompt) for scene in drawn], np.uint8)
@@ -108,16 +110,16 @@ class Batches:
         if number != self.number:
             if self.sprites is None:
                 self.sprites = Sprites(self.args.work_dir / "art.npz")
-            words, codes = chunk(
-                self.args.work_dir, number % self.args.chunks, self.args.seed, self.sprites
-            )
+            words, codes = chunk(self.args.work_dir, number % self.args.chunks, self.args.seed, self.sprites)
             order = torch.randperm(CHUNK, generator=torch.Generator().manual_seed(number))
             self.words, self.codes, self.number = words[order], codes[order], number
         rows = slice(at * self.args.batch, (at + 1) * self.args.batch)
         return self.words[rows], self.codes[rows]
 
 
-def loss_of(model: nn.Module, core: LlamaGen, words: Tensor, codes: Tensor, step: int) -> Tensor:
+def loss_of(
+    model: Callable[[Tensor, Tensor], Tensor], core: LlamaGen, words: Tensor, codes: Tensor, step: int
+) -> Tensor:
     """Mean cross entropy (nats per code), the condition dropped from a tenth of the scenes."""
     generator = torch.Generator().manual_seed(step)
     dropped = torch.rand(len(words), generator=generator) < CONDITION_DROPOUT
@@ -132,7 +134,7 @@ def optimizers(model: LlamaGen, args: argparse.Namespace) -> list[torch.optim.Op
     ids = {id(p) for p in matrices}
     rest = [p for p in model.parameters() if id(p) not in ids]
     return [
-        torch.optim.Muon(matrices, lr=args.lr, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        Muon(matrices, lr=args.lr, weight_decay=0.05),
         torch.optim.AdamW(rest, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
     ]
 
@@ -164,9 +166,7 @@ def sheet(path: Path, model: LlamaGen, tokenizer: VQTokenizer, per_prompt: int =
                 live = decoder.advance(live)
             live = live.append(decoder.draw(live, 2.0))
         images = tokenizer.decode(live.codes, model.grid).clamp(-1, 1)
-    rows = (
-        images.unflatten(0, (-1, per_prompt * 4)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
-    )
+    rows = images.unflatten(0, (-1, per_prompt * 4)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
     Image.fromarray(((rows + 1) * 127.5).byte().numpy()).save(path)
 
 
@@ -174,9 +174,7 @@ def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)  # the process is ours: initial weights only
     model = LlamaGen(CONFIG)
     initialise(model)
-    average = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
-    )
+    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
     steppers = optimizers(model, args)
     checkpoint = Checkpoint(args.work_dir / "transformer.pt")
     step = 0
@@ -223,7 +221,7 @@ def train(args: argparse.Namespace) -> None:
                 }
             )
         if step % args.report_every == 0 or step == args.steps:
-            report(average.module, tokenizer, held_out, step, args.work_dir)
+            report(cast(LlamaGen, average.module), tokenizer, held_out, step, args.work_dir)
 
 
 def report(
@@ -240,9 +238,7 @@ def report(
         for given in (words, torch.full_like(words, CONFIG.condition_vocab)):
             logits = model(model.cls_embedding(given), codes[:, :-1])
             losses.append(F.cross_entropy(logits.flatten(0, 1), codes.flatten()).item())
-    announce(
-        f"transformer {step}: held out {losses[0]:.4f} nats/code, {losses[1]:.4f} without the text"
-    )
+    announce(f"transformer {step}: held out {losses[0]:.4f} nats/code, {losses[1]:.4f} without the text")
     torch.save(
         {"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step},
         work_dir / "transformer.weights.pt",
@@ -255,9 +251,7 @@ def main() -> None:
     add_work_dir(parser)
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument(
-        "--chunks", type=int, default=24, help="different chunks before they repeat"
-    )
+    parser.add_argument("--chunks", type=int, default=24, help="different chunks before they repeat")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report-every", type=int, default=500)

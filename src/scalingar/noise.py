@@ -19,13 +19,11 @@ from torch import Tensor
 class Noise(Protocol):
     """Exp(1) noise for the rows of a live batch; ``argmax(p / noise)`` is a draw from ``p``."""
 
-    def exponential(
-        self, steps: Int[Tensor, "n"], size: int, device: torch.device
-    ) -> Float[Tensor, "n size"]:
+    def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """One fp32 row per live row; ``steps`` (CPU) is the place in its own stream each row has reached."""
         ...
 
-    def select(self, rows: Int[Tensor, "m"]) -> Self:
+    def select(self, rows: Int[Tensor, " m"]) -> Self:
         """The streams of the given rows; the second and later copies of a row get streams of their own."""
         ...
 
@@ -54,9 +52,7 @@ class TrajectoryNoise:
         keys = [_key(seed, index) for seed, some in pairs for index in some]
         return cls(np.stack(keys), np.zeros(len(keys), np.int64))
 
-    def exponential(
-        self, steps: Int[Tensor, "n"], size: int, device: torch.device
-    ) -> Float[Tensor, "n size"]:
+    def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """See :class:`Noise`. Drawn on the CPU, so that every device sees the same numbers."""
         out = np.empty((len(self.keys), size), np.float32)
         for row, (key, step) in enumerate(zip(self.keys, steps.tolist(), strict=True)):
@@ -67,7 +63,7 @@ class TrajectoryNoise:
         # An exact zero would make p / noise infinite for a filtered code.
         return torch.from_numpy(np.maximum(out, np.finfo(np.float32).tiny)).to(device)
 
-    def select(self, rows: Int[Tensor, "m"]) -> "TrajectoryNoise":
+    def select(self, rows: Int[Tensor, " m"]) -> "TrajectoryNoise":
         """See :class:`Noise`."""
         order = rows.tolist()
         keys, forks = self.keys[order], self.forks[order]
@@ -93,13 +89,11 @@ class GeneratorNoise:
 
     generator: torch.Generator
 
-    def exponential(
-        self, steps: Int[Tensor, "n"], size: int, device: torch.device
-    ) -> Float[Tensor, "n size"]:
+    def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """See :class:`Noise`; ``steps`` only gives the number of rows, the generator's state is the place."""
         noise = torch.empty(len(steps), size, device=self.generator.device)
         return noise.exponential_(1.0, generator=self.generator).to(device)
 
-    def select(self, rows: Int[Tensor, "m"]) -> "GeneratorNoise":
+    def select(self, rows: Int[Tensor, " m"]) -> "GeneratorNoise":
         """The same generator: its rows are not told apart."""
         return self

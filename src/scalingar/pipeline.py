@@ -57,22 +57,14 @@ class ImagePipeline:
         """
         folder = embedded_folder() if model == "embedded" else Path(model).expanduser()
         if not folder.is_dir():
-            raise WeightsError(
-                f"no model {str(model)!r}: it is neither 'embedded' nor a folder that exists."
-            )
-        info, transformer, tokenizer = load_package(
-            folder, device=torch.device(device), dtype=dtype
-        )
+            raise WeightsError(f"no model {str(model)!r}: it is neither 'embedded' nor a folder that exists.")
+        info, transformer, tokenizer = load_package(folder, device=torch.device(device), dtype=dtype)
         config = transformer.config
         encoder: PromptEncoder = (
-            GrammarEncoder(config.condition_tokens)
-            if info.text == "grammar"
-            else LabelEncoder(config.condition_vocab)
+            GrammarEncoder(config.condition_tokens) if info.text == "grammar" else LabelEncoder(config.condition_vocab)
         )
         hashes = weight_hashes(folder)
-        return cls(
-            info.name, transformer, tokenizer, encoder, info.guidance_scale, info.sampling, hashes
-        )
+        return cls(info.name, transformer, tokenizer, encoder, info.guidance_scale, info.sampling, hashes)
 
     def __call__(
         self,
@@ -105,9 +97,7 @@ class ImagePipeline:
             PromptError, ConfigError, DecodingError: one sentence on what to change.
         """
         if output_type not in OUTPUT_TYPES:
-            raise ConfigError(
-                f"output_type is {output_type!r}; choose from {', '.join(OUTPUT_TYPES)}."
-            )
+            raise ConfigError(f"output_type is {output_type!r}; choose from {', '.join(OUTPUT_TYPES)}.")
         run = self.stream(
             prompt,
             strategy=strategy,
@@ -122,9 +112,7 @@ class ImagePipeline:
                 values = {"prompt": event.prompt, "indices": event.indices, **event.values}
                 callback_on_step_end(self, event.position, event.total_steps, values)
         assert run.output is not None
-        run.output.images = [
-            self._converted(result.best, output_type) for result in run.output.results
-        ]
+        run.output.images = [self._converted(result.best, output_type) for result in run.output.results]
         return run.output
 
     def stream(
@@ -142,9 +130,7 @@ class ImagePipeline:
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         check_prompts(prompts)
         if num_images_per_prompt < 1:
-            raise ConfigError(
-                f"num_images_per_prompt is {num_images_per_prompt}; it must be at least 1."
-            )
+            raise ConfigError(f"num_images_per_prompt is {num_images_per_prompt}; it must be at least 1.")
         if seed < 0:
             raise ConfigError(f"seed is {seed}; it must not be negative.")
         repeats = range(num_images_per_prompt)

@@ -67,9 +67,7 @@ class LabelEncoder:
         """Labels ``(p, 1)``."""
         for prompt in prompts:
             if not prompt.strip().isdigit() or int(prompt) >= self.classes:
-                raise PromptError(
-                    f"{prompt!r} is no class label; give a number from 0 to {self.classes - 1}."
-                )
+                raise PromptError(f"{prompt!r} is no class label; give a number from 0 to {self.classes - 1}.")
         return torch.tensor([[int(prompt)] for prompt in prompts]), None
 
 

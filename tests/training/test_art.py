@@ -135,9 +135,7 @@ def test_an_empty_drawing_is_named() -> None:
 # Packages
 
 
-def test_an_archive_that_is_there_is_read_without_npm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_archive_that_is_there_is_read_without_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = io.BytesIO()
     Image.fromarray(square()).save(picture, "PNG")
     packed(tmp_path / "p.tgz", {"package/a.png": picture.getvalue(), "package/b": b"b"})
@@ -185,9 +183,7 @@ def test_there_is_a_ramp_for_every_color() -> None:
 
 @pytest.mark.parametrize("color", COLORS)
 @pytest.mark.parametrize(("low", "high"), [(0, 60), (30, 220), (200, 255)])
-def test_recolor_keeps_shading_and_alpha_on_dark_and_bright_drawings(
-    color: str, low: int, high: int
-) -> None:
+def test_recolor_keeps_shading_and_alpha_on_dark_and_bright_drawings(color: str, low: int, high: int) -> None:
     drawing = square(low=low, high=high)
     painted = recolor(drawing, color)
     assert painted.dtype == np.uint8
@@ -234,9 +230,7 @@ def test_recolor_of_a_flat_or_empty_drawing_is_the_middle_of_the_ramp() -> None:
     flat = np.full((6, 6, 4), 255, np.uint8)
     empty = np.zeros((6, 6, 4), np.uint8)
     for drawing in (flat, empty):
-        assert (
-            np.abs(recolor(drawing, "green")[0, 0, :3].astype(int) - RAMPS["green"][1]).max() <= 1
-        )
+        assert np.abs(recolor(drawing, "green")[0, 0, :3].astype(int) - RAMPS["green"][1]).max() <= 1
 
 
 def test_recolor_refuses_what_it_does_not_know() -> None:

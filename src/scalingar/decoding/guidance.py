@@ -8,7 +8,7 @@ from torch import Tensor
 def guide(
     conditional: Float[Tensor, "n v"],
     unconditional: Float[Tensor, "n v"] | None,
-    scale: float | Float[Tensor, "n"],
+    scale: float | Float[Tensor, " n"],
 ) -> Float[Tensor, "n v"]:
     """``u + s (c - u)`` in fp32, or the conditional logits when there is no other branch.
 

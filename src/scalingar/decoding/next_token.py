@@ -1,6 +1,6 @@
 """Decoding one code at a time: prefill once, fork, then draw and feed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -32,15 +32,11 @@ class NextTokenModel(Protocol):
         """Embed what the prompts say."""
         ...
 
-    def prefill(
-        self, condition: Condition, *, guided: bool
-    ) -> tuple[Float[Tensor, "b v"], KVCache]:
+    def prefill(self, condition: Condition, *, guided: bool) -> tuple[Float[Tensor, "b v"], KVCache]:
         """Logits of the first code and the cache, per prompt and branch."""
         ...
 
-    def step(
-        self, codes: Int[Tensor, "n"], positions: Int[Tensor, "n"], cache: KVCache
-    ) -> Float[Tensor, "n v"]:
+    def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: KVCache) -> Float[Tensor, "n v"]:
         """Logits after feeding one code per row."""
         ...
 
@@ -50,12 +46,10 @@ class NextTokenDecoder:
     """Decodes trajectories of a next-token model; knows nothing of confidence, rewards or which rows should live."""
 
     model: NextTokenModel
-    sampling: SamplingConfig = SamplingConfig()
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
 
     @torch.inference_mode()
-    def start(
-        self, condition: Condition, indices: list[list[int]], noise: Noise, *, guided: bool
-    ) -> Trajectories:
+    def start(self, condition: Condition, indices: list[list[int]], noise: Noise, *, guided: bool) -> Trajectories:
         """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; each prompt is prefilled once."""
         prompts = torch.tensor([p for p, some in enumerate(indices) for _ in some])
         logits, cache = self.model.prefill(condition, guided=guided)
@@ -75,9 +69,7 @@ class NextTokenDecoder:
         )
 
     @torch.inference_mode()
-    def draw(
-        self, trajectories: Trajectories, guidance_scale: float | Float[Tensor, "n"]
-    ) -> Int[Tensor, "n"]:
+    def draw(self, trajectories: Trajectories, guidance_scale: float | Float[Tensor, " n"]) -> Int[Tensor, " n"]:
         """The next code of every row, from logits guided at ``guidance_scale``."""
         logits = guide(trajectories.conditional, trajectories.unconditional, guidance_scale)
         logits = filter_logits(logits, self.sampling)

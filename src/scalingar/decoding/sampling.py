@@ -44,7 +44,7 @@ def top_p(logits: Float[Tensor, "n v"], p: float) -> Float[Tensor, "n v"]:
     return logits.masked_fill(beyond.scatter(-1, order, beyond), -torch.inf)
 
 
-def draw(logits: Float[Tensor, "n v"], noise: Float[Tensor, "n v"] | None) -> Int[Tensor, "n"]:
+def draw(logits: Float[Tensor, "n v"], noise: Float[Tensor, "n v"] | None) -> Int[Tensor, " n"]:
     """``argmax(softmax(logits) / noise)`` with Exp(1) noise equals torch.multinomial; without noise, the argmax."""
     probs = logits.softmax(-1)
     return (probs if noise is None else probs / noise).argmax(-1)

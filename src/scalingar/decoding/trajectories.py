@@ -22,9 +22,9 @@ class Trajectories:
     ``cache``: ``n`` rows, or ``2 n`` with guidance (conditional rows, then unconditional ones).
     """
 
-    prompts: Int[Tensor, "n"]
-    indices: Int[Tensor, "n"]
-    positions: Int[Tensor, "n"]
+    prompts: Int[Tensor, " n"]
+    indices: Int[Tensor, " n"]
+    positions: Int[Tensor, " n"]
     codes: Int[Tensor, "n t"]
     conditional: Float[Tensor, "n v"]
     unconditional: Float[Tensor, "n v"] | None
@@ -45,7 +45,7 @@ class Trajectories:
         return self.codes.shape[1]
 
     @property
-    def finished(self) -> Bool[Tensor, "n"]:
+    def finished(self) -> Bool[Tensor, " n"]:
         """Rows whose image is complete, on the CPU."""
         return self.positions == self.total_steps
 
@@ -56,13 +56,13 @@ class Trajectories:
         return self.cache.nbytes + logits + self.codes.nbytes
 
     @torch.inference_mode()
-    def append(self, codes: Int[Tensor, "n"]) -> "Trajectories":
+    def append(self, codes: Int[Tensor, " n"]) -> "Trajectories":
         """One more code per row, written in place; the logits are those before it until the model has run."""
         self.codes.scatter_(1, self.positions.to(codes.device)[:, None], codes[:, None])
         return replace(self, positions=self.positions + 1)
 
     @torch.inference_mode()
-    def select(self, rows: Int[Tensor, "m"]) -> "Trajectories":
+    def select(self, rows: Int[Tensor, " m"]) -> "Trajectories":
         """The given rows (CPU), in the given order. Repeats fork a trajectory; its copies draw noise of their own.
 
         This object is spent afterwards: its cache is released layer by layer while the new one is made.

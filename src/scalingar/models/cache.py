@@ -29,7 +29,7 @@ class KVCache:
         """Bytes of all keys and values."""
         return sum(t.nbytes for t in (*self.keys, *self.values))
 
-    def select(self, rows: Int[Tensor, "m"]) -> "KVCache":
+    def select(self, rows: Int[Tensor, " m"]) -> "KVCache":
         """The given rows, in the given order; a row may repeat. This cache is spent: its layers are freed one by one,
         so that never more than one layer exists twice.
         """
@@ -66,7 +66,7 @@ class Slots:
 
     first: int
     end: int
-    per_row: Int[Tensor, "n"] | None = None
+    per_row: Int[Tensor, " n"] | None = None
 
     @property
     def uniform(self) -> bool:
@@ -74,14 +74,12 @@ class Slots:
         return self.per_row is None
 
     @classmethod
-    def at(cls, positions: Int[Tensor, "n"]) -> "Slots":
+    def at(cls, positions: Int[Tensor, " n"]) -> "Slots":
         """One slot per row, from a CPU tensor; rows in step take the path without mask or scatter."""
         low, high = int(positions.min()), int(positions.max())
         return cls(low, high + 1, None if low == high else positions)
 
-    def mask(
-        self, prefix_mask: Bool[Tensor, "n t"] | None, device: torch.device
-    ) -> Bool[Tensor, "n 1 q k"] | None:
+    def mask(self, prefix_mask: Bool[Tensor, "n t"] | None, device: torch.device) -> Bool[Tensor, "n 1 q k"] | None:
         """True where a query may look; None when the filled slots are exactly what it may see.
 
         ``allowed(i, j) = (j <= i and (j >= t or prefix_mask[j])) or i == j``

@@ -56,9 +56,7 @@ def rope_table(
     return torch.cat([before, table])
 
 
-def apply_rope(
-    x: Float[Tensor, "n s h d"], table: Float[Tensor, "*n s p 2"]
-) -> Float[Tensor, "n s h d"]:
+def apply_rope(x: Float[Tensor, "n s h d"], table: Float[Tensor, "*n s p 2"]) -> Float[Tensor, "n s h d"]:
     """Rotate adjacent pairs of the last axis, in fp32. ``table`` is shared by the rows or given per row."""
     pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
     turned = pairs * torch.view_as_complex(table).unsqueeze(-2)

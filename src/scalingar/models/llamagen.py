@@ -44,9 +44,7 @@ class LlamaGenConfig(BaseModel):
     vocab_size: int = Field(16384, gt=0, description="image codes V")
     condition: Literal["class", "text", "words"] = "class"
     condition_tokens: int = Field(1, gt=0, description="slots before the image")
-    condition_vocab: int = Field(
-        1000, gt=0, description="classes, or words of the small vocabulary"
-    )
+    condition_vocab: int = Field(1000, gt=0, description="classes, or words of the small vocabulary")
     caption_dim: int = Field(2048, gt=0, description="width of the T5 features")
     condition_positions: Literal["zero", "learned"] = "zero"
     rope_base: float = Field(10000.0, gt=0)
@@ -79,6 +77,17 @@ def swiglu_width(dim: int, multiple_of: int = 256) -> int:
     return -(-(8 * dim // 3) // multiple_of) * multiple_of
 
 
+def rotary_table(config: LlamaGenConfig) -> Float[Tensor, "s p 2"]:
+    """The angles of every slot: no weight, always fp32."""
+    return rope_table(
+        config.grid,
+        config.dim // config.heads,
+        base=config.rope_base,
+        prefix=config.condition_tokens,
+        prefix_rotation=config.condition_positions == "learned",
+    )
+
+
 @dataclass(frozen=True)
 class Condition:
     """What ``p`` prompts say, as embeddings; the null branch shares its rows and its mask."""
@@ -107,6 +116,8 @@ class LabelEmbedder(nn.Module):
 
 
 class CaptionProjection(nn.Module):
+    """Two linear maps with a tanh-approximated GELU between them."""
+
     def __init__(self, caption_dim: int, dim: int) -> None:
         super().__init__()
         self.fc1 = nn.Linear(caption_dim, dim, bias=False)
@@ -136,6 +147,8 @@ class CaptionEmbedder(nn.Module):
 
 
 class Attention(nn.Module):
+    """Multi-head attention with one fused projection, rows ordered all Q, all K, all V."""
+
     def __init__(self, config: LlamaGenConfig) -> None:
         super().__init__()
         self.heads = config.heads
@@ -150,9 +163,7 @@ class Attention(nn.Module):
         cache: tuple[KVCache, int, Slots] | None = None,
     ) -> Float[Tensor, "n q d"]:
         """Without ``cache``: causal attention within ``x``, for training."""
-        qk, v = (
-            self.wqkv(x).unflatten(-1, (3 * self.heads, -1)).split((2 * self.heads, self.heads), -2)
-        )
+        qk, v = self.wqkv(x).unflatten(-1, (3 * self.heads, -1)).split((2 * self.heads, self.heads), -2)
         q, k, v = (*apply_rope(qk, rope).transpose(1, 2).chunk(2, 1), v.transpose(1, 2))
         if cache is not None:
             store, layer, slots = cache
@@ -162,6 +173,8 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
+    """Pre-norm attention and feed-forward, each added to the stream."""
+
     def __init__(self, config: LlamaGenConfig) -> None:
         super().__init__()
         self.attention = Attention(config)
@@ -181,7 +194,7 @@ class Block(nn.Module):
 
 
 class LlamaGen(nn.Module):
-    """The transformer. Slot ``s < t`` holds condition, slot ``t + i`` image code ``i``; slot ``t - 1 + i`` predicts it."""
+    """The transformer. Slots below ``t`` hold the condition, slot ``t + i`` image code ``i``; the one before predicts it."""
 
     rope: Tensor
 
@@ -194,14 +207,7 @@ class LlamaGen(nn.Module):
         self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.dim, config.norm_eps)
         self.output = nn.Linear(config.dim, config.vocab_size, bias=False)
-        table = rope_table(
-            config.grid,
-            config.dim // config.heads,
-            base=config.rope_base,
-            prefix=config.condition_tokens,
-            prefix_rotation=config.condition_positions == "learned",
-        )
-        self.register_buffer("rope", table, persistent=False)
+        self.register_buffer("rope", rotary_table(config), persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         rope = self.rope
@@ -242,9 +248,7 @@ class LlamaGen(nn.Module):
             None if mask is None else mask.to(self.device).bool(),
         )
 
-    def prefill(
-        self, condition: Condition, *, guided: bool
-    ) -> tuple[Float[Tensor, "b v"], KVCache]:
+    def prefill(self, condition: Condition, *, guided: bool) -> tuple[Float[Tensor, "b v"], KVCache]:
         """Run the condition slots once per prompt and branch; the rows are conditional, then unconditional.
 
         Returns fp32 logits of the first code and the cache, both of ``p`` rows, or ``2 p`` when ``guided``.
@@ -257,16 +261,12 @@ class LlamaGen(nn.Module):
         cache = self._empty_cache(len(x), mask)
         return self._run(x.to(self.dtype), Slots(0, self.config.condition_tokens), cache), cache
 
-    def step(
-        self, codes: Int[Tensor, "n"], positions: Int[Tensor, "n"], cache: KVCache
-    ) -> Float[Tensor, "n v"]:
+    def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: KVCache) -> Float[Tensor, "n v"]:
         """Feed one code per row, code number ``positions`` (CPU) of its image; fp32 logits of the next one."""
         slots = Slots.at(positions + self.config.condition_tokens)
         return self._run(self.tok_embeddings(codes)[:, None], slots, cache)
 
-    def forward(
-        self, condition: Float[Tensor, "n t d"], codes: Int[Tensor, "n i"]
-    ) -> Float[Tensor, "n j v"]:
+    def forward(self, condition: Float[Tensor, "n t d"], codes: Int[Tensor, "n i"]) -> Float[Tensor, "n j v"]:
         """Teacher-forced logits of codes ``0 .. i`` given the embedded condition, without a cache or masks."""
         x = torch.cat([condition, self.tok_embeddings(codes)], dim=1)
         for layer in self.layers:
@@ -280,8 +280,7 @@ class LlamaGen(nn.Module):
         shape = (rows, config.heads, slots, config.dim // config.heads)
         # Not torch.empty: a masked slot still enters attention as 0 * value, and 0 * NaN is NaN.
         keys, values = (
-            [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in range(config.layers)]
-            for _ in range(2)
+            [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in range(config.layers)] for _ in range(2)
         )
         return KVCache(keys, values, mask)
 

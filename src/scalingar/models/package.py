@@ -41,9 +41,7 @@ class PackageInfo(BaseModel):
     licence: str = ""
 
 
-def save_package(
-    folder: Path, info: PackageInfo, model: LlamaGen, tokenizer: VQTokenizer, dtype: torch.dtype
-) -> None:
+def save_package(folder: Path, info: PackageInfo, model: LlamaGen, tokenizer: VQTokenizer, dtype: torch.dtype) -> None:
     """Write the three files, weights in ``dtype``. Raises OutputError if the folder cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,10 +78,7 @@ def load_package(
 
 def weight_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of each weight file, for recipes and results."""
-    return {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        for name in (TRANSFORMER, TOKENIZER)
-    }
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (TRANSFORMER, TOKENIZER)}
 
 
 def _save(path: Path, module: nn.Module, config: BaseModel, dtype: torch.dtype) -> None:

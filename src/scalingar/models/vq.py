@@ -57,6 +57,8 @@ def _norm(config: VQConfig, channels: int) -> nn.Module:
 
 
 class ResBlock(nn.Module):
+    """Two convolutions, each behind a norm and SiLU, around a shortcut."""
+
     def __init__(self, config: VQConfig, c_in: int, c_out: int) -> None:
         super().__init__()
         self.norm1 = _norm(config, c_in)
@@ -118,9 +120,7 @@ class Level(nn.Module):
         resample: Literal["upsample", "downsample"] | None,
     ) -> None:
         super().__init__()
-        self.res = nn.ModuleList(
-            ResBlock(config, c_in if j == 0 else c_out, c_out) for j in range(blocks)
-        )
+        self.res = nn.ModuleList(ResBlock(config, c_in if j == 0 else c_out, c_out) for j in range(blocks))
         self.attn = nn.ModuleList(AttnBlock(config, c_out) for _ in range(blocks * attention))
         if resample is not None:
             self.add_module(resample, Resample(c_out, up=resample == "upsample"))
@@ -136,9 +136,7 @@ class Level(nn.Module):
 
 def _middle(config: VQConfig, channels: int) -> nn.ModuleList:
     attention = AttnBlock(config, channels) if config.attention else nn.Identity()
-    return nn.ModuleList(
-        [ResBlock(config, channels, channels), attention, ResBlock(config, channels, channels)]
-    )
+    return nn.ModuleList([ResBlock(config, channels, channels), attention, ResBlock(config, channels, channels)])
 
 
 class Encoder(nn.Module):
@@ -245,9 +243,7 @@ class VQTokenizer(nn.Module):
         height, width = images.shape[-2:]
         factor = self.config.downsample
         if height % factor or width % factor:
-            raise ValueError(
-                f"image is {height}x{width}; both sides must be multiples of {factor} for this tokenizer"
-            )
+            raise ValueError(f"image is {height}x{width}; both sides must be multiples of {factor} for this tokenizer")
         return self.quantize.nearest(self.latent(images))
 
     def decode_latent(self, z: Float[Tensor, "n d h w"]) -> Float[Tensor, "n 3 H W"]:

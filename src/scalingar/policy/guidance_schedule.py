@@ -61,7 +61,7 @@ class GuidanceConfig(BaseModel):
         return self
 
 
-def guidance_scale(  # noqa: PLR0917
+def guidance_scale(
     config: GuidanceConfig,
     s_base: float,
     previous: Float[Tensor, " n"],

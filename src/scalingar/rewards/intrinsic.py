@@ -1,10 +1,10 @@
 """The model's own signals as rewards: they need no judge and no pixels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from scalingar.outputs import Candidate
-from scalingar.rewards.base import REWARDS
+from scalingar.rewards.base import REWARDS, Reward
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,10 @@ class IntrinsicReward:
         return [self.sign * candidate.signals[self.signal] for candidate in candidates]
 
 
+def _reward(signal: str, sign: float = 1.0) -> Callable[[], Reward]:
+    return lambda: IntrinsicReward(signal, sign)
+
+
 for _name in (
     "pmi",
     "log_likelihood",
@@ -28,5 +32,5 @@ for _name in (
     "lowest_group_confidence",
     "final_confidence",
 ):
-    REWARDS.register(_name.replace("_", "-"))(partial(IntrinsicReward, _name))
-REWARDS.register("negative-entropy")(partial(IntrinsicReward, "entropy", -1.0))
+    REWARDS.register(_name.replace("_", "-"))(_reward(_name))
+REWARDS.register("negative-entropy")(_reward("entropy", -1.0))

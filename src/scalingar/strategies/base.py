@@ -27,11 +27,11 @@ class Step:
     """
 
     position: int
-    indices: Int[Tensor, "n"]
+    indices: Int[Tensor, " n"]
     conditional: Float[Tensor, "n v"]
     unconditional: Float[Tensor, "n v"] | None
     statistics: TokenStatistics
-    guidance_scale: Float[Tensor, "n"]
+    guidance_scale: Float[Tensor, " n"]
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Decision:
     ``trace``: values of this step to record, ``(n,)`` each.
     """
 
-    rows: Int[Tensor, "m"]
+    rows: Int[Tensor, " m"]
     reasons: list[str | None]
-    guidance_scale: Float[Tensor, "n"]
-    trace: dict[str, Float[np.ndarray, "n"]]
+    guidance_scale: Float[Tensor, " n"]
+    trace: dict[str, Float[np.ndarray, " n"]]
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Search:
         self,
         keep: np.ndarray,
         reasons: list[str | None],
-        scale: Float[Tensor, "n"],
-        **trace: Float[np.ndarray, "n"],
+        scale: Float[Tensor, " n"],
+        **trace: Float[np.ndarray, " n"],
     ) -> Decision:
         """A decision on this step's rows, and the profile reduced to those that go on."""
         values = {k: v for k, v in self.profile.values.items() if k != "C_min"}
@@ -102,7 +102,7 @@ NOT_A_NUMBER = "not a number"
 
 
 class Strategy(BaseModel):
-    """Base of all strategies: settings, nothing else. Adding one is a file with a class under ``@STRATEGIES.register``."""
+    """Base of all strategies: settings, nothing else. A new one is a file with a class under ``@STRATEGIES.register``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -48,7 +48,7 @@ class PromptRun:
     setting: Setting
     strategy: Strategy
     live: list[int] = field(init=False)
-    scale: Float[Tensor, "n"] = field(init=False)
+    scale: Float[Tensor, " n"] = field(init=False)
     candidates: dict[int, Candidate] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -114,10 +114,7 @@ class PromptRun:
     def _trace_of(self, index: int) -> dict[str, NDArray[np.float32]]:
         steps = [(trace, who.index(index)) for who, trace in self._records if index in who]
         names = steps[0][0] if steps else {}
-        return {
-            name: np.array([trace[name][place] for trace, place in steps], np.float32)
-            for name in names
-        }
+        return {name: np.array([trace[name][place] for trace, place in steps], np.float32) for name in names}
 
 
 @dataclass
@@ -129,9 +126,7 @@ class Engine:
     guidance_scale: float
     ledger: Ledger = field(default_factory=Ledger)
 
-    def run(
-        self, prompts: Sequence[str], condition: Condition, seeds: Sequence[int]
-    ) -> Iterator[StepEvent]:
+    def run(self, prompts: Sequence[str], condition: Condition, seeds: Sequence[int]) -> Iterator[StepEvent]:
         """Decode ``num_trajectories`` of every prompt; afterwards ``runs[i].candidates`` holds them.
 
         ``condition`` has one row per prompt; ``seeds[i]`` keys the noise of prompt ``i``.
@@ -210,9 +205,7 @@ class Engine:
         seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - started
 
 
-def _event(
-    number: int, live: Trajectories, rows: slice, who: list[int], decision: Decision
-) -> StepEvent:
+def _event(number: int, live: Trajectories, rows: slice, who: list[int], decision: Decision) -> StepEvent:
     return StepEvent(
         prompt=number,
         position=int(live.positions[rows.start]),

@@ -32,9 +32,7 @@ class ScalingAR(Strategy):
         }
         given = {name: values.get(name, {}) for name in parts}
         filled = {
-            name: {**part.model_dump(), **given[name]}
-            if isinstance(given[name], dict)
-            else given[name]
+            name: {**part.model_dump(), **given[name]} if isinstance(given[name], dict) else given[name]
             for name, part in parts.items()
         }
         return {**values, **filled}
@@ -70,9 +68,7 @@ class ScalingARSearch(Search):
     def observe(self, step: Step) -> Decision:
         """One round of the algorithm; the new guidance scale applies to the draw of this very step."""
         self.profile = self.profile.update(step.statistics, step.position)
-        self.gate, verdict = self.gate.update(
-            step.position, self.profile.confidence, self.profile.recovery
-        )
+        self.gate, verdict = self.gate.update(step.position, self.profile.confidence, self.profile.recovery)
         scale = guidance_scale(
             self.strategy.guidance,
             self.setting.guidance_scale,

@@ -12,11 +12,11 @@ TERMINALS: tuple[str, ...] = ("", "and", *NUMBERS, *RELATIONS, *COLORS, *OBJECT_
 Terminal 0 is padding. "orange" stands twice: as a colour and as a fruit.
 """
 
-_OBJECT_ID = {
-    name: i for i, name in enumerate(OBJECT_CLASSES, len(TERMINALS) - len(OBJECT_CLASSES))
-}
+_OBJECT_ID = {name: i for i, name in enumerate(OBJECT_CLASSES, len(TERMINALS) - len(OBJECT_CLASSES))}
 _WORD_ID = {word: i for i, word in enumerate(TERMINALS[: -len(OBJECT_CLASSES)]) if word}
-_FILLERS = frozenset("a an the photo picture image of with one is there on in next to its".split())
+_FILLERS = frozenset(
+    ("a", "an", "the", "photo", "picture", "image", "of", "with", "one", "is", "there", "on", "in", "to", "next")
+)
 _LONGEST = 3
 """Words of the longest phrase."""
 
@@ -70,8 +70,7 @@ def _match(words: list[str], at: int) -> tuple[int, int | None]:
 def _object_follows(words: list[str], at: int) -> bool:
     """ "orange cow" is a colour and a cow, "orange" alone a fruit."""
     return any(
-        " ".join(words[at : at + length]) in _objects()
-        for length in range(1, min(_LONGEST, len(words) - at) + 1)
+        " ".join(words[at : at + length]) in _objects() for length in range(1, min(_LONGEST, len(words) - at) + 1)
     )
 
 

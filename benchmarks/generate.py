@@ -1,0 +1,57 @@
+"""Seconds per image of each strategy on the embedded model: ``python -m benchmarks.generate``.
+
+Prints, as medians over repeats: seconds and codes of every strategy at N = 8; the share of a step that profile and
+policy take; and whether pruning frees time, time(ScalingAR) / time(all N complete) against the ratio of codes.
+"""
+
+import argparse
+import statistics
+import time
+
+from benchmarks.machine import describe
+from scalingar.outputs import ImageOutput
+from scalingar.pipeline import ImagePipeline
+
+PROMPT = "a photo of a red apple left of a dog"
+STRATEGIES = ("single", "random-of-n", "best-of-n", "most-confident-of-n", "scaling-ar")
+
+
+def measured(pipe: ImagePipeline, strategy: str, repeats: int) -> tuple[float, list[ImageOutput]]:
+    """Median seconds over seeds, and the outputs."""
+    pipe(PROMPT, strategy=strategy, seed=10_000)  # first calls pay for lazy initialisation
+    seconds, outputs = [], []
+    for seed in range(repeats):
+        started = time.perf_counter()
+        outputs.append(pipe(PROMPT, strategy=strategy, seed=seed))
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds), outputs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--repeats", type=int, default=7)
+    args = parser.parse_args()
+    pipe = ImagePipeline.from_pretrained(args.model)
+    print(describe())
+    print(f"{'strategy':22s} {'seconds':>8s} {'codes':>6s} {'ms/step':>8s} {'policy':>7s}")
+    seconds, codes = {}, {}
+    for strategy in STRATEGIES:
+        seconds[strategy], outputs = measured(pipe, strategy, args.repeats)
+        codes[strategy] = statistics.median(output.ledger.tokens for output in outputs)
+        steps = pipe.model.grid[0] * pipe.model.grid[1]
+        share = statistics.median(output.ledger.seconds["policy"] / output.ledger.total_seconds for output in outputs)
+        print(
+            f"{strategy:22s} {seconds[strategy]:8.2f} {codes[strategy]:6.0f} "
+            f"{1e3 * seconds[strategy] / steps:8.2f} {share:7.1%}"
+        )
+    time_ratio = seconds["scaling-ar"] / seconds["random-of-n"]
+    code_ratio = codes["scaling-ar"] / codes["random-of-n"]
+    print(
+        f"ScalingAR against all N complete: {time_ratio:.2f} of the time for {code_ratio:.2f} of the codes "
+        f"(quotient {time_ratio / code_ratio:.2f})"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""How often images of the embedded model show what their prompt says, by template matching."""
+
+import argparse
+from collections import defaultdict
+
+import numpy as np
+import torch
+
+from scalingar.pipeline import ImagePipeline
+from training.scenes import Scene, Sprites, render, sample_scene
+from training.templates import Match, Templates
+from training.tokenizer import to_tensor
+from training.workdir import add_work_dir, announce
+
+
+def shows(scene: Scene, found: list[Match]) -> bool:
+    """The objects of the scene, with their colours, number and relation, and nothing else."""
+    wanted = sorted((item.name, item.color) for item in scene.objects)
+    if sorted((match.name, match.color) for match in found) != wanted:
+        return False
+    if scene.task != "position":
+        return True
+    places = {match.name: match for match in found}
+    first, second = (places[item.name] for item in scene.objects)
+    down, right = first.row - second.row, first.column - second.column
+    relation = next(r for r in ("left of", "right of", "above", "below") if f" {r} " in scene.prompt)
+    axis = {"left of": -right, "right of": right, "above": -down, "below": down}[relation]
+    return axis >= 2 and axis > min(abs(down), abs(right))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_work_dir(parser)
+    parser.add_argument("--model", default="embedded", help="model folder, or 'embedded'")
+    parser.add_argument("--prompts", type=int, default=96, help="random prompts, an image each")
+    parser.add_argument("--guidance-scale", type=float, default=None)
+    parser.add_argument("--seed", type=int, default=4242, help="of the held-out prompts and of the noise")
+    args = parser.parse_args()
+    templates = Templates(Sprites(args.work_dir / "art.npz"))
+    sprites = Sprites(args.work_dir / "art.npz")
+    rng = np.random.default_rng((args.seed, 99))
+    scenes = [sample_scene(rng) for _ in range(args.prompts)]
+    truth, drawn = defaultdict(list), defaultdict(list)
+    for scene in scenes:
+        picture = to_tensor(render(scene, sprites)[None])[0]
+        truth[scene.task].append(shows(scene, templates.find(picture)))
+    pipe = ImagePipeline.from_pretrained(args.model)
+    for start in range(0, len(scenes), 16):
+        part = scenes[start : start + 16]
+        output = pipe(
+            [scene.prompt for scene in part],
+            strategy="single",
+            seed=args.seed + start,
+            guidance_scale=args.guidance_scale,
+            output_type="pt",
+        )
+        for scene, image in zip(part, output.images, strict=True):
+            drawn[scene.task].append(shows(scene, templates.find(torch.as_tensor(image) * 2 - 1)))
+    for task in sorted(truth):
+        right, possible = np.mean(drawn[task]), np.mean(truth[task])
+        announce(f"{task:14s} {right:6.1%} of {len(drawn[task])} images; true renders {possible:6.1%}")
+    everything = [value for values in drawn.values() for value in values]
+    announce(f"{'all':14s} {np.mean(everything):6.1%}")
+
+
+if __name__ == "__main__":
+    main()
