@@ -143,10 +143,7 @@ def train(args: argparse.Namespace) -> None:
             db = 10 * math.log10(4 / error.item())
             announce(f"tokenizer {step}/{args.steps}  crops {db:.2f} dB  codes {codebook.used}  {pace:.2f} s/step")
         if step % 250 == 0 or step == args.steps:
-            export(average.module, args.work_dir / "tokenizer.weights.pt")
-            value, restored_scenes = psnr(cast(VQTokenizer, average.module), held_out)
-            announce(f"tokenizer {step}: held-out scenes {value:.2f} dB")
-            sheet(args.work_dir / "tokenizer.png", held_out, restored_scenes)
+            report(cast(VQTokenizer, average.module), held_out, step, args.work_dir)
         if checkpoint.due or step == args.steps:
             checkpoint.save(
                 {
@@ -157,6 +154,14 @@ def train(args: argparse.Namespace) -> None:
                     "codebook": codebook.state_dict(),
                 }
             )
+
+
+def report(model: VQTokenizer, held_out: Tensor, step: int, work_dir: Path) -> None:
+    """Averaged weights on disk, PSNR of whole held-out scenes, a sheet of them."""
+    export(model, work_dir / "tokenizer.weights.pt")
+    value, restored = psnr(model, held_out)
+    announce(f"tokenizer {step}: held-out scenes {value:.2f} dB")
+    sheet(work_dir / "tokenizer.png", held_out, restored)
 
 
 def collect_latents(model: VQTokenizer, args: argparse.Namespace, sprites: Sprites) -> Tensor:

@@ -166,8 +166,11 @@ def _read_pytorch(file: Path) -> Any:
             return torch.load(file, map_location="cpu", weights_only=True, mmap=_is_zip(file))
         except pickle.UnpicklingError as error:
             raise WeightsError(_refused(file, str(error))) from None
-        except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError):
-            raise WeightsError(f"{file} is cut short or not a PyTorch weight file; copy it again.") from None
+        except MemoryError:
+            raise
+        except Exception:
+            # The file could be opened; on damaged content the unpickler raises about anything.
+            raise WeightsError(_damaged(file)) from None
 
 
 def _is_zip(file: Path) -> bool:
@@ -176,10 +179,14 @@ def _is_zip(file: Path) -> bool:
         return opened.read(2) == b"PK"
 
 
+def _damaged(file: Path) -> str:
+    return f"{file} is cut short or not a PyTorch weight file; copy it again."
+
+
 def _refused(file: Path, reason: str) -> str:
     named = re.search(r"GLOBAL ([\w.]+)", reason)
     if named is None:
-        return f"{file} is cut short or not a PyTorch weight file; copy it again."
+        return _damaged(file)
     return (
         f"{file} holds {named[1]}, not only tensors; it was not opened, because that could run "
         "code. Save its state dict alone, best as safetensors."

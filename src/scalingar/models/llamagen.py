@@ -194,7 +194,7 @@ class Block(nn.Module):
 
 
 class LlamaGen(nn.Module):
-    """The transformer. Slots below ``t`` hold the condition, slot ``t + i`` image code ``i``; the one before predicts it."""
+    """The transformer. Slots below ``t`` hold the condition, slot ``t + i`` image code ``i``."""
 
     rope: Tensor
 
@@ -266,11 +266,20 @@ class LlamaGen(nn.Module):
         slots = Slots.at(positions + self.config.condition_tokens)
         return self._run(self.tok_embeddings(codes)[:, None], slots, cache)
 
-    def forward(self, condition: Float[Tensor, "n t d"], codes: Int[Tensor, "n i"]) -> Float[Tensor, "n j v"]:
-        """Teacher-forced logits of codes ``0 .. i`` given the embedded condition, without a cache or masks."""
+    def forward(
+        self, condition: Float[Tensor, "n t d"], codes: Int[Tensor, "n i"], cells: Int[Tensor, " i"] | None = None
+    ) -> Float[Tensor, "n j v"]:
+        """Teacher-forced logits of codes ``0 .. i`` given the embedded condition, without a cache or masks.
+
+        ``cells``: where on the grid the codes stand, when they are not its first ``i`` cells.
+        """
         x = torch.cat([condition, self.tok_embeddings(codes)], dim=1)
+        rope = self.rope[: x.shape[1]]
+        if cells is not None:
+            slots = self.config.condition_tokens
+            rope = torch.cat([self.rope[:slots], self.rope[slots + cells]])
         for layer in self.layers:
-            x = layer(x, self.rope[: x.shape[1]], None)
+            x = layer(x, rope, None)
         return self.output(self.norm(x[:, self.config.condition_tokens - 1 :])).float()
 
     def _empty_cache(self, rows: int, mask: Bool[Tensor, "n t"] | None) -> KVCache:

@@ -73,6 +73,7 @@ def load_llamagen(
     Raises:
         WeightsError: the file cannot be read or is another model, or its image size is unknown.
     """
+    path = Path(path).expanduser()
     weights = from_llama_names(part(read_weights(path), TRANSFORMER_PARTS))
     config = llamagen_config(weights, path, grid=grid, image_size=image_size, heads=heads)
     with torch.device("meta"):
@@ -161,6 +162,11 @@ def vq_config(weights: Mapping[str, Tensor], path: str | Path) -> VQConfig:
     """
     codebook_size, codebook_dim = _require(weights, _TOKENIZER_MARK, path).shape
     channels = len(_require(weights, "encoder.conv_in.weight", path))
+    if channels % 32:
+        raise WeightsError(
+            f"{path}: the tokenizer's first level has {channels} channels; published ones have "
+            "multiples of 32, so this is another kind of tokenizer."
+        )
     return VQConfig(
         codebook_size=codebook_size,
         codebook_dim=codebook_dim,

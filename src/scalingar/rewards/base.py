@@ -10,8 +10,10 @@ from scalingar.registry import Registry
 class Reward(Protocol):
     """Scores finished candidates; higher is better."""
 
-    counts_images: bool
-    """It looks at pixels, so that its calls belong in the ledger."""
+    @property
+    def counts_images(self) -> bool:
+        """It looks at pixels, so that its calls belong in the ledger."""
+        ...
 
     def __call__(self, candidates: list[Candidate]) -> list[float]:
         """One finite number per candidate."""

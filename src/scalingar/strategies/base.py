@@ -102,7 +102,7 @@ NOT_A_NUMBER = "not a number"
 
 
 class Strategy(BaseModel):
-    """Base of all strategies: settings, nothing else. A new one is a file with a class under ``@STRATEGIES.register``."""
+    """Base of all strategies: settings, nothing else. A new one is a class under ``@STRATEGIES.register``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
