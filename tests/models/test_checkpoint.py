@@ -244,7 +244,7 @@ def test_folders_without_a_clear_choice(tmp_path: Path) -> None:
 def test_missing_shard(tmp_path: Path) -> None:
     index = sharded(tmp_path)
     (tmp_path / "two.safetensors").unlink()
-    with pytest.raises(WeightsError, match="names 'two.safetensors', which is missing"):
+    with pytest.raises(WeightsError, match=r"names 'two.safetensors', which is missing"):
         read_weights(tmp_path)
     assert index.exists()
 
@@ -279,6 +279,15 @@ def test_fit_casts_and_fills(tmp_path: Path) -> None:
     module = fit_weights(shell(), WEIGHTS, "w.pt", dtype=torch.bfloat16)
     state = module.state_dict()
     assert same(state, {name: tensor.bfloat16() for name, tensor in WEIGHTS.items()})
+
+
+def test_fit_does_not_hold_on_to_the_file(tmp_path: Path) -> None:
+    """Overwriting a file in place must not reach into a model loaded from it."""
+    path = saved(tmp_path / "w.pt", WEIGHTS)
+    module = fit_weights(shell(), read_weights(path), path, dtype=torch.float32)
+    content = path.read_bytes()
+    path.write_bytes(bytes(len(content)))
+    assert same(module.state_dict())
 
 
 @pytest.mark.parametrize(

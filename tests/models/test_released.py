@@ -131,7 +131,7 @@ def test_lantern_without_a_key_projection(tmp_path: Path) -> None:
     weights = lantern(T2I.weights)
     del weights["model.layers.1.self_attn.k_proj.weight"]
     path = saved(tmp_path / "w.bin", weights)
-    with pytest.raises(WeightsError, match="attention.wqkv.weight is 256x128 and should be 384x128"):
+    with pytest.raises(WeightsError, match=r"attention.wqkv.weight is 256x128 and should be 384x128"):
         load_llamagen(path, grid=(8, 8))
 
 
@@ -146,7 +146,7 @@ def test_the_null_caption_comes_from_the_file(tmp_path: Path) -> None:
     model = load_llamagen(saved(tmp_path / "w.pt", T2I.weights), grid=(8, 8))
     assert torch.equal(model.cls_embedding.uncond_embedding, T2I.weights["cls_embedding.uncond_embedding"])  # type: ignore[arg-type]
     without = {k: v for k, v in T2I.weights.items() if k != "cls_embedding.uncond_embedding"}
-    with pytest.raises(WeightsError, match="'cls_embedding.uncond_embedding' is missing"):
+    with pytest.raises(WeightsError, match=r"'cls_embedding.uncond_embedding' is missing"):
         load_llamagen(saved(tmp_path / "w.pt", without), grid=(8, 8))
 
 
@@ -175,17 +175,17 @@ def test_image_size_in_pixels() -> None:
 
 def test_unknown_image_size() -> None:
     for name in ("model.pt", "c2i_B_2560.pt", "run_256/model.pt"):
-        with pytest.raises(WeightsError, match="does not say its image size.*give image_size, such as 256"):
+        with pytest.raises(WeightsError, match=r"does not say its image size.*give image_size, such as 256"):
             llamagen_config(T2I.weights, name)
 
 
 def test_contradicting_image_size() -> None:
-    with pytest.raises(WeightsError, match="a model of 384 pixels by its name.*not of 256; use image_size=384"):
+    with pytest.raises(WeightsError, match=r"a model of 384 pixels by its name.*not of 256; use image_size=384"):
         llamagen_config(T2I.weights, "c2i_XL_384.pt", image_size=256)
 
 
 def test_image_size_off_the_grid() -> None:
-    with pytest.raises(ConfigError, match="image_size is 250; it must be a multiple of 16"):
+    with pytest.raises(ConfigError, match=r"image_size is 250; it must be a multiple of 16"):
         llamagen_config(T2I.weights, "w.pt", image_size=250)
 
 
@@ -193,7 +193,7 @@ def test_settings_file_that_is_no_settings(tmp_path: Path) -> None:
     for content in ("[1]", "{", '{"image_size": "256"}', '{"image_size": -1}'):
         folder = ar_grpo(tmp_path)
         (folder / "config.json").write_text(content)
-        with pytest.raises(WeightsError, match="does not say its image size"):
+        with pytest.raises(WeightsError, match=r"does not say its image size"):
             load_llamagen(folder)
 
 
@@ -216,9 +216,9 @@ def test_heads_of_the_published_widths(dim: int, heads: int) -> None:
 
 
 def test_unpublished_width_needs_heads() -> None:
-    with pytest.raises(WeightsError, match="96 wide, no published size; give the number of heads"):
+    with pytest.raises(WeightsError, match=r"96 wide, no published size; give the number of heads"):
         llamagen_config(C2I.weights, "w.pt", grid=(5, 5))
-    with pytest.raises(ConfigError, match="heads is 7; 96 channels do not split"):
+    with pytest.raises(ConfigError, match=r"heads is 7; 96 channels do not split"):
         llamagen_config(C2I.weights, "w.pt", grid=(5, 5), heads=7)
 
 
@@ -249,7 +249,7 @@ def test_tokenizer_inside_janus(tmp_path: Path) -> None:
 
 def test_tokenizer_of_another_kind() -> None:
     weights = tiny.tiny_vq().state_dict()
-    with pytest.raises(WeightsError, match="first level has 8 channels; published ones"):
+    with pytest.raises(WeightsError, match=r"first level has 8 channels; published ones"):
         vq_config(weights, "w.pt")
 
 
@@ -259,9 +259,9 @@ def test_tokenizer_of_another_kind() -> None:
 def test_the_two_files_swapped(tmp_path: Path) -> None:
     transformer = saved(tmp_path / "gpt.pt", T2I.weights)
     tokenizer = saved(tmp_path / "vq.pt", VQ.weights)
-    with pytest.raises(WeightsError, match="gpt.pt holds no LlamaGen tokenizer.*it is a transformer"):
+    with pytest.raises(WeightsError, match=r"gpt.pt holds no LlamaGen tokenizer.*it is a transformer"):
         load_vq(transformer)
-    with pytest.raises(WeightsError, match="vq.pt holds no LlamaGen transformer.*it is a VQ tokenizer"):
+    with pytest.raises(WeightsError, match=r"vq.pt holds no LlamaGen transformer.*it is a VQ tokenizer"):
         load_llamagen(tokenizer)
 
 
@@ -285,7 +285,7 @@ def test_missing_and_unexpected_tensors(tmp_path: Path, name: str) -> None:
 def test_tokenizer_must_fit_the_transformer() -> None:
     check_pair(tiny.tiny_llamagen(), tiny.tiny_vq())
     large = tiny.VQ_CONFIG.model_copy(update={"codebook_size": 32})
-    with pytest.raises(WeightsError, match="predicts 16 codes, the tokenizer has 32; they do not belong"):
+    with pytest.raises(WeightsError, match=r"predicts 16 codes, the tokenizer has 32; they do not belong"):
         check_pair(tiny.tiny_llamagen(), tiny.tiny_vq(large))
 
 

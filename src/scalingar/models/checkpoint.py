@@ -55,8 +55,15 @@ def read_weights(path: str | Path, *, containers: tuple[str, ...] = CONTAINERS) 
     return weights
 
 
-def fit_weights(module: M, weights: Mapping[str, Tensor], path: str | Path, *, dtype: torch.dtype) -> M:
-    """Put ``weights`` into ``module`` (which may be on "meta"), cast one by one; every name counts.
+def fit_weights(
+    module: M,
+    weights: Mapping[str, Tensor],
+    path: str | Path,
+    *,
+    dtype: torch.dtype,
+    device: str | torch.device = "cpu",
+) -> M:
+    """Put copies of ``weights`` into ``module`` (which may be on "meta"), one by one; every name counts.
 
     Raises:
         WeightsError: names are missing or left over, or a shape or type does not fit.
@@ -70,7 +77,9 @@ def fit_weights(module: M, weights: Mapping[str, Tensor], path: str | Path, *, d
         raise WeightsError(f"{path} {said}; it does not fit {type(module).__name__}: choose another file.")
     for name, tensor in weights.items():
         _check(name, tensor, expected[name], path)
-    module.load_state_dict({k: v.to(dtype) for k, v in weights.items()}, assign=True)
+    # Copies, because a mapped file may be overwritten while the model is in use.
+    own = {name: tensor.to(device, dtype, copy=True) for name, tensor in weights.items()}
+    module.load_state_dict(own, assign=True)
     return module
 
 

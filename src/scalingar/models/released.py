@@ -78,9 +78,9 @@ def load_llamagen(
     config = llamagen_config(weights, path, grid=grid, image_size=image_size, heads=heads)
     with torch.device("meta"):
         model = LlamaGen(config)
-    fit_weights(model, weights, path, dtype=dtype)
-    model.rope = rotary_table(config)
-    return model.to(device).eval().requires_grad_(False)
+    fit_weights(model, weights, path, dtype=dtype, device=device)
+    model.rope = rotary_table(config).to(device)
+    return model.eval().requires_grad_(False)
 
 
 def load_vq(path: str | Path, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> VQTokenizer:
@@ -92,8 +92,8 @@ def load_vq(path: str | Path, *, device: str | torch.device = "cpu", dtype: torc
     weights = part(read_weights(path, containers=("ema", *CONTAINERS)), TOKENIZER_PARTS)
     with torch.device("meta"):
         model = VQTokenizer(vq_config(weights, path))
-    fit_weights(model, weights, path, dtype=dtype)
-    return model.to(device).eval().requires_grad_(False)
+    fit_weights(model, weights, path, dtype=dtype, device=device)
+    return model.eval().requires_grad_(False)
 
 
 def check_pair(model: LlamaGen, tokenizer: VQTokenizer) -> None:

@@ -1,0 +1,70 @@
+"""What every registered strategy must hold to."""
+
+import numpy as np
+import pytest
+import torch
+
+from scalingar.pipeline import resolve_strategy
+from scalingar.strategies import STRATEGIES
+from tests.pipes import PROMPT, tiny_pipe
+
+NAMES = list(STRATEGIES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hands_out_a_finished_candidate_and_keeps_all(name: str) -> None:
+    result = tiny_pipe()(PROMPT, strategy=name, seed=3).results[0]
+    count = resolve_strategy(name).num_trajectories
+    assert [candidate.index for candidate in result.candidates] == list(range(count))
+    assert result.best.finished
+    assert result.best.image is not None
+    for candidate in result.candidates:
+        assert candidate.tokens == (16 if candidate.finished else candidate.cut.step)  # type: ignore[union-attr]
+        steps = candidate.tokens if candidate.finished else candidate.tokens + 1
+        assert all(len(values) == steps for values in candidate.trace.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_same_image_other_seed_other_codes(name: str) -> None:
+    pipe = tiny_pipe()
+    first, again, other = (pipe(PROMPT, strategy=name, seed=s, output_type="codes").images[0] for s in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "scaling-ar"])
+def test_one_trajectory_is_the_single_strategy(name: str) -> None:
+    pipe = tiny_pipe()
+    one = pipe(PROMPT, strategy=name, num_trajectories=1, seed=5, output_type="codes").images[0]
+    assert torch.equal(one, pipe(PROMPT, strategy="single", seed=5, output_type="codes").images[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_permuting_prompts_permutes_images(name: str) -> None:
+    pipe = tiny_pipe()
+    prompts = ["a dog", "two cats", "a blue cow"]
+    forward = pipe(prompts, strategy=name, seed=4, output_type="codes").images
+    backward = pipe(prompts[::-1], strategy=name, seed=4, output_type="codes").images
+    assert all(torch.equal(a, b) for a, b in zip(forward, backward[::-1], strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ledger_adds_up(name: str) -> None:
+    output = tiny_pipe()(PROMPT, strategy=name, seed=6)
+    drawn = sum(candidate.tokens for candidate in output.candidates[0])
+    last = sum(candidate.finished for candidate in output.candidates[0])
+    assert output.ledger.tokens == drawn
+    assert output.ledger.forward_rows == 2 * (drawn - last)
+    assert output.ledger.prefill_rows == 2
+    assert output.ledger.decodes == 1
+    assert output.ledger.peak_bytes > 0
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("single", "scaling-ar")])
+def test_fewer_trajectories_are_the_first_of_more(name: str) -> None:
+    pipe = tiny_pipe()
+    eight = pipe(PROMPT, strategy=name, num_trajectories=8, seed=7).candidates[0]
+    four = pipe(PROMPT, strategy=name, num_trajectories=4, seed=7).candidates[0]
+    for few, many in zip(four, eight, strict=False):
+        assert torch.equal(few.codes, many.codes)
+        np.testing.assert_allclose(few.signals["pmi"], many.signals["pmi"], rtol=1e-4)
