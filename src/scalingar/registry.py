@@ -39,7 +39,7 @@ class Registry(Generic[T]):
         """Raises ConfigError for an unknown name."""
         self._load_entry_points()
         if name not in self._entries:
-            raise ConfigError(f"unknown {self.kind} {name!r}{suggestion(name, list(self))}")
+            raise ConfigError(f"{name!r} is not among the {self.kind}{suggestion(name, list(self))}")
         return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from scalingar.profile import Signals, TokenStatistics
-from scalingar.profile.signals import drawn_log_probability
+from scalingar.profile.token import token_statistics
 
 NAMES = {
     "pmi",
@@ -23,15 +23,23 @@ NAMES = {
 }
 
 
-def statistics(entropy: Tensor, deepconf: Tensor) -> TokenStatistics:
+def statistics(entropy: Tensor, deepconf: Tensor, c: Tensor, u: Tensor | None = None) -> TokenStatistics:
     zero = torch.zeros_like(entropy)
-    return TokenStatistics(entropy=entropy, normalized_entropy=zero, margin=zero, deepconf=deepconf, kl=zero)
+    return TokenStatistics(
+        entropy=entropy,
+        normalized_entropy=zero,
+        margin=zero,
+        deepconf=deepconf,
+        kl=zero,
+        log_conditional=c.log_softmax(-1),
+        log_unconditional=(c if u is None else u).log_softmax(-1),
+    )
 
 
 def constant_step(signals: Signals, deepconf: float, n: int = 1) -> Signals:
     values = torch.full((n,), deepconf)
     tokens = torch.zeros(n, dtype=torch.long)
-    return signals.update(statistics(values, values), values, torch.zeros(n, 4), None, tokens)
+    return signals.update(statistics(values, values, torch.zeros(n, 4)), values, tokens)
 
 
 class Run:
@@ -49,10 +57,8 @@ class Run:
     def step(self, signals: Signals, t: int, rows: slice | list[int] = slice(None)) -> Signals:
         entropy, deepconf, confidence = self.numbers[:, t, rows]
         return signals.update(
-            statistics(entropy, deepconf),
+            statistics(entropy, deepconf, self.c[t, rows], self.u[t, rows]),
             confidence,
-            self.c[t, rows],
-            self.u[t, rows],
             self.drawn[t, rows],
         )
 
@@ -66,11 +72,11 @@ def test_two_steps_worked_by_hand() -> None:
     # p(x|c) = 3/4 then 1/2, p(x|0) = 1/4 then 1/2: PMI = ln 3 + 0, mean ln p = (ln 3/4 + ln 1/2)/2.
     signals = Signals.start(1)
     even, odd = torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.25, 0.75]]).log()
-    first = statistics(torch.tensor([1.0]), torch.tensor([4.0]))
-    second = statistics(torch.tensor([3.0]), torch.tensor([5.0]))
+    first = statistics(torch.tensor([1.0]), torch.tensor([4.0]), odd, odd.flip(1))
+    second = statistics(torch.tensor([3.0]), torch.tensor([5.0]), even, even)
     token = torch.tensor([1])
-    signals = signals.update(first, torch.tensor([0.2]), odd, odd.flip(1), token)
-    signals = signals.update(second, torch.tensor([0.6]), even, even, token)
+    signals = signals.update(first, torch.tensor([0.2]), token)
+    signals = signals.update(second, torch.tensor([0.6]), token)
     expected = {
         "pmi": math.log(3),
         "log_likelihood": (math.log(0.75) + math.log(0.5)) / 2,
@@ -148,5 +154,8 @@ def test_a_broken_row_is_alone() -> None:
 
 def test_the_probability_of_a_drawn_token_worked_by_hand() -> None:
     logits = torch.tensor([[0.0, math.log(3)], [-torch.inf, 2.0]])
-    got = drawn_log_probability(logits, torch.tensor([1, 1]))
-    torch.testing.assert_close(got, torch.tensor([math.log(0.75), 0.0]))
+    statistics = token_statistics(
+        logits, logits.flip(1), guidance_scale=1.0, distribution="conditional", deepconf_top_k=2
+    )
+    got = statistics.drawn(torch.tensor([1, 1]))
+    torch.testing.assert_close(got, torch.tensor([[math.log(0.75), 0.0], [math.log(0.25), -70.0]]))

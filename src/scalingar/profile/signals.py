@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from scalingar.profile.rows import RowState, as_array
 from scalingar.profile.token import TokenStatistics
@@ -46,8 +45,6 @@ class Signals(RowState):
         self,
         stats: TokenStatistics,
         confidence: Float[Tensor, " n"],
-        conditional: Float[Tensor, "n v"],
-        unconditional: Float[Tensor, "n v"] | None,
         drawn: Int[Tensor, " n"],
     ) -> Signals:
         """The signals after a step.
@@ -55,19 +52,12 @@ class Signals(RowState):
         Args:
             stats: the step's statistics `(n,)`.
             confidence: C_t `(n,)`.
-            conditional: raw logits ℓ_c `(n, v)` the step's tokens were drawn from.
-            unconditional: raw logits ℓ_u `(n, v)`, or None: then the PMI stays 0.
             drawn: the tokens drawn, `(n,)` of int64.
-
-        The two logit tensors and `drawn` share a device, which need not be that of the signals.
         """
-        log_p = drawn_log_probability(conditional, drawn)
-        pmi = torch.zeros_like(log_p)
-        if unconditional is not None:
-            pmi = log_p - drawn_log_probability(unconditional, drawn)
+        log_p, log_p_unconditional = as_array(stats.drawn(drawn))
         entropy, _, _, deepconf, _ = stats.arrays
         final = as_array(confidence)
-        step = np.stack([*as_array(torch.stack([pmi, log_p])), entropy, deepconf, final], axis=1)
+        step = np.stack([log_p - log_p_unconditional, log_p, entropy, deepconf, final], axis=1)
         recent = np.concatenate([self.recent, deepconf[:, None]], axis=1)[:, -GROUP:]
         lowest = recent.mean(-1)
         # Only full groups compete; until the first one, the mean so far stands for it.
@@ -91,8 +81,3 @@ class Signals(RowState):
         signals["lowest_group_confidence"] = self.lowest
         signals["final_confidence"] = self.final
         return {name: torch.from_numpy(value.astype(np.float32)).to(self.device) for name, value in signals.items()}
-
-
-def drawn_log_probability(logits: Float[Tensor, "n v"], drawn: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """ln softmax(logits)[drawn] in nats, fp32, from raw logits `(n, v)` and tokens `(n,)`."""
-    return -cross_entropy(logits.float(), drawn, reduction="none")

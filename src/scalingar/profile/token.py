@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.profile.rows import RowState, as_array
@@ -26,7 +26,7 @@ LOG_FLOOR = -70.0
 class TokenStatistics(RowState):
     """Everything the profile reads from one step's logits.
 
-    Shapes are `(n,)`, fp32, on the device of the logits.
+    Shapes are `(n,)` but for the two distributions, fp32, on the device of the logits.
     """
 
     entropy: Float[Tensor, " n"]
@@ -39,10 +39,19 @@ class TokenStatistics(RowState):
     """DeepConf confidence in nats, Eq. (4); higher is more certain."""
     kl: Float[Tensor, " n"]
     """K_t in nats, Eq. (9); zero when there are no unconditional logits."""
+    log_conditional: Float[Tensor, "n v"]
+    """ln softmax ℓ_c, at least -70."""
+    log_unconditional: Float[Tensor, "n v"]
+    """ln softmax ℓ_u, at least -70; the same as `log_conditional` when there are no unconditional logits."""
+
+    def drawn(self, tokens: Int[Tensor, " n"]) -> Float[Tensor, "2 n"]:
+        """ln p(x_t|c) and ln p(x_t|∅) of drawn tokens, in nats."""
+        place = tokens[:, None]
+        return torch.stack([self.log_conditional.gather(1, place)[:, 0], self.log_unconditional.gather(1, place)[:, 0]])
 
     @cached_property
     def arrays(self) -> tuple[Float[np.ndarray, " n"], ...]:
-        """The fields in order on the CPU, moved as one packed tensor (one synchronisation)."""
+        """The first five fields in order on the CPU, moved as one packed tensor (one synchronisation)."""
         packed = torch.stack([self.entropy, self.normalized_entropy, self.margin, self.deepconf, self.kl])
         return tuple(as_array(packed))
 
@@ -72,14 +81,14 @@ def token_statistics(
         ValueError: the shapes are not two equal `(n, v)` with at least two tokens.
     """
     _check_shapes(conditional, unconditional)
-    log_probs = log_probabilities(conditional)
-    kl = log_probs.new_zeros(len(log_probs))
+    log_c = log_u = log_probs = log_probabilities(conditional)
+    kl = log_c.new_zeros(len(log_c))
     if unconditional is not None:
-        log_probs_u = log_probabilities(unconditional)
-        kl = conditional_divergence(log_probs, log_probs_u)
+        log_u = log_probabilities(unconditional)
+        kl = conditional_divergence(log_c, log_u)
         if distribution == "guided":
-            log_probs = _guided(log_probs, log_probs_u, guidance_scale)
-    return _statistics(log_probs, kl, deepconf_top_k)
+            log_probs = _guided(log_c, log_u, guidance_scale)
+    return _statistics(log_probs, kl, deepconf_top_k, log_c, log_u)
 
 
 def log_probabilities(logits: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
@@ -154,7 +163,7 @@ def _guided(conditional: Tensor, unconditional: Tensor, guidance_scale: float | 
     return logits.clamp_min(logits.amax(-1, keepdim=True) + LOG_FLOOR).log_softmax(-1)
 
 
-def _statistics(log_probs: Tensor, kl: Tensor, deepconf_top_k: int) -> TokenStatistics:
+def _statistics(log_probs: Tensor, kl: Tensor, deepconf_top_k: int, log_c: Tensor, log_u: Tensor) -> TokenStatistics:
     vocabulary = log_probs.shape[-1]
     entropy = token_entropy(log_probs)
     k = min(deepconf_top_k, vocabulary)
@@ -166,6 +175,8 @@ def _statistics(log_probs: Tensor, kl: Tensor, deepconf_top_k: int) -> TokenStat
         margin=first - second,
         deepconf=deepconf_confidence(top[:, :k]),
         kl=kl,
+        log_conditional=log_c,
+        log_unconditional=log_u,
     )
 
 

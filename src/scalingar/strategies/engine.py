@@ -81,18 +81,13 @@ class PromptRun:
             )
         self.live = [self.live[row] for row in decision.rows.tolist()]
         self.scale = decision.guidance_scale[decision.rows]
-        self.signals = self.signals.select(decision.rows)
+        if any(decision.reasons):
+            self.signals = self.signals.select(decision.rows)
         return decision
 
-    def after_draw(self, statistics: TokenStatistics, live: Trajectories, rows: slice, drawn: Tensor) -> None:
+    def after_draw(self, statistics: TokenStatistics, drawn: Tensor) -> None:
         """Update the running signals of the rows that went on."""
-        self.signals = self.signals.update(
-            statistics,
-            self.search.profile.confidence,
-            live.conditional[rows],
-            None if live.unconditional is None else live.unconditional[rows],
-            drawn,
-        )
+        self.signals = self.signals.update(statistics, self.search.profile.confidence, drawn)
 
     def finish(self, codes: Tensor) -> None:
         """All live rows of this prompt reached their last code; ``codes`` is ``(n, t)``."""
@@ -166,9 +161,11 @@ class Engine:
             events = []
             for number, (run, rows) in enumerate(self._parts()):
                 who = list(run.live)
-                part = statistics.select(torch.arange(rows.start, rows.stop))
+                part = statistics if len(self.runs) == 1 else statistics.select(torch.arange(rows.start, rows.stop))
                 decision = run.observe(live, rows, part)
-                decided.append((run, part.select(decision.rows), decision.rows + rows.start))
+                if len(decision.rows) < len(who):
+                    part = part.select(decision.rows)
+                decided.append((run, part, decision.rows + rows.start))
                 events.append(_event(number, live, rows, who, decision))
         with self.timed("select"):
             live = live.select(torch.cat([rows for *_, rows in decided]))
@@ -177,7 +174,7 @@ class Engine:
             codes = self.decoder.draw(live, scale)
         with self.timed("policy"):
             for (run, part, _), (_, rows) in zip(decided, self._parts(), strict=True):
-                run.after_draw(part, live, rows, codes[rows])
+                run.after_draw(part, codes[rows])
         self.ledger.tokens += len(live)
         return live.append(codes), events
 

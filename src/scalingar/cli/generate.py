@@ -1,0 +1,110 @@
+"""``scalingar generate``: options and overrides in, a recipe out, and off it goes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scalingar.cli.words import split_words
+
+if TYPE_CHECKING:
+    from scalingar.config import Recipe
+    from scalingar.metadata import RecipeInfo
+
+_SEARCH, _DRAW, _RUN, _SOURCE = "Search", "Drawing", "Where and how to run", "Recipes"
+
+
+def generate(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PROMPT] [KEY=VALUE]...", help="What to show, and settings by their dotted names."),
+    ] = None,
+    num_trajectories: Annotated[
+        int | None, typer.Option("-n", "--num-trajectories", help="N, trajectories per image.", rich_help_panel=_SEARCH)
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="How to search; see [b]scalingar ls[/].", rich_help_panel=_SEARCH)
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Version of the paper, v3 or v1.", rich_help_panel=_SEARCH)] = None,
+    seed: Annotated[int | None, typer.Option(help="Keys the noise.", rich_help_panel=_DRAW)] = None,
+    num_images: Annotated[
+        int | None, typer.Option("-k", "--num-images", help="Images of the prompt.", rich_help_panel=_DRAW)
+    ] = None,
+    guidance_scale: Annotated[
+        float | None, typer.Option(help="s_base; 1 turns guidance off.", rich_help_panel=_DRAW)
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="Divides the logits.", rich_help_panel=_DRAW)] = None,
+    top_k: Annotated[int | None, typer.Option(help="Keep the k likeliest codes; 0 all.", rich_help_panel=_DRAW)] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Keep the codes of this probability.", rich_help_panel=_DRAW)
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="'embedded' or a model folder.", rich_help_panel=_RUN)] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, mps, xpu.", rich_help_panel=_RUN)] = None,
+    dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.", rich_help_panel=_RUN)] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.", rich_help_panel=_RUN)] = Path(
+        "out"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.", rich_help_panel=_RUN)] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no tables.", rich_help_panel=_RUN)] = False,
+    config: Annotated[Path | None, typer.Option(help="Start from this YAML recipe.", rich_help_panel=_SOURCE)] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="Repeat this picture from its own recipe.", rich_help_panel=_SOURCE)
+    ] = None,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print the recipe and stop.", rich_help_panel=_SOURCE)
+    ] = False,
+) -> None:
+    """Generate an image, and show how it came about.
+
+    [b]scalingar generate "a photo of a red apple left of a dog" -n 8 strategy.gate.quantile=0.1[/]
+    """
+    values: dict[str, Any] = {
+        "strategy.name": strategy,
+        "strategy.preset": preset,
+        "strategy.num_trajectories": num_trajectories,
+        "seed": seed,
+        "num_images_per_prompt": num_images,
+        "guidance_scale": guidance_scale,
+        "sampling.temperature": temperature,
+        "sampling.top_k": top_k,
+        "sampling.top_p": top_p,
+        "model": model,
+        "device": device,
+        "dtype": dtype,
+    }
+    prompt, overrides = split_words(words or [])
+    values = {name: value for name, value in {"prompt": prompt, **values}.items() if value is not None}
+    if config is not None and like is not None:
+        raise typer.BadParameter("--config and --like both give a recipe; choose one")
+    info = None if like is None else _info(like)
+    recipe = _base(config, info).with_values(values).with_overrides(overrides)
+    if print_config:
+        print(recipe.to_yaml(), end="")
+    elif recipe.prompt is None:
+        raise typer.BadParameter("there is no prompt; say in quotes what the image should show")
+    else:
+        _run(recipe, output, like, info, as_json=as_json, quiet=quiet)
+
+
+def _info(like: Path) -> "RecipeInfo":
+    from scalingar.metadata import read_recipe  # noqa: PLC0415
+
+    return read_recipe(like)
+
+
+def _base(config: Path | None, info: "RecipeInfo | None") -> "Recipe":
+    from scalingar.config import Recipe  # noqa: PLC0415
+
+    if info is not None:
+        return info.recipe
+    return Recipe() if config is None else Recipe.from_yaml(config)
+
+
+def _run(
+    recipe: "Recipe", output: Path, like: Path | None, info: "RecipeInfo | None", *, as_json: bool, quiet: bool
+) -> None:
+    from scalingar.cli.repeat import Repeat  # noqa: PLC0415
+    from scalingar.cli.run import Show, run  # noqa: PLC0415
+
+    repeat = None if like is None or info is None else Repeat.of(like, info)
+    run(recipe, output, Show.JSON if as_json else Show.NOTHING if quiet else Show.TABLES, repeat)

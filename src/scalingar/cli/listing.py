@@ -1,0 +1,94 @@
+"""``scalingar ls``: what there is to choose from."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+TOPICS = ("models", "strategies", "rewards", "words")
+
+
+def ls(
+    topic: Annotated[
+        str | None, typer.Argument(help="models, strategies, rewards, or words (what the embedded model understands).")
+    ] = None,
+) -> None:
+    """List models, strategies and rewards, or the words the embedded model understands."""
+    from rich.console import Console  # noqa: PLC0415
+
+    if topic is not None and topic not in TOPICS:
+        from scalingar.registry import suggestion  # noqa: PLC0415
+
+        raise typer.BadParameter(f"there is no list {topic!r}{suggestion(topic, list(TOPICS))}")
+    tables = {"models": _models, "strategies": _strategies, "rewards": _rewards, "words": _words}
+    wanted = TOPICS[:-1] if topic is None else (topic,)
+    console = Console()
+    for place, name in enumerate(wanted):
+        if place:
+            console.print()
+        console.print(tables[name]())
+
+
+def _table(title: str, names: str = "bold") -> "Table":
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, show_header=False)
+    table.add_column(style=names, no_wrap=True)
+    table.add_column()
+    return table
+
+
+def _models() -> "Table":
+    from scalingar.models.package import PIPELINE, PackageInfo  # noqa: PLC0415
+    from scalingar.pipeline import embedded_folder  # noqa: PLC0415
+
+    table = _table("models")
+    description = embedded_folder() / PIPELINE
+    if description.is_file():
+        info = PackageInfo.model_validate_json(description.read_text("utf-8"))
+        table.add_row("embedded", info.description or info.name)
+    else:
+        table.add_row("embedded", "not part of this installation")
+    table.add_row("FOLDER", "any folder that scalingar.models.package.save_package has written")
+    return table
+
+
+def _strategies() -> "Table":
+    from scalingar.strategies import STRATEGIES  # noqa: PLC0415
+
+    table = _table("strategies")
+    for name in STRATEGIES:
+        table.add_row(name, first_line(STRATEGIES[name]))
+    return table
+
+
+def _rewards() -> "Table":
+    from scalingar.rewards import REWARDS  # noqa: PLC0415
+
+    table = _table("rewards")
+    for name in REWARDS:
+        entry = REWARDS[name]
+        table.add_row(name, first_line(entry) if isinstance(entry, type) else "the model's own signal of this name")
+    return table
+
+
+def _words() -> "Table":
+    from scalingar.world.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS  # noqa: PLC0415
+
+    table = _table("words the embedded model understands")
+    for name, words in (
+        ("objects", OBJECT_CLASSES),
+        ("colours", COLORS),
+        ("numbers", NUMBERS),
+        ("places", RELATIONS),
+        ("joining", ("and",)),
+    ):
+        table.add_row(name, ", ".join(words))
+    return table
+
+
+def first_line(thing: object) -> str:
+    """The first line of its docstring, without ReST's backquotes."""
+    return (thing.__doc__ or "").strip().split("\n")[0].replace("``", "")

@@ -1,0 +1,82 @@
+"""``scalingar``: the commands, and what happens when one of them cannot do its work."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from scalingar.cli.generate import generate
+from scalingar.cli.listing import ls
+from scalingar.errors import ScalingarError
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="scalingar",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(generate)
+app.command("ls")(ls)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from scalingar import __version__  # noqa: PLC0415
+
+        print(f"scalingar {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Test-time scaling for autoregressive image generation."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 1 for what cannot be done, 2 for wrong usage, 130 for Ctrl-C.
+
+    Failures are one sentence on stderr. A bug shows its traceback under ``python -X dev -m scalingar``.
+    """
+    try:
+        returned = app(arguments, standalone_mode=False)
+        code = returned if isinstance(returned, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except ScalingarError as error:
+        return _fail(str(error))
+    except Exception as error:
+        return _fail_otherwise(error)
+    if code == INTERRUPTED:
+        print("interrupted; nothing was left half written", file=sys.stderr)
+    return code
+
+
+def _fail(message: str, code: int = FAILED) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def _fail_otherwise(error: Exception) -> int:
+    """What is not ours to raise: wrong usage, no memory left, a closed pipe, or a bug."""
+    explain = getattr(error, "format_message", None)
+    if explain is not None:
+        return _fail(explain().rstrip(".") + "; see --help.", getattr(error, "exit_code", USAGE))
+    if isinstance(error, BrokenPipeError):
+        return FAILED
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return _fail("memory is full; try fewer trajectories (-n), fewer images (-k) or --dtype bf16.")
+    if sys.flags.dev_mode:
+        raise error
+    text = " ".join(str(error).split())
+    return _fail(f"unexpected {type(error).__name__}: {text} (a bug; python -X dev -m scalingar shows where).")

@@ -1,0 +1,48 @@
+"""What a user sees while waiting, on stderr: the bar, and warnings as plain lines."""
+
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from scalingar.prompts import UnknownWordsWarning
+from scalingar.strategies.engine import StepEvent
+
+
+def follow(events: Iterable[StepEvent], *, trajectories: int, visible: bool) -> None:
+    """Run through a stream's events, showing steps and how many of all trajectories are alive."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("drawing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[alive]} of {task.fields[all]} alive"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not (visible and console.is_terminal)) as bar:
+        task = bar.add_task("", total=None, alive=trajectories, all=trajectories)
+        alive = trajectories
+        for event in events:
+            alive -= len(event.cut)
+            bar.update(task, completed=event.position + 1, total=event.total_steps, alive=alive)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Warnings as single lines on stderr, the same one only once."""
+    told: set[str] = set()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        text = " ".join(str(message).split())
+        if text not in told:
+            told.add(text)
+            print(f"warning: {text}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UnknownWordsWarning)
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,93 @@
+"""Running a recipe: load, decode, write, tell."""
+
+import json
+from enum import Enum, auto
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from scalingar.cli.progress import follow, plain_warnings
+from scalingar.cli.repeat import Repeat
+from scalingar.cli.results import Results
+from scalingar.config import Recipe
+from scalingar.errors import ConfigError
+from scalingar.files import check_writable
+from scalingar.outputs import ImageOutput
+from scalingar.pipeline import DTYPES, ImagePipeline
+from scalingar.prompts import check_prompts
+from scalingar.report import ledger_table, trajectory_table
+
+
+class Show(Enum):
+    """What goes to stdout."""
+
+    TABLES = auto()
+    JSON = auto()
+    NOTHING = auto()
+
+
+def run(recipe: Recipe, folder: Path, show: Show, repeat: Repeat | None = None) -> None:
+    """Follow a recipe and leave its results in ``folder``.
+
+    Raises:
+        ScalingarError: one sentence on what is wrong; a folder that cannot be written is found before decoding.
+    """
+    check_prompts([recipe.prompt or ""])
+    check_writable(folder)
+    with plain_warnings():
+        pipe = load(recipe)
+        if repeat is not None:
+            repeat.info.check_weights(pipe.hashes, repeat.source)
+        recipe = recipe.resolved(pipe.guidance_scale, pipe.sampling)
+        output = decode(pipe, recipe, visible=show is Show.TABLES)
+        results = Results(pipe, recipe, output, folder, None if repeat is None else repeat.info.image)
+        files = results.write()
+    equal = repeat is not None and repeat.promises_equality(recipe)
+    if repeat is not None and equal:
+        repeat.check(results.chosen[0], torch.__version__)
+    if show is Show.JSON:
+        print(json.dumps({**results.to_dict(steps=False), "files": files, "identical": equal or None}))
+    elif show is Show.TABLES:
+        tell(results, files, repeat.source if repeat is not None and equal else None)
+
+
+def load(recipe: Recipe) -> ImagePipeline:
+    """The recipe's model where and as the recipe wants it. Raises ConfigError for a device that is not there."""
+    try:
+        torch.empty(0, device=recipe.device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        raise ConfigError(f"device={recipe.device}: not available here ({reason}); use --device cpu.") from None
+    return ImagePipeline.from_pretrained(recipe.model, device=recipe.device, dtype=DTYPES[recipe.dtype])
+
+
+def decode(pipe: ImagePipeline, recipe: Recipe, *, visible: bool) -> ImageOutput:
+    """Run the strategy, with a bar on stderr if ``visible``."""
+    stream = pipe.stream(
+        recipe.prompt or "",
+        strategy=recipe.strategy,
+        num_images_per_prompt=recipe.num_images_per_prompt,
+        seed=recipe.seed,
+        guidance_scale=recipe.guidance_scale,
+        sampling=recipe.sampling,
+    )
+    trajectories = recipe.strategy.num_trajectories * recipe.num_images_per_prompt
+    follow(stream, trajectories=trajectories, visible=visible)
+    assert stream.output is not None
+    return stream.output
+
+
+def tell(results: Results, files: list[str], identical_to: Path | None) -> None:
+    """Print a table per image, the ledger, and where everything is."""
+    console = Console(highlight=False)
+    for result in results.shown:
+        console.print(trajectory_table(result, f"{result.prompt} (seed {result.seed})"))
+        console.print()
+    console.print(ledger_table(results.output.ledger, results.full_tokens))
+    console.print()
+    console.print(
+        f"wrote {', '.join(Path(file).name for file in files)} to {results.folder}", markup=False, soft_wrap=True
+    )
+    if identical_to is not None:
+        console.print(f"identical to {identical_to}, pixel by pixel", markup=False, soft_wrap=True)

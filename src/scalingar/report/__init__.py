@@ -1,0 +1,18 @@
+"""The pictures, tables and traces that show how an image came about."""
+
+from scalingar.report.confidence_plot import confidence_plot
+from scalingar.report.contact_sheet import Tile, contact_sheet, tiles_of
+from scalingar.report.entropy_map import entropy_map
+from scalingar.report.tables import ledger_table, trajectory_table
+from scalingar.report.trace import result_dict
+
+__all__ = [
+    "Tile",
+    "confidence_plot",
+    "contact_sheet",
+    "entropy_map",
+    "ledger_table",
+    "result_dict",
+    "tiles_of",
+    "trajectory_table",
+]

@@ -1,0 +1,46 @@
+"""Figures without matplotlib's global state: nothing here changes what another plot in the process looks like."""
+
+import io
+import textwrap
+import warnings
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from scalingar.report.palette import BACKGROUND, INK, MUTED, RULE
+
+DPI = 150
+_TITLE_WIDTH = 88
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, inches."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor=BACKGROUND)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def title(axes: Axes, text: str, width: int = _TITLE_WIDTH) -> None:
+    """A left-aligned title, as it is written: no dollar sign in a prompt starts a formula."""
+    axes.set_title(
+        textwrap.shorten(text, width, placeholder=" …"), loc="left", fontsize=10.5, color=INK, pad=8, parse_math=False
+    )
+
+
+def quiet_axes(axes: Axes) -> None:
+    """Two thin spines, a faint horizontal grid, muted ticks."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(RULE)
+    axes.grid(axis="y", color=RULE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=MUTED, labelsize=9, length=0)
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """The figure as a PNG file's content; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # a prompt may hold characters the font has not
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

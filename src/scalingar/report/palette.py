@@ -1,0 +1,10 @@
+"""The colours of all pictures: one for what was chosen, one for what was cut, greys for the rest."""
+
+BACKGROUND = "#ffffff"
+INK = "#1f2933"
+MUTED = "#6b7785"
+RULE = "#dde2e8"
+CHOSEN = "#1d6fdc"
+FINISHED = "#8b9bab"
+CUT = "#c2410c"
+THRESHOLD = "#1f2933"

@@ -1,0 +1,57 @@
+"""Tables for the terminal: what became of each trajectory, and what it all cost."""
+
+import math
+
+from rich.table import Table
+from rich.text import Text
+
+from scalingar.outputs import Candidate, Ledger, PromptResult
+from scalingar.report.trace import last_confidence
+
+
+def trajectory_table(result: PromptResult, heading: str) -> Table:
+    """One row per trajectory: tokens, last confidence C, rewards if any were asked, fate."""
+    rewards = sorted({name for candidate in result.candidates for name in candidate.rewards})
+    table = Table(title=Text(heading), title_justify="left", box=None, pad_edge=False, header_style="dim")
+    for name in ("trajectory", "tokens", "confidence", *rewards):
+        table.add_column(name, justify="right")
+    table.add_column("fate", overflow="fold")
+    for candidate in result.candidates:
+        chosen = candidate.index == result.chosen
+        style = "bold" if chosen else None if candidate.finished else "dim"
+        table.add_row(*_cells(candidate, rewards), _fate(candidate, chosen), style=style)
+    return table
+
+
+def _cells(candidate: Candidate, rewards: list[str]) -> list[str]:
+    scores = [candidate.rewards.get(name, math.nan) for name in rewards]
+    return [str(candidate.index), str(candidate.tokens), *map(_number, (last_confidence(candidate), *scores))]
+
+
+def _fate(candidate: Candidate, chosen: bool) -> str:
+    return "finished, chosen" if chosen else candidate.fate
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "–"
+
+
+def ledger_table(ledger: Ledger, full_tokens: int) -> Table:
+    """The ledger's counts; ``full_tokens`` is what completing every trajectory would have drawn."""
+    table = Table(title="cost", title_justify="left", box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    share = f" of {full_tokens} ({ledger.tokens / full_tokens:.0%})" if full_tokens > ledger.tokens else ""
+    table.add_row("tokens drawn", f"{ledger.tokens}{share}")
+    table.add_row("forward rows", f"{ledger.forward_rows} + {ledger.prefill_rows} for prompts")
+    table.add_row("images decoded", str(ledger.decodes))
+    table.add_row("reward calls", str(ledger.reward_calls))
+    table.add_row("peak memory", f"{ledger.peak_bytes / 2**20:.1f} MiB in live trajectories")
+    table.add_row("seconds", _seconds(ledger))
+    return table
+
+
+def _seconds(ledger: Ledger) -> str:
+    phases = sorted(ledger.seconds.items(), key=lambda item: -item[1])
+    told = ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases if seconds >= 0.005)
+    return f"{ledger.total_seconds:.2f}" + (f" ({told})" if told else "")

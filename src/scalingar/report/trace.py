@@ -1,0 +1,54 @@
+"""Results as plain values for JSON: numbers that are none become null."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalingar.outputs import Candidate, PromptResult
+
+_DIGITS = 6
+"""Significant digits of step-wise values; fp32 has seven."""
+
+
+def result_dict(result: PromptResult, *, steps: bool) -> dict[str, Any]:
+    """A prompt's result; with ``steps`` each candidate's codes and step-wise values too."""
+    candidates = [candidate_dict(candidate, steps=steps) for candidate in result.candidates]
+    return {"prompt": result.prompt, "seed": result.seed, "chosen": result.chosen, "candidates": candidates}
+
+
+def candidate_dict(candidate: Candidate, *, steps: bool) -> dict[str, Any]:
+    """One trajectory: fate, signals and rewards; with ``steps`` its codes and step-wise values too."""
+    cut = candidate.cut
+    summary = {
+        "index": candidate.index,
+        "tokens": candidate.tokens,
+        "confidence": plain_number(last_confidence(candidate)),
+        "fate": candidate.fate,
+        "cut": None if cut is None else {"step": cut.step, "reason": cut.reason},
+        "signals": {name: plain_number(value) for name, value in candidate.signals.items()},
+        "rewards": {name: plain_number(value) for name, value in candidate.rewards.items()},
+    }
+    if not steps:
+        return summary
+    trace = {name: _plain_row(values) for name, values in candidate.trace.items()}
+    return {**summary, "codes": candidate.codes.tolist(), "trace": trace}
+
+
+def last_confidence(candidate: Candidate) -> float:
+    """C of its last step, that of the cut included; NaN if none was traced.
+
+    The signal ``final_confidence`` of one that was cut is a step older: it belongs to the last code drawn.
+    """
+    values = candidate.trace.get("C", ())
+    return float(values[-1]) if len(values) else math.nan
+
+
+def plain_number(value: float) -> float | None:
+    """The value, or None if it is not finite."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _plain_row(values: NDArray[np.float32]) -> list[float | None]:
+    return [plain_number(float(f"{value:.{_DIGITS}g}")) for value in values.tolist()]
