@@ -42,6 +42,8 @@ CONDITION_DROPOUT = 0.1
 WARMUP = 200
 CROP = 6
 """Side, in codes, of the windows around single objects that training begins with: a quarter of a scene's cost."""
+CROPS = 2400
+"""Crops taken from one chunk; a few more are found in each."""
 CHUNK = 2048
 """Scenes tokenised at a time; each chunk is one file, so that a killed run keeps what it has."""
 SHEET_PROMPTS = (
@@ -143,8 +145,8 @@ class Batches:
         args = self.args
         cropped = step < args.crop_steps
         batch = args.crop_batch if cropped else args.batch
-        # A chunk holds more crops than scenes; both are taken CHUNK at a time.
-        number, at = divmod(step if cropped else step - args.crop_steps, CHUNK // batch)
+        per_chunk = (CROPS if cropped else CHUNK) // batch
+        number, at = divmod(step if cropped else step - args.crop_steps, per_chunk)
         if self.loaded != (number, cropped):
             if self.sprites is None:
                 self.sprites = Sprites(args.work_dir / "art.npz")

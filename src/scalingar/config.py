@@ -157,11 +157,6 @@ class Recipe(BaseModel):
         return self.model_copy(update={"guidance_scale": scale, "sampling": filled})
 
 
-def is_override(text: str) -> bool:
-    """It looks like ``a.b=value``."""
-    return _OVERRIDE.fullmatch(text) is not None
-
-
 def parse_override(text: str) -> tuple[str, Any]:
     """Dotted name and value of ``a.b=value``. Raises ConfigError."""
     match = _OVERRIDE.fullmatch(text)

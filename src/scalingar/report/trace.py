@@ -41,8 +41,8 @@ def last_confidence(candidate: Candidate) -> float:
 
     The signal ``final_confidence`` of one that was cut is a step older: it belongs to the last code drawn.
     """
-    values = candidate.trace.get("C", ())
-    return float(values[-1]) if len(values) else math.nan
+    values = candidate.trace.get("C")
+    return math.nan if values is None or not len(values) else float(values[-1])
 
 
 def plain_number(value: float) -> float | None:
