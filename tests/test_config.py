@@ -184,6 +184,6 @@ def test_names_of_strategies() -> None:
 
 def test_a_recipe_cannot_be_changed_or_hold_nan() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Recipe().seed = 1
+        Recipe().seed = 1  # type: ignore[misc]
     with pytest.raises(ValueError, match="finite"):
         Recipe(guidance_scale=math.inf)

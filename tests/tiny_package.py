@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from scalingar.models.package import PackageInfo, save_package
 from scalingar.outputs import Candidate, Cut, PromptResult
+from scalingar.package import PackageInfo, save_package
 from scalingar.world.grammar import TERMINALS
 from tests import tiny
 

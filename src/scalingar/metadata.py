@@ -28,6 +28,7 @@ class RecipeInfo(BaseModel):
     weights: dict[str, str] = Field(description="SHA-256 of the weight files")
     version: str = Field(description="of scalingar")
     torch: str = Field(description="version of torch")
+    threads: int = Field(ge=1, description="of torch; sums over pixels are split among them, which shows in last bits")
 
     def check_weights(self, hashes: dict[str, str], source: Path) -> None:
         """Refuse other weights than those ``source`` was made with. Raises WeightsError."""

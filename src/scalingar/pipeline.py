@@ -14,8 +14,8 @@ from torch import Tensor
 from scalingar.decoding.next_token import NextTokenDecoder, NextTokenModel
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import ConfigError, WeightsError
-from scalingar.models.package import load_package, weight_hashes
-from scalingar.models.vq import VQTokenizer
+from scalingar.models.image_tokenizer import ImageTokenizer
+from scalingar.package import load_package, weight_hashes
 from scalingar.outputs import Candidate, ImageOutput, PromptResult
 from scalingar.prompts import GrammarEncoder, LabelEncoder, PromptEncoder, check_prompts
 from scalingar.rewards import REWARDS
@@ -35,7 +35,7 @@ class ImagePipeline:
 
     name: str
     model: NextTokenModel
-    tokenizer: VQTokenizer
+    tokenizer: ImageTokenizer
     encode_prompts: PromptEncoder
     guidance_scale: float
     sampling: SamplingConfig
@@ -146,8 +146,7 @@ class ImagePipeline:
     @torch.inference_mode()
     def decode(self, codes: Tensor) -> Float[Tensor, "n 3 H W"]:
         """RGB in [-1, 1] of complete codes ``(n, t)``."""
-        device = next(self.tokenizer.parameters()).device
-        return self.tokenizer.decode(codes.to(device), self.model.grid).clamp(-1, 1)
+        return self.tokenizer.decode(codes, self.model.grid).clamp(-1, 1)
 
     def preview(self, candidate: Candidate) -> Image.Image:
         """The candidate's image; of one that was cut, the rows and cells it reached, the rest grey."""
@@ -157,7 +156,7 @@ class ImagePipeline:
         codes = torch.zeros(height * width, dtype=torch.long)
         codes[: candidate.tokens] = candidate.codes
         picture = self.decode(codes[None])[0]
-        cell = self.tokenizer.config.downsample
+        cell = self.tokenizer.downsample
         drawn = (torch.arange(height * width) < candidate.tokens).view(height, width)
         mask = drawn.repeat_interleave(cell, 0).repeat_interleave(cell, 1).to(picture.device)
         return to_pil(torch.where(mask, picture, torch.zeros_like(picture)))

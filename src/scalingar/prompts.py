@@ -66,7 +66,7 @@ class LabelEncoder:
     def __call__(self, prompts: list[str]) -> tuple[Int[Tensor, "p 1"], None]:
         """Labels ``(p, 1)``."""
         for prompt in prompts:
-            if not prompt.strip().isdigit() or int(prompt) >= self.classes:
+            if not prompt.strip().isdecimal() or int(prompt) >= self.classes:
                 raise PromptError(f"{prompt!r} is no class label; give a number from 0 to {self.classes - 1}.")
         return torch.tensor([[int(prompt)] for prompt in prompts]), None
 

@@ -20,12 +20,7 @@ _LONGEST_VALUE = 60
 
 
 def sentence(error: ValidationError, kind: type[BaseModel], prefix: str = "") -> str:
-    """Every complaint about a ``kind`` that sits at ``prefix``, as ``where=value: what is allowed``.
-
-    >>> try: SamplingConfig(top_p=1.5)
-    ... except ValidationError as error: sentence(error, SamplingConfig, "sampling")
-    'sampling.top_p=1.5: must be <= 1'
-    """
+    """Every complaint about a ``kind`` that sits at ``prefix``, such as ``sampling.top_p=1.5: must be <= 1``."""
     return "; also ".join(_complaint(details, kind, prefix) for details in error.errors())
 
 

@@ -41,7 +41,7 @@ def _table(title: str, names: str = "bold") -> "Table":
 
 
 def _models() -> "Table":
-    from scalingar.models.package import PIPELINE, PackageInfo  # noqa: PLC0415
+    from scalingar.package import PIPELINE, PackageInfo  # noqa: PLC0415
     from scalingar.pipeline import embedded_folder  # noqa: PLC0415
 
     table = _table("models")
@@ -51,7 +51,7 @@ def _models() -> "Table":
         table.add_row("embedded", info.description or info.name)
     else:
         table.add_row("embedded", "not part of this installation")
-    table.add_row("FOLDER", "any folder that scalingar.models.package.save_package has written")
+    table.add_row("FOLDER", "any folder that scalingar.package.save_package has written")
     return table
 
 

@@ -71,7 +71,9 @@ def _fail_otherwise(error: Exception) -> int:
     """What is not ours to raise: wrong usage, no memory left, a closed pipe, or a bug."""
     explain = getattr(error, "format_message", None)
     if explain is not None:
-        return _fail(explain().rstrip(".") + "; see --help.", getattr(error, "exit_code", USAGE))
+        return _fail(
+            explain().removeprefix("Invalid value: ").rstrip(".") + "; see --help.", getattr(error, "exit_code", USAGE)
+        )
     if isinstance(error, BrokenPipeError):
         return FAILED
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":

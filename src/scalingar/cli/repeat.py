@@ -1,10 +1,13 @@
 """``--like``: draw a picture again from the recipe inside it, and say whether it came out the same."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+import torch
 from PIL import Image
 
 from scalingar.config import Recipe
@@ -31,15 +34,27 @@ class Repeat:
         place = {"model": self.info.recipe.model}
         return recipe.model_copy(update=place) == self.info.recipe
 
-    def differing(self, image: Image.Image) -> float:
-        """Share of pixels that differ, from 0 to 1."""
-        if image.size != self.picture.size:
-            return 1.0
-        return float((np.asarray(image.convert("RGB")) != np.asarray(self.picture)).any(-1).mean())
+    @contextmanager
+    def threads(self) -> Iterator[None]:
+        """As many as the picture was made with, for the time being."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.info.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
-    def check(self, image: Image.Image, torch_version: str) -> None:
+    def differing(self, image: Image.Image) -> int:
+        """How many pixels differ."""
+        if image.size != self.picture.size:
+            return image.width * image.height
+        return int((np.asarray(image.convert("RGB")) != np.asarray(self.picture)).any(-1).sum())
+
+    def check(self, image: Image.Image) -> None:
         """Raises OutputError unless the image equals the picture pixel by pixel."""
-        share = self.differing(image)
-        if share:
-            made = f"made with torch {self.info.torch} on {self.info.recipe.device}, this is torch {torch_version}"
-            raise OutputError(f"the image differs from {self.source} in {share:.1%} of its pixels ({made}).")
+        count = self.differing(image)
+        if count:
+            raise OutputError(
+                f"the image differs from {self.source} in {count} of {image.width * image.height} pixels; it was made "
+                f"with torch {self.info.torch}, perhaps on another processor, this is torch {torch.__version__}."
+            )

@@ -60,6 +60,7 @@ class Results:
             weights=self.pipe.hashes,
             version=__version__,
             torch=torch.__version__,
+            threads=torch.get_num_threads(),
         )
 
     def to_dict(self, *, steps: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Running a recipe: load, decode, write, tell."""
 
 import json
+from contextlib import nullcontext
 from enum import Enum, auto
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def run(recipe: Recipe, folder: Path, show: Show, repeat: Repeat | None = None) 
     """
     check_prompts([recipe.prompt or ""])
     check_writable(folder)
-    with plain_warnings():
+    with plain_warnings(), nullcontext() if repeat is None else repeat.threads():
         pipe = load(recipe)
         if repeat is not None:
             repeat.info.check_weights(pipe.hashes, repeat.source)
@@ -45,7 +46,7 @@ def run(recipe: Recipe, folder: Path, show: Show, repeat: Repeat | None = None) 
         files = results.write()
     equal = repeat is not None and repeat.promises_equality(recipe)
     if repeat is not None and equal:
-        repeat.check(results.chosen[0], torch.__version__)
+        repeat.check(results.chosen[0])
     if show is Show.JSON:
         print(json.dumps({**results.to_dict(steps=False), "files": files, "identical": equal or None}))
     elif show is Show.TABLES:
@@ -82,7 +83,8 @@ def tell(results: Results, files: list[str], identical_to: Path | None) -> None:
     """Print a table per image, the ledger, and where everything is."""
     console = Console(highlight=False)
     for result in results.shown:
-        console.print(trajectory_table(result, f"{result.prompt} (seed {result.seed})"))
+        console.print(f"{result.prompt} (seed {result.seed})", markup=False, style="bold", soft_wrap=True)
+        console.print(trajectory_table(result))
         console.print()
     console.print(ledger_table(results.output.ledger, results.full_tokens))
     console.print()

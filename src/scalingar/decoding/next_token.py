@@ -1,7 +1,7 @@
 """Decoding one code at a time: prefill once, fork, then draw and feed."""
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -9,14 +9,17 @@ from torch import Tensor
 
 from scalingar.decoding.guidance import guide
 from scalingar.decoding.sampling import SamplingConfig, draw, filter_logits
-from scalingar.decoding.trajectories import Trajectories
-from scalingar.models.cache import KVCache
-from scalingar.models.llamagen import Condition
+from scalingar.decoding.trajectories import CacheT, Trajectories
 from scalingar.noise import Noise
 
+ConditionT = TypeVar("ConditionT")
 
-class NextTokenModel(Protocol):
-    """What the loop needs of a model: see :class:`scalingar.models.llamagen.LlamaGen`."""
+
+class NextTokenModel(Protocol[ConditionT, CacheT]):
+    """What the loop needs of a model: see :class:`scalingar.models.llamagen.LlamaGen`.
+
+    What a condition is and how a cache is kept are the model's own business; the loop only hands them back.
+    """
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -28,15 +31,15 @@ class NextTokenModel(Protocol):
         """Image codes V."""
         ...
 
-    def condition(self, inputs: Tensor, mask: Bool[Tensor, "p t"] | None = None) -> Condition:
+    def condition(self, inputs: Tensor, mask: Bool[Tensor, "p t"] | None = None) -> ConditionT:
         """Embed what the prompts say."""
         ...
 
-    def prefill(self, condition: Condition, *, guided: bool) -> tuple[Float[Tensor, "b v"], KVCache]:
+    def prefill(self, condition: ConditionT, *, guided: bool) -> tuple[Float[Tensor, "b v"], CacheT]:
         """Logits of the first code and the cache, per prompt and branch."""
         ...
 
-    def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: KVCache) -> Float[Tensor, "n v"]:
+    def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: CacheT) -> Float[Tensor, "n v"]:
         """Logits after feeding one code per row."""
         ...
 
@@ -49,7 +52,7 @@ class NextTokenDecoder:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
 
     @torch.inference_mode()
-    def start(self, condition: Condition, indices: list[list[int]], noise: Noise, *, guided: bool) -> Trajectories:
+    def start(self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool) -> Trajectories:
         """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; each prompt is prefilled once."""
         prompts = torch.tensor([p for p, some in enumerate(indices) for _ in some])
         logits, cache = self.model.prefill(condition, guided=guided)

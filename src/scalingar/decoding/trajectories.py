@@ -1,17 +1,20 @@
 """The live batch: everything that belongs to the trajectories being decoded, one row each."""
 
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from scalingar.models.cache import KVCache
+from scalingar.models.cache import Cache
 from scalingar.noise import Noise
+
+CacheT = TypeVar("CacheT", bound=Cache)
 
 
 @dataclass(frozen=True)
-class Trajectories:
+class Trajectories(Generic[CacheT]):
     """``n`` trajectories; a row may belong to any prompt and stand at any position.
 
     ``prompts``: which prompt a row belongs to, ``(n,)`` on the CPU.
@@ -28,7 +31,7 @@ class Trajectories:
     codes: Int[Tensor, "n t"]
     conditional: Float[Tensor, "n v"]
     unconditional: Float[Tensor, "n v"] | None
-    cache: KVCache
+    cache: CacheT
     noise: Noise
 
     def __len__(self) -> int:
@@ -56,13 +59,13 @@ class Trajectories:
         return self.cache.nbytes + logits + self.codes.nbytes
 
     @torch.inference_mode()
-    def append(self, codes: Int[Tensor, " n"]) -> "Trajectories":
+    def append(self, codes: Int[Tensor, " n"]) -> "Trajectories[CacheT]":
         """One more code per row, written in place; the logits are those before it until the model has run."""
         self.codes.scatter_(1, self.positions.to(codes.device)[:, None], codes[:, None])
         return replace(self, positions=self.positions + 1)
 
     @torch.inference_mode()
-    def select(self, rows: Int[Tensor, " m"]) -> "Trajectories":
+    def select(self, rows: Int[Tensor, " m"]) -> "Trajectories[CacheT]":
         """The given rows (CPU), in the given order. Repeats fork a trajectory; its copies draw noise of their own.
 
         This object is spent afterwards: its cache is released layer by layer while the new one is made.

@@ -1,10 +1,29 @@
 """The key-value cache as an explicit object: one row per branch of a trajectory."""
 
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+
+class Cache(Protocol):
+    """What the decoding loop needs of a model's cache, whatever it holds."""
+
+    @property
+    def rows(self) -> int:
+        """Rows held."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        ...
+
+    def select(self, rows: Int[Tensor, " m"]) -> Self:
+        """The given rows, in the given order; a row may repeat. The old cache is spent."""
+        ...
 
 
 @dataclass

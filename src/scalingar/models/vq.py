@@ -234,6 +234,11 @@ class VQTokenizer(nn.Module):
         self.quant_conv = nn.Conv2d(config.z_channels, config.codebook_dim, 1)
         self.post_quant_conv = nn.Conv2d(config.codebook_dim, config.z_channels, 1)
 
+    @property
+    def downsample(self) -> int:
+        """Pixels per code along each axis."""
+        return self.config.downsample
+
     def latent(self, images: Float[Tensor, "n 3 H W"]) -> Float[Tensor, "n d h w"]:
         """Continuous latent before quantisation."""
         return self.quant_conv(self.encoder(images))
@@ -250,7 +255,10 @@ class VQTokenizer(nn.Module):
         return self.decoder(self.post_quant_conv(z))
 
     def decode(self, codes: Int[Tensor, "n t"], grid: tuple[int, int]) -> Float[Tensor, "n 3 H W"]:
-        """RGB of a grid of codes, nominally in [-1, 1], unclamped. ``grid`` is ``(h, w)`` with ``h * w = t``."""
+        """RGB of a grid of codes, nominally in [-1, 1], unclamped. ``grid`` is ``(h, w)`` with ``h * w = t``.
+
+        The codes may be on any device.
+        """
         if codes.shape[-1] != grid[0] * grid[1]:
             raise ValueError(f"{codes.shape[-1]} codes do not fill a grid of {grid[0]}x{grid[1]}")
-        return self.decode_latent(self.quantize.lookup(codes, grid))
+        return self.decode_latent(self.quantize.lookup(codes.to(self.post_quant_conv.weight.device), grid))

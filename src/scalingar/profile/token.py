@@ -81,11 +81,13 @@ def token_statistics(
         ValueError: the shapes are not two equal `(n, v)` with at least two tokens.
     """
     _check_shapes(conditional, unconditional)
-    log_c = log_u = log_probs = log_probabilities(conditional)
-    kl = log_c.new_zeros(len(log_c))
-    if unconditional is not None:
-        log_u = log_probabilities(unconditional)
-        kl = conditional_divergence(log_c, log_u)
+    if unconditional is None:
+        log_c = log_u = log_probs = log_probabilities(conditional)
+        kl = log_c.new_zeros(len(log_c))
+    else:
+        # Both branches in one pass: on few rows a step pays for calls, not for arithmetic.
+        log_c, log_u = log_probabilities(torch.cat([conditional, unconditional])).chunk(2)
+        log_probs, kl = log_c, conditional_divergence(log_c, log_u)
         if distribution == "guided":
             log_probs = _guided(log_c, log_u, guidance_scale)
     return _statistics(log_probs, kl, deepconf_top_k, log_c, log_u)

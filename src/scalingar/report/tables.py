@@ -3,16 +3,15 @@
 import math
 
 from rich.table import Table
-from rich.text import Text
 
 from scalingar.outputs import Candidate, Ledger, PromptResult
 from scalingar.report.trace import last_confidence
 
 
-def trajectory_table(result: PromptResult, heading: str) -> Table:
+def trajectory_table(result: PromptResult) -> Table:
     """One row per trajectory: tokens, last confidence C, rewards if any were asked, fate."""
     rewards = sorted({name for candidate in result.candidates for name in candidate.rewards})
-    table = Table(title=Text(heading), title_justify="left", box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("trajectory", "tokens", "confidence", *rewards):
         table.add_column(name, justify="right")
     table.add_column("fate", overflow="fold")

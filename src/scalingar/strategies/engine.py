@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,6 @@ from torch import Tensor
 from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.errors import DecodingError
-from scalingar.models.llamagen import Condition
 from scalingar.noise import TrajectoryNoise
 from scalingar.outputs import Candidate, Cut, Ledger
 from scalingar.profile.signals import Signals
@@ -121,7 +121,7 @@ class Engine:
     guidance_scale: float
     ledger: Ledger = field(default_factory=Ledger)
 
-    def run(self, prompts: Sequence[str], condition: Condition, seeds: Sequence[int]) -> Iterator[StepEvent]:
+    def run(self, prompts: Sequence[str], condition: Any, seeds: Sequence[int]) -> Iterator[StepEvent]:
         """Decode ``num_trajectories`` of every prompt; afterwards ``runs[i].candidates`` holds them.
 
         ``condition`` has one row per prompt; ``seeds[i]`` keys the noise of prompt ``i``.
@@ -143,7 +143,7 @@ class Engine:
         for run, rows in self._parts():  # listed before the first one lets go of its rows
             run.finish(live.codes[rows])
 
-    def _start(self, condition: Condition, seeds: Sequence[int]) -> Trajectories:
+    def _start(self, condition: Any, seeds: Sequence[int]) -> Trajectories:
         indices = [list(range(self.strategy.num_trajectories)) for _ in seeds]
         noise = TrajectoryNoise.for_prompts(seeds, indices)
         guided = self.guidance_scale > 1.0
@@ -152,6 +152,7 @@ class Engine:
         self.ledger.prefill_rows += len(seeds) * (2 if guided else 1)
         return live
 
+    @torch.inference_mode()
     def _step(self, live: Trajectories) -> tuple[Trajectories, list[StepEvent]]:
         """Observe, cut, draw: everything of one step but the transformer."""
         self.ledger.peak_bytes = max(self.ledger.peak_bytes, live.nbytes)

@@ -1,0 +1,31 @@
+import pytest
+
+from scalingar.cli.listing import first_line
+from scalingar.cli.main import main
+from scalingar.rewards import REWARDS
+from scalingar.strategies import STRATEGIES
+from scalingar.world.grammar import TERMINALS
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["ls", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_everything_but_words_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    text = told(capsys)
+    for name in ("models", "embedded", *STRATEGIES, *REWARDS):
+        assert name in text
+    assert "giraffe" not in text
+
+
+def test_each_strategy_has_its_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    text = " ".join(told(capsys, "strategies").split())
+    for name in STRATEGIES:
+        assert first_line(STRATEGIES[name])[:40] in text
+    assert "models" not in text
+
+
+def test_every_word_the_model_understands_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    text = " ".join(told(capsys, "words").split())
+    assert not [word for word in TERMINALS if word not in text]

@@ -1,0 +1,53 @@
+"""Every Python snippet of README, docs and examples runs, and every command line they show is understood."""
+
+import re
+import runpy
+import shlex
+import warnings
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from scalingar.cli.main import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+EXAMPLES = sorted(ROOT.glob("examples/*.py"))
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda p: p.name)
+def test_python_snippets_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The snippets of one page run one after the other in one namespace."""
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__snippet__"}
+    for source in blocks(page, "python"):
+        exec(compile(source, str(page), "exec"), namespace)  # our own pages
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda p: p.name)
+def test_examples_run(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)
+        runpy.run_path(str(example), run_name="__main__")
+
+
+def commands() -> list[str]:
+    lines = [line for page in PAGES for block in blocks(page, "(?:console|sh)?") for line in block.splitlines()]
+    return sorted({line.removeprefix("$ ") for line in lines if line.removeprefix("$ ").startswith("scalingar ")})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_shown_commands_run(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+    words = shlex.split(command)[1:]
+    if "--like" in words:
+        runner.invoke(app, ["generate", "a photo of a dog", "--strategy", "single", "-o", "out"])
+    result = runner.invoke(app, words)
+    assert result.exit_code == 0, result.output
