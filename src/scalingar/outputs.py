@@ -33,7 +33,7 @@ class Candidate:
     trace: dict[str, NDArray[np.float32]]
     """Step-wise values ``(t,)`` by the paper's letters, θ and the guidance scale ``s`` among them."""
     image: Image.Image | None = None
-    """None for a trajectory that was cut, unless partial images were asked for."""
+    """None where no image was needed: cut, or finished but neither judged nor chosen. See ``ImagePipeline.preview``."""
     rewards: dict[str, float] = field(default_factory=dict)
     """What rewards said, by their names."""
 

@@ -86,6 +86,7 @@ def _save(path: Path, module: nn.Module, config: BaseModel, dtype: torch.dtype) 
     metadata = {"kind": type(config).__name__, "config": config.model_dump_json()}
     partial = path.with_suffix(".partial")
     save_file(weights, partial, metadata)
+    partial.chmod(0o644)  # safetensors makes files only their owner can read
     partial.replace(path)
 
 

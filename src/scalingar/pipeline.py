@@ -56,6 +56,8 @@ class ImagePipeline:
             WeightsError: the folder is missing, damaged, or its parts do not belong together.
         """
         folder = embedded_folder() if model == "embedded" else Path(model).expanduser()
+        if model == "embedded" and not folder.is_dir():
+            raise WeightsError(f"the embedded model is missing from this installation ({folder}); install it again.")
         if not folder.is_dir():
             raise WeightsError(f"no model {str(model)!r}: it is neither 'embedded' nor a folder that exists.")
         info, transformer, tokenizer = load_package(folder, device=torch.device(device), dtype=dtype)

@@ -67,9 +67,10 @@ class Setting:
 class Search:
     """One prompt's run of a strategy. This one watches the profile, keeps every row and guides as configured."""
 
-    def __init__(self, setting: Setting, profile: ProfileConfig, trajectories: int) -> None:
+    def __init__(self, setting: Setting, profile: ProfileConfig, trajectories: int, *, history: int = 1) -> None:
+        """``history``: how many values of I the profile keeps for the search."""
         self.setting = setting
-        self.profile = ConfidenceProfile.start(profile, trajectories, setting.grid)
+        self.profile = ConfidenceProfile.start(profile, trajectories, setting.grid, history=history)
 
     def observe(self, step: Step) -> Decision:
         """Called before each draw with the prompt's live rows."""

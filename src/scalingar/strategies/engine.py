@@ -97,13 +97,18 @@ class PromptRun:
 
     def _close(self, place: int, codes: Tensor, reason: str | None) -> None:
         index = self.live[place]
+        trace = self._trace_of(index)
+        signals = {name: float(v[place]) for name, v in self.signals.values().items()}
+        if reason is not None:
+            # The step that cut it drew no code, but its confidence is the last one there is.
+            signals["final_confidence"] = float(trace["C"][-1])
         self.candidates[index] = Candidate(
             prompt=self.prompt,
             index=index,
             codes=codes.cpu().clone(),
             cut=None if reason is None else Cut(len(codes), reason),
-            signals={name: float(v[place]) for name, v in self.signals.values().items()},
-            trace=self._trace_of(index),
+            signals=signals,
+            trace=trace,
         )
 
     def _trace_of(self, index: int) -> dict[str, NDArray[np.float32]]:

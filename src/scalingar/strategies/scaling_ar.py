@@ -61,7 +61,8 @@ class ScalingARSearch(Search):
     """Algorithm 1 for one prompt: profile, threshold, cut, guidance scale."""
 
     def __init__(self, setting: Setting, strategy: ScalingAR) -> None:
-        super().__init__(setting, strategy.profile, strategy.num_trajectories)
+        history = strategy.guidance.variance_window
+        super().__init__(setting, strategy.profile, strategy.num_trajectories, history=history)
         self.strategy = strategy
         self.gate = Gate.start(strategy.gate, setting.total_steps)
 

@@ -1,0 +1,113 @@
+"""transformers' key-value cache behind the three words the decoding loop knows: rows, bytes, select."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from scalingar.errors import WeightsError
+
+try:
+    from transformers.cache_utils import Cache, DynamicLayer
+except ImportError:
+    raise WeightsError(
+        "Janus and Emu3 run through transformers, which is not installed; install it with 'pip install scalingar[hf]'."
+    ) from None
+
+
+class ReservedLayer(DynamicLayer):
+    """One layer's keys and values, written into room reserved for the whole image.
+
+    transformers' own growing layer copies all it holds at every token; its static one cannot give rows up.
+    """
+
+    def __init__(self, slots: int) -> None:
+        super().__init__()
+        self.slots = slots
+        self.room: list[Float[Tensor, "n h s d"]] = []
+        self.filled = 0
+
+    def update(
+        self, key_states: Float[Tensor, "n h q d"], value_states: Float[Tensor, "n h q d"], *args: Any, **kwargs: Any
+    ) -> tuple[Float[Tensor, "n h k d"], Float[Tensor, "n h k d"]]:
+        """Append, and return the filled part (views, no copy)."""
+        states = (key_states, value_states)
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self.room = [state.new_empty(*state.shape[:2], self.slots, state.shape[-1]) for state in states]
+        end = self.filled + key_states.shape[-2]
+        for room, state in zip(self.room, states, strict=True):
+            room[:, :, self.filled : end] = state
+        self.filled = end
+        return self._look()
+
+    def batch_select_indices(self, indices: Int[Tensor, " m"]) -> None:
+        """Keep the given rows; the old ones are freed, keys before values are copied."""
+        self.keys = self.values = None
+        for place, room in enumerate(self.room):
+            self.room[place] = room.index_select(0, indices)
+        del room
+        self._look()
+
+    def _look(self) -> tuple[Tensor, Tensor]:
+        self.keys, self.values = (room[:, :, : self.filled] for room in self.room)
+        return self.keys, self.values
+
+
+@dataclass
+class HFCache:
+    """``n`` rows of a language model's cache; every row stands at the same slot.
+
+    ``pads``: empty slots before each row's prompt, ``(n,)``.
+    ``ragged``: some row has any; without them attention needs no mask.
+    """
+
+    layers: list[ReservedLayer]
+    pads: Int[Tensor, " n"]
+    ragged: bool
+
+    @classmethod
+    def reserve(cls, layers: int, slots: int, pads: Int[Tensor, " n"]) -> Self:
+        """Room for ``slots`` tokens of every row, taken when the first ones arrive."""
+        return cls([ReservedLayer(slots) for _ in range(layers)], pads, bool(pads.any()))
+
+    @property
+    def rows(self) -> int:
+        """Rows held."""
+        return len(self.pads)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all keys and values, reserved ones included."""
+        return sum(room.nbytes for layer in self.layers for room in layer.room)
+
+    def select(self, rows: Int[Tensor, " m"]) -> Self:
+        """The given rows, in the given order; a row may repeat. This cache is spent: its layers are freed one by one,
+        so that never more than half a layer exists twice.
+        """
+        for layer in self.layers:
+            layer.batch_select_indices(rows)
+        self.pads = self.pads.index_select(0, rows)
+        return self
+
+    def feed(self, language_model: Any, ids: Tensor, *, embedded: bool = False) -> Float[Tensor, "n d"]:
+        """Run ``q`` new tokens of every row, ids ``(n, q)`` or embeddings ``(n, q, d)``; the last one's hidden state.
+
+        The rows attend to their own prompt and to all that was fed since; positions count from the prompt's start.
+        """
+        first = self.layers[0].filled
+        end = first + ids.shape[1]
+        slots = torch.arange(end, device=self.pads.device)
+        output = language_model(
+            **{"inputs_embeds" if embedded else "input_ids": ids},
+            attention_mask=self._visible(slots),
+            position_ids=(slots[first:] - self.pads[:, None]).clamp_min(0),
+            past_key_values=Cache(layers=list(self.layers)),
+            use_cache=True,
+        )
+        return output.last_hidden_state[:, -1]
+
+    def _visible(self, slots: Int[Tensor, " k"]) -> Bool[Tensor, "n k"] | None:
+        return slots >= self.pads[:, None] if self.ragged else None
