@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,9 +27,6 @@ from scalingar.models.hf_loading import (
 from scalingar.models.hf_prompts import PromptTokens, unpadded
 from scalingar.models.released import Defaults
 
-if TYPE_CHECKING:
-    from transformers import Emu3ForConditionalGeneration
-
 GUIDANCE_SCALE = 3.0
 """What the authors use."""
 
@@ -43,7 +40,10 @@ NEGATIVE_PROMPT = (
 """What the authors let the other branch read; the model has no learned null condition."""
 
 _NAMES = {"eol": "<|extra_200|>", "eof": "<|extra_201|>", "eoi": "<|image end|>"}
-_TOKENS = {"boi_token": "<|image start|>", "image_wrapper_token": "<|image token|>", "bos_token": "<|extra_203|>"}
+"""Structural tokens, by the names the tokenizer of the published model gives them."""
+
+_TOKENS = {"bos_token": "<|extra_203|>", "boi_token": "<|image start|>", "image_wrapper_token": "<|image token|>"}
+"""What stands before a prompt, between it and the size of its image, and before the image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Emu3:
     as transformers does.
     """
 
-    network: "Emu3ForConditionalGeneration"
+    network: Any
     grid: tuple[int, int]
     negative: Sequence[Int[Tensor, " u"]] | None = None
 
@@ -81,16 +81,14 @@ class Emu3:
     def prefill(self, condition: PromptTokens, *, guided: bool) -> tuple[Float[Tensor, "b v"], HFCache]:
         """Run the prompts once per branch; fp32 logits of the first code and the cache, conditional rows first."""
         ids, pads = condition.batch(guided=guided)
-        height, width = self.grid
-        fed = height * (width + 1) - 2  # neither the last code nor the end of its line is fed back
-        cache = HFCache.reserve(self.network.config.text_config.num_hidden_layers, ids.shape[1] + fed, pads)
+        cache = HFCache.empty(self.network.config.text_config.num_hidden_layers, pads)
         return self._logits(cache.feed(self.network.model.text_model, ids)), cache
 
     def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n v"]:
         """Feed one code per row, code number ``positions`` (CPU, all alike) of its image, and the end of the line
         after a row's last; fp32 logits of the next code.
         """
-        position = cache.check_in_step(positions)
+        position = cache.in_step(positions)
         ids = self.visual[codes][:, None]
         if (position + 1) % self.grid[1] == 0:
             ids = F.pad(ids, (0, 1), value=self.network.vocabulary_mapping.eol_token_id)
@@ -125,7 +123,7 @@ class Emu3Images:
     ``mean``, ``std``: of the images it was trained on, per channel in [0, 1]; one half each is RGB in [-1, 1].
     """
 
-    network: "Emu3ForConditionalGeneration"
+    network: Any
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
 
@@ -152,16 +150,10 @@ class Emu3Prompts:
 
     def __call__(self, prompts: list[str]) -> tuple[Int[Tensor, "p t"], Bool[Tensor, "p t"]]:
         """Ids ``(p, t)``, padded on the left, and the mask of those that count."""
-        start, image, wrapper = (_special(self.tokenizer, name) for name in ("bos_token", "boi_token", _WRAPPER))
-        size = f"{self.grid[0]}*{self.grid[1]}"
-        texts = [f"{start}{prompt}{image}{size}{wrapper}" for prompt in prompts]
-        batch = self.tokenizer(
-            texts, padding=True, padding_side="left", add_special_tokens=False, return_tensors="pt"
-        )
+        start, image, begin = (getattr(self.tokenizer, name, None) or usual for name, usual in _TOKENS.items())
+        texts = [f"{start}{prompt}{image}{self.grid[0]}*{self.grid[1]}{begin}" for prompt in prompts]
+        batch = self.tokenizer(texts, padding=True, padding_side="left", add_special_tokens=False, return_tensors="pt")
         return batch["input_ids"], batch["attention_mask"].bool()
-
-
-_WRAPPER = "image_wrapper_token"
 
 
 def load_emu3(
@@ -219,7 +211,3 @@ def check_vocabulary(network: Any, path: str | Path) -> None:
             f"{path}: the vocabulary has {len(words)} visual tokens, the image tokenizer {codes} codes; "
             "they do not belong together."
         )
-
-
-def _special(tokenizer: Any, name: str) -> str:
-    return getattr(tokenizer, name, None) or _TOKENS[name]

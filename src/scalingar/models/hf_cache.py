@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from scalingar.errors import WeightsError
+from scalingar.errors import DecodingError, WeightsError
 
 try:
     from transformers.cache_utils import Cache, DynamicLayer
@@ -17,15 +17,18 @@ except ImportError:
     ) from None
 
 
-class ReservedLayer(DynamicLayer):
-    """One layer's keys and values, written into room reserved for the whole image.
+CHUNK = 256
+"""Slots by which a layer's room grows: copied once in so many tokens, and no more than that is reserved ahead."""
+
+
+class RoomyLayer(DynamicLayer):
+    """One layer's keys and values, written in place into room that grows by chunks.
 
     transformers' own growing layer copies all it holds at every token; its static one cannot give rows up.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.slots = slots
         self.room: list[Float[Tensor, "n h s d"]] = []
         self.filled = 0
 
@@ -35,25 +38,33 @@ class ReservedLayer(DynamicLayer):
         """Append, and return the filled part (views, no copy)."""
         states = (key_states, value_states)
         if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-            self.room = [state.new_empty(*state.shape[:2], self.slots, state.shape[-1]) for state in states]
+            self.lazy_initialization(*states)
+            self.room = [state[:, :, :0] for state in states]
         end = self.filled + key_states.shape[-2]
-        for room, state in zip(self.room, states, strict=True):
-            room[:, :, self.filled : end] = state
+        for place, state in enumerate(states):
+            if end > self.room[place].shape[-2]:
+                self._grow(place, end)
+            self.room[place][:, :, self.filled : end] = state
         self.filled = end
         return self._look()
 
     def batch_select_indices(self, indices: Int[Tensor, " m"]) -> None:
-        """Keep the given rows; the old ones are freed, keys before values are copied."""
+        """Keep the given rows; old keys are freed before values are copied."""
         self.keys = self.values = None
-        for place, room in enumerate(self.room):
-            self.room[place] = room.index_select(0, indices)
-        del room
+        for place in range(len(self.room)):
+            self.room[place] = self.room[place].index_select(0, indices)
         self._look()
 
+    def _grow(self, place: int, end: int) -> None:
+        self.keys = self.values = None  # or the old room would outlive its copy
+        old = self.room[place]
+        rows, heads, _, width = old.shape
+        self.room[place] = old.new_empty(rows, heads, -(-end // CHUNK) * CHUNK, width)
+        self.room[place][:, :, : self.filled] = old[:, :, : self.filled]
+
     def _look(self) -> tuple[Tensor, Tensor]:
-        self.keys, self.values = (room[:, :, : self.filled] for room in self.room)
-        return self.keys, self.values
+        self.keys, self.values = keys, values = tuple(room[:, :, : self.filled] for room in self.room)
+        return keys, values
 
 
 @dataclass
@@ -64,14 +75,14 @@ class HFCache:
     ``ragged``: some row has any; without them attention needs no mask.
     """
 
-    layers: list[ReservedLayer]
+    layers: list[RoomyLayer]
     pads: Int[Tensor, " n"]
     ragged: bool
 
     @classmethod
-    def reserve(cls, layers: int, slots: int, pads: Int[Tensor, " n"]) -> Self:
-        """Room for ``slots`` tokens of every row, taken when the first ones arrive."""
-        return cls([ReservedLayer(slots) for _ in range(layers)], pads, bool(pads.any()))
+    def empty(cls, layers: int, pads: Int[Tensor, " n"]) -> Self:
+        """Before the prompts."""
+        return cls([RoomyLayer() for _ in range(layers)], pads, bool(pads.any()))
 
     @property
     def rows(self) -> int:
@@ -80,7 +91,7 @@ class HFCache:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all keys and values, reserved ones included."""
+        """Bytes of all keys and values, with the room they grow into."""
         return sum(room.nbytes for layer in self.layers for room in layer.room)
 
     def select(self, rows: Int[Tensor, " m"]) -> Self:
@@ -108,6 +119,16 @@ class HFCache:
             use_cache=True,
         )
         return output.last_hidden_state[:, -1]
+
+    def in_step(self, positions: Int[Tensor, " n"]) -> int:
+        """The code number (CPU) at which all rows stand. Raises DecodingError if they do not stand together."""
+        first, last = int(positions.min()), int(positions.max())
+        if first != last:
+            raise DecodingError(
+                f"rows stand at codes {first} to {last}, and transformers' cache keeps one length for all; "
+                "decode trajectories that start together."
+            )
+        return first
 
     def _visible(self, slots: Int[Tensor, " k"]) -> Bool[Tensor, "n k"] | None:
         return slots >= self.pads[:, None] if self.ragged else None

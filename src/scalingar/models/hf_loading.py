@@ -62,6 +62,18 @@ def load_text_tokenizer(path: str | Path) -> Any:
         raise WeightsError(f"{path} holds no tokenizer for its prompts: {first_sentence(error)}") from None
 
 
+def load_pixel_scale(path: str | Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation per channel of the images a model was trained on; one half each where nothing is said."""
+    from transformers.image_processing_base import ImageProcessingMixin  # noqa: PLC0415
+
+    try:
+        said = ImageProcessingMixin.get_image_processor_dict(str(path))[0]
+    except _REFUSALS:
+        said = {}
+    mean, std = (said.get(name) or (0.5, 0.5, 0.5) for name in ("image_mean", "image_std"))
+    return tuple(mean), tuple(std)
+
+
 def generation_defaults(network: Any, guidance_scale: float) -> Defaults:
     """How the checkpoint wants to be sampled: its generation config, else ``guidance_scale`` and unfiltered."""
     config = network.generation_config

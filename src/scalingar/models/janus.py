@@ -7,7 +7,7 @@ is a Llama. Its own ``generate`` cannot give rows up.
 from dataclasses import dataclass
 from math import isqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -18,9 +18,6 @@ from scalingar.models.hf_cache import HFCache
 from scalingar.models.hf_loading import generation_defaults, load_network, load_text_tokenizer
 from scalingar.models.hf_prompts import PromptTokens, unpadded
 from scalingar.models.released import Defaults
-
-if TYPE_CHECKING:
-    from transformers import JanusForConditionalGeneration
 
 GUIDANCE_SCALE = 5.0
 """What the authors use, and transformers where nothing is set."""
@@ -37,7 +34,7 @@ class Janus:
     ``padding``: the id that stands for every other one there.
     """
 
-    network: "JanusForConditionalGeneration"
+    network: Any
     kept: tuple[int, ...]
     padding: int
 
@@ -62,14 +59,12 @@ class Janus:
     def prefill(self, condition: PromptTokens, *, guided: bool) -> tuple[Float[Tensor, "b v"], HFCache]:
         """Run the prompts once per branch; fp32 logits of the first code and the cache, conditional rows first."""
         ids, pads = condition.batch(guided=guided)
-        height, width = self.grid
-        fed = height * width - 1  # the last code is never fed back
-        cache = HFCache.reserve(self.network.config.text_config.num_hidden_layers, ids.shape[1] + fed, pads)
+        cache = HFCache.empty(self.network.config.text_config.num_hidden_layers, pads)
         return self._logits(cache.feed(self.network.model.language_model, ids)), cache
 
     def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n v"]:
         """Feed one code per row, code number ``positions`` (CPU, all alike) of its image; fp32 logits of the next."""
-        cache.check_in_step(positions)
+        cache.in_step(positions)
         embedded = self.network.prepare_embeddings_for_image_generation(codes[:, None])
         return self._logits(cache.feed(self.network.model.language_model, embedded, embedded=True))
 
@@ -81,7 +76,7 @@ class Janus:
 class JanusImages:
     """The pixels of Janus' codes: an :class:`~scalingar.models.image_tokenizer.ImageTokenizer`."""
 
-    network: "JanusForConditionalGeneration"
+    network: Any
 
     @property
     def downsample(self) -> int:
@@ -121,10 +116,10 @@ def load_janus(
 
     network = load_network(JanusForConditionalGeneration, path, device=device, dtype=dtype)
     images = network.config.vision_config.num_image_tokens
-    if images != network.config.vq_config.num_patches ** 2:
+    if images != network.config.vq_config.num_patches**2:
         raise WeightsError(
             f"{path}: the model draws {images} codes, its image tokenizer reads "
-            f"{network.config.vq_config.num_patches ** 2}; they do not belong together."
+            f"{network.config.vq_config.num_patches**2}; they do not belong together."
         )
     tokenizer = load_text_tokenizer(path)
     begin = getattr(tokenizer, "boi_token", None) or "<begin_of_image>"
