@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import ConfigError, DecodingError, PromptError
 from scalingar.pipeline import ImagePipeline, to_pil
 from scalingar.prompts import UnknownWordsWarning
@@ -110,6 +111,21 @@ def test_best_of_n_takes_the_highest_reward() -> None:
     rewards = [candidate.rewards["negative-entropy"] for candidate in result.candidates]
     assert result.chosen == int(np.argmax(rewards))
     assert rewards[0] == -result.candidates[0].signals["entropy"]
+
+
+def test_guidance_interval_reaches_every_step() -> None:
+    """Beyond it a code is drawn, and judged, by the conditional logits alone."""
+    pipe = tiny_pipe()
+    always, until_two, unguided = (
+        pipe(PROMPT, strategy="best-of-n", seed=2, guidance_scale=scale, sampling=SamplingConfig(guidance_interval=k))
+        for scale, k in ((3.0, -1), (3.0, 1), (1.0, -1))
+    )
+    first, second = (output.results[0].candidates[0] for output in (always, until_two))
+    assert torch.equal(first.codes[:3], second.codes[:3])
+    assert not torch.equal(first.codes, second.codes)
+    entropies = [output.results[0].candidates[0].trace["entropy"] for output in (always, until_two)]
+    np.testing.assert_array_equal(entropies[0][:3], entropies[1][:3])
+    assert unguided.ledger.forward_rows * 2 == until_two.ledger.forward_rows
 
 
 def test_importance_sampling_follows_its_temperature() -> None:

@@ -55,14 +55,13 @@ def generate_image(
     seed: int = 0,
     prompts: Sequence[str] | None = None,
     on_result: Callable[[ImageOutput], None] | None = None,
-    attention_mask: Int[Tensor, "r t"] | None = None,
-    **_: Any,
+    **model_kwargs: Any,
 ) -> Int[Tensor, "r s"] | GenerateDecoderOnlyOutput:
     """One image per row of ``input_ids``, chosen by a strategy; for the ``custom_generate`` argument of ``generate``.
 
     Args:
         model: an ``Emu3ForConditionalGeneration``.
-        input_ids: what transformers prepared, ``num_return_sequences`` rows per prompt, with ``attention_mask``.
+        input_ids: what transformers prepared, ``num_return_sequences`` rows per prompt.
         logits_processor: read for the guidance scale and the negative prompt.
         stopping_criteria: must be the usual ones; an image ends where it ends.
         generation_config: temperature, top-k, top-p and ``do_sample``; ``return_dict_in_generate``.
@@ -72,6 +71,7 @@ def generate_image(
         seed: keys the noise; return sequence ``j`` of a prompt is the image of ``seed + j``.
         prompts: their texts, for rewards that read them.
         on_result: is given candidates, traces and the ledger.
+        model_kwargs: of these, ``attention_mask``; not by name, or transformers would not see it.
 
     Returns:
         Prompts followed by whole images, as ``generate`` returns them: what ``model.decode_image_tokens`` reads.
@@ -82,13 +82,14 @@ def generate_image(
     _check(model, [*logits_processor, *stopping_criteria])
     scale, negative = _guidance(logits_processor, generation_config.num_return_sequences, len(input_ids))
     emu3 = Emu3(network=model, grid=_grid(image_sizes), negative=negative)
+    mask = model_kwargs.get("attention_mask")
     pipe = ImagePipeline(
         name="emu3",
         model=emu3,
         tokenizer=Emu3Images(model),
-        encode_prompts=lambda _: (input_ids, None if attention_mask is None else attention_mask.bool()),
+        encode_prompts=lambda _: (input_ids, None if mask is None else mask.bool()),
         guidance_scale=scale,
-        sampling=generation_sampling(generation_config) if generation_config.do_sample else SamplingConfig(greedy=True),
+        sampling=SamplingConfig(**generation_sampling(generation_config), greedy=not generation_config.do_sample),
     )
     repeats = generation_config.num_return_sequences
     texts = [f"prompt {i}" for i in range(len(input_ids) // repeats)] if prompts is None else list(prompts)
@@ -103,7 +104,7 @@ def generate_image(
     if on_result is not None:
         on_result(output)
     drawn = emu3.sequence(torch.stack(output.images).to(input_ids.device))
-    sequences = torch.cat([input_ids, drawn.to(input_ids)], dim=1)
+    sequences: Any = torch.cat([input_ids, drawn.to(input_ids)], dim=1)
     return GenerateDecoderOnlyOutput(sequences=sequences) if generation_config.return_dict_in_generate else sequences
 
 
@@ -122,7 +123,8 @@ def _guidance(
     """Scale and negative prompts; generate hands them over inside the processor it would have used."""
     for one in processors:
         if isinstance(one, UnbatchedClassifierFreeGuidanceLogitsProcessor):
-            ids, mask = (one.unconditional_context[name] for name in ("input_ids", "attention_mask"))
+            context: dict[str, Any] = one.unconditional_context
+            ids, mask = context["input_ids"], context["attention_mask"]
             if ids is None:
                 return one.guidance_scale, None
             null = unpadded(ids, mask)

@@ -35,6 +35,7 @@ def test_codes_are_the_official_ones(name: str, kind: str, run: str) -> None:
         top_k=setting.get("top_k", 0),
         top_p=setting.get("top_p", 1.0),
         greedy=kind == "greedy",
+        guidance_interval=setting.get("cfg_interval", -1),
     )
     codes = official(file, sampling, setting, setting.get("seed", 0))
     assert torch.equal(codes, file[f"{kind.removesuffix('s')}.{run}"])
@@ -45,15 +46,15 @@ def test_codes_are_the_official_ones_at_small_sizes(name: str) -> None:
     file = reference.load(f"basic/{name}")
     greedy = official(file, SamplingConfig(greedy=True), {"cfg_scale": 3.0}, 0)
     assert torch.equal(greedy, file["greedy_cfg3"].long())
-    sampling = SamplingConfig(top_k=20, top_p=0.9, temperature=0.7)
-    codes = official(file, sampling, {"cfg_scale": 3.0, "cfg_interval": 5}, 123)
+    sampling = SamplingConfig(top_k=20, top_p=0.9, temperature=0.7, guidance_interval=5)
+    codes = official(file, sampling, {"cfg_scale": 3.0}, 123)
     assert torch.equal(codes, file["sample_cfg3_int5_k20_p09_t07_seed123"].long())
 
 
 def official(file: reference.Reference, sampling: SamplingConfig, setting: dict[str, Any], seed: int) -> Tensor:
-    """Codes of the official sampler's settings; ``cfg_interval = k`` guides codes 0 .. k + 1."""
+    """Codes of the official sampler's settings."""
     model = reference.llamagen(file)
-    scale, interval = setting["cfg_scale"], setting.get("cfg_interval", -1)
+    scale = setting["cfg_scale"]
     decoder = NextTokenDecoder(model=model, sampling=sampling)
     live = decoder.start(
         reference.condition(model, file),
@@ -61,7 +62,18 @@ def official(file: reference.Reference, sampling: SamplingConfig, setting: dict[
         GeneratorNoise(torch.Generator().manual_seed(seed)),
         guided=scale > 1,
     )
-    return tiny.decode(decoder, live, lambda place: scale if interval < 0 or place <= interval + 1 else 1.0).codes
+    return tiny.decode(decoder, live, scale).codes
+
+
+@pytest.mark.parametrize(("interval", "guided"), [(-1, [1, 1, 1, 1, 1]), (0, [1, 1, 0, 0, 0]), (2, [1, 1, 1, 1, 0])])
+def test_guidance_interval_counts_fed_codes(interval: int, guided: list[int]) -> None:
+    """``k`` guides codes 0 to k + 1, whichever row stands where."""
+    decoder = tiny.tiny_decoder(sampling=SamplingConfig(guidance_interval=interval))
+    expected = torch.tensor([3.0 if on else 1.0 for on in guided])
+    positions = torch.tensor([4, 0, 3, 1, 2])
+    for scale in (3.0, torch.full((5,), 3.0)):
+        scales = torch.as_tensor(decoder.scale_at(positions, scale)).expand(5)
+        assert torch.equal(scales, expected[positions])
 
 
 @pytest.mark.parametrize(("name", "kind", "run"), [r for r in RUNS if r[1] == "samples"])

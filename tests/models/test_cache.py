@@ -111,3 +111,50 @@ def test_one_query_in_step_without_a_prefix_mask_needs_none() -> None:
     assert Slots(5, 6).mask(None, torch.device("cpu")) is None
     causal = Slots(0, 3).mask(None, torch.device("cpu"))
     assert rows_of(causal) == [allowed(query, [], 3) for query in range(3)]
+
+
+# --- a collapsed prefix ------------------------------------------------------------------------
+
+
+def test_collapse_puts_the_mean_of_the_valid_values_into_one_slot() -> None:
+    cache = numbered(3, slots=3)
+    for values in cache.values:
+        values.add_(torch.tensor([0.0, 10.0, 60.0])[:, None])  # by slot
+    cache.prefix_mask = torch.tensor([[1, 1, 1], [0, 1, 1], [0, 0, 0]]).bool()
+    small = cache.collapse(3, 5)
+    assert small.collapsed
+    assert not cache.collapsed
+    for keys, values in zip(small.keys, small.values, strict=True):
+        assert keys.shape == values.shape == (3, 2, 6, 3)
+        assert bool((keys == 0).all())
+        torch.testing.assert_close(values[:, 0, 0, 0], torch.tensor([100 + 70 / 3, 101 + 35.0, 0.0]))
+        assert bool((values[:, :, 1:] == 0).all())
+    assert small.prefix_mask is not None
+    torch.testing.assert_close(small.prefix_mask[:, 0], torch.tensor([3.0, 2.0, 0.0]).log())
+
+
+def test_collapse_without_a_mask_counts_every_slot() -> None:
+    cache = numbered(2, slots=4)
+    cache.prefix_mask = None
+    small = cache.collapse(4, 1)
+    assert small.prefix_mask is not None
+    torch.testing.assert_close(small.prefix_mask, torch.full((2, 1), 4.0).log())
+
+
+def test_select_keeps_the_bias_of_a_collapsed_prefix() -> None:
+    cache = numbered(2, slots=3)
+    cache.prefix_mask = torch.tensor([[1, 1, 1], [0, 0, 1]]).bool()
+    small = cache.collapse(3, 2).select(torch.tensor([1, 0, 1]))
+    assert small.collapsed
+    assert small.prefix_mask is not None
+    torch.testing.assert_close(small.prefix_mask[:, 0], torch.tensor([1.0, 3.0, 1.0]).log())
+
+
+def test_mask_of_a_collapsed_prefix_is_added_to_the_scores() -> None:
+    bias = torch.tensor([[0.5], [2.0]])
+    together = Slots.at(torch.tensor([2, 2])).mask(bias, torch.device("cpu"))
+    assert together is not None
+    assert together.tolist() == [[[[0.5, 0.0, 0.0]]], [[[2.0, 0.0, 0.0]]]]
+    ragged = Slots.at(torch.tensor([1, 2])).mask(bias, torch.device("cpu"))
+    assert ragged is not None
+    assert ragged.tolist() == [[[[0.5, 0.0, -torch.inf]]], [[[2.0, 0.0, 0.0]]]]

@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from scalingar.defaults import DEFAULTS
 from scalingar.errors import ConfigError, WeightsError
 from scalingar.models.llamagen import LlamaGen
 from scalingar.models.released import (
-    DEFAULTS,
     check_pair,
     family,
     llamagen_config,

@@ -74,13 +74,25 @@ class NextTokenDecoder:
     @torch.inference_mode()
     def draw(self, trajectories: Trajectories, guidance_scale: float | Float[Tensor, " n"]) -> Int[Tensor, " n"]:
         """The next code of every row, from logits guided at ``guidance_scale``."""
-        logits = guide(trajectories.conditional, trajectories.unconditional, guidance_scale)
+        scale = self.scale_at(trajectories.positions, guidance_scale)
+        logits = guide(trajectories.conditional, trajectories.unconditional, scale)
         logits = filter_logits(logits, self.sampling)
         if self.sampling.greedy:
             return draw(logits, None)
         positions = trajectories.positions
         noise = trajectories.noise.exponential(positions, logits.shape[-1], logits.device)
         return draw(logits, noise)
+
+    def scale_at(
+        self, positions: Int[Tensor, " n"], guidance_scale: float | Float[Tensor, " n"]
+    ) -> float | Float[Tensor, " n"]:
+        """The guidance scale that acts on code number ``positions``: 1 beyond the sampling's guidance interval."""
+        interval = self.sampling.guidance_interval
+        if interval < 0:
+            return guidance_scale
+        scale = torch.as_tensor(guidance_scale, dtype=torch.float32)
+        # As LlamaGen counts: code j comes from feeding code j - 1.
+        return torch.where((positions - 1 <= interval).to(scale.device), scale, 1.0)
 
     @torch.inference_mode()
     def advance(self, trajectories: Trajectories) -> Trajectories:

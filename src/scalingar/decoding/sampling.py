@@ -17,6 +17,9 @@ class SamplingConfig(BaseModel):
     top_k: int = Field(0, ge=0, description="keep the k largest logits, ties included; 0 keeps all")
     top_p: float = Field(1.0, gt=0, le=1, description="keep the smallest set of this probability")
     greedy: bool = Field(False, description="take the most probable code, draw nothing")
+    guidance_interval: int = Field(
+        -1, ge=-1, description="guide codes 0 to this plus one (LlamaGen's cfg_interval); -1 guides all"
+    )
 
 
 def filter_logits(logits: Float[Tensor, "n v"], config: SamplingConfig) -> Float[Tensor, "n v"]:

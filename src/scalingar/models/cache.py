@@ -7,6 +7,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+PrefixMask = Bool[Tensor, "n t"] | Float[Tensor, "n t"]
+"""Which of ``t`` condition slots a row may see, or what is added to the scores of these slots."""
+
 
 class Cache(Protocol):
     """What the decoding loop needs of a model's cache, whatever it holds."""
@@ -31,12 +34,18 @@ class KVCache:
     """Keys and values of every layer for ``n`` rows and up to ``s`` slots.
 
     ``keys[i]``, ``values[i]``: ``(n, heads, s, head_dim)``, filled from slot 0 upward and written in place.
-    ``prefix_mask``: which condition slots a row may see, ``(n, t)``, or None when all of them.
+    ``prefix_mask``: which condition slots a row may see, or None when all of them. A collapsed prefix has numbers
+    there instead of truth values, to be added to the scores.
     """
 
     keys: list[Float[Tensor, "n h s d"]]
     values: list[Float[Tensor, "n h s d"]]
-    prefix_mask: Bool[Tensor, "n t"] | None = None
+    prefix_mask: PrefixMask | None = None
+
+    @property
+    def collapsed(self) -> bool:
+        """One slot stands for the whole condition; see :meth:`collapse`."""
+        return self.prefix_mask is not None and self.prefix_mask.is_floating_point()
 
     @property
     def rows(self) -> int:
@@ -58,6 +67,28 @@ class KVCache:
         if self.prefix_mask is not None:
             self.prefix_mask = self.prefix_mask.index_select(0, rows)
         return self
+
+    def collapse(self, prefix: int, slots: int) -> "KVCache":
+        """A cache of ``1 + slots`` slots whose first one stands for ``prefix`` condition slots with keys of zero.
+
+        Every later query gives such keys the score 0, so all valid ones weigh the same: their mean value under the
+        score ``ln(valid)`` has the same effect, up to rounding. This cache is spent, layer by layer.
+        """
+        valid = self._valid(prefix)
+        count = valid.sum(1)
+        share = (valid / count.clamp_min(1)[:, None])[:, None, :, None]
+        for layer, values in enumerate(self.values):
+            mean = (values[:, :, :prefix].float().masked_fill(~valid[:, None, :, None], 0) * share).sum(2)
+            shape = (*values.shape[:2], 1 + slots, values.shape[3])
+            self.keys[layer] = torch.zeros(shape, dtype=values.dtype, device=values.device)
+            self.values[layer] = torch.zeros_like(self.keys[layer])
+            self.values[layer][:, :, 0] = mean
+        return KVCache(self.keys, self.values, count.float().log()[:, None])
+
+    def _valid(self, prefix: int) -> Bool[Tensor, "n t"]:
+        if self.prefix_mask is None:
+            return torch.ones(self.rows, prefix, dtype=torch.bool, device=self.values[0].device)
+        return self.prefix_mask.bool()
 
     def write(
         self,
@@ -98,10 +129,14 @@ class Slots:
         low, high = int(positions.min()), int(positions.max())
         return cls(low, high + 1, None if low == high else positions)
 
-    def mask(self, prefix_mask: Bool[Tensor, "n t"] | None, device: torch.device) -> Bool[Tensor, "n 1 q k"] | None:
+    def mask(
+        self, prefix_mask: PrefixMask | None, device: torch.device
+    ) -> Bool[Tensor, "n 1 q k"] | Float[Tensor, "n 1 q k"] | None:
         """True where a query may look; None when the filled slots are exactly what it may see.
 
         ``allowed(i, j) = (j <= i and (j >= t or prefix_mask[j])) or i == j``
+
+        For a prefix mask of numbers: what to add to the scores, ``-inf`` where a query may not look.
         """
         queries = self.end - self.first if self.uniform else 1
         if prefix_mask is None and self.uniform and queries == 1:
@@ -112,9 +147,12 @@ class Slots:
             standing = self.per_row.to(device)[:, None, None]
         looked_at = torch.arange(self.end, device=device)
         allowed = looked_at <= standing
-        if prefix_mask is not None:
-            width = min(prefix_mask.shape[1], self.end)
-            visible = torch.ones(len(prefix_mask), 1, self.end, dtype=torch.bool, device=device)
-            visible[:, 0, :width] = prefix_mask[:, :width]
-            allowed = (allowed & visible) | (looked_at == standing)
-        return allowed[:, None]
+        if prefix_mask is None:
+            return allowed[:, None]
+        width = min(prefix_mask.shape[1], self.end)
+        prefix = torch.nn.functional.pad(
+            prefix_mask[:, None, :width], (0, self.end - width), value=not prefix_mask.is_floating_point()
+        )
+        if prefix_mask.is_floating_point():
+            return prefix.masked_fill(~allowed, -torch.inf)[:, None]
+        return ((allowed & prefix) | (looked_at == standing))[:, None]

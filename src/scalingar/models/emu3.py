@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scalingar.defaults import Defaults
 from scalingar.errors import ConfigError, WeightsError
 from scalingar.models.hf_cache import HFCache
 from scalingar.models.hf_loading import (
@@ -25,7 +26,6 @@ from scalingar.models.hf_loading import (
     load_text_tokenizer,
 )
 from scalingar.models.hf_prompts import PromptTokens, unpadded
-from scalingar.models.released import Defaults
 
 GUIDANCE_SCALE = 3.0
 """What the authors use."""
@@ -72,7 +72,7 @@ class Emu3:
 
     def condition(self, inputs: Int[Tensor, "p t"], mask: Bool[Tensor, "p t"] | None = None) -> PromptTokens:
         """Prompts as token ids that end where the image begins; padding on either side is what ``mask`` leaves out."""
-        said = unpadded(inputs.to(self.network.device), None if mask is None else mask.to(self.network.device))
+        said = unpadded(inputs.to(self.network.device), mask)
         if self.negative is None:
             return PromptTokens(said, [ids[-1:] for ids in said])
         null = [ids.to(self.network.device) for ids in self.negative]

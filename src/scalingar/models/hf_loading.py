@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from scalingar.decoding.sampling import SamplingConfig
+from scalingar.defaults import Defaults, SamplingConfig
 from scalingar.errors import WeightsError
 from scalingar.models.checkpoint import listed_keys
-from scalingar.models.released import Defaults
 
 _REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
 """What transformers raises on a folder it cannot use; on damaged files it is about anything."""
@@ -24,8 +23,9 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
     """
     model_type = kind.config_class.model_type  # type: ignore[attr-defined]
     check_type(path, model_type)
-    # A subclass, because the class attribute would otherwise change for everybody.
-    exact = type(kind.__name__, (kind,), {"_keep_in_fp32_modules_strict": ["vqmodel"]})
+    # A subclass, because the class attribute would otherwise change for everybody; of the same module, because
+    # transformers renames the tensors of older files only for classes of its own.
+    exact = type(kind.__name__, (kind,), {"_keep_in_fp32_modules_strict": ["vqmodel"], "__module__": kind.__module__})
     try:
         network, info = exact.from_pretrained(str(path), dtype=dtype, output_loading_info=True)  # type: ignore[attr-defined]
     except _REFUSALS as error:
@@ -46,10 +46,10 @@ def check_type(path: str | Path, model_type: str) -> None:
         found = PreTrainedConfig.get_config_dict(str(path))[0].get("model_type")
     except _REFUSALS as error:
         raise WeightsError(f"{path} holds no readable config.json: {first_sentence(error)}") from None
+    if found is None:
+        raise WeightsError(f"{path} holds no config.json that names a model type; it is no folder of transformers'.")
     if found != model_type:
-        raise WeightsError(
-            f"{path} is {found or 'nothing that transformers named'}, not {model_type}; choose another model."
-        )
+        raise WeightsError(f"{path} is {found}, not {model_type}; choose another model.")
 
 
 def load_text_tokenizer(path: str | Path) -> Any:
@@ -75,18 +75,18 @@ def load_pixel_scale(path: str | Path) -> tuple[tuple[float, ...], tuple[float, 
 
 
 def generation_defaults(network: Any, guidance_scale: float) -> Defaults:
-    """How the checkpoint wants to be sampled: its generation config, else ``guidance_scale`` and unfiltered."""
+    """What the checkpoint's generation config says, else ``guidance_scale`` and nothing filtered."""
     config = network.generation_config
     return Defaults(
         guidance_scale=float(config.guidance_scale or guidance_scale),
-        sampling=generation_sampling(config),
+        sampling=SamplingConfig(**generation_sampling(config)),
     )
 
 
-def generation_sampling(config: Any) -> SamplingConfig:
+def generation_sampling(config: Any) -> dict[str, Any]:
     """Temperature, top-k and top-p of a generation config, where it sets them."""
     settings = {name: getattr(config, name, None) for name in ("temperature", "top_k", "top_p")}
-    return SamplingConfig(**{name: value for name, value in settings.items() if value is not None})
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def first_sentence(error: Exception) -> str:

@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scalingar.defaults import Defaults
 from scalingar.errors import WeightsError
 from scalingar.models.hf_cache import HFCache
 from scalingar.models.hf_loading import generation_defaults, load_network, load_text_tokenizer
 from scalingar.models.hf_prompts import PromptTokens, unpadded
-from scalingar.models.released import Defaults
 
 GUIDANCE_SCALE = 5.0
 """What the authors use, and transformers where nothing is set."""

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from scalingar.errors import ConfigError
 from scalingar.models.cache import KVCache, Slots
 from scalingar.models.layers import FeedForward, RMSNorm, apply_rope, rope_table
 
@@ -159,7 +160,7 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "n q d"],
         rope: Float[Tensor, "*n q p 2"],
-        mask: Bool[Tensor, "n 1 q k"] | None,
+        mask: Bool[Tensor, "n 1 q k"] | Float[Tensor, "n 1 q k"] | None,
         cache: tuple[KVCache, int, Slots] | None = None,
     ) -> Float[Tensor, "n q d"]:
         """Without ``cache``: causal attention within ``x``, for training."""
@@ -186,7 +187,7 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "n q d"],
         rope: Float[Tensor, "*n q p 2"],
-        mask: Bool[Tensor, "n 1 q k"] | None,
+        mask: Bool[Tensor, "n 1 q k"] | Float[Tensor, "n 1 q k"] | None,
         cache: tuple[KVCache, int, Slots] | None = None,
     ) -> Float[Tensor, "n q d"]:
         h = x + self.attention(self.attention_norm(x), rope, mask, cache)
@@ -208,6 +209,8 @@ class LlamaGen(nn.Module):
         self.norm = RMSNorm(config.dim, config.norm_eps)
         self.output = nn.Linear(config.dim, config.vocab_size, bias=False)
         self.register_buffer("rope", rotary_table(config), persistent=False)
+        self.collapse_prefix: bool | None = None
+        """Keep one cache slot per prompt instead of one per condition slot; None: in fp32, where that is possible."""
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         rope = self.rope
@@ -235,6 +238,17 @@ class LlamaGen(nn.Module):
         """Rows and columns of the code grid."""
         return self.config.grid
 
+    @property
+    def collapses(self) -> bool:
+        """Whether :meth:`prefill` collapses the prefix. Raises ConfigError if that was asked for and is impossible."""
+        vanishing = self.config.condition_positions == "zero"
+        if self.collapse_prefix and not vanishing:
+            raise ConfigError(
+                "collapse_prefix is True; this model's condition has positions, so it cannot be collapsed."
+            )
+        wanted = self.dtype == torch.float32 if self.collapse_prefix is None else self.collapse_prefix
+        return wanted and vanishing and self.config.condition_tokens > 1
+
     def condition(
         self,
         inputs: Int[Tensor, "p t"] | Float[Tensor, "p t c"],
@@ -258,13 +272,20 @@ class LlamaGen(nn.Module):
         if guided:
             x = torch.cat([x, condition.unconditional])
             mask = None if mask is None else torch.cat([mask, mask])
-        cache = self._empty_cache(len(x), mask)
-        return self._run(x.to(self.dtype), Slots(0, self.config.condition_tokens), cache), cache
+        prefix = self.config.condition_tokens
+        later = self.config.image_tokens - 1  # the last code is never fed back
+        cache = self._empty_cache(len(x), prefix if self.collapses else prefix + later, mask)
+        logits = self._run(x.to(self.dtype), self.rope[:prefix], Slots(0, prefix), cache)
+        return logits, cache.collapse(prefix, later) if self.collapses else cache
 
     def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: KVCache) -> Float[Tensor, "n v"]:
         """Feed one code per row, code number ``positions`` (CPU) of its image; fp32 logits of the next one."""
-        slots = Slots.at(positions + self.config.condition_tokens)
-        return self._run(self.tok_embeddings(codes)[:, None], slots, cache)
+        prefix = self.config.condition_tokens
+        slots = Slots.at(positions + (1 if cache.collapsed else prefix))
+        turn = prefix + positions
+        first = int(turn[0])
+        rope = self.rope[first : first + 1] if slots.uniform else self.rope[turn.to(self.device)][:, None]
+        return self._run(self.tok_embeddings(codes)[:, None], rope, slots, cache)
 
     def forward(
         self, condition: Float[Tensor, "n t d"], codes: Int[Tensor, "n i"], cells: Int[Tensor, " i"] | None = None
@@ -282,10 +303,8 @@ class LlamaGen(nn.Module):
             x = layer(x, rope, None)
         return self.output(self.norm(x[:, self.config.condition_tokens - 1 :])).float()
 
-    def _empty_cache(self, rows: int, mask: Bool[Tensor, "n t"] | None) -> KVCache:
+    def _empty_cache(self, rows: int, slots: int, mask: Bool[Tensor, "n t"] | None) -> KVCache:
         config = self.config
-        # The last code is never fed back.
-        slots = config.condition_tokens + config.image_tokens - 1
         shape = (rows, config.heads, slots, config.dim // config.heads)
         # Not torch.empty: a masked slot still enters attention as 0 * value, and 0 * NaN is NaN.
         keys, values = (
@@ -293,12 +312,9 @@ class LlamaGen(nn.Module):
         )
         return KVCache(keys, values, mask)
 
-    def _run(self, x: Float[Tensor, "n q d"], slots: Slots, cache: KVCache) -> Float[Tensor, "n v"]:
-        rope = (
-            self.rope[slots.first : slots.end]
-            if slots.per_row is None
-            else self.rope[slots.per_row.to(self.device)][:, None]
-        )
+    def _run(
+        self, x: Float[Tensor, "n q d"], rope: Float[Tensor, "*n q p 2"], slots: Slots, cache: KVCache
+    ) -> Float[Tensor, "n v"]:
         mask = slots.mask(cache.prefix_mask, self.device)
         for index, layer in enumerate(self.layers):
             x = layer(x, rope, mask, (cache, index, slots))

@@ -3,14 +3,12 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import ConfigError, WeightsError
 from scalingar.models.checkpoint import CONTAINERS, fit_weights, listed_keys, read_weights
 from scalingar.models.llamagen import LlamaGen, LlamaGenConfig, rotary_table
@@ -23,30 +21,6 @@ from scalingar.models.llamagen_names import (
 from scalingar.models.vq import VQConfig, VQTokenizer
 
 Family = Literal["llamagen-c2i", "llamagen-t2i", "ar-grpo-c2i", "ar-grpo-t2i"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Defaults:
-    """How the authors sample from their weights, and how they pad captions."""
-
-    guidance_scale: float
-    sampling: SamplingConfig
-    padding: Literal["left", "right"] = "left"
-    zero_pads: bool = True
-
-
-DEFAULTS: dict[Family, Defaults] = {
-    "llamagen-c2i": Defaults(guidance_scale=4.0, sampling=SamplingConfig(top_k=2000)),
-    "llamagen-t2i": Defaults(guidance_scale=7.5, sampling=SamplingConfig(top_k=1000)),
-    "ar-grpo-c2i": Defaults(guidance_scale=2.0, sampling=SamplingConfig()),
-    "ar-grpo-t2i": Defaults(
-        guidance_scale=7.5,
-        sampling=SamplingConfig(top_k=2000),
-        padding="right",
-        zero_pads=False,
-    ),
-}
-"""LlamaGen: the samplers' own. AR-GRPO: its GenEval run (text) and its training (class)."""
 
 _HEADS = {3200: 32, 4096: 32}
 """Widths whose heads are not 64 wide."""
@@ -76,6 +50,18 @@ def load_llamagen(
     path = Path(path).expanduser()
     weights = from_llama_names(part(read_weights(path), TRANSFORMER_PARTS))
     config = llamagen_config(weights, path, grid=grid, image_size=image_size, heads=heads)
+    return build_llamagen(config, weights, path, device=device, dtype=dtype)
+
+
+def build_llamagen(
+    config: LlamaGenConfig,
+    weights: Mapping[str, Tensor],
+    path: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> LlamaGen:
+    """The transformer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
     with torch.device("meta"):
         model = LlamaGen(config)
     fit_weights(model, weights, path, dtype=dtype, device=device)
@@ -90,8 +76,20 @@ def load_vq(path: str | Path, *, device: str | torch.device = "cpu", dtype: torc
         WeightsError: the file cannot be read or is another model.
     """
     weights = part(read_weights(path, containers=("ema", *CONTAINERS)), TOKENIZER_PARTS)
+    return build_vq(vq_config(weights, path), weights, path, device=device, dtype=dtype)
+
+
+def build_vq(
+    config: VQConfig,
+    weights: Mapping[str, Tensor],
+    path: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> VQTokenizer:
+    """The tokenizer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
     with torch.device("meta"):
-        model = VQTokenizer(vq_config(weights, path))
+        model = VQTokenizer(config)
     fit_weights(model, weights, path, dtype=dtype, device=device)
     return model.eval().requires_grad_(False)
 
@@ -107,7 +105,7 @@ def check_pair(model: LlamaGen, tokenizer: VQTokenizer) -> None:
 
 
 def family(path: str | Path) -> Family:
-    """Whose checkpoint it is, a key of :data:`DEFAULTS`. Raises WeightsError."""
+    """Whose checkpoint it is, a key of :data:`scalingar.defaults.DEFAULTS`. Raises WeightsError."""
     weights = read_weights(path)
     own = from_llama_names(part(weights, TRANSFORMER_PARTS))
     _require(own, _TRANSFORMER_MARK, path)

@@ -186,10 +186,11 @@ class Engine:
 
     def _statistics(self, live: Trajectories) -> TokenStatistics:
         config = self.strategy.profile
+        scale = torch.cat([run.scale for run in self.runs])
         return token_statistics(
             live.conditional,
             live.unconditional,
-            guidance_scale=torch.cat([run.scale for run in self.runs]).to(live.codes.device),
+            guidance_scale=self.decoder.scale_at(live.positions, scale.to(live.codes.device)),
             distribution=config.distribution,
             deepconf_top_k=config.deepconf_top_k,
         )

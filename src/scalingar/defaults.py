@@ -1,0 +1,28 @@
+"""How the authors of published weights sample from them, and how they pad captions."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from scalingar.decoding.sampling import SamplingConfig
+from scalingar.models.released import Family
+
+__all__ = ["DEFAULTS", "Defaults", "SamplingConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """What a pipeline takes over from a checkpoint's authors."""
+
+    guidance_scale: float
+    sampling: SamplingConfig
+    padding: Literal["left", "right"] = "left"
+    zero_pads: bool = True
+
+
+DEFAULTS: dict[Family, Defaults] = {
+    "llamagen-c2i": Defaults(guidance_scale=4.0, sampling=SamplingConfig(top_k=2000)),
+    "llamagen-t2i": Defaults(guidance_scale=7.5, sampling=SamplingConfig(top_k=1000)),
+    "ar-grpo-c2i": Defaults(guidance_scale=2.0, sampling=SamplingConfig()),
+    "ar-grpo-t2i": Defaults(guidance_scale=7.5, sampling=SamplingConfig(top_k=2000), padding="right", zero_pads=False),
+}
+"""LlamaGen: the samplers' own. AR-GRPO: its GenEval run (text) and its training (class)."""

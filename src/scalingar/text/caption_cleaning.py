@@ -1,0 +1,115 @@
+"""The cleaning LlamaGen's captions went through before T5 saw them, in training and in its samplers.
+
+Meant for captions found on the web, it also destroys words such as "a100b" and the punctuation of text to be drawn.
+"""
+
+import html
+import re
+import warnings
+from collections.abc import Callable
+from functools import cache
+from urllib.parse import unquote_plus
+
+_DOMAIN = r"[a-zA-Z0-9.\-]+[.](?:com|co|ru|net|org|edu|gov|it)[\w/-]*\b/?(?!@)"
+_FORMATS = "png|jpg|jpeg|bmp|webp|eps|pdf|apk|mp4"
+_DASHES = (
+    "\u002d\u058a\u05be\u1400\u1806\u2010-\u2015\u2e17\u2e1a\u2e3a\u2e3b\u2e40"
+    "\u301c\u3030\u30a0\ufe31\ufe32\ufe58\ufe63\uff0d"
+)
+
+Steps = tuple[tuple[str, str], ...]
+
+_LINKS: Steps = (
+    (rf"\b(?:https?:(?:/{{1,3}}|[a-zA-Z0-9%])|{_DOMAIN})", ""),
+    (rf"\b(?:www:(?:/{{1,3}}|[a-zA-Z0-9%])|{_DOMAIN})", ""),
+)
+"""Before the markup goes."""
+
+_CHARACTERS: Steps = (
+    (r"@\w+\b", ""),  # names of accounts
+    ("[\u31c0-\u31ef\u31f0-\u31ff\u3200-\u33ff\u3400-\u4dbf\u4dc0-\u4dff\u4e00-\u9fff]+", ""),
+    (f"[{_DASHES}]+", "-"),
+    ("[`´«»“”¨]", '"'),
+    ("[‘’]", "'"),
+    (r"&quot;?", ""),
+    (r"&amp", ""),
+    (r"\d{1,3}(?:\.\d{1,3}){3}", " "),  # addresses of machines
+    (r"\d:\d\d\s+$", ""),
+    (r"\\n", " "),
+    (r"#\d{1,3}\b", ""),
+    (r"#\d{5,}\b", ""),
+    (r"\b\d{6,}\b", ""),
+    (rf"\S+\.(?:{_FORMATS})", ""),
+    (r"[\"']{2,}", '"'),
+    (r"\.{2,}", " "),
+    (r"[#®•©™&@·º½¾¿¡§~)(\]\[}{|\\/*]+", " "),
+    (r"\s+\.\s+", " "),
+)
+
+_WORDS: Steps = (
+    (r"\b[a-zA-Z]{1,3}\d{3,15}\b", ""),  # article numbers of three shapes
+    (r"\b[a-zA-Z]+\d+[a-zA-Z]+\b", ""),
+    (r"\b\d+[a-zA-Z]+\d+\b", ""),
+    (r"(?:worldwide\s+)?(?:free\s+)?shipping", ""),
+    (r"(?:free\s)?download(?:\sfree)?", ""),
+    (r"\bclick\b\s(?:for|on)\s\w+", ""),
+    (rf"\b(?:{_FORMATS})(?:\simages?)?", ""),
+    (r"\bpage\s+\d+\b", ""),
+    (r"\b\d*[a-zA-Z]+\d+[a-zA-Z]+\d+[a-zA-Z\d]*\b", " "),
+    (r"\b\d+\.?\d*[xх×]\d+\.?\d*\b", ""),  # sizes; the second is the Cyrillic letter
+    (r"\b\s+:\s+", ": "),
+    (r"(\D[,./])\b", r"\1 "),
+    (r"\s+", " "),
+    (r"^[\"'](.+)[\"']$", r"\1"),
+    (r"^['_,\-:;]", ""),
+    (r"['_,\-:+]$", ""),
+    (r"^\.\S+$", ""),
+)
+"""After characters were repaired."""
+
+
+class CleaningWarning(UserWarning):
+    """Captions are not cleaned the way the model knows it."""
+
+
+def clean_caption(caption: str) -> str:
+    """LlamaGen's samplers (``use_text_preprocessing``): the cleaning, applied twice.
+
+    Without ftfy and beautifulsoup4 (extra ``t5``) the caption is only lower-cased and stripped; a warning says so once.
+    """
+    tools = _tools()
+    if tools is None:
+        return caption.lower().strip()
+    return _cleaned(_cleaned(caption, *tools), *tools)
+
+
+def _cleaned(text: str, plain: Callable[[str], str], repaired: Callable[[str], str]) -> str:
+    text = unquote_plus(text).strip().lower().replace("<person>", "person")
+    text = _applied(_CHARACTERS, plain(_applied(_LINKS, text)))
+    if len(re.findall("[-_]", text)) > 3:  # this-is-a-file-name
+        text = re.sub("[-_]", " ", text)
+    text = html.unescape(html.unescape(repaired(text))).strip()
+    return _applied(_WORDS, text).strip()
+
+
+def _applied(steps: Steps, text: str) -> str:
+    for pattern, replacement in steps:
+        text = re.sub(pattern, replacement, text, flags=re.DOTALL)
+    return text
+
+
+@cache
+def _tools() -> tuple[Callable[[str], str], Callable[[str], str]] | None:
+    """Markup to plain text, and broken encodings repaired."""
+    try:
+        from bs4 import BeautifulSoup  # noqa: PLC0415
+        from ftfy import fix_text  # noqa: PLC0415
+    except ImportError as error:
+        warnings.warn(
+            f"captions are only lower-cased, because {error.name} is not installed; "
+            "install scalingar[t5] to clean them as LlamaGen does.",
+            CleaningWarning,
+            stacklevel=3,
+        )
+        return None
+    return lambda text: BeautifulSoup(text, "html.parser").text, fix_text
