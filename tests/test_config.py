@@ -166,7 +166,13 @@ def test_resolving_fills_only_what_is_open() -> None:
     recipe = Recipe(sampling=SamplingConfig(temperature=1.0)).resolved(3.0, models)
     assert recipe.guidance_scale == 3.0
     assert recipe.sampling == SamplingConfig(temperature=1.0, top_k=50)
-    assert recipe.to_dict()["sampling"] == {"temperature": 1.0, "top_k": 50, "top_p": 1.0, "greedy": False}
+    assert recipe.to_dict()["sampling"] == {
+        "temperature": 1.0,
+        "top_k": 50,
+        "top_p": 1.0,
+        "greedy": False,
+        "guidance_interval": -1,
+    }
     assert Recipe(guidance_scale=1.5).resolved(3.0, models).guidance_scale == 1.5
     assert Recipe(guidance_scale=0.0).resolved(3.0, models).guidance_scale == 0.0
 

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from PIL import Image
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import ConfigError, DecodingError, PromptError
 from scalingar.pipeline import ImagePipeline, to_pil
+from scalingar.profile.config import ProfileConfig
 from scalingar.prompts import UnknownWordsWarning
 from scalingar.strategies import BestOfN, ImportanceSampling
 from tests.pipes import PROMPT, Broken, tiny_pipe
@@ -114,7 +115,7 @@ def test_best_of_n_takes_the_highest_reward() -> None:
 
 
 def test_guidance_interval_reaches_every_step() -> None:
-    """Beyond it a code is drawn, and judged, by the conditional logits alone."""
+    """Beyond it a code is drawn by the conditional logits alone."""
     pipe = tiny_pipe()
     always, until_two, unguided = (
         pipe(PROMPT, strategy="best-of-n", seed=2, guidance_scale=scale, sampling=SamplingConfig(guidance_interval=k))
@@ -126,6 +127,19 @@ def test_guidance_interval_reaches_every_step() -> None:
     entropies = [output.results[0].candidates[0].trace["entropy"] for output in (always, until_two)]
     np.testing.assert_array_equal(entropies[0][:3], entropies[1][:3])
     assert unguided.ledger.forward_rows * 2 == until_two.ledger.forward_rows
+
+
+def test_beyond_the_guidance_interval_the_conditional_distribution_is_judged() -> None:
+    def entropies(distribution: Literal["guided", "conditional"]) -> np.ndarray:
+        profile = ProfileConfig(distribution=distribution)
+        output = tiny_pipe()(
+            PROMPT, strategy=BestOfN(profile=profile), seed=2, sampling=SamplingConfig(guidance_interval=4)
+        )
+        return output.results[0].candidates[0].trace["entropy"]
+
+    equal = entropies("guided") == entropies("conditional")
+    assert not equal[:6].any()
+    assert equal[6:].all()
 
 
 def test_importance_sampling_follows_its_temperature() -> None:

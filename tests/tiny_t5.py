@@ -15,9 +15,7 @@ def save_tiny_t5(folder: Path, *, width: int = 24, seed: int = 0) -> Path:
     vocabulary = {word: index for index, word in enumerate(("<pad>", "</s>", "<unk>", *WORDS))}
     rules = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     rules.pre_tokenizer = pre_tokenizers.Whitespace()
-    rules.post_processor = processors.TemplateProcessing(
-        single="$A </s>", special_tokens=[("</s>", 1)]
-    )
+    rules.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=rules, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=512
     )

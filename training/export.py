@@ -6,8 +6,7 @@ from pathlib import Path
 import torch
 
 from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
-from scalingar.package import PackageInfo, save_package
-from scalingar.pipeline import embedded_folder
+from scalingar.package import PackageInfo, embedded_folder, save_package
 from training.transformer import load_tokenizer
 from training.workdir import add_work_dir, announce
 

@@ -76,7 +76,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    model: str = Field("embedded", description="'embedded', or a model folder")
+    model: str = Field("embedded", description="'embedded', a file or folder, or a name on the hub")
     device: str = Field("cpu", description="cpu, cuda, cuda:1, mps, xpu")
     dtype: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the transformer")
     prompt: str | None = Field(None, coerce_numbers_to_str=True, description="what the image shows")

@@ -1,5 +1,6 @@
-"""Writing files whole or not at all."""
+"""Files written whole or not at all, and known by their content."""
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -29,3 +30,9 @@ def write_file(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal; read piece by piece, because weights are large."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,7 +4,7 @@
 carries its configuration in its metadata, so that it cannot be taken for another.
 """
 
-import hashlib
+from importlib.resources import files
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -12,12 +12,15 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import OutputError, WeightsError
+from scalingar.files import sha256
 from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
+from scalingar.models.released import build_llamagen, build_vq, check_pair
 from scalingar.models.vq import VQConfig, VQTokenizer
+from scalingar.text.t5_loading import FLAN_T5_XL
 
 C = TypeVar("C", bound=BaseModel)
 PIPELINE, TRANSFORMER, TOKENIZER = (
@@ -34,19 +37,30 @@ class PackageInfo(BaseModel):
 
     name: str
     family: Literal["llamagen"] = "llamagen"
-    text: Literal["grammar", "label"] = Field("grammar", description="how prompts are read")
+    text: Literal["grammar", "label", "caption"] = Field("grammar", description="how prompts are read")
+    text_encoder: str = Field(FLAN_T5_XL, description="of captions: a folder or a name on the hub")
+    padding: Literal["left", "right"] = Field("left", description="of captions")
+    zero_pads: bool = Field(True, description="of captions")
     guidance_scale: float = 1.0
     sampling: SamplingConfig = SamplingConfig()
     description: str = ""
     licence: str = ""
 
 
-def save_package(folder: Path, info: PackageInfo, model: LlamaGen, tokenizer: VQTokenizer, dtype: torch.dtype) -> None:
+def save_package(
+    folder: Path,
+    info: PackageInfo,
+    model: LlamaGen,
+    tokenizer: VQTokenizer,
+    dtype: torch.dtype,
+    *,
+    tokenizer_dtype: torch.dtype | None = None,
+) -> None:
     """Write the three files, weights in ``dtype``. Raises OutputError if the folder cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _save(folder / TRANSFORMER, model, model.config, dtype)
-        _save(folder / TOKENIZER, tokenizer, tokenizer.config, dtype)
+        save_module(folder / TRANSFORMER, model, model.config, dtype)
+        save_module(folder / TOKENIZER, tokenizer, tokenizer.config, tokenizer_dtype or dtype)
         (folder / PIPELINE).write_text(info.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise OutputError(f"cannot write the model to {folder}: {error.strerror}.") from None
@@ -64,24 +78,26 @@ def load_package(
         raise WeightsError(
             f"{folder / PIPELINE} is damaged: {error.errors()[0]['msg']}; save or install the model again."
         ) from None
-    config = _config(folder / TRANSFORMER, LlamaGenConfig)
-    model = _load(folder / TRANSFORMER, LlamaGen(config), device, dtype)
-    vq_config = _config(folder / TOKENIZER, VQConfig)
-    tokenizer = _load(folder / TOKENIZER, VQTokenizer(vq_config), device, torch.float32)
-    if config.vocab_size != vq_config.codebook_size:
-        raise WeightsError(
-            f"{folder}: the transformer predicts {config.vocab_size} codes, "
-            f"the tokenizer has {vq_config.codebook_size}; they do not belong together."
-        )
+    config, weights = _read(folder / TRANSFORMER, LlamaGenConfig)
+    model = build_llamagen(config, weights, folder / TRANSFORMER, device=device, dtype=dtype)
+    vq_config, weights = _read(folder / TOKENIZER, VQConfig)
+    tokenizer = build_vq(vq_config, weights, folder / TOKENIZER, device=device)
+    check_pair(model, tokenizer)
     return info, model, tokenizer
 
 
 def weight_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of each weight file, for recipes and results."""
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (TRANSFORMER, TOKENIZER)}
+    return {name: sha256(folder / name) for name in (TRANSFORMER, TOKENIZER)}
 
 
-def _save(path: Path, module: nn.Module, config: BaseModel, dtype: torch.dtype) -> None:
+def embedded_folder() -> Path:
+    """Where the embedded next-token model lies in the installed package."""
+    return Path(str(files("scalingar"))) / "weights" / "next-token"
+
+
+def save_module(path: Path, module: nn.Module, config: BaseModel, dtype: torch.dtype) -> None:
+    """Write one weight file with its configuration inside. Raises OSError."""
     weights = {key: value.to(dtype).contiguous() for key, value in module.state_dict().items()}
     metadata = {"kind": type(config).__name__, "config": config.model_dump_json()}
     partial = path.with_suffix(".partial")
@@ -90,10 +106,11 @@ def _save(path: Path, module: nn.Module, config: BaseModel, dtype: torch.dtype) 
     partial.replace(path)
 
 
-def _config(path: Path, kind: type[C]) -> C:
+def _read(path: Path, kind: type[C]) -> tuple[C, dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise WeightsError(f"{path} is missing; save or install the model again.") from None
     except (SafetensorError, OSError) as error:
@@ -104,18 +121,4 @@ def _config(path: Path, kind: type[C]) -> C:
         raise WeightsError(
             f"{path} holds {metadata.get('kind', 'weights without a configuration')}, expected {kind.__name__}."
         )
-    return kind.model_validate_json(metadata["config"])
-
-
-M = TypeVar("M", bound=nn.Module)
-
-
-def _load(path: Path, module: M, device: torch.device, dtype: torch.dtype) -> M:
-    with safe_open(path, framework="pt") as file:
-        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightsError(f"{path} does not fit its own configuration: {reason}") from None
-    return module.to(device=device, dtype=dtype).eval().requires_grad_(False)
+    return kind.model_validate_json(metadata["config"]), weights

@@ -1,8 +1,7 @@
 """``ImagePipeline``: prompts in, images out, with a strategy of choice."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from importlib.resources import files
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +12,12 @@ from torch import Tensor
 
 from scalingar.decoding.next_token import NextTokenDecoder, NextTokenModel
 from scalingar.decoding.sampling import SamplingConfig
-from scalingar.errors import ConfigError, WeightsError
+from scalingar.errors import ConfigError
+from scalingar.loading import load
+from scalingar.locating import Options
 from scalingar.models.image_tokenizer import ImageTokenizer
-from scalingar.package import load_package, weight_hashes
 from scalingar.outputs import Candidate, ImageOutput, PromptResult
-from scalingar.prompts import GrammarEncoder, LabelEncoder, PromptEncoder, check_prompts
+from scalingar.prompts import PromptEncoder, check_prompts
 from scalingar.rewards import REWARDS
 from scalingar.strategies import STRATEGIES, Strategy
 from scalingar.strategies.best_of_n import RewardedStrategy
@@ -47,26 +47,49 @@ class ImagePipeline:
         cls,
         model: str | Path = "embedded",
         *,
+        variant: str | None = None,
+        tokenizer: str | Path | None = None,
+        text_encoder: str | Path | PromptEncoder | None = None,
+        clean_caption: bool = True,
+        grid: tuple[int, int] | None = None,
+        image_size: int | None = None,
+        heads: int | None = None,
+        collapse_prefix: bool | None = None,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> "ImagePipeline":
-        """Load ``"embedded"`` or a model folder. The tokenizer always runs in fp32.
+        """Load a model with its authors' guidance scale and sampling. The tokenizer always runs in fp32.
+
+        Args:
+            model: ``"embedded"``, a weight file, a folder, or a name on the hub such as ``"FoundationVision/LlamaGen"``
+                (also with the variant, ``"FoundationVision/LlamaGen:t2i-xl-512"``).
+            variant: which of a repository's models.
+            tokenizer: file or folder of the image tokenizer, where it is not beside the transformer.
+            text_encoder: folder or hub name of the T5 encoder, or a function that reads prompts in its place.
+            clean_caption: clean captions as in training; off for text that should be drawn literally.
+            grid, image_size: rows and columns of codes, or pixels, for weights that do not say it.
+            heads: of a transformer of unpublished width.
+            collapse_prefix: keep one cache slot per prompt; None: in fp32, where the model allows it.
+            device, dtype: of the transformer and the text encoder.
 
         Raises:
-            WeightsError: the folder is missing, damaged, or its parts do not belong together.
+            WeightsError: something is missing, damaged, or its parts do not belong together.
+            ConfigError: an option that does not exist or does not fit the model.
         """
-        folder = embedded_folder() if model == "embedded" else Path(model).expanduser()
-        if model == "embedded" and not folder.is_dir():
-            raise WeightsError(f"the embedded model is missing from this installation ({folder}); install it again.")
-        if not folder.is_dir():
-            raise WeightsError(f"no model {str(model)!r}: it is neither 'embedded' nor a folder that exists.")
-        info, transformer, tokenizer = load_package(folder, device=torch.device(device), dtype=dtype)
-        config = transformer.config
-        encoder: PromptEncoder = (
-            GrammarEncoder(config.condition_tokens) if info.text == "grammar" else LabelEncoder(config.condition_vocab)
+        options = Options(
+            variant=variant,
+            tokenizer=tokenizer,
+            text_encoder=text_encoder,
+            clean_caption=clean_caption,
+            grid=grid,
+            image_size=image_size,
+            heads=heads,
+            collapse_prefix=collapse_prefix,
+            device=device,
+            dtype=dtype,
         )
-        hashes = weight_hashes(folder)
-        return cls(info.name, transformer, tokenizer, encoder, info.guidance_scale, info.sampling, hashes)
+        loaded = load(model, options)
+        return cls(**{part.name: getattr(loaded, part.name) for part in fields(loaded)})
 
     def __call__(
         self,
@@ -257,8 +280,3 @@ def to_pil(picture: Float[Tensor, "3 h w"]) -> Image.Image:
     """RGB in [-1, 1] to 8 bits: ``trunc(127.5 x + 128)``, clamped (LlamaGen's rounding)."""
     pixels = (picture * 127.5 + 128.0).clamp(0, 255).to(torch.uint8)
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
-
-
-def embedded_folder() -> Path:
-    """Where the embedded next-token model lies in the installed package."""
-    return Path(str(files("scalingar"))) / "weights" / "next-token"

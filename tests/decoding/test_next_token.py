@@ -1,4 +1,4 @@
-"""The loop against the official samplers, and that no trajectory feels another."""
+"""Guidance, noise, and that no trajectory feels another; parity is in ``tests/doctor/test_golden.py``."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,53 +16,9 @@ from tests import reference, tiny
 
 PROMPTS = ((1, 2), (3, 4, 5), (6,))
 
-# --- parity ------------------------------------------------------------------------------------
+# --- guidance and noise --------------------------------------------------------------------------
 
-RUNS = [
-    (name, kind, run)
-    for name in ("llamagen_c2i", "llamagen_t2i")
-    for kind in ("greedy", "samples")
-    for run in reference.load(name).config[kind]
-]
-
-
-@pytest.mark.parametrize(("name", "kind", "run"), RUNS)
-def test_codes_are_the_official_ones(name: str, kind: str, run: str) -> None:
-    file = reference.load(name)
-    setting = file.config[kind][run]
-    sampling = SamplingConfig(
-        temperature=setting.get("temperature", 1.0),
-        top_k=setting.get("top_k", 0),
-        top_p=setting.get("top_p", 1.0),
-        greedy=kind == "greedy",
-        guidance_interval=setting.get("cfg_interval", -1),
-    )
-    codes = official(file, sampling, setting, setting.get("seed", 0))
-    assert torch.equal(codes, file[f"{kind.removesuffix('s')}.{run}"])
-
-
-@pytest.mark.parametrize("name", ["gpt_c2i", "gpt_c2i_hd20", "gpt_t2i"])
-def test_codes_are_the_official_ones_at_small_sizes(name: str) -> None:
-    file = reference.load(f"basic/{name}")
-    greedy = official(file, SamplingConfig(greedy=True), {"cfg_scale": 3.0}, 0)
-    assert torch.equal(greedy, file["greedy_cfg3"].long())
-    sampling = SamplingConfig(top_k=20, top_p=0.9, temperature=0.7, guidance_interval=5)
-    codes = official(file, sampling, {"cfg_scale": 3.0}, 123)
-    assert torch.equal(codes, file["sample_cfg3_int5_k20_p09_t07_seed123"].long())
-
-
-def official(file: reference.Reference, sampling: SamplingConfig, setting: dict[str, Any], seed: int) -> Tensor:
-    """Codes of the official sampler's settings."""
-    model = reference.llamagen(file)
-    scale = setting["cfg_scale"]
-    decoder = NextTokenDecoder(model=model, sampling=sampling)
-    live = decoder.start(
-        reference.condition(model, file),
-        [[0]] * 3,
-        GeneratorNoise(torch.Generator().manual_seed(seed)),
-        guided=scale > 1,
-    )
-    return tiny.decode(decoder, live, scale).codes
+RUNS = [(name, run) for name in ("llamagen_c2i", "llamagen_t2i") for run in reference.load(name).config["samples"]]
 
 
 @pytest.mark.parametrize(("interval", "guided"), [(-1, [1, 1, 1, 1, 1]), (0, [1, 1, 0, 0, 0]), (2, [1, 1, 1, 1, 0])])
@@ -76,28 +32,13 @@ def test_guidance_interval_counts_fed_codes(interval: int, guided: list[int]) ->
         assert torch.equal(scales, expected[positions])
 
 
-@pytest.mark.parametrize(("name", "kind", "run"), [r for r in RUNS if r[1] == "samples"])
-def test_the_stored_noise_is_what_a_generator_draws(name: str, kind: str, run: str) -> None:
+@pytest.mark.parametrize(("name", "run"), RUNS)
+def test_the_stored_noise_is_what_a_generator_draws(name: str, run: str) -> None:
     file = reference.load(name)
-    noise = GeneratorNoise(torch.Generator().manual_seed(file.config[kind][run]["seed"]))
+    noise = GeneratorNoise(torch.Generator().manual_seed(file.config["samples"][run]["seed"]))
     stored = file[f"sample_noise.{run}"]
     for step in stored:
         assert torch.equal(noise.exponential(torch.zeros(3), step.shape[1], step.device), step)
-
-
-@pytest.mark.parametrize(("name", "run", "scale"), [("llamagen_c2i", "cfg4", 4.0), ("llamagen_t2i", "cfg75", 7.5)])
-def test_guided_logits_along_the_greedy_run(name: str, run: str, scale: float) -> None:
-    file = reference.load(name)
-    model = reference.llamagen(file)
-    decoder = NextTokenDecoder(model=model, sampling=SamplingConfig(greedy=True))
-    live = decoder.start(reference.condition(model, file), [[0]] * 3, TrajectoryNoise.streams(0, [0] * 3), guided=True)
-    for place, expected in enumerate(file[f"greedy_logits.{run}"]):
-        assert live.unconditional is not None
-        guided = live.unconditional + (live.conditional - live.unconditional) * scale
-        torch.testing.assert_close(guided, expected, atol=5e-4, rtol=0)
-        live = live.append(file[f"greedy.{run}"][:, place])
-        if place + 1 < live.total_steps:
-            live = decoder.advance(live)
 
 
 # --- no trajectory feels another ---------------------------------------------------------------

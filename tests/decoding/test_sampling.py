@@ -1,4 +1,4 @@
-"""Temperature, top-k, top-p and the draw, against the official filter and by hand."""
+"""Temperature, top-k, top-p and the draw, by hand; parity is in ``tests/doctor/test_golden.py``."""
 
 import math
 
@@ -9,23 +9,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from scalingar.decoding.sampling import SamplingConfig, draw, filter_logits, top_k, top_p
-from tests import reference
-
-FILTERS = [
-    (name, key)
-    for name in ("llamagen_filter", "basic/filter")
-    for key in reference.load(name).arrays
-    if key.startswith("filt_")
-]
-
-
-@pytest.mark.parametrize(("name", "key"), FILTERS)
-def test_filter_is_the_official_one(name: str, key: str) -> None:
-    """Ties included: the files hold rows with equal logits."""
-    file = reference.load(name)
-    k, p = key.removeprefix("filt_k").split("_p")
-    ours = filter_logits(file["logits"], SamplingConfig(top_k=int(k), top_p=float(p)))
-    assert torch.equal(ours, file[key])
 
 
 def kept(logits: torch.Tensor) -> list[list[int]]:

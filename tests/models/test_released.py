@@ -94,6 +94,7 @@ def test_ar_grpo_folder_holds_both_models(tmp_path: Path) -> None:
     path = ar_grpo(tmp_path, image_size=128, downsample_size=16)
     model, tokenizer = load_llamagen(path), load_vq(path)
     assert agrees(model, T2I)
+    assert load_llamagen(path / "model.safetensors").grid == (8, 8)
     assert model.grid == (8, 8)
     assert torch.equal(tokenizer.encode(VQ["image"]), VQ["indices"])
 

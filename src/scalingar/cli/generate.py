@@ -38,7 +38,9 @@ def generate(
     top_p: Annotated[
         float | None, typer.Option(help="Keep the codes of this probability.", rich_help_panel=_DRAW)
     ] = None,
-    model: Annotated[str | None, typer.Option(help="'embedded' or a model folder.", rich_help_panel=_RUN)] = None,
+    model: Annotated[
+        str | None, typer.Option(help="'embedded', a file or folder, or a hub name.", rich_help_panel=_RUN)
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, mps, xpu.", rich_help_panel=_RUN)] = None,
     dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.", rich_help_panel=_RUN)] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.", rich_help_panel=_RUN)] = Path(

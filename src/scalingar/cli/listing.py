@@ -41,8 +41,8 @@ def _table(title: str, names: str = "bold") -> "Table":
 
 
 def _models() -> "Table":
-    from scalingar.package import PIPELINE, PackageInfo  # noqa: PLC0415
-    from scalingar.pipeline import embedded_folder  # noqa: PLC0415
+    from scalingar.models.hub import RELEASES  # noqa: PLC0415
+    from scalingar.package import PIPELINE, PackageInfo, embedded_folder  # noqa: PLC0415
 
     table = _table("models")
     description = embedded_folder() / PIPELINE
@@ -51,7 +51,11 @@ def _models() -> "Table":
         table.add_row("embedded", info.description or info.name)
     else:
         table.add_row("embedded", "not part of this installation")
-    table.add_row("FOLDER", "any folder that scalingar.package.save_package has written")
+    table.add_row("FOLDER", "a folder written by scalingar convert, or of Janus or Emu3 weights for transformers")
+    for repo, variants in RELEASES.items():
+        names = [repo] if len(variants) == 1 else [f"{repo}:{variant}" for variant in variants]
+        for name in names:
+            table.add_row(name, "published weights, fetched from the hub")
     return table
 
 

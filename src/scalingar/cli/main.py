@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from scalingar.cli.convert import convert
+from scalingar.cli.doctor import doctor
 from scalingar.cli.generate import generate
 from scalingar.cli.listing import ls
 from scalingar.errors import ScalingarError
@@ -21,6 +23,8 @@ app = typer.Typer(
 )
 app.command()(generate)
 app.command("ls")(ls)
+app.command()(convert)
+app.command()(doctor)
 
 
 def _show_version(wanted: bool) -> None:

@@ -17,16 +17,18 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from scalingar.errors import WeightsError
+from scalingar.files import sha256
 
 CONTAINERS = ("model", "module", "state_dict")
 """Where training scripts put the weights, in the order they are looked for."""
 
-_FOLDER_FILES = (
+FOLDER_FILES = (
     "model.safetensors",
     "diffusion_pytorch_model.safetensors",
     "pytorch_model.bin",
     "consolidated.pth",
 )
+"""Names that say nothing of the model: what is known of it stands beside them."""
 _WRAPPERS = re.compile(r"^(module\.)+|_orig_mod\.|_fsdp_wrapped_module\.")
 _SHOWN = 3
 
@@ -44,7 +46,7 @@ def read_weights(path: str | Path, *, containers: tuple[str, ...] = CONTAINERS) 
     """
     path = Path(path).expanduser()
     tensors: dict[str, Tensor] = {}
-    for file in _weight_files(path):
+    for file in weight_files(path):
         tensors |= _unwrapped(_read(file), file, containers)
     weights = {_WRAPPERS.sub("", name): tensor for name, tensor in tensors.items()}
     if len(weights) < len(tensors):
@@ -110,8 +112,18 @@ def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a single number"
 
 
-def _weight_files(path: Path) -> list[Path]:
-    """The file itself, or what makes up a folder."""
+def weight_file_names(path: Path) -> list[Path]:
+    """What may be read separately: the file itself, a folder that is one model, or each weight file of a folder."""
+    if not path.is_dir() or any(path.glob("*.index.json")):
+        return [path]
+    standard = [name for name in FOLDER_FILES if (path / name).is_file()]
+    files = sorted(file for file in path.iterdir() if file.suffix in _READERS)
+    # The same model is often there once more in an older format.
+    return [file for file in files if file.name not in standard[1:]] or [path]
+
+
+def weight_files(path: Path) -> list[Path]:
+    """The file itself, or what makes up the model of a folder. Raises WeightsError."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -119,7 +131,7 @@ def _weight_files(path: Path) -> list[Path]:
     indices = sorted(path.glob("*.safetensors.index.json")) or sorted(path.glob("*.index.json"))
     if indices:
         return _shards(indices[0])
-    named = [path / name for name in _FOLDER_FILES if (path / name).is_file()]
+    named = [path / name for name in FOLDER_FILES if (path / name).is_file()]
     if named:
         return named[:1]
     found = sorted(file for file in path.iterdir() if file.suffix in _READERS)
@@ -127,6 +139,14 @@ def _weight_files(path: Path) -> list[Path]:
         return found
     what = f"several weight files ({_listed([f.name for f in found])})" if found else "no weights"
     raise WeightsError(f"{path} holds {what}; give the path of the one to load.")
+
+
+def file_hashes(*places: str | Path) -> dict[str, str]:
+    """SHA-256 of every weight file of some files and folders, by name. Raises WeightsError."""
+    found = [file for place in dict.fromkeys(map(Path, places)) for file in weight_files(place.expanduser())]
+    names = [file.name for file in found]
+    labels = [file.name if names.count(file.name) == 1 else f"{file.parent.name}/{file.name}" for file in found]
+    return {label: sha256(file) for label, file in zip(labels, found, strict=True)}
 
 
 def _shards(index: Path) -> list[Path]:

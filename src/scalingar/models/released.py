@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from scalingar.errors import ConfigError, WeightsError
-from scalingar.models.checkpoint import CONTAINERS, fit_weights, listed_keys, read_weights
+from scalingar.models.checkpoint import CONTAINERS, FOLDER_FILES, fit_weights, listed_keys, read_weights
 from scalingar.models.llamagen import LlamaGen, LlamaGenConfig, rotary_table
 from scalingar.models.llamagen_names import (
     TOKENIZER_PARTS,
@@ -26,8 +26,10 @@ _HEADS = {3200: 32, 4096: 32}
 """Widths whose heads are not 64 wide."""
 
 _NAMED_SIZE = re.compile(r"[ct]2i.*?(?<!\d)(256|384|512)(?!\d)", re.IGNORECASE)
-_TOKENIZER_MARK = "quantize.embedding.weight"
+TOKENIZER_MARK = "quantize.embedding.weight"
 _TRANSFORMER_MARK = "tok_embeddings.weight"
+TRANSFORMER_MARKS = (_TRANSFORMER_MARK, "model.embed_tokens.weight")
+"""By these tensors the models are known; LANTERN's name is the last."""
 
 
 def load_llamagen(
@@ -158,7 +160,7 @@ def vq_config(weights: Mapping[str, Tensor], path: str | Path) -> VQConfig:
     Raises:
         WeightsError: the tensors are not a LlamaGen tokenizer's.
     """
-    codebook_size, codebook_dim = _require(weights, _TOKENIZER_MARK, path).shape
+    codebook_size, codebook_dim = _require(weights, TOKENIZER_MARK, path).shape
     channels = len(_require(weights, "encoder.conv_in.weight", path))
     if channels % 32:
         raise WeightsError(
@@ -186,9 +188,9 @@ def _count(weights: Mapping[str, Tensor], stem: str) -> int:
 def _require(weights: Mapping[str, Tensor], name: str, path: str | Path) -> Tensor:
     if name in weights:
         return weights[name]
-    kind = "tokenizer" if name in (_TOKENIZER_MARK, "encoder.conv_in.weight") else "transformer"
+    kind = "tokenizer" if name in (TOKENIZER_MARK, "encoder.conv_in.weight") else "transformer"
     hint = f"it starts with {listed_keys(weights)}"
-    if kind == "transformer" and _TOKENIZER_MARK in weights:
+    if kind == "transformer" and TOKENIZER_MARK in weights:
         hint = "it is a VQ tokenizer, the other of the two files"
     if kind == "tokenizer" and _TRANSFORMER_MARK in weights:
         hint = "it is a transformer, the other of the two files"
@@ -208,6 +210,8 @@ def _grid(path: Path, grid: tuple[int, int] | None, image_size: int | None) -> t
     """Asked for, or known from ``config.json`` or the name; the two must not contradict."""
     if grid is not None:
         return grid
+    if path.name in FOLDER_FILES:
+        path = path.parent
     downsample = int(_folder_settings(path).get("downsample_size", 16))
     known = _folder_settings(path).get("image_size") or _named_size(path)
     size = image_size or known

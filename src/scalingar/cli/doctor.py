@@ -1,0 +1,83 @@
+"""``scalingar doctor``: what this installation can do, and whether models agree with the official code."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from scalingar.doctor.environment import Fact
+    from scalingar.doctor.golden import Report
+
+
+def doctor(
+    files: Annotated[list[Path] | None, typer.Argument(help="More files for --golden.", show_default=False)] = None,
+    golden: Annotated[
+        list[Path] | None, typer.Option("--golden", metavar="FILE.npz", help="Compare with these outputs instead.")
+    ] = None,
+) -> None:
+    """Look at devices, versions, extras and weights, and decode a tiny image.
+
+    [b]scalingar doctor --golden FILE.npz ...[/] builds the model in each file and compares all the file holds.
+    """
+    wanted = [*(golden or []), *(files or [])]
+    if not (_compare(wanted) if wanted else _examine()):
+        raise typer.Exit(1)
+
+
+def _examine() -> bool:
+    from rich.console import Console  # noqa: PLC0415
+
+    from scalingar.doctor.environment import devices, facts  # noqa: PLC0415
+    from scalingar.doctor.selftest import self_test  # noqa: PLC0415
+
+    found = [*facts(), *(fact for device in devices() for fact in self_test(device))]
+    Console(highlight=False).print(_facts(found))
+    return all(fact.ok for fact in found)
+
+
+def _compare(paths: list[Path]) -> bool:
+    from rich.console import Console  # noqa: PLC0415
+
+    from scalingar.doctor.golden import check_golden  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    good = True
+    for path in paths:
+        report = check_golden(path)
+        good = good and report.ok
+        console.print(f"{report.path} ({report.kind})", style="bold", markup=False, soft_wrap=True)
+        console.print(_comparisons(report))
+        for name in report.unused:
+            console.print(f"{name} is in the file, but nothing compares it", style="red", markup=False)
+        console.print()
+    console.print("everything agrees" if good else "NOT everything agrees", style="bold green" if good else "bold red")
+    return good
+
+
+def _facts(found: "list[Fact]") -> "Table":
+    table = _table()
+    topic = ""
+    for fact in found:
+        style = "" if fact.ok else "red"
+        table.add_row(fact.topic if fact.topic != topic else "", fact.name, fact.found, style=style)
+        topic = fact.topic
+    return table
+
+
+def _comparisons(report: "Report") -> "Table":
+    table = _table()
+    for one in report.comparisons:
+        limit = f"at most {one.tolerance:g}" if one.tolerance else "exact"
+        table.add_row(
+            one.name, f"{one.difference:.3g}", limit, "" if one.ok else "DIFFERS", style="" if one.ok else "red"
+        )
+    return table
+
+
+def _table() -> "Table":
+    from rich.table import Table  # noqa: PLC0415
+
+    return Table(box=None, pad_edge=False, show_header=False)

@@ -1,0 +1,104 @@
+"""What a run depends on besides the code: versions, devices and their number formats, extras, weights."""
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from scalingar.package import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo, embedded_folder
+
+_LIBRARIES = ("scalingar", "torch", "numpy", "pillow", "pydantic", "safetensors")
+_EXTRAS = {
+    "hub": ("huggingface_hub",),
+    "hf": ("transformers",),
+    "t5": ("transformers", "sentencepiece", "ftfy", "bs4"),
+}
+"""What each extra makes importable."""
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line: what was looked at, and what was found. ``ok`` is False for what keeps the package from working."""
+
+    topic: str
+    name: str
+    found: str
+    ok: bool = True
+
+
+def facts() -> list[Fact]:
+    """Everything, by topic."""
+    return [*_versions(), *_devices(), *_extras(), *_weights()]
+
+
+def _versions() -> list[Fact]:
+    processor = f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} torch threads"
+    own = [Fact("versions", name, version(name)) for name in _LIBRARIES]
+    return [Fact("versions", "python", platform.python_version()), *own, Fact("versions", "processor", processor)]
+
+
+def _devices() -> list[Fact]:
+    return [Fact("devices", device, ", ".join(_formats(device)) or "none works") for device in devices()]
+
+
+def devices() -> list[str]:
+    """Those torch can use here, the CPU first."""
+    found = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    if hasattr(torch, "xpu") and torch.xpu.is_available():
+        found.append("xpu")
+    return found
+
+
+def _formats(device: str) -> list[str]:
+    """Those in which a product and an attention work there."""
+    return [name for name, dtype in _DTYPES.items() if _works(device, dtype)]
+
+
+def _works(device: str, dtype: torch.dtype) -> bool:
+    try:
+        x = torch.ones(1, 1, 4, 4, device=device, dtype=dtype)
+        attended = torch.nn.functional.scaled_dot_product_attention(x @ x, x, x)
+        return bool(attended.isfinite().all())
+    except (RuntimeError, NotImplementedError):
+        return False
+
+
+def _extras() -> list[Fact]:
+    return [Fact("extras", extra, _missing(extra, modules)) for extra, modules in _EXTRAS.items()]
+
+
+def _missing(extra: str, modules: tuple[str, ...]) -> str:
+    absent = [module for module in modules if find_spec(module) is None]
+    return f"missing {', '.join(absent)}: pip install 'scalingar[{extra}]'" if absent else "installed"
+
+
+def _weights() -> list[Fact]:
+    return [Fact("weights", "embedded", *_embedded(embedded_folder())), Fact("weights", "hub cache", _hub_cache())]
+
+
+def _embedded(folder: Path) -> tuple[str, bool]:
+    files = [folder / name for name in (PIPELINE, TRANSFORMER, TOKENIZER)]
+    if absent := [file.name for file in files if not file.is_file()]:
+        return f"{', '.join(absent)} missing in {folder}; install again", False
+    name = PackageInfo.model_validate_json(files[0].read_text("utf-8")).name
+    return f"{name}, {sum(file.stat().st_size for file in files) / 1e6:.1f} MB", True
+
+
+def _hub_cache() -> str:
+    """Repositories of the table that were fetched before; the hub is not asked."""
+    from scalingar.models.hub import RELEASES  # noqa: PLC0415
+
+    if find_spec("huggingface_hub") is None:
+        return "unknown without huggingface_hub"
+    from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415
+
+    there = [repo for repo in RELEASES if (Path(HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}").is_dir()]
+    return ", ".join(there) or "no published weights yet"

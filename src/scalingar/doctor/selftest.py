@@ -1,0 +1,90 @@
+"""A decode small enough to run anywhere, with random weights: does the machinery work on this machine?"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from scalingar.decoding.next_token import NextTokenDecoder
+from scalingar.doctor.environment import Fact
+from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
+from scalingar.models.released import build_llamagen, build_vq
+from scalingar.models.vq import VQConfig, VQTokenizer
+from scalingar.noise import TrajectoryNoise
+
+_CONFIG = LlamaGenConfig(
+    layers=2,
+    heads=2,
+    dim=32,
+    hidden=64,
+    grid=(4, 4),
+    vocab_size=32,
+    condition="text",
+    condition_tokens=6,
+    caption_dim=16,
+)
+_VQ = VQConfig(codebook_size=32, codebook_dim=4, channels=32, channel_mult=(1, 1), z_channels=32, res_blocks=1)
+
+
+def self_test(device: str = "cpu") -> list[Fact]:
+    """Decode on ``device``: pictures come out, a pruned run keeps its survivors, a collapsed prefix changes no code."""
+    tests: dict[str, Callable[[str], bool]] = {
+        "decode an image": _decodes,
+        "prune midway": _prunes,
+        "collapse the prefix": _collapses,
+    }
+    return [_fact(f"{name} on {device}", test, device) for name, test in tests.items()]
+
+
+def _fact(name: str, test: Callable[[str], bool], device: str) -> Fact:
+    try:
+        good = test(device)
+    except RuntimeError as error:
+        return Fact("self-test", name, f"failed: {' '.join(str(error).split())[:100]}", ok=False)
+    return Fact("self-test", name, "passed" if good else "failed: a different result", ok=good)
+
+
+@torch.inference_mode()
+def _decodes(device: str) -> bool:
+    codes = _codes(device, range(3))
+    tokenizer = build_vq(_VQ, _random(lambda: VQTokenizer(_VQ)), "self-test", device=device)
+    picture = tokenizer.decode(codes[:1], _CONFIG.grid)
+    return tuple(picture.shape) == (1, 3, 8, 8) and bool(picture.isfinite().all())
+
+
+def _prunes(device: str) -> bool:
+    return torch.equal(_codes(device, range(3), keep=[2]), _codes(device, range(3))[2:])
+
+
+def _collapses(device: str) -> bool:
+    return torch.equal(_codes(device, range(3), collapse=True), _codes(device, range(3), collapse=False))
+
+
+@torch.inference_mode()
+def _codes(device: str, indices: range, *, keep: list[int] | None = None, collapse: bool = True) -> Tensor:
+    model = build_llamagen(_CONFIG, _random(lambda: LlamaGen(_CONFIG)), "self-test", device=device)
+    model.collapse_prefix = collapse
+    decoder = NextTokenDecoder(model=model)
+    features = torch.linspace(-1, 1, 6 * 16).view(1, 6, 16)
+    condition = model.condition(features, torch.tensor([[0, 0, 1, 1, 1, 1]]))
+    live = decoder.start(condition, [list(indices)], TrajectoryNoise.streams(0, list(indices)), guided=True)
+    while True:
+        if keep is not None and int(live.positions[0]) == 8:
+            live = live.select(torch.tensor(keep))
+        live = live.append(decoder.draw(live, 2.0))
+        if bool(live.finished.all()):
+            return live.codes
+        live = decoder.advance(live)
+
+
+def _random(kind: Callable[[], nn.Module]) -> dict[str, Tensor]:
+    """Weights from a generator of their own: the global one belongs to the caller."""
+    with torch.device("meta"):
+        shapes = kind().state_dict()
+    generator = torch.Generator().manual_seed(0)
+    return {
+        name: torch.randn(like.shape, generator=generator) * like[0].numel() ** -0.5
+        if like.ndim > 1
+        else torch.full(like.shape, 0.0 if name.endswith("bias") else 1.0)
+        for name, like in shapes.items()
+    }

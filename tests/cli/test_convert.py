@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from scalingar.cli.main import main
+from scalingar.files import sha256
+from tests import released_files
+
+
+def test_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    transformer, _ = released_files.save_t2i(tmp_path)
+    out = tmp_path / "t2i.safetensors"
+    assert main(["convert", str(transformer), str(out), "--dtype", "bf16"]) == 0
+    assert capsys.readouterr().out == f"{sha256(out)}  {out}\n"
+
+
+def test_a_folder_that_generate_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    transformer, tokenizer = released_files.save_c2i(tmp_path)
+    model = tmp_path / "model"
+    options = ["--tokenizer", str(tokenizer), "--heads", "3", "--image-size", "256"]
+    assert main(["convert", str(transformer), str(model), *options]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    run = ["generate", "5", "--model", str(model), "--strategy", "single", "-o", str(tmp_path / "out"), "--quiet"]
+    assert main([*run, "sampling.guidance_interval=20"]) == 0
+    assert (tmp_path / "out" / "image.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["none.pt", "x.safetensors"], 1, "no model 'none.pt'"),
+        (["none.pt", "x.safetensors", "--dtype", "fp8"], 2, "there is no dtype 'fp8'; did you mean 'fp"),
+        (["FoundationVision/LlamaGen", "x"], 1, "holds several models; give variant"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(
+    arguments: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["convert", *arguments]) == code
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1

@@ -1,0 +1,77 @@
+"""What the doctor finds here, and what it says of a machine that lacks something."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from scalingar.doctor import environment, selftest
+from scalingar.doctor.environment import devices, facts
+from scalingar.doctor.selftest import self_test
+from scalingar.models.cache import KVCache
+from tests.tiny_package import save_tiny_package
+
+
+def test_facts_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "embedded_folder", lambda: save_tiny_package(tmp_path))
+    found = {(fact.topic, fact.name): fact for fact in facts()}
+    assert found["versions", "torch"].found == torch.__version__
+    assert found["devices", "cpu"].found.startswith("fp32")
+    assert devices()[0] == "cpu"
+    assert found["weights", "embedded"].found.startswith("tiny, ")
+    assert all(fact.ok for fact in found.values())
+
+
+def test_missing_extras_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = environment.find_spec
+    monkeypatch.setattr(environment, "find_spec", lambda name: None if name in ("ftfy", "transformers") else real(name))
+    found = {fact.name: fact for fact in facts() if fact.topic == "extras"}
+    assert found["t5"].found == "missing transformers, ftfy: pip install 'scalingar[t5]'"
+    assert found["hf"].ok, "an extra is optional"
+
+
+def test_missing_weights_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "embedded_folder", lambda: tmp_path)
+    (fact,) = (fact for fact in facts() if fact.name == "embedded")
+    assert not fact.ok
+    assert "pipeline.json, transformer.safetensors, tokenizer.safetensors missing in" in fact.found
+
+
+def test_repositories_fetched_before_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    (tmp_path / "models--FoundationVision--LlamaGen").mkdir()
+    assert {fact.name: fact.found for fact in facts()}["hub cache"] == "FoundationVision/LlamaGen"
+
+
+def test_formats_that_do_not_work_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(q: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
+        if q.dtype == torch.float16:
+            raise RuntimeError("not implemented for 'Half'")
+        return q
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", refuses)
+    assert {fact.name: fact.found for fact in facts()}["cpu"] == "fp32, bf16"
+
+
+def test_self_test_passes_here_and_leaves_the_global_generator_alone() -> None:
+    before = torch.get_rng_state()
+    assert [fact.found for fact in self_test()] == ["passed"] * 3
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_self_test_notices_a_broken_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that are mixed up when some are cut, and a prefix that lost its weight."""
+    select = KVCache.select
+    monkeypatch.setattr(KVCache, "select", lambda cache, rows: select(cache, rows.flip(0)))
+    assert [fact.ok for fact in self_test()][1] is False
+    monkeypatch.undo()
+    monkeypatch.setattr(KVCache, "_valid", lambda cache, prefix: torch.ones(cache.rows, prefix, dtype=torch.bool))
+    assert [fact.ok for fact in self_test()] == [True, True, False]
+
+
+def test_self_test_reports_errors_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("no kernel image")
+
+    monkeypatch.setattr(selftest.NextTokenDecoder, "start", fails)
+    assert {fact.found for fact in self_test()} == {"failed: no kernel image"}
