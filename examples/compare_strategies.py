@@ -8,5 +8,7 @@ pipe = ImagePipeline.from_pretrained("embedded")
 for strategy in ("single", "random-of-n", "best-of-n", "most-confident-of-n", "pmi-of-n", "scaling-ar"):
     output = pipe(PROMPT, strategy=strategy, seed=7)
     ledger = output.ledger
-    print(f"{strategy:20s} trajectory {output.results[0].chosen}  {ledger.tokens:5d} tokens  {ledger.total_seconds:.2f} s")
+    print(
+        f"{strategy:20s} trajectory {output.results[0].chosen}  {ledger.tokens:5d} tokens  {ledger.total_seconds:.2f} s"
+    )
     output.images[0].save(f"{strategy}.png")
