@@ -11,7 +11,8 @@ from torch import Tensor
 
 from scalingar.errors import ConfigError, WeightsError
 from scalingar.models.checkpoint import CONTAINERS, FOLDER_FILES, fit_weights, listed_keys, read_weights
-from scalingar.models.llamagen import LlamaGen, LlamaGenConfig, rotary_table
+from scalingar.models.empty import empty_weights
+from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
 from scalingar.models.llamagen_names import (
     TOKENIZER_PARTS,
     TRANSFORMER_PARTS,
@@ -64,10 +65,10 @@ def build_llamagen(
     dtype: torch.dtype = torch.float32,
 ) -> LlamaGen:
     """The transformer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
-    with torch.device("meta"):
+    with empty_weights():
         model = LlamaGen(config)
     fit_weights(model, weights, path, dtype=dtype, device=device)
-    model.rope = rotary_table(config).to(device)
+    model.rope = model.rope.to(device)
     return model.eval().requires_grad_(False)
 
 
@@ -90,7 +91,7 @@ def build_vq(
     dtype: torch.dtype = torch.float32,
 ) -> VQTokenizer:
     """The tokenizer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
-    with torch.device("meta"):
+    with empty_weights():
         model = VQTokenizer(config)
     fit_weights(model, weights, path, dtype=dtype, device=device)
     return model.eval().requires_grad_(False)
