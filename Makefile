@@ -3,7 +3,7 @@
 # Both build .venv with pinned versions when it is not there.
 
 PYTHON ?= python3
-PROMPT ?= a photo of a red apple left of a dog
+PROMPT ?= a photo of two bananas
 BIN := .venv/bin
 
 .PHONY: demo test lint train art tokenizer transformer export benchmark clean
