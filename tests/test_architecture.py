@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "scalingar"
-LAYERS = ("models", "decoding", "profile", "policy", "strategies", "pipeline", "cli")
+LAYERS = ("models", "detectors", "judges", "decoding", "profile", "policy", "strategies", "pipeline", "bench", "cli")
 """Each may import from itself and from those before it."""
 
 
@@ -37,6 +37,14 @@ def test_imports_go_one_way(layer: str) -> None:
 def test_profile_and_policy_know_no_models(layer: str) -> None:
     for path in (PACKAGE / layer).rglob("*.py"):
         assert imported(path) <= {"profile", "policy"}, path.name
+
+
+@pytest.mark.parametrize("layer", ["detectors", "judges"])
+def test_those_who_look_at_images_know_no_models_of_ours(layer: str) -> None:
+    """Files of the package's top are free, other folders are not."""
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    for path in (PACKAGE / layer).rglob("*.py"):
+        assert imported(path) & folders <= {layer, "models", "world"}, path.name
 
 
 def test_help_imports_no_torch() -> None:

@@ -21,7 +21,7 @@ from pydantic import (
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import ConfigError
 from scalingar.overrides import merged
-from scalingar.rewards import REWARDS
+from scalingar.rewards import check_reward
 from scalingar.strategies import STRATEGIES, Strategy
 from scalingar.strategies.best_of_n import RewardedStrategy
 from scalingar.validation import sentence
@@ -48,8 +48,8 @@ def build_strategy(value: Any) -> Strategy:
         strategy = kind.model_validate({key: setting for key, setting in settings.items() if key != "name"})
     except ValidationError as error:
         raise ConfigError(sentence(error, kind, "strategy")) from None
-    if isinstance(strategy, RewardedStrategy) and strategy.reward not in REWARDS:
-        REWARDS[strategy.reward]  # raises with a suggestion
+    if isinstance(strategy, RewardedStrategy):
+        check_reward(strategy.reward)
     return strategy
 
 

@@ -23,3 +23,7 @@ class OutputError(ScalingarError):
 
 class DecodingError(ScalingarError):
     """Decoding broke down, such as when every trajectory's logits are not numbers."""
+
+
+class BenchmarkError(ScalingarError):
+    """Images, prompts or judgements of a benchmark that are missing or do not belong together."""

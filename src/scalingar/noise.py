@@ -27,6 +27,10 @@ class Noise(Protocol):
         """The streams of the given rows; the second and later copies of a row get streams of their own."""
         ...
 
+    def place(self, rows: Int[Tensor, " m"], fresh: Self) -> Self:
+        """These streams with those of ``rows`` replaced by ``fresh``."""
+        ...
+
 
 @dataclass(frozen=True)
 class TrajectoryNoise:
@@ -76,6 +80,12 @@ class TrajectoryNoise:
                 keys[place] = _key([int(word) for word in self.keys[row]], int(forks[parent]))
         return replace(self, keys=keys, forks=forks)
 
+    def place(self, rows: Int[Tensor, " m"], fresh: "TrajectoryNoise") -> "TrajectoryNoise":
+        """See :class:`Noise`."""
+        keys, forks = self.keys.copy(), self.forks.copy()
+        keys[rows.numpy()], forks[rows.numpy()] = fresh.keys, fresh.forks
+        return replace(self, keys=keys, forks=forks)
+
 
 def _key(entropy: int | list[int], child: int) -> NDArray[np.uint64]:
     # A spawn key keeps (2**32, 0) and (0, 1) apart; as plain entropy their words would be the same.
@@ -96,4 +106,8 @@ class GeneratorNoise:
 
     def select(self, rows: Int[Tensor, " m"]) -> "GeneratorNoise":
         """The same generator: its rows are not told apart."""
+        return self
+
+    def place(self, rows: Int[Tensor, " m"], fresh: "GeneratorNoise") -> "GeneratorNoise":
+        """The same generator."""
         return self

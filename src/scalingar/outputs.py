@@ -1,5 +1,8 @@
 """What a run hands back: candidates with their traces, the chosen images, and what it all cost."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -7,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+
+_SHOWN = 60
+"""Characters of a text in a message."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,29 @@ class Cut:
     reason: str
 
 
+@dataclass(frozen=True)
+class Truncation:
+    """How much of a prompt a reward reads."""
+
+    tokens: int
+    """Of the whole prompt, first and last mark included."""
+    limit: int
+    """Of these it reads so many."""
+    unread: str
+    """The text behind them; nothing in it can change a score."""
+
+    def told(self, prompt: str) -> str:
+        """In a clause."""
+        return (
+            f"reads {self.limit} of the {self.tokens} tokens of {_shortened(prompt)!r}; "
+            f"it does not see {_shortened(self.unread)!r}"
+        )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
 @dataclass
 class Candidate:
     """One trajectory, finished or cut."""
@@ -26,16 +55,21 @@ class Candidate:
     index: int
     """Its number among the prompt's trajectories; with the seed, all that is needed to draw it again."""
     codes: Tensor
-    """``(t,)``, the codes drawn."""
+    """The codes drawn: ``(t,)``, or ``(t, g)`` of next-scale models, whose tokens have g codes each."""
     cut: Cut | None
     signals: dict[str, float]
     """Running signals at its last step, by name (see ``profile.signals``)."""
     trace: dict[str, NDArray[np.float32]]
-    """Step-wise values ``(t,)`` by the paper's letters, θ and the guidance scale ``s`` among them."""
+    """Step-wise values ``(t,)`` by the paper's letters, θ and the guidance scale ``s`` among them. Of next-scale
+    models one value per scale, ``reward`` among them where it was asked for; NaN where a value was not taken."""
     image: Image.Image | None = None
     """None where no image was needed: cut, or finished but neither judged nor chosen. See ``ImagePipeline.preview``."""
     rewards: dict[str, float] = field(default_factory=dict)
     """What rewards said, by their names."""
+    parent: int | None = None
+    """Of a copy made by resampling: index of the trajectory it was the same as, up to its step ``born``."""
+    born: int = 0
+    """The first step that was its own."""
 
     @property
     def finished(self) -> bool:
@@ -58,17 +92,19 @@ class Ledger:
     """Costs, counted while they arise."""
 
     tokens: int = 0
-    """Codes drawn, all trajectories together."""
+    """Tokens drawn, all trajectories together."""
     forward_rows: int = 0
-    """Rows that went through the transformer to decode codes: one per code and branch."""
+    """Rows that went through the transformer to decode codes: one per token and branch."""
     prefill_rows: int = 0
     """Rows of condition prefixes: one per prompt and branch."""
     decodes: int = 0
     """Images decoded from codes."""
     reward_calls: int = 0
     """Images a learned reward looked at."""
+    feature_calls: int = 0
+    """Images described by features."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Wall-clock seconds per phase: prefill, transformer, policy, sampling, select, decode, reward."""
+    """Wall-clock seconds per phase: prefill, transformer, policy, sampling, select, decode, reward, features."""
     peak_bytes: int = 0
     """Most bytes the live trajectories held at once: caches, logits and codes."""
 
@@ -79,9 +115,18 @@ class Ledger:
         self.prefill_rows += other.prefill_rows
         self.decodes += other.decodes
         self.reward_calls += other.reward_calls
+        self.feature_calls += other.feature_calls
         self.peak_bytes = max(self.peak_bytes, other.peak_bytes)
         for phase, seconds in other.seconds.items():
             self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Add the wall-clock time of a block to a phase, without what blocks inside it add to others."""
+        started, before = time.perf_counter(), self.total_seconds
+        yield
+        inside = self.total_seconds - before
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - started - inside
 
     @property
     def total_seconds(self) -> float:
@@ -103,6 +148,8 @@ class PromptResult:
     """In order of their index."""
     chosen: int
     """Index of the candidate the strategy picked."""
+    truncated: dict[str, Truncation] = field(default_factory=dict)
+    """Rewards that did not read the whole prompt, by their names."""
 
     @property
     def best(self) -> Candidate:

@@ -78,9 +78,9 @@ def load_package(
         raise WeightsError(
             f"{folder / PIPELINE} is damaged: {error.errors()[0]['msg']}; save or install the model again."
         ) from None
-    config, weights = _read(folder / TRANSFORMER, LlamaGenConfig)
+    config, weights = read_module(folder / TRANSFORMER, LlamaGenConfig)
     model = build_llamagen(config, weights, folder / TRANSFORMER, device=device, dtype=dtype)
-    vq_config, weights = _read(folder / TOKENIZER, VQConfig)
+    vq_config, weights = read_module(folder / TOKENIZER, VQConfig)
     tokenizer = build_vq(vq_config, weights, folder / TOKENIZER, device=device)
     check_pair(model, tokenizer)
     return info, model, tokenizer
@@ -106,7 +106,8 @@ def save_module(path: Path, module: nn.Module, config: BaseModel, dtype: torch.d
     partial.replace(path)
 
 
-def _read(path: Path, kind: type[C]) -> tuple[C, dict[str, Tensor]]:
+def read_module(path: Path, kind: type[C]) -> tuple[C, dict[str, Tensor]]:
+    """What :func:`save_module` wrote: the configuration and the weights. Raises WeightsError."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

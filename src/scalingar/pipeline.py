@@ -16,12 +16,13 @@ from scalingar.errors import ConfigError
 from scalingar.loading import load
 from scalingar.locating import Options
 from scalingar.models.image_tokenizer import ImageTokenizer
-from scalingar.outputs import Candidate, ImageOutput, PromptResult
+from scalingar.outputs import Candidate, ImageOutput, PromptResult, Truncation
 from scalingar.prompts import PromptEncoder, check_prompts
-from scalingar.rewards import REWARDS
+from scalingar.rewards import PixelReward, Reward, ask, build_reward, check_reward
 from scalingar.strategies import STRATEGIES, Strategy
 from scalingar.strategies.best_of_n import RewardedStrategy
-from scalingar.strategies.engine import Engine, PromptRun, StepEvent
+from scalingar.strategies.engine import Engine, StepEvent
+from scalingar.strategies.prompt_run import PromptRun
 
 OutputType = Literal["pil", "np", "pt", "codes"]
 OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
@@ -41,6 +42,9 @@ class ImagePipeline:
     sampling: SamplingConfig
     hashes: dict[str, str] = field(default_factory=dict)
     """SHA-256 of the weight files."""
+    device: str | torch.device = "cpu"
+    """Of the transformer; learned rewards run there too, in fp32."""
+    _rewards: dict[str, Reward] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def from_pretrained(
@@ -89,7 +93,7 @@ class ImagePipeline:
             dtype=dtype,
         )
         loaded = load(model, options)
-        return cls(**{part.name: getattr(loaded, part.name) for part in fields(loaded)})
+        return cls(**{part.name: getattr(loaded, part.name) for part in fields(loaded)}, device=device)
 
     def __call__(
         self,
@@ -98,9 +102,10 @@ class ImagePipeline:
         strategy: str | Strategy = "scaling-ar",
         num_trajectories: int | None = None,
         num_images_per_prompt: int = 1,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         guidance_scale: float | None = None,
         sampling: SamplingConfig | None = None,
+        max_rows: int | None = None,
         output_type: OutputType = "pil",
         callback_on_step_end: StepCallback | None = None,
     ) -> ImageOutput:
@@ -111,9 +116,11 @@ class ImagePipeline:
             strategy: a name (see ``scalingar ls``) or a configured strategy.
             num_trajectories: N; overrides the strategy's own.
             num_images_per_prompt: images of each prompt; repeat ``j`` is the image of ``seed + j``.
-            seed: keys every trajectory's noise, together with its index.
+            seed: keys every trajectory's noise, together with its index; or a seed for each image.
             guidance_scale: s_base; the model's default if None; guidance is off at 1 or less.
             sampling: temperature, top-k, top-p; the model's default if None.
+            max_rows: trajectories alive at once, of all prompts together; further prompts take the places of those
+                that finish or are cut. None: all prompts start together.
             output_type: of ``.images``: ``"pil"``, ``"np"`` ``(h, w, 3)`` in [0, 1], ``"pt"`` ``(3, h, w)`` in
                 [0, 1], or ``"codes"`` ``(t,)``.
             callback_on_step_end: ``fn(pipe, step, total_steps, values)`` after each step of each prompt.
@@ -131,6 +138,7 @@ class ImagePipeline:
             seed=seed,
             guidance_scale=guidance_scale,
             sampling=sampling,
+            max_rows=max_rows,
         )
         for event in run:
             if callback_on_step_end is not None:
@@ -147,26 +155,50 @@ class ImagePipeline:
         strategy: str | Strategy = "scaling-ar",
         num_trajectories: int | None = None,
         num_images_per_prompt: int = 1,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         guidance_scale: float | None = None,
         sampling: SamplingConfig | None = None,
+        max_rows: int | None = None,
     ) -> "Stream":
         """An iterator over steps; once it is exhausted its ``output`` holds the result. Arguments as in a call."""
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         check_prompts(prompts)
         if num_images_per_prompt < 1:
             raise ConfigError(f"num_images_per_prompt is {num_images_per_prompt}; it must be at least 1.")
-        if seed < 0:
-            raise ConfigError(f"seed is {seed}; it must not be negative.")
         repeats = range(num_images_per_prompt)
+        texts = [text for text in prompts for _ in repeats]
+        seeds = [seed + j for _ in prompts for j in repeats] if isinstance(seed, int) else list(seed)
+        if len(seeds) != len(texts):
+            raise ConfigError(
+                f"there are {len(seeds)} seeds for {len(texts)} images; give one for each, or one number."
+            )
+        if min(seeds) < 0:
+            raise ConfigError(f"seed is {min(seeds)}; it must not be negative.")
+        resolved = resolve_strategy(strategy, num_trajectories)
+        if max_rows is not None and max_rows < resolved.num_trajectories:
+            raise ConfigError(f"max_rows is {max_rows}; one image alone needs {resolved.num_trajectories}.")
         return Stream(
             self,
-            [text for text in prompts for _ in repeats],
-            [seed + j for _ in prompts for j in repeats],
-            resolve_strategy(strategy, num_trajectories),
+            texts,
+            seeds,
+            resolved,
             self.guidance_scale if guidance_scale is None else guidance_scale,
             sampling or self.sampling,
+            max_rows,
         )
+
+    def reward(self, name: str) -> Reward:
+        """The reward of ``name`` or ``name:source``, built once for this pipeline.
+
+        Raises:
+            ConfigError, WeightsError: it does not exist, or files or packages are missing.
+        """
+        if name not in self._rewards:
+            reward = build_reward(name, device=self.device)
+            if isinstance(reward, PixelReward):
+                reward.prepare()
+            self._rewards[name] = reward
+        return self._rewards[name]
 
     @torch.inference_mode()
     def decode(self, codes: Tensor) -> Float[Tensor, "n 3 H W"]:
@@ -206,6 +238,7 @@ class Stream:
         strategy: Strategy,
         guidance_scale: float,
         sampling: SamplingConfig,
+        max_rows: int | None,
     ) -> None:
         self.strategy = strategy
         self.output: ImageOutput | None = None
@@ -213,7 +246,7 @@ class Stream:
         self._prompts = prompts
         self._seeds = seeds
         decoder = NextTokenDecoder(model=pipe.model, sampling=sampling)
-        self._engine = Engine(decoder, strategy, guidance_scale)
+        self._engine = Engine(decoder, strategy, guidance_scale, max_rows)
         self._steps = self._run()
 
     def __iter__(self) -> Iterator[StepEvent]:
@@ -221,33 +254,37 @@ class Stream:
 
     def _run(self) -> Iterator[StepEvent]:
         engine = self._engine
-        with engine.timed("prompts"):
-            inputs, mask = self._pipe.encode_prompts(self._prompts)
-            with torch.inference_mode():
-                condition = self._pipe.model.condition(inputs, mask)
-        yield from engine.run(self._prompts, condition, self._seeds)
+        if isinstance(self.strategy, RewardedStrategy):
+            self._pipe.reward(self.strategy.reward)  # what it lacks is told before anything is decoded
+        yield from engine.run(self._prompts, self._condition, self._seeds)
         results = [self._finish(run) for run in engine.runs]
         images = [result.best.image for result in results]
         self.output = ImageOutput(images=images, results=results, ledger=engine.ledger)
+
+    def _condition(self, prompts: list[str]) -> Any:
+        inputs, mask = self._pipe.encode_prompts(prompts)
+        return self._pipe.model.condition(inputs, mask)
 
     def _finish(self, run: PromptRun) -> PromptResult:
         """Score where the strategy asks for it, pick, and decode what is needed: all for a judge, else the pick."""
         candidates = [run.candidates[index] for index in sorted(run.candidates)]
         finished = [candidate for candidate in candidates if candidate.finished]
-        if isinstance(self.strategy, RewardedStrategy):
-            self._score(finished, self.strategy.reward)
+        truncated = self._score(finished, self.strategy.reward) if isinstance(self.strategy, RewardedStrategy) else {}
         chosen = finished[self.strategy.choose(finished, run.setting)]
         self._decode([chosen])
-        return PromptResult(run.prompt, run.setting.seed, candidates, chosen.index)
+        return PromptResult(run.prompt, run.setting.seed, candidates, chosen.index, truncated)
 
-    def _score(self, finished: list[Candidate], name: str) -> None:
-        reward = REWARDS[name]()
+    def _score(self, finished: list[Candidate], name: str) -> dict[str, Truncation]:
+        """Ask the reward; what it did not read of the prompt, under its name."""
+        reward = self._pipe.reward(name)
         if reward.counts_images:
             self._decode(finished)
             self._engine.ledger.reward_calls += len(finished)
         with self._engine.timed("reward"):
-            for candidate, value in zip(finished, reward(finished), strict=True):
+            for candidate, value in zip(finished, ask(reward, name, finished), strict=True):
                 candidate.rewards[name] = value
+        truncation = reward.truncation(finished[0].prompt) if isinstance(reward, PixelReward) else None
+        return {} if truncation is None else {name: truncation}
 
     def _decode(self, candidates: list[Candidate]) -> None:
         waiting = [candidate for candidate in candidates if candidate.image is None]
@@ -271,8 +308,8 @@ def resolve_strategy(strategy: str | Strategy, num_trajectories: int | None = No
             f"the strategy 'single' decodes one trajectory, not {num_trajectories}; choose another strategy."
         )
     resolved = kind(**{**given, **settings})
-    if isinstance(resolved, RewardedStrategy) and resolved.reward not in REWARDS:
-        REWARDS[resolved.reward]  # raises with a suggestion
+    if isinstance(resolved, RewardedStrategy):
+        check_reward(resolved.reward)
     return resolved
 
 

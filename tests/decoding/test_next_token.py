@@ -156,7 +156,7 @@ def test_rows_at_different_positions_finish_as_they_would_alone(
 def join(first: Trajectories, second: Trajectories) -> Trajectories:
     """The rows of two guided batches of the same prompt in one."""
 
-    def together(name: str) -> Tensor:
+    def together(name: str) -> Any:
         return torch.cat([getattr(first, name), getattr(second, name)])
 
     def branches(one: Tensor, other: Tensor) -> Tensor:

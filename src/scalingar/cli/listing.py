@@ -69,12 +69,13 @@ def _strategies() -> "Table":
 
 
 def _rewards() -> "Table":
-    from scalingar.rewards import REWARDS  # noqa: PLC0415
+    from scalingar.rewards import REWARDS, IntrinsicReward  # noqa: PLC0415
 
     table = _table("rewards")
     for name in REWARDS:
         entry = REWARDS[name]
-        table.add_row(name, first_line(entry) if isinstance(entry, type) else "the model's own signal of this name")
+        own = isinstance(entry, IntrinsicReward)
+        table.add_row(name, "the model's own signal of this name" if own else first_line(entry))
     return table
 
 
@@ -90,6 +91,14 @@ def _words() -> "Table":
         ("joining", ("and",)),
     ):
         table.add_row(name, ", ".join(words))
+    return table
+
+
+def names_table(title: str, entries: dict[str, str]) -> "Table":
+    """Names, each with a line on what it is."""
+    table = _table(title)
+    for name, line in entries.items():
+        table.add_row(name, line)
     return table
 
 

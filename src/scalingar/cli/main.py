@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from scalingar.cli.bench import bench
 from scalingar.cli.convert import convert
 from scalingar.cli.doctor import doctor
 from scalingar.cli.generate import generate
@@ -25,6 +26,7 @@ app.command()(generate)
 app.command("ls")(ls)
 app.command()(convert)
 app.command()(doctor)
+app.add_typer(bench, name="bench")
 
 
 def _show_version(wanted: bool) -> None:

@@ -15,24 +15,29 @@ CacheT = TypeVar("CacheT", bound=Cache)
 
 @dataclass(frozen=True)
 class Trajectories(Generic[CacheT]):
-    """``n`` trajectories; a row may belong to any prompt and stand at any position.
+    """``n`` trajectories; a row may belong to any prompt. A step draws one code, or with ``ends`` all those of a scale.
 
     ``prompts``: which prompt a row belongs to, ``(n,)`` on the CPU.
     ``indices``: which of that prompt's trajectories it is, ``(n,)`` on the CPU.
-    ``positions``: codes drawn so far, ``(n,)`` on the CPU.
+    ``positions``: steps made so far, ``(n,)`` on the CPU; with ``ends`` the same for all rows.
     ``codes``: ``(n, t)``, drawn from the left, zero where nothing is drawn yet.
-    ``conditional``, ``unconditional``: raw fp32 logits of the next code, ``(n, v)``; the latter None without guidance.
+    ``conditional``, ``unconditional``: raw fp32 logits of the next step, ``(n, v)`` or ``(n, l, g, v)`` for ``l``
+    tokens of ``g`` codes; the latter None without guidance.
     ``cache``: ``n`` rows, or ``2 n`` with guidance (conditional rows, then unconditional ones).
+    ``ends``: where in ``codes`` each step ends; None: a step is a code.
+    ``latent``: ``(n, d, h, w)``, what the codes so far add up to in a next-scale model's tokenizer; else None.
     """
 
     prompts: Int[Tensor, " n"]
     indices: Int[Tensor, " n"]
     positions: Int[Tensor, " n"]
     codes: Int[Tensor, "n t"]
-    conditional: Float[Tensor, "n v"]
-    unconditional: Float[Tensor, "n v"] | None
+    conditional: Float[Tensor, "n *l v"]
+    unconditional: Float[Tensor, "n *l v"] | None
     cache: CacheT
     noise: Noise
+    ends: tuple[int, ...] | None = None
+    latent: Float[Tensor, "n d h w"] | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -44,8 +49,8 @@ class Trajectories(Generic[CacheT]):
 
     @property
     def total_steps(self) -> int:
-        """Codes of a finished image."""
-        return self.codes.shape[1]
+        """Steps of a finished image."""
+        return self.codes.shape[1] if self.ends is None else len(self.ends)
 
     @property
     def finished(self) -> Bool[Tensor, " n"]:
@@ -54,15 +59,47 @@ class Trajectories(Generic[CacheT]):
 
     @property
     def nbytes(self) -> int:
-        """Bytes held by the live rows: cache, logits and codes."""
+        """Bytes held by the live rows: cache, logits, codes and latents."""
         logits = self.conditional.nbytes * (2 if self.guided else 1)
-        return self.cache.nbytes + logits + self.codes.nbytes
+        latent = 0 if self.latent is None else self.latent.nbytes
+        return self.cache.nbytes + logits + self.codes.nbytes + latent
+
+    def codes_until(self, step: int) -> int:
+        """How many codes the first ``step`` steps draw."""
+        return step if self.ends is None else (0, *self.ends)[step]
 
     @torch.inference_mode()
     def append(self, codes: Int[Tensor, " n"]) -> "Trajectories[CacheT]":
         """One more code per row, written in place; the logits are those before it until the model has run."""
         self.codes.scatter_(1, self.positions.to(codes.device)[:, None], codes[:, None])
         return replace(self, positions=self.positions + 1)
+
+    @torch.inference_mode()
+    def append_scale(
+        self, codes: Int[Tensor, "n l g"], latent: Float[Tensor, "n d h w"]
+    ) -> "Trajectories[CacheT]":
+        """The codes of one more scale, written in place, and the latent they lead to."""
+        step = int(self.positions[0])
+        self.codes[:, self.codes_until(step) : self.codes_until(step + 1)] = codes.flatten(1)
+        return replace(self, positions=self.positions + 1, latent=latent)
+
+    def park(self, rows: list[int]) -> None:
+        """Set rows that nobody decodes back to their first code, so that the batch can go on with them."""
+        self.positions[rows] = 1
+
+    @torch.inference_mode()
+    def place(self, rows: Int[Tensor, " m"], fresh: "Trajectories[CacheT]") -> "Trajectories[CacheT]":
+        """The same batch with its rows ``rows`` (CPU) replaced by ``fresh``, written in place."""
+        self.prompts[rows], self.indices[rows] = fresh.prompts, fresh.indices
+        self.positions[rows] = fresh.positions
+        on_device = rows.to(self.codes.device)
+        self.codes[on_device] = fresh.codes
+        self.conditional[on_device] = fresh.conditional
+        if self.unconditional is not None and fresh.unconditional is not None:
+            self.unconditional[on_device] = fresh.unconditional
+        branches = torch.cat([on_device, on_device + len(self)]) if self.guided else on_device
+        self.cache.place(branches, fresh.cache)
+        return replace(self, noise=self.noise.place(rows, fresh.noise))
 
     @torch.inference_mode()
     def select(self, rows: Int[Tensor, " m"]) -> "Trajectories[CacheT]":
@@ -84,4 +121,5 @@ class Trajectories(Generic[CacheT]):
             unconditional=None if self.unconditional is None else self.unconditional[on_device],
             cache=self.cache.select(branches),
             noise=self.noise.select(rows),
+            latent=None if self.latent is None else self.latent[on_device],
         )

@@ -43,13 +43,18 @@ class Comparison:
 
 @dataclass
 class GoldenFile:
-    """One file; it remembers which arrays were asked for. Asking for one it lacks raises WeightsError."""
+    """One file; it remembers which arrays were asked for. Asking for one it lacks raises WeightsError.
+
+    ``config``: settings of the model. ``meta``: all the file says of itself. ``words``: its arrays of strings.
+    """
 
     path: Path
     kind: str
     config: dict[str, Any]
     arrays: dict[str, Tensor]
     weights: dict[str, Tensor]
+    meta: dict[str, Any] = field(default_factory=dict)
+    words: dict[str, list[str]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
 
     def __getitem__(self, name: str) -> Tensor:
@@ -65,10 +70,15 @@ class GoldenFile:
     def __contains__(self, name: str) -> bool:
         return name in self.arrays
 
+    def strings(self, name: str) -> list[str]:
+        """An array of strings; none where the file lacks it."""
+        self.used.add(name)
+        return self.words.get(name, [])
+
     @property
     def unused(self) -> list[str]:
         """Arrays nobody asked for."""
-        return [name for name in self.arrays if name not in self.used]
+        return [name for name in (*self.arrays, *self.words) if name not in self.used]
 
     def compare(self, name: str, computed: Tensor, tolerance: float, note: str = "") -> Comparison:
         """Array ``name`` against ``computed``."""
@@ -122,6 +132,7 @@ def read_golden(path: str | Path) -> GoldenFile:
         meta, config = _description(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
         raise WeightsError(f"{path} cannot be read as golden data: {' '.join(str(error).split())}.") from None
+    words = {name: arrays.pop(name).ravel().tolist() for name in [*arrays] if arrays[name].dtype.kind == "U"}
     tensors = {name: torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
     return GoldenFile(
         path,
@@ -129,6 +140,8 @@ def read_golden(path: str | Path) -> GoldenFile:
         config,
         {name: tensor for name, tensor in tensors.items() if not name.startswith(_WEIGHT)},
         {name.removeprefix(_WEIGHT): tensor for name, tensor in tensors.items() if name.startswith(_WEIGHT)},
+        meta,
+        words,
     )
 
 

@@ -24,8 +24,17 @@ class Cache(Protocol):
         """Bytes held."""
         ...
 
+    @property
+    def in_step(self) -> bool:
+        """All rows must stand at the same position, so no row can start while others are under way."""
+        ...
+
     def select(self, rows: Int[Tensor, " m"]) -> Self:
         """The given rows, in the given order; a row may repeat. The old cache is spent."""
+        ...
+
+    def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
+        """Put the rows of ``fresh`` into the places ``rows``; never called where ``in_step``."""
         ...
 
 
@@ -67,6 +76,19 @@ class KVCache:
         if self.prefix_mask is not None:
             self.prefix_mask = self.prefix_mask.index_select(0, rows)
         return self
+
+    @property
+    def in_step(self) -> bool:
+        """A slot per row: rows may stand anywhere."""
+        return False
+
+    def place(self, rows: Int[Tensor, " m"], fresh: "KVCache") -> None:
+        """Put the rows of ``fresh``, a cache of the same model, into the places ``rows``."""
+        for mine, theirs in ((self.keys, fresh.keys), (self.values, fresh.values)):
+            for layer, tensor in enumerate(mine):
+                tensor[rows] = theirs[layer]
+        if self.prefix_mask is not None and fresh.prefix_mask is not None:
+            self.prefix_mask[rows] = fresh.prefix_mask
 
     def collapse(self, prefix: int, slots: int) -> "KVCache":
         """A cache of ``1 + slots`` slots whose first one stands for ``prefix`` condition slots with keys of zero.

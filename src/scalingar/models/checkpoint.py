@@ -62,10 +62,12 @@ def fit_weights(
     weights: Mapping[str, Tensor],
     path: str | Path,
     *,
-    dtype: torch.dtype,
+    dtype: torch.dtype | Callable[[str], torch.dtype],
     device: str | torch.device = "cpu",
 ) -> M:
     """Put copies of ``weights`` into ``module`` (which may be on "meta"), one by one; every name counts.
+
+    ``dtype``: of all weights, or of each by its name.
 
     Raises:
         WeightsError: names are missing or left over, or a shape or type does not fit.
@@ -80,7 +82,8 @@ def fit_weights(
     for name, tensor in weights.items():
         _check(name, tensor, expected[name], path)
     # Copies, because a mapped file may be overwritten while the model is in use.
-    own = {name: tensor.to(device, dtype, copy=True) for name, tensor in weights.items()}
+    wanted = dtype if callable(dtype) else (lambda _: dtype)
+    own = {name: tensor.to(device, wanted(name), copy=True) for name, tensor in weights.items()}
     module.load_state_dict(own, assign=True)
     return module
 

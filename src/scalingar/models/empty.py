@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch.overrides import TorchFunctionMode
 
 
@@ -23,4 +24,13 @@ class _NoInitialisation(TorchFunctionMode):
 def empty_weights() -> Iterator[None]:
     """Modules built inside have shapes but no values."""
     with _NoInitialisation():
+        yield
+
+
+@contextmanager
+def empty_transformers() -> Iterator[None]:
+    """The same for transformers' classes. Some draw numbers by themselves: the global generator is left as it was."""
+    from transformers.initialization import no_init_weights  # noqa: PLC0415
+
+    with no_init_weights(), torch.random.fork_rng(devices=[]):
         yield

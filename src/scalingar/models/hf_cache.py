@@ -103,6 +103,15 @@ class HFCache:
         self.pads = self.pads.index_select(0, rows)
         return self
 
+    @property
+    def in_step(self) -> bool:
+        """One length for all rows."""
+        return True
+
+    def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
+        """Impossible: see ``in_step``. Raises DecodingError."""
+        raise DecodingError("transformers' cache keeps one length for all rows; a row cannot start among others.")
+
     def feed(self, language_model: Any, ids: Tensor, *, embedded: bool = False) -> Float[Tensor, "n d"]:
         """Run ``q`` new tokens of every row, ids ``(n, q)`` or embeddings ``(n, q, d)``; the last one's hidden state.
 

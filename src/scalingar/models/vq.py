@@ -6,7 +6,7 @@ at each pixel (codes then do not depend on far-away pixels), ``attention=False``
 ``patch_size=2`` folds 2 x 2 pixels into channels, which saves the costly full-resolution level.
 """
 
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -50,7 +50,17 @@ class ChannelNorm(nn.Module):
         return normed.permute(0, 3, 1, 2)
 
 
-def _norm(config: VQConfig, channels: int) -> nn.Module:
+class NormChoice(Protocol):
+    """The one setting a residual block needs of an autoencoder's configuration."""
+
+    @property
+    def norm(self) -> Literal["group", "channel"]:
+        """Over groups of channels and all pixels, or over the channels of each pixel."""
+        ...
+
+
+def feature_norm(config: NormChoice, channels: int) -> nn.Module:
+    """The norm an autoencoder uses throughout."""
     if config.norm == "group":
         return nn.GroupNorm(32, channels, eps=1e-6)
     return ChannelNorm(channels)
@@ -59,11 +69,11 @@ def _norm(config: VQConfig, channels: int) -> nn.Module:
 class ResBlock(nn.Module):
     """Two convolutions, each behind a norm and SiLU, around a shortcut."""
 
-    def __init__(self, config: VQConfig, c_in: int, c_out: int) -> None:
+    def __init__(self, config: NormChoice, c_in: int, c_out: int) -> None:
         super().__init__()
-        self.norm1 = _norm(config, c_in)
+        self.norm1 = feature_norm(config, c_in)
         self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
-        self.norm2 = _norm(config, c_out)
+        self.norm2 = feature_norm(config, c_out)
         self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1)
         if c_in != c_out:
             self.nin_shortcut = nn.Conv2d(c_in, c_out, 1)
@@ -79,7 +89,7 @@ class AttnBlock(nn.Module):
 
     def __init__(self, config: VQConfig, channels: int) -> None:
         super().__init__()
-        self.norm = _norm(config, channels)
+        self.norm = feature_norm(config, channels)
         self.q = nn.Conv2d(channels, channels, 1)
         self.k = nn.Conv2d(channels, channels, 1)
         self.v = nn.Conv2d(channels, channels, 1)
@@ -160,7 +170,7 @@ class Encoder(nn.Module):
             for i, width in enumerate(widths)
         )
         self.mid = _middle(config, widths[-1])
-        self.norm_out = _norm(config, widths[-1])
+        self.norm_out = feature_norm(config, widths[-1])
         self.conv_out = nn.Conv2d(widths[-1], config.z_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -190,7 +200,7 @@ class Decoder(nn.Module):
             )
             for i, width in enumerate(widths)
         )
-        self.norm_out = _norm(config, widths[-1])
+        self.norm_out = feature_norm(config, widths[-1])
         self.patch_size = config.patch_size
         self.conv_out = nn.Conv2d(widths[-1], 3 * config.patch_size**2, 3, padding=1)
 

@@ -2,14 +2,22 @@
 
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.config import ProfileConfig
-from scalingar.profile.signals import Signals
-from scalingar.profile.token import TokenStatistics, arsample_temperature, token_statistics
+from scalingar.profile.signals import signals
+from scalingar.profile.token import (
+    StepDistributions,
+    TokenStatistics,
+    arsample_temperature,
+    step_distributions,
+    token_statistics,
+)
 
 __all__ = [
     "ConfidenceProfile",
     "ProfileConfig",
-    "Signals",
+    "StepDistributions",
     "TokenStatistics",
     "arsample_temperature",
+    "signals",
+    "step_distributions",
     "token_statistics",
 ]

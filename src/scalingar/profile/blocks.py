@@ -116,7 +116,9 @@ def worst_block_entropy(means: Float[np.ndarray, "n k"], count: int) -> Float[np
 
     Blocks that are not eligible have E_k = -inf; `count` must not exceed the eligible ones.
     """
-    return np.sort(means, axis=-1)[:, -count:].mean(-1)
+    if count == 1:
+        return np.maximum.reduce(means, axis=-1)
+    return np.add.reduce(np.sort(means, axis=-1)[:, -count:], axis=-1) / np.float32(count)
 
 
 def block_stability(

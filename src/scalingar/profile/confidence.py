@@ -67,19 +67,18 @@ class ConfidenceProfile(RowState):
         """The profile after one step.
 
         Args:
-            stats: statistics `(n,)` of the step's logits, on any device.
+            stats: statistics `(n,)` of the step's logits.
             position: raster index of the token whose logits these are, the same for all rows.
 
         Raises:
             ValueError: the position is outside the grid.
         """
         config, old = self.config, self.values
-        entropy, normalized_entropy, margin, _, kl = stats.arrays
-        blocks = self.blocks.update(normalized_entropy, position)
-        conditional = self.conditional.update(kl)
+        blocks = self.blocks.update(stats.normalized_entropy, position)
+        conditional = self.conditional.update(stats.kl)
         u = token_uncertainty(
-            normalized_entropy,
-            margin,
+            stats.normalized_entropy,
+            stats.margin,
             alpha_entropy=config.alpha_entropy,
             alpha_margin=config.alpha_margin,
         )
@@ -88,8 +87,8 @@ class ConfidenceProfile(RowState):
         i_hat = ema(old["I_hat"], i, config.intrinsic_rate)
         c = joint_confidence(i_hat, conditional.smoothed, config)
         c_min = np.fmin(old["C_min"], c)
-        new = {"entropy": entropy, "margin": margin, "u": u, "s_tok": s_tok, "B": blocks.stability}
-        new |= {"K": kl, "D": conditional.utilisation, "D_hat": conditional.smoothed}
+        new = {"entropy": stats.entropy, "margin": stats.margin, "u": u, "s_tok": s_tok, "B": blocks.stability}
+        new |= {"K": stats.kl, "D": conditional.utilisation, "D_hat": conditional.smoothed}
         new |= {"I": i, "I_hat": i_hat, "C": c, "C_min": c_min, "R": recovery(c, c_min)}
         past = np.concatenate([self.intrinsic_values, i[:, None]], axis=1)[:, -self.history :]
         return ConfidenceProfile(config, self.device, self.history, blocks, conditional, past, new)

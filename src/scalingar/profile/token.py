@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -23,74 +22,99 @@ LOG_FLOOR = -70.0
 
 
 @dataclass(frozen=True, eq=False)
-class TokenStatistics(RowState):
-    """Everything the profile reads from one step's logits.
+class StepDistributions:
+    """A step's distributions over the vocabulary, as log-probabilities `(n, v)` of at least -70, in fp32.
 
-    Shapes are `(n,)` but for the two distributions, fp32, on the device of the logits.
+    `conditional`, `unconditional`: ln softmax of ℓ_c and ℓ_u; the same where there are no unconditional logits.
+    `drawn_from`: ln π_t, what the statistics are of.
     """
 
-    entropy: Float[Tensor, " n"]
+    conditional: Float[Tensor, "n v"]
+    unconditional: Float[Tensor, "n v"]
+    drawn_from: Float[Tensor, "n v"]
+
+    def of(self, rows: Int[Tensor, " m"], tokens: Int[Tensor, " m"]) -> Float[np.ndarray, "2 m"]:
+        """ln p(x_t|c) and ln p(x_t|∅) of the tokens drawn in some rows (CPU), in nats."""
+        rows = rows.to(tokens.device)
+        return as_array(torch.stack([self.conditional[rows, tokens], self.unconditional[rows, tokens]]))
+
+
+@dataclass(frozen=True, eq=False)
+class TokenStatistics(RowState):
+    """Everything the profile reads from one step's logits: numbers `(n,)` in fp32 on the CPU."""
+
+    entropy: Float[np.ndarray, " n"]
     """H_t in nats, Eq. (3)."""
-    normalized_entropy: Float[Tensor, " n"]
+    normalized_entropy: Float[np.ndarray, " n"]
     """H_t / ln V in [0, 1]."""
-    margin: Float[Tensor, " n"]
+    margin: Float[np.ndarray, " n"]
     """m_t, probability of the likeliest token minus that of the second, in [0, 1]."""
-    deepconf: Float[Tensor, " n"]
+    deepconf: Float[np.ndarray, " n"]
     """DeepConf confidence in nats, Eq. (4); higher is more certain."""
-    kl: Float[Tensor, " n"]
+    kl: Float[np.ndarray, " n"]
     """K_t in nats, Eq. (9); zero when there are no unconditional logits."""
-    log_conditional: Float[Tensor, "n v"]
-    """ln softmax ℓ_c, at least -70."""
-    log_unconditional: Float[Tensor, "n v"]
-    """ln softmax ℓ_u, at least -70; the same as `log_conditional` when there are no unconditional logits."""
-
-    def drawn(self, tokens: Int[Tensor, " n"]) -> Float[Tensor, "2 n"]:
-        """ln p(x_t|c) and ln p(x_t|∅) of drawn tokens, in nats."""
-        place = tokens[:, None]
-        return torch.stack([self.log_conditional.gather(1, place)[:, 0], self.log_unconditional.gather(1, place)[:, 0]])
-
-    @cached_property
-    def arrays(self) -> tuple[Float[np.ndarray, " n"], ...]:
-        """The first five fields in order on the CPU, moved as one packed tensor (one synchronisation)."""
-        packed = torch.stack([self.entropy, self.normalized_entropy, self.margin, self.deepconf, self.kl])
-        return tuple(as_array(packed))
 
 
-def token_statistics(
+def step_distributions(
     conditional: Float[Tensor, "n v"],
     unconditional: Float[Tensor, "n v"] | None,
     *,
     guidance_scale: float | Float[Tensor, " n"],
     distribution: Distribution,
-    deepconf_top_k: int,
-) -> TokenStatistics:
-    """The statistics of one step's raw logits, before temperature and filters.
+) -> StepDistributions:
+    """The distributions of one step's raw logits, before temperature and filters.
 
     Args:
         conditional: ℓ_c `(n, v)`, any float type; computed in fp32. -inf marks a masked token.
         unconditional: ℓ_u `(n, v)`, or None without guidance: then π_t is the conditional
-            distribution whatever `distribution` says, and K_t is zero.
+            distribution whatever `distribution` says.
         guidance_scale: s, one number or one per row `(n,)`.
         distribution: what π_t is: softmax of the guided logits ℓ_u + s(ℓ_c − ℓ_u), or of ℓ_c.
             The paper does not say which; guided is this project's default.
-        deepconf_top_k: k of Eq. (4), clipped to the vocabulary.
-
-    A row with a NaN logit, or with no finite one, gets NaN statistics; other rows are not touched.
 
     Raises:
         ValueError: the shapes are not two equal `(n, v)` with at least two tokens.
     """
     _check_shapes(conditional, unconditional)
     if unconditional is None:
-        log_c = log_u = log_probs = log_probabilities(conditional)
-        kl = log_c.new_zeros(len(log_c))
-    else:
-        # Both branches in one pass: on few rows a step pays for calls, not for arithmetic.
-        log_c, log_u = log_probabilities(torch.cat([conditional, unconditional])).chunk(2)
-        log_probs, kl = log_c, conditional_divergence(log_c, log_u)
-        if distribution == "guided":
-            log_probs = _guided(log_c, log_u, guidance_scale)
-    return _statistics(log_probs, kl, deepconf_top_k, log_c, log_u)
+        log_c = log_probabilities(conditional)
+        return StepDistributions(log_c, log_c, log_c)
+    # Both branches in one pass: on few rows a step pays for calls, not for arithmetic.
+    log_c, log_u = log_probabilities(torch.cat([conditional, unconditional])).chunk(2)
+    guided = _guided(log_c, log_u, guidance_scale) if distribution == "guided" else log_c
+    return StepDistributions(log_c, log_u, guided)
+
+
+def token_statistics(distributions: StepDistributions, deepconf_top_k: int) -> TokenStatistics:
+    """The statistics of one step, moved to the CPU as one packed tensor (one synchronisation).
+
+    `deepconf_top_k` is k of Eq. (4), clipped to the vocabulary. A row with a NaN logit, or with no finite one, gets
+    NaN statistics; other rows are not touched.
+    """
+    log_probs, log_c, log_u = distributions.drawn_from, distributions.conditional, distributions.unconditional
+    vocabulary = log_probs.shape[-1]
+    k = min(deepconf_top_k, vocabulary)
+    entropy = token_entropy(log_probs)
+    kl = torch.zeros_like(entropy) if log_u is log_c else conditional_divergence(log_c, log_u)
+    largest = _largest(log_probs, max(k, 2))
+    numbers = as_array(torch.cat([entropy[:, None], kl[:, None], largest], dim=1))
+    top = -np.sort(-numbers[:, 2:], axis=1)
+    likeliest = np.exp(top[:, :2])
+    return TokenStatistics(
+        entropy=numbers[:, 0],
+        normalized_entropy=numbers[:, 0] / np.float32(math.log(vocabulary)),
+        margin=likeliest[:, 0] - likeliest[:, 1],
+        deepconf=deepconf_confidence(top[:, :k]),
+        kl=numbers[:, 1],
+    )
+
+
+def _largest(log_probs: Float[Tensor, "n v"], k: int) -> Float[Tensor, "n k"]:
+    """The k largest values of each row, in any order."""
+    if log_probs.device.type != "cpu":
+        return log_probs.topk(k, sorted=False).values
+    # A third of the time of PyTorch's topk.
+    return torch.from_numpy(np.partition(as_array(log_probs), -k, axis=1)[:, -k:])
 
 
 def log_probabilities(logits: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
@@ -106,13 +130,13 @@ def token_entropy(log_probs: Float[Tensor, "n v"]) -> Float[Tensor, " n"]:
     return -torch.linalg.vecdot(log_probs.exp(), log_probs)
 
 
-def deepconf_confidence(top_log_probs: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
+def deepconf_confidence(top_log_probs: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " n"]:
     """ScalingAR, Eq. (4): C_t = −(1/k) Σ_{v∈top-k} ln π_t(v).  Nats; higher = more certain.
 
     `top_log_probs` are the k largest values of ln π_t. The method itself does not use this
     number; it is a signal for analysis.
     """
-    return -top_log_probs.mean(-1)
+    return -np.add.reduce(top_log_probs, axis=1) / np.float32(top_log_probs.shape[1])
 
 
 def token_uncertainty(
@@ -163,23 +187,6 @@ def _guided(conditional: Tensor, unconditional: Tensor, guidance_scale: float | 
     # Strong guidance drives most tokens below the floor; raising them before the softmax keeps
     # it from computing denormal numbers.
     return logits.clamp_min(logits.amax(-1, keepdim=True) + LOG_FLOOR).log_softmax(-1)
-
-
-def _statistics(log_probs: Tensor, kl: Tensor, deepconf_top_k: int, log_c: Tensor, log_u: Tensor) -> TokenStatistics:
-    vocabulary = log_probs.shape[-1]
-    entropy = token_entropy(log_probs)
-    k = min(deepconf_top_k, vocabulary)
-    top = log_probs.topk(max(k, 2)).values
-    first, second = top[:, :2].exp().unbind(-1)
-    return TokenStatistics(
-        entropy=entropy,
-        normalized_entropy=entropy / math.log(vocabulary),
-        margin=first - second,
-        deepconf=deepconf_confidence(top[:, :k]),
-        kl=kl,
-        log_conditional=log_c,
-        log_unconditional=log_u,
-    )
 
 
 def _check_shapes(conditional: Tensor, unconditional: Tensor | None) -> None:

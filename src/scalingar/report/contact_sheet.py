@@ -84,7 +84,7 @@ def _caption(candidate: Candidate) -> str:
     confidence = last_confidence(candidate)
     level = f"C {confidence:.3f}" if math.isfinite(confidence) else "C unknown"
     if candidate.cut is None:
-        scores = [f"{name} {value:.3f}" for name, value in candidate.rewards.items()]
+        scores = [f"{name.partition(':')[0]} {value:.3f}" for name, value in candidate.rewards.items()]
         return " · ".join(["finished", level, *scores])
     return f"cut at step {candidate.cut.step} · {level}\n{candidate.cut.reason}"
 

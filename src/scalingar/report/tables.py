@@ -12,7 +12,8 @@ def trajectory_table(result: PromptResult) -> Table:
     """One row per trajectory: tokens, last confidence C, rewards if any were asked, fate."""
     rewards = sorted({name for candidate in result.candidates for name in candidate.rewards})
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("trajectory", "tokens", "confidence", *rewards):
+    # The source of its weights is in the trace; here it would crowd out the numbers.
+    for name in ("trajectory", "tokens", "confidence", *(reward.partition(":")[0] for reward in rewards)):
         table.add_column(name, justify="right")
     table.add_column("fate", overflow="fold")
     for candidate in result.candidates:

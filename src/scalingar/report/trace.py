@@ -1,6 +1,7 @@
 """Results as plain values for JSON: numbers that are none become null."""
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,13 @@ _DIGITS = 6
 def result_dict(result: PromptResult, *, steps: bool) -> dict[str, Any]:
     """A prompt's result; with ``steps`` each candidate's codes and step-wise values too."""
     candidates = [candidate_dict(candidate, steps=steps) for candidate in result.candidates]
-    return {"prompt": result.prompt, "seed": result.seed, "chosen": result.chosen, "candidates": candidates}
+    return {
+        "prompt": result.prompt,
+        "seed": result.seed,
+        "chosen": result.chosen,
+        "truncated": {name: asdict(truncation) for name, truncation in result.truncated.items()},
+        "candidates": candidates,
+    }
 
 
 def candidate_dict(candidate: Candidate, *, steps: bool) -> dict[str, Any]:

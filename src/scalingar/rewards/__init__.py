@@ -1,6 +1,29 @@
-"""Judges of finished images. A reward is one file with one class under ``@REWARDS.register(name)``."""
+"""Judges of finished images. A reward is a function or one file with one class under ``@REWARDS.register(name)``."""
 
-from scalingar.rewards.base import REWARDS, Reward
+from scalingar.rewards.base import REWARDS, FunctionReward, PixelReward, Reward, ask, build_reward, check_reward
+from scalingar.rewards.clip_score import ClipScore
+from scalingar.rewards.embedded import EmbeddedReward
+from scalingar.rewards.hps import HPSv2, HPSv21
+from scalingar.rewards.image_reward import ImageReward
 from scalingar.rewards.intrinsic import IntrinsicReward
+from scalingar.rewards.learned import LearnedReward, TruncationWarning
+from scalingar.rewards.pick import PickScore
 
-__all__ = ["REWARDS", "IntrinsicReward", "Reward"]
+__all__ = [
+    "REWARDS",
+    "ClipScore",
+    "EmbeddedReward",
+    "FunctionReward",
+    "HPSv2",
+    "HPSv21",
+    "ImageReward",
+    "IntrinsicReward",
+    "LearnedReward",
+    "PickScore",
+    "PixelReward",
+    "Reward",
+    "TruncationWarning",
+    "ask",
+    "build_reward",
+    "check_reward",
+]

@@ -1,10 +1,9 @@
 """The model's own signals as rewards: they need no judge and no pixels."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from scalingar.outputs import Candidate
-from scalingar.rewards.base import REWARDS, Reward
+from scalingar.rewards.base import REWARDS
 
 
 @dataclass(frozen=True)
@@ -20,10 +19,6 @@ class IntrinsicReward:
         return [self.sign * candidate.signals[self.signal] for candidate in candidates]
 
 
-def _reward(signal: str, sign: float = 1.0) -> Callable[[], Reward]:
-    return lambda: IntrinsicReward(signal, sign)
-
-
 for _name in (
     "pmi",
     "log_likelihood",
@@ -32,5 +27,5 @@ for _name in (
     "lowest_group_confidence",
     "final_confidence",
 ):
-    REWARDS.register(_name.replace("_", "-"))(_reward(_name))
-REWARDS.register("negative-entropy")(_reward("entropy", -1.0))
+    REWARDS.register(_name.replace("_", "-"))(IntrinsicReward(_name))
+REWARDS.register("negative-entropy")(IntrinsicReward("entropy", -1.0))

@@ -6,6 +6,7 @@ from scalingar.strategies.controls import MostConfidentOfN, PmiOfN, RandomOfN
 from scalingar.strategies.importance_sampling import ImportanceSampling
 from scalingar.strategies.scaling_ar import ScalingAR
 from scalingar.strategies.single import Single
+from scalingar.strategies.tts_var import TTSVar
 
 __all__ = [
     "STRATEGIES",
@@ -17,4 +18,5 @@ __all__ = [
     "ScalingAR",
     "Single",
     "Strategy",
+    "TTSVar",
 ]

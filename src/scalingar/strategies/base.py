@@ -1,7 +1,7 @@
 """What a strategy is: which trajectories go on at each step, how strongly to guide them, and which image to pick."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -9,10 +9,13 @@ from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from scalingar.errors import ConfigError
 from scalingar.outputs import Candidate
 from scalingar.profile.confidence import ConfidenceProfile, ProfileConfig
 from scalingar.profile.token import TokenStatistics
 from scalingar.registry import Registry
+from scalingar.strategies.scale_search import ScaleSearch
+from scalingar.strategies.setting import Family, Setting
 
 
 @dataclass(frozen=True)
@@ -48,20 +51,6 @@ class Decision:
     reasons: list[str | None]
     guidance_scale: Float[Tensor, " n"]
     trace: dict[str, Float[np.ndarray, " n"]]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a search is told of the run: grid ``(h, w)``, the base guidance scale, seed and number of the prompt."""
-
-    grid: tuple[int, int]
-    guidance_scale: float
-    seed: int
-
-    @property
-    def total_steps(self) -> int:
-        """Codes of a finished image."""
-        return self.grid[0] * self.grid[1]
 
 
 class Search:
@@ -103,19 +92,27 @@ NOT_A_NUMBER = "not a number"
 
 
 class Strategy(BaseModel):
-    """Base of all strategies: settings, nothing else. A new one is a class under ``@STRATEGIES.register``."""
+    """Base of all strategies: settings, nothing else. A new one is a class under ``@STRATEGIES.register``.
+
+    It says in ``families`` for which models it decides. One that decides only after all trajectories are complete
+    serves both as it is; one that decides on the way has a search of its own for each family it serves.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    family: ClassVar[Literal["next-token", "next-scale"]] = "next-token"
+    families: ClassVar[tuple[Family, ...]] = ("next-token",)
     needs_reward: ClassVar[bool] = False
 
     num_trajectories: int = Field(8, ge=1, description="N, trajectories per image")
     profile: ProfileConfig = ProfileConfig()
 
     def search(self, setting: Setting) -> Search:
-        """A fresh run for one prompt."""
+        """A fresh run for one prompt on a next-token model."""
         return Search(setting, self.profile, self.num_trajectories)
+
+    def scale_search(self, setting: Setting) -> ScaleSearch:
+        """A fresh run for one prompt on a next-scale model. Raises ConfigError if it does not fit its scales."""
+        return ScaleSearch(self.num_trajectories)
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Place in ``candidates``, all finished and scored where a reward is needed, of the image to hand out."""
@@ -123,6 +120,16 @@ class Strategy(BaseModel):
 
 
 STRATEGIES: Registry[type[Strategy]] = Registry("strategies")
+
+
+def check_family(strategy: Strategy, family: Family) -> None:
+    """Raises ConfigError unless the strategy decides for models of this family."""
+    if family not in strategy.families:
+        others = [name for name in STRATEGIES if family in STRATEGIES[name].families]
+        raise ConfigError(
+            f"the strategy {type(strategy).__name__} is for {' and '.join(strategy.families)} models, "
+            f"and this model is {family}; choose from {', '.join(others)}."
+        )
 
 
 def choice_generator(setting: Setting) -> np.random.Generator:

@@ -6,14 +6,16 @@ from pydantic import Field
 
 from scalingar.outputs import Candidate
 from scalingar.strategies.base import STRATEGIES, Setting, Strategy
+from scalingar.strategies.setting import BOTH_FAMILIES, Family
 
 
 class RewardedStrategy(Strategy):
     """Completes N trajectories and asks a reward about each."""
 
+    families: ClassVar[tuple[Family, ...]] = BOTH_FAMILIES
     needs_reward: ClassVar[bool] = True
 
-    reward: str = Field("pmi", description="name of the reward")
+    reward: str = Field("pmi", description="name of the reward, or name:source for weights of your own")
 
     def scores(self, candidates: list[Candidate]) -> list[float]:
         """What the reward said."""

@@ -4,11 +4,14 @@ from typing import ClassVar
 
 from scalingar.outputs import Candidate
 from scalingar.strategies.base import STRATEGIES, Setting, Strategy, choice_generator
+from scalingar.strategies.setting import BOTH_FAMILIES, Family
 
 
 @STRATEGIES.register("random-of-n")
 class RandomOfN(Strategy):
     """One of N full samples, drawn blindly: what N tokens' worth of work gives when nothing is known."""
+
+    families: ClassVar[tuple[Family, ...]] = BOTH_FAMILIES
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Uniform over the candidates."""
@@ -18,6 +21,7 @@ class RandomOfN(Strategy):
 class HighestSignal(Strategy):
     """The full sample with the highest value of one signal."""
 
+    families: ClassVar[tuple[Family, ...]] = BOTH_FAMILIES
     signal: ClassVar[str]
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:

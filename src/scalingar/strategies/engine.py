@@ -1,26 +1,28 @@
-"""Runs a strategy: observe, cut, draw, advance, for the live rows of one or several prompts in one batch."""
+"""Runs a strategy: observe, cut, draw, advance, for the live rows of one or many prompts in one batch."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Int
 from numpy.typing import NDArray
 from torch import Tensor
 
 from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.trajectories import Trajectories
-from scalingar.errors import DecodingError
 from scalingar.noise import TrajectoryNoise
-from scalingar.outputs import Candidate, Cut, Ledger
-from scalingar.profile.signals import Signals
-from scalingar.profile.token import TokenStatistics, token_statistics
+from scalingar.outputs import Ledger
+from scalingar.profile.token import StepDistributions, TokenStatistics, step_distributions, token_statistics
 from scalingar.strategies.base import Decision, Setting, Step, Strategy
+from scalingar.strategies.prompt_run import PromptRun
+
+Encode = Callable[[list[str]], Any]
+"""Prompts to the model's condition, one row each."""
 
 
 @dataclass(frozen=True)
@@ -41,120 +43,68 @@ class StepEvent:
 
 
 @dataclass
-class PromptRun:
-    """One prompt's search and the record of its trajectories."""
-
-    prompt: str
-    setting: Setting
-    strategy: Strategy
-    live: list[int] = field(init=False)
-    scale: Float[Tensor, " n"] = field(init=False)
-    candidates: dict[int, Candidate] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        count = self.strategy.num_trajectories
-        self.search = self.strategy.search(self.setting)
-        self.live = list(range(count))
-        self.scale = torch.full((count,), self.setting.guidance_scale)
-        self.signals = Signals.start(count)
-        self._records: list[tuple[list[int], dict[str, NDArray[np.float32]]]] = []
-
-    def observe(self, live: Trajectories, rows: slice, statistics: TokenStatistics) -> Decision:
-        """Ask the search about this prompt's rows of the live batch, and record what it saw."""
-        step = Step(
-            position=int(live.positions[rows.start]),
-            indices=live.indices[rows],
-            conditional=live.conditional[rows],
-            unconditional=None if live.unconditional is None else live.unconditional[rows],
-            statistics=statistics,
-            guidance_scale=self.scale,
-        )
-        decision = self.search.observe(step)
-        self._records.append((list(self.live), decision.trace))
-        for place, reason in enumerate(decision.reasons):
-            if reason is not None:
-                self._close(place, live.codes[rows.start + place, : step.position], reason)
-        if len(decision.rows) == 0:
-            raise DecodingError(
-                f"no trajectory of {self.prompt!r} is left at step {step.position}: "
-                f"{decision.reasons[0]} in every row. Check the weights and their dtype."
-            )
-        self.live = [self.live[row] for row in decision.rows.tolist()]
-        self.scale = decision.guidance_scale[decision.rows]
-        if any(decision.reasons):
-            self.signals = self.signals.select(decision.rows)
-        return decision
-
-    def after_draw(self, statistics: TokenStatistics, drawn: Tensor) -> None:
-        """Update the running signals of the rows that went on."""
-        self.signals = self.signals.update(statistics, self.search.profile.confidence, drawn)
-
-    def finish(self, codes: Tensor) -> None:
-        """All live rows of this prompt reached their last code; ``codes`` is ``(n, t)``."""
-        for place in range(len(self.live)):
-            self._close(place, codes[place], None)
-        self.live = []
-
-    def _close(self, place: int, codes: Tensor, reason: str | None) -> None:
-        index = self.live[place]
-        trace = self._trace_of(index)
-        signals = {name: float(v[place]) for name, v in self.signals.values().items()}
-        if reason is not None:
-            # The step that cut it drew no code, but its confidence is the last one there is.
-            signals["final_confidence"] = float(trace["C"][-1])
-        self.candidates[index] = Candidate(
-            prompt=self.prompt,
-            index=index,
-            codes=codes.cpu().clone(),
-            cut=None if reason is None else Cut(len(codes), reason),
-            signals=signals,
-            trace=trace,
-        )
-
-    def _trace_of(self, index: int) -> dict[str, NDArray[np.float32]]:
-        steps = [(trace, who.index(index)) for who, trace in self._records if index in who]
-        names = steps[0][0] if steps else {}
-        return {name: np.array([trace[name][place] for trace, place in steps], np.float32) for name in names}
-
-
-@dataclass
 class Engine:
-    """A decoder, a strategy, and the costs of running them together."""
+    """A decoder, a strategy, and the costs of running them together.
+
+    ``max_rows``: size of the live batch; prompts wait until enough places are free, those of finished and of cut
+    trajectories among them. None: all prompts start together and every cut makes the batch smaller at once.
+    """
 
     decoder: NextTokenDecoder
     strategy: Strategy
     guidance_scale: float
+    max_rows: int | None = None
     ledger: Ledger = field(default_factory=Ledger)
 
-    def run(self, prompts: Sequence[str], condition: Any, seeds: Sequence[int]) -> Iterator[StepEvent]:
+    def run(self, prompts: Sequence[str], encode: Encode, seeds: Sequence[int]) -> Iterator[StepEvent]:
         """Decode ``num_trajectories`` of every prompt; afterwards ``runs[i].candidates`` holds them.
 
-        ``condition`` has one row per prompt; ``seeds[i]`` keys the noise of prompt ``i``.
+        ``seeds[i]`` keys the noise of prompt ``i``. Prompts start in order.
         """
         grid = self.decoder.model.grid
         self.runs = [
-            PromptRun(prompt, Setting(grid, self.guidance_scale, seed), self.strategy)
-            for prompt, seed in zip(prompts, seeds, strict=True)
+            PromptRun(number, prompt, Setting(grid, self.guidance_scale, seed), self.strategy)
+            for number, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True))
         ]
-        live = self._start(condition, seeds)
-        while True:
+        self._encode = encode
+        self._waiting, self._active, self._free = deque(self.runs), list[PromptRun](), list[int]()
+        live: Trajectories | None = None
+        while self._waiting or self._active:
+            live = self._admit(live)
             live, events = self._step(live)
             yield from events
-            if bool(live.finished.all()):
-                break
-            with self.timed("transformer"):
-                live = self.decoder.advance(live)
-            self.ledger.forward_rows += live.cache.rows
-        for run, rows in self._parts():  # listed before the first one lets go of its rows
-            run.finish(live.codes[rows])
+            self._retire(live)
+            live = self._advance(live) if self._active else None
 
-    def _start(self, condition: Any, seeds: Sequence[int]) -> Trajectories:
-        indices = [list(range(self.strategy.num_trajectories)) for _ in seeds]
-        noise = TrajectoryNoise.for_prompts(seeds, indices)
+    def _admit(self, live: Trajectories | None) -> Trajectories:
+        """Start as many of the waiting prompts as there are places for."""
+        count = self.strategy.num_trajectories
+        if live is None:
+            self._free = []
+            places = len(self._waiting) if self.max_rows is None else max(1, self.max_rows // count)
+            places = min(places, len(self._waiting))
+            return self._started(places, range(places * count))
+        ready = 0 if live.cache.in_step else min(len(self._free) // count, len(self._waiting))
+        if ready == 0:
+            return live
+        rows, self._free = self._free[: ready * count], self._free[ready * count :]
+        return live.place(torch.tensor(rows), self._started(ready, rows))
+
+    def _started(self, prompts: int, rows: Sequence[int]) -> Trajectories:
+        """The next ``prompts`` of the queue before their first code; they get the ``rows`` of the live batch."""
+        count = self.strategy.num_trajectories
+        runs = [self._waiting.popleft() for _ in range(prompts)]
+        for place, run in enumerate(runs):
+            run.rows = torch.tensor(rows[place * count : (place + 1) * count])
+        self._active += runs
+        indices = [list(range(count)) for _ in runs]
+        noise = TrajectoryNoise.for_prompts([run.setting.seed for run in runs], indices)
         guided = self.guidance_scale > 1.0
+        with self.timed("prompts"), torch.inference_mode():
+            condition = self._encode([run.prompt for run in runs])
         with self.timed("prefill"):
             live = self.decoder.start(condition, indices, noise, guided=guided)
-        self.ledger.prefill_rows += len(seeds) * (2 if guided else 1)
+        self.ledger.prefill_rows += len(runs) * (2 if guided else 1)
         return live
 
     @torch.inference_mode()
@@ -162,43 +112,87 @@ class Engine:
         """Observe, cut, draw: everything of one step but the transformer."""
         self.ledger.peak_bytes = max(self.ledger.peak_bytes, live.nbytes)
         with self.timed("policy"):
-            statistics = self._statistics(live)
-            decided = []
-            events = []
-            for number, (run, rows) in enumerate(self._parts()):
-                who = list(run.live)
-                part = statistics if len(self.runs) == 1 else statistics.select(torch.arange(rows.start, rows.stop))
-                decision = run.observe(live, rows, part)
-                if len(decision.rows) < len(who):
-                    part = part.select(decision.rows)
-                decided.append((run, part, decision.rows + rows.start))
-                events.append(_event(number, live, rows, who, decision))
+            distributions, statistics = self._statistics(live)
+            events = [self._observe(run, live, statistics) for run in self._active]
         with self.timed("select"):
-            live = live.select(torch.cat([rows for *_, rows in decided]))
+            live, rows = self._compact(live)
         with self.timed("sampling"):
-            scale = torch.cat([run.scale for run, *_ in decided]).to(live.codes.device)
-            codes = self.decoder.draw(live, scale)
+            codes = self.decoder.draw(live, self._scales(live))
         with self.timed("policy"):
-            for (run, part, _), (_, rows) in zip(decided, self._parts(), strict=True):
-                run.after_draw(part, codes[rows])
-        self.ledger.tokens += len(live)
+            log_p = distributions.of(rows, codes)
+            for run in self._active:
+                run.after_draw(log_p[:, run.rows.numpy()])
+        self.ledger.tokens += sum(len(run.live) for run in self._active)
         return live.append(codes), events
 
-    def _statistics(self, live: Trajectories) -> TokenStatistics:
+    def _statistics(self, live: Trajectories) -> tuple[StepDistributions, TokenStatistics]:
         config = self.strategy.profile
-        scale = torch.cat([run.scale for run in self.runs])
-        return token_statistics(
+        distributions = step_distributions(
             live.conditional,
             live.unconditional,
-            guidance_scale=self.decoder.scale_at(live.positions, scale.to(live.codes.device)),
+            guidance_scale=self.decoder.scale_at(live.positions, self._scales(live)),
             distribution=config.distribution,
-            deepconf_top_k=config.deepconf_top_k,
         )
+        return distributions, token_statistics(distributions, config.deepconf_top_k)
 
-    def _parts(self) -> list[tuple[PromptRun, slice]]:
-        """Each prompt's rows of the live batch, in order."""
-        ends = list(accumulate(len(run.live) for run in self.runs))
-        return [(run, slice(end - len(run.live), end)) for run, end in zip(self.runs, ends, strict=True)]
+    def _scales(self, live: Trajectories) -> Tensor:
+        """The guidance scale of every row; free ones have the base scale."""
+        if len(self._active) == 1 and not self._free:
+            return self._active[0].scale.to(live.codes.device)
+        scale = torch.full((len(live),), self.guidance_scale)
+        for run in self._active:
+            scale[run.rows] = run.scale
+        return scale.to(live.codes.device)
+
+    def _observe(self, run: PromptRun, live: Trajectories, statistics: TokenStatistics) -> StepEvent:
+        """Ask one prompt's search about its rows; the places of those that are cut become free."""
+        alone = len(run.rows) == len(live)
+        rows = slice(None) if alone else run.rows
+        step = Step(
+            position=int(live.positions[run.rows[0]]),
+            indices=live.indices[rows],
+            conditional=live.conditional[rows],
+            unconditional=None if live.unconditional is None else live.unconditional[rows],
+            statistics=statistics if alone else statistics.select(run.rows),
+            guidance_scale=run.scale,
+        )
+        who, before = list(run.live), run.rows.tolist()
+        decision = run.observe(step, live.codes)
+        self._free += sorted(set(before) - set(run.rows.tolist()))
+        return _event(run.number, live.total_steps, step.position, who, decision)
+
+    def _compact(self, live: Trajectories) -> tuple[Trajectories, Int[Tensor, " m"]]:
+        """Give up the free rows, unless prompts wait for them, and copy the rows a strategy forked.
+
+        Also returns which rows these are of the batch as it was.
+        """
+        rows = torch.cat([run.rows for run in self._active])
+        forked = len(rows) + len(self._free) > len(live)
+        awaited = self._waiting and not live.cache.in_step
+        if not forked and (not self._free or awaited):
+            return live, torch.arange(len(live))
+        for run, part in zip(
+            self._active, torch.arange(len(rows)).split([len(r.rows) for r in self._active]), strict=True
+        ):
+            run.rows = part
+        self._free = []
+        return live.select(rows), rows
+
+    def _retire(self, live: Trajectories) -> None:
+        """Close the prompts whose images are complete; their places become free."""
+        finished = live.finished
+        for run in [run for run in self._active if bool(finished[run.rows[0]])]:
+            run.finish(live.codes[run.rows.to(live.codes.device)])
+            self._free += run.rows.tolist()
+            self._active.remove(run)
+
+    @torch.inference_mode()
+    def _advance(self, live: Trajectories) -> Trajectories:
+        live.park(self._free)
+        with self.timed("transformer"):
+            live = self.decoder.advance(live)
+        self.ledger.forward_rows += live.cache.rows
+        return live
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
@@ -209,11 +203,11 @@ class Engine:
         seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - started
 
 
-def _event(number: int, live: Trajectories, rows: slice, who: list[int], decision: Decision) -> StepEvent:
+def _event(number: int, total_steps: int, position: int, who: list[int], decision: Decision) -> StepEvent:
     return StepEvent(
         prompt=number,
-        position=int(live.positions[rows.start]),
-        total_steps=live.total_steps,
+        position=position,
+        total_steps=total_steps,
         indices=who,
         cut={i: why for i, why in zip(who, decision.reasons, strict=True) if why is not None},
         values=decision.trace,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -24,7 +25,7 @@ class CaptionWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Encoded:
-    """One caption: right-padded features, how many slots it fills, and how many tokens it has without truncation."""
+    """One caption: features, right-padded or bare, how many slots it fills, and its tokens before truncation."""
 
     features: Float[Tensor, "t c"]
     valid: int
@@ -40,6 +41,7 @@ class T5Encoder:
 
     ``slots``: condition slots of the transformer. ``width``: channels of the features it reads.
     ``padding``: the side on which slots stay empty. ``zero_pads``: their features are zeros, not what T5 made of them.
+    ``unpadded``: T5 reads the caption alone, which gives the same rows up to rounding, sooner; pads are then zeros.
     ``clean``: see :func:`~scalingar.text.caption_cleaning.clean_caption`; off for text to be drawn literally.
     ``kept``: where features are kept between runs.
     """
@@ -49,6 +51,7 @@ class T5Encoder:
     width: int = 2048
     padding: Literal["left", "right"] = "left"
     zero_pads: bool = True
+    unpadded: bool = False
     clean: bool = True
     device: str | torch.device = "cpu"
     dtype: torch.dtype = torch.float32
@@ -77,7 +80,8 @@ class T5Encoder:
             torch.cuda.empty_cache()
 
     def _encoded(self, text: str) -> Encoded:
-        key = feature_key(text, model=self._identity, slots=self.slots, width=self.width, dtype=str(self.dtype))
+        told = {"slots": self.slots, "width": self.width, "dtype": str(self.dtype), "unpadded": self.unpadded}
+        key = feature_key(text, model=self._identity, **told)
         found = self.kept.get(key)
         if found is not None:
             return Encoded(found["features"], int(found["valid"]), int(found["tokens"]))
@@ -92,7 +96,7 @@ class T5Encoder:
         batch = self._tokenizer(
             text,
             max_length=self.slots,
-            padding="max_length",
+            padding=False if self.unpadded else "max_length",
             padding_side="right",
             truncation=True,
             return_tensors="pt",
@@ -107,7 +111,8 @@ class T5Encoder:
         return Encoded(features, int(mask.sum()), len(ids))
 
     def _arranged(self, caption: Encoded) -> tuple[Float[Tensor, "t c"], Bool[Tensor, " t"]]:
-        features, mask = caption.features, torch.arange(self.slots) < caption.valid
+        missing = self.slots - len(caption.features)
+        features, mask = F.pad(caption.features, (0, 0, 0, missing)), torch.arange(self.slots) < caption.valid
         if self.padding == "left":
             features, mask = features.roll(-caption.valid, 0), mask.flip(0)
         return features.masked_fill(~mask[:, None], 0) if self.zero_pads else features, mask

@@ -1,0 +1,179 @@
+"""What a benchmark is: prompts, how an image is scored, and how scores become figures."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+
+from scalingar.bench.statistics import Estimate, ScoreTable, overall, task_estimates
+from scalingar.errors import BenchmarkError
+from scalingar.registry import Registry
+
+_SHOWN = 5
+"""Complaints told in full before the rest are only counted."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One prompt. ``id`` is unique within the benchmark; ``task`` is the group it is averaged in."""
+
+    id: str
+    prompt: str
+    task: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one image earned: ``points`` of ``total``, which is 1, or the number of questions asked about it."""
+
+    points: float
+    total: float = 1.0
+    reason: str = ""
+    """Why points are missing, in a few words; empty when none are."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """What the judge saw, for JSON."""
+
+    @property
+    def correct(self) -> bool:
+        """It earned all points."""
+        return self.points == self.total
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdict on image ``number`` (from 0) of a prompt."""
+
+    item: Item
+    number: int
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A benchmark's figures, shares of 1. ``label`` is what the score may be called."""
+
+    label: str
+    overall: Estimate
+    tasks: dict[str, Estimate]
+    further: dict[str, float]
+    """Figures of this benchmark alone, by name."""
+    weights: Mapping[str, float] | None = None
+    """Of the tasks in ``overall``; None: all the same."""
+
+
+class BenchmarkSettings(BaseModel):
+    """Base of a benchmark's settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Benchmark(ABC):
+    """Base of all benchmarks. A new one is a class under ``@BENCHMARKS.register``; its docstring describes it."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    """Changes whenever the same images could score differently."""
+    images_per_prompt: ClassVar[int] = 1
+    settings: ClassVar[type[BenchmarkSettings]]
+
+    @classmethod
+    @abstractmethod
+    def build(cls, settings: Any, *, device: str | torch.device, dtype: torch.dtype) -> Self:
+        """From its ``settings``, loading data and judge. Raises BenchmarkError, ConfigError, WeightsError."""
+
+    @property
+    def label(self) -> str:
+        """What a score may be called; names a judge that is not the official one."""
+        return self.name
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Data and judges with their versions, for results."""
+        return {}
+
+    @abstractmethod
+    def items(self) -> Sequence[Item]:
+        """All prompts, in the official order."""
+
+    @abstractmethod
+    def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
+        """A verdict on each image of a prompt. Images opened from files should keep their ``filename``."""
+
+    def weights(self, table: ScoreTable) -> Mapping[str, float] | None:
+        """Of the table's tasks in the overall score, of sum 1; None: all the same."""
+        return None
+
+    def image_path(self, item: Item, number: int) -> str:
+        """Where the official layout has an image, relative to the folder of a run."""
+        return f"{item.id}/{number:04d}.png"
+
+    def side_files(self, item: Item) -> dict[str, str]:
+        """Further files of the official layout that belong to a prompt: text by relative path."""
+        return {}
+
+    def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
+        """Images of each item id in an existing folder. Raises BenchmarkError that names what is missing."""
+        found = {
+            one.id: tuple(folder / self.image_path(one, number) for number in range(images_per_prompt)) for one in items
+        }
+        missing = [
+            f"{path.relative_to(folder)} is missing" for paths in found.values() for path in paths if not path.is_file()
+        ]
+        if missing:
+            raise BenchmarkError(f"{folder} is not complete: {shortened(missing)}. Nothing was scored.")
+        return found
+
+    def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
+        """Figures beyond tasks and overall."""
+        return {}
+
+    def summary(self, judged: Sequence[Judged]) -> Summary:
+        """Figures of a complete run (see :func:`check_judged`)."""
+        table = score_table(judged)
+        tasks = task_estimates(table)
+        weights = self.weights(table)
+        return Summary(self.label, overall(tasks, weights), tasks, self.further(judged, tasks), weights)
+
+
+BENCHMARKS: Registry[type[Benchmark]] = Registry("benchmarks")
+
+
+def score_table(judged: Sequence[Judged]) -> ScoreTable:
+    """A row per prompt, in the order of their first images. Raises BenchmarkError if there is nothing."""
+    points: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for one in judged:
+        points[one.item.id] += one.verdict.points  # type: ignore[assignment]
+        total[one.item.id] += one.verdict.total  # type: ignore[assignment]
+    tasks = {one.item.id: one.item.task for one in judged}
+    return ScoreTable(
+        tuple(tasks),
+        tuple(tasks.values()),
+        np.array([points[key] for key in tasks], dtype=np.float64),
+        np.array([total[key] for key in tasks], dtype=np.float64),
+    )
+
+
+def check_judged(items: Sequence[Item], judged: Sequence[Judged], images_per_prompt: int) -> None:
+    """Refuse to summarise what is not all there. Raises BenchmarkError that names what is missing or twice."""
+    seen = Counter((one.item.id, one.number) for one in judged)
+    wanted = {(one.id, number) for one in items for number in range(images_per_prompt)}
+    complaints = [f"image {n} of {item} is not scored" for item, n in sorted(wanted - set(seen))]
+    complaints += [f"image {n} of {item} is none of this run" for item, n in sorted(set(seen) - wanted)]
+    complaints += [f"image {n} of {item} is scored {count} times" for (item, n), count in seen.items() if count > 1]
+    if complaints:
+        raise BenchmarkError(f"the run is not complete: {shortened(complaints)}. Run it again to fill the gaps.")
+
+
+def shortened(complaints: Sequence[str]) -> str:
+    """The first few, and how many there are beyond them."""
+    rest = f"; and {len(complaints) - _SHOWN} more" if len(complaints) > _SHOWN else ""
+    return "; ".join(complaints[:_SHOWN]) + rest

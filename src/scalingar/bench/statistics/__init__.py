@@ -1,0 +1,22 @@
+"""How sure a score is, and whether two scores differ: pure functions of arrays."""
+
+from scalingar.bench.statistics.calibration import Bin, calibration_bins, expected_calibration_error
+from scalingar.bench.statistics.paired import Difference, paired_bootstrap
+from scalingar.bench.statistics.proportions import wilson_interval
+from scalingar.bench.statistics.ranking import auc, auc_interval
+from scalingar.bench.statistics.scores import Estimate, ScoreTable, overall, task_estimates
+
+__all__ = [
+    "Bin",
+    "Difference",
+    "Estimate",
+    "ScoreTable",
+    "auc",
+    "auc_interval",
+    "calibration_bins",
+    "expected_calibration_error",
+    "overall",
+    "paired_bootstrap",
+    "task_estimates",
+    "wilson_interval",
+]

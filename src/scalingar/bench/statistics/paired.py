@@ -1,0 +1,111 @@
+"""Do two runs on the same prompts differ, and by how much?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from scalingar.bench.statistics.scores import ScoreTable, task_weights
+from scalingar.errors import BenchmarkError
+
+OVERALL = "overall"
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Difference:
+    """``second`` minus ``first`` with a bootstrap interval and a two-sided p-value."""
+
+    first: float
+    second: float
+    value: float
+    low: float
+    high: float
+    p_value: float
+    prompts: int
+
+
+def paired_bootstrap(
+    first: ScoreTable,
+    second: ScoreTable,
+    rng: np.random.Generator,
+    *,
+    weights: Mapping[str, float] | None = None,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+) -> dict[str, Difference]:
+    """The difference ``second − first`` on each task and, under ``"overall"``, on the weighted mean of tasks.
+
+    Prompts are drawn with replacement within each task, the same draws for both runs (a stratified paired bootstrap:
+    Efron & Tibshirani 1993, ch. 8 and 16; Koehn 2004, "Statistical significance tests for machine translation
+    evaluation"). The interval is the percentile interval; p = 2·min(#(d* ≤ 0) + 1, #(d* ≥ 0) + 1)/(R + 1), at most 1
+    (Davison & Hinkley 1997, ch. 4).
+
+    Args:
+        first, second: tables over the same prompts, in any order.
+        rng: source of the draws.
+        weights: of the tasks in the overall score; None: all the same.
+        resamples: R.
+        level: of the interval.
+
+    Raises:
+        BenchmarkError: the tables do not hold the same prompts.
+    """
+    second = _aligned(first, second)
+    tasks = first.names
+    observed = {task: _means(first, second, task, np.ones((1, len(first.rows(task))))) for task in tasks}
+    drawn = {task: _means(first, second, task, _counts(len(first.rows(task)), resamples, rng)) for task in tasks}
+    shares = task_weights(tasks, weights)
+    sizes = {task: len(first.rows(task)) for task in tasks}
+    for means in (observed, drawn):
+        means[OVERALL] = sum(share * means[task] for share, task in zip(shares, tasks, strict=True))  # type: ignore[assignment]
+    sizes[OVERALL] = len(first.prompts)
+    return {name: _difference(observed[name][0], drawn[name], sizes[name], level) for name in (*tasks, OVERALL)}
+
+
+def _aligned(first: ScoreTable, second: ScoreTable) -> ScoreTable:
+    """``second`` with its rows in the order of ``first``."""
+    places = {key: place for place, key in enumerate(zip(second.prompts, second.tasks, strict=True))}
+    wanted = list(zip(first.prompts, first.tasks, strict=True))
+    if len(places) != len(second.prompts) or len(set(wanted)) != len(wanted):
+        raise BenchmarkError("a run holds the same prompt twice; its scores cannot be paired.")
+    if different := sorted(set(wanted) ^ set(places)):
+        raise BenchmarkError(
+            f"the two runs do not hold the same prompts: {different[0][0]} ({different[0][1]}) is in only one of them "
+            f"({len(different)} such); run both on the same prompts."
+        )
+    order = np.array([places[key] for key in wanted])
+    return ScoreTable(first.prompts, first.tasks, second.correct[order], second.total[order])
+
+
+def _counts(n: int, resamples: int, rng: np.random.Generator) -> Float[np.ndarray, "r n"]:
+    """How often each of ``n`` prompts is drawn in each resample."""
+    draws = rng.integers(0, n, (resamples, n)) + n * np.arange(resamples)[:, None]
+    return np.bincount(draws.ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)
+
+
+def _means(
+    first: ScoreTable, second: ScoreTable, task: str, counts: Float[np.ndarray, "r n"]
+) -> Float[np.ndarray, "r 2"]:
+    """A task's mean in both runs under each resample."""
+    rows = first.rows(task)
+    sums = counts @ np.stack([first.correct, second.correct, first.total, second.total], axis=1)[rows]
+    return sums[:, :2] / sums[:, 2:]
+
+
+def _difference(
+    observed: Float[np.ndarray, "2"], drawn: Float[np.ndarray, "r 2"], prompts: int, level: float
+) -> Difference:
+    gaps = drawn[:, 1] - drawn[:, 0]
+    low, high = np.quantile(gaps, [(1 - level) / 2, (1 + level) / 2])
+    extreme = min(int((gaps <= 0).sum()), int((gaps >= 0).sum())) + 1
+    return Difference(
+        first=float(observed[0]),
+        second=float(observed[1]),
+        value=float(observed[1] - observed[0]),
+        low=float(low),
+        high=float(high),
+        p_value=min(1.0, 2 * extreme / (len(gaps) + 1)),
+        prompts=prompts,
+    )

@@ -1,0 +1,75 @@
+"""How well a number tells good images from bad ones."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from scalingar.errors import BenchmarkError
+
+_CHUNK = 500
+"""Resamples held in memory at once."""
+
+
+def auc(scores: Float[np.ndarray, " n"], labels: Bool[np.ndarray, " n"]) -> float:
+    """Area under the ROC curve: P(score of a good one > score of a bad one), ties counting half.
+
+    Equals the Mann-Whitney U over the number of pairs (Hanley & McNeil 1982).
+
+    Raises:
+        BenchmarkError: all labels are the same.
+    """
+    labels = np.asarray(labels, dtype=bool)
+    if labels.all() or not labels.any():
+        raise BenchmarkError("all images are equally good or bad; there is no AUC, score more of them.")
+    return float(_weighted_auc(np.asarray(scores), labels, np.ones((1, len(labels))))[0])
+
+
+def auc_interval(
+    scores: Float[np.ndarray, " n"],
+    labels: Bool[np.ndarray, " n"],
+    rng: np.random.Generator,
+    *,
+    clusters: Int[np.ndarray, " n"] | None = None,
+    resamples: int = 2_000,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the AUC (Efron & Tibshirani 1993, ch. 13).
+
+    ``clusters``, such as the prompt of each image, are drawn whole (Field & Welsh 2007); None: every image alone. Draws
+    in which all labels are the same are left out.
+
+    Raises:
+        BenchmarkError: all labels are the same.
+    """
+    labels = np.asarray(labels, dtype=bool)
+    auc(scores, labels)
+    groups = np.arange(len(labels)) if clusters is None else np.unique(clusters, return_inverse=True)[1].ravel()
+    n = int(groups.max()) + 1
+    values = []
+    for start in range(0, resamples, _CHUNK):
+        size = min(_CHUNK, resamples - start)
+        draws = rng.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
+        counts = np.bincount(draws.ravel(), minlength=size * n).reshape(size, n)
+        values.append(_weighted_auc(np.asarray(scores), labels, counts[:, groups].astype(np.float64)))
+    low, high = np.nanquantile(np.concatenate(values), [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _weighted_auc(
+    scores: Float[np.ndarray, " n"], labels: Bool[np.ndarray, " n"], weights: Float[np.ndarray, "r n"]
+) -> Float[np.ndarray, " r"]:
+    """AUC where item i occurs ``weights[:, i]`` times; NaN where a class has no weight."""
+    levels, place = np.unique(scores, return_inverse=True)
+    good = _sums_by_level(weights * labels, place.ravel(), len(levels))
+    bad = _sums_by_level(weights * ~labels, place.ravel(), len(levels))
+    below = np.cumsum(bad, axis=1) - bad
+    pairs = good.sum(1) * bad.sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(pairs > 0, (good * (below + bad / 2)).sum(1) / pairs, np.nan)
+
+
+def _sums_by_level(
+    weights: Float[np.ndarray, "r n"], place: Int[np.ndarray, " n"], levels: int
+) -> Float[np.ndarray, "r l"]:
+    order = np.argsort(place, kind="stable")
+    starts = np.searchsorted(place[order], np.arange(levels))
+    return np.add.reduceat(weights[:, order], starts, axis=1)

@@ -1,0 +1,189 @@
+"""``scalingar bench``: run benchmarks, and read what runs left behind."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from scalingar.bench.benchmark import Benchmark
+    from scalingar.bench.results import RunResults
+
+bench = typer.Typer(
+    no_args_is_help=True, help="Measure strategies against each other.", rich_markup_mode="rich", add_completion=False
+)
+
+_WHAT, _HOW, _WHERE = "What is compared", "How much", "Where and how to run"
+
+
+@bench.command("ls")
+def list_benchmarks() -> None:
+    """List benchmarks, and who can judge their images."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from scalingar.bench import BENCHMARKS  # noqa: PLC0415
+    from scalingar.cli.listing import first_line, names_table  # noqa: PLC0415
+    from scalingar.detectors import DETECTORS  # noqa: PLC0415
+
+    console = Console()
+    console.print(names_table("benchmarks", {name: first_line(BENCHMARKS[name]) for name in BENCHMARKS}))
+    console.print()
+    console.print(names_table("detectors", {name: first_line(DETECTORS[name]) for name in DETECTORS}))
+
+
+@bench.command()
+def run(
+    benchmark: Annotated[str, typer.Argument(help="See [b]scalingar bench ls[/].")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Of the benchmark, such as detector=embedded.")
+    ] = None,
+    strategy: Annotated[
+        str, typer.Option(help="Strategies, with commas between them.", rich_help_panel=_WHAT)
+    ] = "single,best-of-n,scaling-ar",
+    suite: Annotated[
+        Path | None, typer.Option(help="YAML file of labels and strategies instead.", rich_help_panel=_WHAT)
+    ] = None,
+    num_trajectories: Annotated[
+        int | None, typer.Option("-n", "--num-trajectories", help="N, trajectories per image.", rich_help_panel=_WHAT)
+    ] = None,
+    reward: Annotated[str | None, typer.Option(help="For the strategies that ask one.", rich_help_panel=_WHAT)] = None,
+    images_per_prompt: Annotated[
+        int | None, typer.Option(help="The benchmark's own number if not given.", rich_help_panel=_HOW)
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Prompts per task.", rich_help_panel=_HOW)] = None,
+    all_candidates: Annotated[
+        bool, typer.Option("--all-candidates", help="Judge every finished trajectory.", rich_help_panel=_HOW)
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first image of each prompt.", rich_help_panel=_HOW)] = 0,
+    guidance_scale: Annotated[float | None, typer.Option(help="s_base.", rich_help_panel=_HOW)] = None,
+    model: Annotated[str, typer.Option(help="As for generate.", rich_help_panel=_WHERE)] = "embedded",
+    device: Annotated[str, typer.Option(help="cpu, cuda, mps, xpu.", rich_help_panel=_WHERE)] = "cpu",
+    dtype: Annotated[str, typer.Option(help="fp32, bf16 or fp16.", rich_help_panel=_WHERE)] = "fp32",
+    max_rows: Annotated[int, typer.Option(min=1, help="Trajectories alive at once.", rich_help_panel=_WHERE)] = 64,
+    shard: Annotated[
+        int, typer.Option(min=1, help="Images computed together; a kill loses at most these.", rich_help_panel=_WHERE)
+    ] = 64,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder; each strategy gets one in it.", rich_help_panel=_WHERE)
+    ] = Path("runs"),
+) -> None:
+    """Make and judge all images of a benchmark; a run that was stopped goes on where it was.
+
+    [b]scalingar bench run geneval --strategy single,scaling-ar --images-per-prompt 1 --limit 10 -o runs/try[/]
+    """
+    from scalingar.bench.suite import named, read_suite  # noqa: PLC0415
+    from scalingar.cli.bench_run import Request, run_all  # noqa: PLC0415
+
+    embedded = model == "embedded"
+    strategies = (
+        named(strategy, num_trajectories=num_trajectories, reward=reward or ("embedded" if embedded else None))
+        if suite is None
+        else read_suite(suite)
+    )
+    run_all(
+        Request(
+            benchmark=benchmark,
+            settings=settings_of(settings or [], embedded=embedded),
+            strategies=strategies,
+            recipe={"model": model, "device": device, "dtype": dtype, "seed": seed, "guidance_scale": guidance_scale},
+            images_per_prompt=images_per_prompt,
+            limit=limit,
+            max_rows=max_rows,
+            shard=shard,
+            all_candidates=all_candidates,
+            output=output,
+        )
+    )
+
+
+@bench.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="Runs, or a folder of runs.")],
+    baseline: Annotated[str | None, typer.Option(help="Run the others are compared with.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write report.md and quality.png here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
+) -> None:
+    """Compare runs: scores with standard errors, paired differences with intervals, tokens and seconds."""
+    import json  # noqa: PLC0415
+
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markdown import Markdown  # noqa: PLC0415
+
+    from scalingar.bench.report import compare, markdown, write_report  # noqa: PLC0415
+
+    comparison = compare([_results(folder) for folder in run_folders(folders)], baseline)
+    if as_json:
+        print(json.dumps([results.to_dict() for results in comparison.runs]))
+    else:
+        console = Console()
+        console.print(comparison.runs[0].summary.label, style="bold", markup=False)
+        console.print(Markdown(markdown(comparison)) if console.is_terminal else markdown(comparison), end="")
+    for path in [] if output is None else write_report(comparison, output):
+        typer.echo(f"wrote {path}", err=True)
+
+
+@bench.command()
+def validate(folders: Annotated[list[Path], typer.Argument(help="Runs, or a folder of runs.")]) -> None:
+    """Check that runs are complete, and that their images are those they were judged by."""
+    from scalingar.bench.validate import check_run  # noqa: PLC0415
+
+    for folder in run_folders(folders):
+        images = check_run(folder, benchmark_of(folder))
+        print(f"{folder}: {images} images, complete and unchanged")
+
+
+@bench.command()
+def score(
+    benchmark: Annotated[str, typer.Argument(help="See [b]scalingar bench ls[/].")],
+    folder: Annotated[Path, typer.Argument(help="Images in the benchmark's official layout.")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Of the benchmark, such as detector=embedded.")
+    ] = None,
+    images_per_prompt: Annotated[int | None, typer.Option(help="The benchmark's own number if not given.")] = None,
+    device: Annotated[str, typer.Option(help="Of the judge.")] = "cpu",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write official result lines here.")] = None,
+) -> None:
+    """Judge images made elsewhere."""
+    from scalingar.cli.bench_score import score_folder  # noqa: PLC0415
+
+    score_folder(benchmark, folder, settings_of(settings or [], embedded=False), images_per_prompt, device, output)
+
+
+def settings_of(words: list[str], *, embedded: bool) -> dict[str, Any]:
+    """Benchmark settings; images of the embedded world are judged by its own detector unless told otherwise."""
+    from scalingar.config import parse_override  # noqa: PLC0415
+    from scalingar.overrides import merged  # noqa: PLC0415
+
+    given = dict(map(parse_override, words))
+    if embedded and "detector" not in given:
+        given = {"detector": "embedded", "colors": "detector", **given}
+    return merged({}, given)
+
+
+def run_folders(folders: list[Path]) -> list[Path]:
+    """The runs among ``folders``, or in them. Raises BenchmarkError where there is none."""
+    from scalingar.bench.plan import PLAN  # noqa: PLC0415
+    from scalingar.errors import BenchmarkError  # noqa: PLC0415
+
+    found = []
+    for folder in folders:
+        inside = sorted(path.parent for path in folder.glob(f"*/{PLAN}"))
+        if not (folder / PLAN).is_file() and not inside:
+            raise BenchmarkError(f"{folder} holds no run; give a folder written by 'bench run'.")
+        found += [folder] if (folder / PLAN).is_file() else inside
+    return found
+
+
+def benchmark_of(folder: Path) -> "Benchmark":
+    """The benchmark of a run, with the judge it had."""
+    from scalingar.bench.build import build_benchmark  # noqa: PLC0415
+    from scalingar.bench.plan import RunPlan  # noqa: PLC0415
+
+    plan = RunPlan.read(folder)
+    return build_benchmark(plan.benchmark, plan.settings, device=plan.recipe.device)
+
+
+def _results(folder: Path) -> "RunResults":
+    from scalingar.bench.results import read_results  # noqa: PLC0415
+
+    return read_results(folder, benchmark_of(folder))

@@ -1,0 +1,88 @@
+"""Running a suite: one pipeline, one judge, a folder per strategy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from scalingar.bench.benchmark import BENCHMARKS, Benchmark
+from scalingar.bench.build import build_benchmark
+from scalingar.bench.plan import RunPlan
+from scalingar.bench.results import read_results, write_results
+from scalingar.bench.runner import Runner
+from scalingar.bench.store import RunStore
+from scalingar.cli.progress import plain_warnings
+from scalingar.cli.run import load
+from scalingar.config import Recipe
+from scalingar.errors import ConfigError
+from scalingar.files import check_writable
+from scalingar.pipeline import ImagePipeline
+from scalingar.strategies import Strategy
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    benchmark: str
+    settings: Mapping[str, Any]
+    strategies: Mapping[str, Strategy]
+    recipe: Mapping[str, Any]
+    images_per_prompt: int | None
+    limit: int | None
+    max_rows: int
+    shard: int
+    all_candidates: bool
+    output: Path
+
+
+def run_all(request: Request) -> None:
+    """Every strategy, one after the other. Raises ScalingarError; what was done stays and is taken up again."""
+    if request.images_per_prompt is not None and request.images_per_prompt < 1:
+        raise ConfigError(f"images_per_prompt is {request.images_per_prompt}; it must be at least 1.")
+    check_writable(request.output)
+    with plain_warnings():
+        benchmark = build_benchmark(request.benchmark, request.settings, device=request.recipe["device"])
+        pipe = load(Recipe.from_dict(request.recipe))
+        for label, strategy in request.strategies.items():
+            store = RunStore(request.output / label)
+            runner = Runner(pipe, benchmark, plan_of(request, strategy, pipe, benchmark), store)
+            follow(runner, label)
+            results = read_results(store.folder, benchmark)
+            write_results(results, store)
+            score = results.summary.overall
+            print(f"{label}: {results.summary.label} {score.value:.4f}, results in {store.folder}")
+
+
+def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark: Benchmark) -> RunPlan:
+    """The plan with nothing left to defaults."""
+    recipe = Recipe.from_dict({**request.recipe, "strategy": strategy}).resolved(pipe.guidance_scale, pipe.sampling)
+    return RunPlan(
+        benchmark=request.benchmark,
+        benchmark_version=benchmark.version,
+        settings=dict(request.settings),
+        provenance=dict(benchmark.provenance),
+        recipe=recipe,
+        weights=pipe.hashes,
+        images_per_prompt=request.images_per_prompt or BENCHMARKS[request.benchmark].images_per_prompt,
+        limit=request.limit,
+        max_rows=request.max_rows,
+        shard=request.shard,
+        all_candidates=request.all_candidates,
+        threads=torch.get_num_threads(),
+        versions=RunPlan.versions_here(),
+    )
+
+
+def follow(runner: Runner, label: str) -> None:
+    """Run, with a bar on stderr."""
+    console = Console(stderr=True)
+    columns = (TextColumn(label, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        for done in runner.run():
+            bar.update(task, completed=done.images, total=done.total)

@@ -1,0 +1,62 @@
+"""Judging a folder of images that was made elsewhere."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from scalingar.bench.benchmark import BENCHMARKS, Judged, Summary, check_judged
+from scalingar.bench.build import build_benchmark
+from scalingar.bench.geneval.benchmark import GenEval
+from scalingar.bench.report import with_error
+from scalingar.errors import ConfigError
+from scalingar.files import write_file
+
+
+def score_folder(
+    name: str,
+    folder: Path,
+    settings: Mapping[str, Any],
+    images_per_prompt: int | None,
+    device: str,
+    output: Path | None,
+) -> None:
+    """Judge every image and print the summary; ``output``: where GenEval's own result lines go.
+
+    Raises:
+        BenchmarkError: the folder is not complete; nothing is scored then.
+    """
+    benchmark = build_benchmark(name, settings, device=device)
+    count = BENCHMARKS[name].images_per_prompt if images_per_prompt is None else images_per_prompt
+    items = list(benchmark.items())
+    paths = benchmark.find_images(folder, items, count)
+    judged, lines = [], []
+    for item in items:
+        images = [Image.open(path) for path in paths[item.id]]
+        for number, (path, verdict) in enumerate(zip(paths[item.id], benchmark.score(item, images), strict=True)):
+            judged.append(Judged(item, number, verdict))
+            if isinstance(benchmark, GenEval):
+                lines.append(benchmark.official_line(judged[-1], str(path)))
+    check_judged(items, judged, count)
+    if output is not None:
+        if not lines:
+            raise ConfigError(f"{name} has no official result lines; leave --output out.")
+        write_file(output, "".join(json.dumps(line) + "\n" for line in lines).encode())
+    Console(highlight=False).print(summary_table(benchmark.summary(judged)))
+
+
+def summary_table(summary: Summary) -> Table:
+    """Tasks, overall, and the benchmark's further figures."""
+    table = Table(title=summary.label, title_justify="left", box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    for task, estimate in summary.tasks.items():
+        table.add_row(task, with_error(estimate.value, estimate.standard_error))
+    table.add_row("overall", with_error(summary.overall.value, summary.overall.standard_error), style="bold")
+    for name, value in summary.further.items():
+        table.add_row(name, f"{value:.4f}")
+    return table

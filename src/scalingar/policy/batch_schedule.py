@@ -1,0 +1,100 @@
+"""How many trajectories go on after each scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+PAPER_SIZES = (8, 6, 4, 2, 1)
+"""TTS-VAR's batches for N = 1: the first one, and what each prune leaves."""
+PAPER_SCALES = 13
+PAPER_CLUSTERING = (2, 5)
+PAPER_RESAMPLING = (6, 9)
+
+
+@dataclass(frozen=True)
+class BatchSchedule:
+    """TTS-VAR's descending batch. ``after[k]``: trajectories left once scale ``k`` was drawn and pruned.
+
+    The transformer runs scale ``k`` for ``live[k]`` trajectories: the prune of a scale only helps those that follow.
+
+    Raises:
+        ValueError: no scales, a batch below 1, or a batch that grows.
+    """
+
+    after: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.after:
+            raise ValueError("the batch schedule is empty; give one number per scale")
+        for scale, size in enumerate(self.after):
+            if size < 1:
+                raise ValueError(f"the batch after scale {scale} is {size}; at least 1 trajectory must go on")
+            if scale and size > self.after[scale - 1]:
+                raise ValueError(
+                    f"the batch grows from {self.after[scale - 1]} to {size} at scale {scale}; it may only shrink"
+                )
+
+    @classmethod
+    def paper(cls) -> Self:
+        """The published one of 13 scales and N = 1: 8 8 6 6 6 4 2 2 2 1 1 1 1."""
+        return cls.staged(PAPER_SIZES, (*PAPER_CLUSTERING, *PAPER_RESAMPLING), PAPER_SCALES)
+
+    @classmethod
+    def staged(cls, sizes: Sequence[int], prunes: Sequence[int], scales: int) -> Self:
+        """``sizes[0]`` trajectories at first, ``sizes[i + 1]`` after the prune at scale ``prunes[i]``.
+
+        Raises:
+            ValueError: the prunes are not one fewer than the sizes, not ascending, or not before the last scale.
+        """
+        if len(sizes) != len(prunes) + 1:
+            raise ValueError(
+                f"{len(sizes)} batch sizes for {len(prunes)} prunes; give the first batch and what each prune leaves"
+            )
+        check_prunes(prunes, scales)
+        return cls(tuple(sizes[sum(scale >= prune for prune in prunes)] for scale in range(scales)))
+
+    def times(self, factor: int) -> Self:
+        """The schedule for N = ``factor``: every batch that many times as large."""
+        return type(self)(tuple(factor * size for size in self.after))
+
+    @property
+    def live(self) -> tuple[int, ...]:
+        """Trajectories the transformer really runs at each scale: the schedule, one scale later."""
+        return (self.after[0], *self.after[:-1])
+
+    @property
+    def drops(self) -> tuple[int, ...]:
+        """Scales after which the batch is smaller than it was."""
+        return tuple(k for k, (now, then) in enumerate(zip(self.live, self.after, strict=True)) if then < now)
+
+
+def stretched(prunes: Sequence[int], scales: int, *, of: int = PAPER_SCALES) -> tuple[int, ...]:
+    """The scales of ``scales`` that lie as far along as ``prunes`` do of ``of``: scale k of S lies at k / (S − 1).
+
+    Halves are rounded up, and of two that meet the later one moves on. The paper's 2, 5, 6, 9 become 2, 4, 5, 7 of
+    VAR's 10 scales.
+
+    Raises:
+        ValueError: the last one would be the last scale: too few scales.
+    """
+    found: list[int] = []
+    for prune in prunes:
+        place = math.floor(prune * (scales - 1) / (of - 1) + 0.5)
+        found.append(max(place, found[-1] + 1 if found else 0))
+    if found and found[-1] >= scales - 1:
+        raise ValueError(f"{scales} scales are too few for {len(prunes)} prunes; say at which scales to prune")
+    return tuple(found)
+
+
+def check_prunes(prunes: Sequence[int], scales: int) -> None:
+    """Raises ValueError unless ``prunes`` ascend strictly and none is the last of ``scales`` scales or beyond."""
+    if list(prunes) != sorted(set(prunes)):
+        raise ValueError(f"the prunes {list(prunes)} must be different scales in ascending order")
+    for prune in prunes:
+        if not 0 <= prune < scales:
+            raise ValueError(f"there is no scale {prune}: the model has scales 0 to {scales - 1}")
+        if prune == scales - 1:
+            raise ValueError(f"scale {prune} is the last one; nothing is drawn after it that a prune could spare")

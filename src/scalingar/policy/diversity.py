@@ -1,0 +1,107 @@
+"""Which trajectories differ most: one survivor per cluster of image features."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scalingar.profile.rows import as_array
+
+Reduction = Literal["per-image", "per-image-lapack", "shared", "pool"]
+
+
+def reduce_features(tokens: Float[Tensor, "n *t d"], reduction: Reduction) -> Float[np.ndarray, "n f"]:
+    """One fp32 row per image of its patch tokens ``(n, t, d)``; rows that are none, ``(n, d)``, as they are.
+
+    * per-image: each image's tokens on its own first principal axis, ``(n, t)``: what TTS-VAR calls PCA. The sign of
+      such an axis means nothing and decides between clusters; here its largest component is positive.
+    * per-image-lapack: the same with whatever sign LAPACK gives, as released; it may differ between machines.
+    * shared: all images' tokens on one axis, ``(n, t)``; its sign changes no distance.
+    * pool: the mean token, ``(n, d)``.
+
+    Raises:
+        ValueError: a feature is not a number.
+    """
+    tokens = tokens.detach().float().cpu()
+    if not bool(tokens.isfinite().all()):
+        bad = [row for row, good in enumerate(tokens.flatten(1).isfinite().all(1).tolist()) if not good]
+        raise ValueError(f"the features of images {bad} hold values that are not numbers")
+    if tokens.ndim == 2:
+        return as_array(tokens)
+    if reduction == "pool":
+        return as_array(tokens.mean(1))
+    if reduction == "shared":
+        return as_array(on_shared_axis(tokens))
+    return as_array(on_own_axis(tokens, canonical=reduction == "per-image"))
+
+
+def on_own_axis(tokens: Float[Tensor, "n t d"], *, canonical: bool) -> Float[Tensor, "n t"]:
+    """TTS-VAR's ``pca``: (X_i − mean_t X_i) v_i, v_i the first right-singular vector of the centred X_i."""
+    centred = tokens - tokens.mean(1, keepdim=True)
+    axis = principal_axis(centred)
+    if canonical:
+        axis = axis * largest_component(axis).sign()
+    return (centred @ axis[..., None])[..., 0]
+
+
+def on_shared_axis(tokens: Float[Tensor, "n t d"]) -> Float[Tensor, "n t"]:
+    """The released code's ``pca_all``: as :func:`on_own_axis`, with one mean and axis of all images' tokens."""
+    flat = tokens.flatten(0, 1)
+    centred = flat - flat.mean(0)
+    return (centred @ principal_axis(centred)).view(tokens.shape[:2])
+
+
+def principal_axis(centred: Float[Tensor, "*n t d"]) -> Float[Tensor, "*n d"]:
+    """First right-singular vector, with LAPACK's sign."""
+    return torch.linalg.svd(centred, full_matrices=False).Vh[..., 0, :]
+
+
+def largest_component(axis: Float[Tensor, "n d"]) -> Float[Tensor, "n 1"]:
+    """The component of largest size, the first among equals."""
+    return axis.gather(-1, axis.abs().argmax(-1, keepdim=True))
+
+
+def select_diverse(features: Float[np.ndarray, "n f"], count: int, *, seed: int = 0) -> Int[np.ndarray, " m"]:
+    """TTS-VAR, clustering: one row per k-means cluster, the nearest to its centre, in the order of the clusters.
+
+    k-means++ with one start, as scikit-learn does it under ``seed`` (0 as released). Where fewer than ``count`` rows
+    differ, the rows farthest from those chosen fill up (chosen; the released code breaks down there).
+
+    Raises:
+        ValueError: ``count`` is not between 1 and the number of rows.
+    """
+    if not 1 <= count <= len(features):
+        raise ValueError(f"{count} of {len(features)} trajectories cannot be selected")
+    clusters = min(count, len(np.unique(features, axis=0)))
+    labels, centers = clustered(features, clusters, seed)
+    chosen = [nearest(features, labels == cluster, centers[cluster]) for cluster in np.unique(labels)]
+    return np.array(filled_up(features, chosen, count))
+
+
+def clustered(
+    features: Float[np.ndarray, "n f"], clusters: int, seed: int
+) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, "k f"]]:
+    """Cluster of every row, and the clusters' means."""
+    from sklearn.cluster import KMeans  # noqa: PLC0415
+
+    means = KMeans(n_clusters=clusters, init="k-means++", n_init=1, random_state=seed).fit(features)
+    return means.labels_, means.cluster_centers_
+
+
+def nearest(features: Float[np.ndarray, "n f"], members: np.ndarray, centre: Float[np.ndarray, " f"]) -> int:
+    """The member nearest to the centre, the first among equals."""
+    distances = np.linalg.norm(features - centre, axis=1)
+    return int(np.where(members, distances, np.inf).argmin())
+
+
+def filled_up(features: Float[np.ndarray, "n f"], chosen: list[int], count: int) -> list[int]:
+    """``chosen`` and the rows farthest from all chosen, one by one, the first among equals."""
+    while len(chosen) < count:
+        gaps = np.linalg.norm(features[:, None] - features[None, chosen], axis=2).min(axis=1)
+        gaps[chosen] = -1
+        chosen = [*chosen, int(gaps.argmax())]
+    return chosen

@@ -1,0 +1,71 @@
+"""Which trajectories go on, and how often: drawing rows in proportion to their weights."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+Method = Literal["multinomial", "systematic"]
+
+
+def resample(
+    log_weights: Float[np.ndarray, " n"], count: int, method: Method, generator: np.random.Generator
+) -> Int[np.ndarray, " m"]:
+    """``count`` rows, repeats allowed, row i expected ``count`` · w_i / Σ w times.
+
+    Args:
+        log_weights: ln w; see :func:`probabilities` for weights that are not finite.
+        count: rows to draw, m.
+        method: ``multinomial`` draws them independently, in the order of the draws. ``systematic`` takes evenly
+            spaced quantiles from one random offset, so that no count is off by one or more; rows come in order.
+        generator: the only randomness.
+
+    Raises:
+        ValueError: no row has a weight that is a number.
+    """
+    chances = probabilities(log_weights)
+    if method == "multinomial":
+        return generator.choice(len(chances), size=count, p=chances)
+    places = (generator.random() + np.arange(count)) / count
+    # Rounding may leave the last sum below the last place.
+    return np.searchsorted(chances.cumsum(), places, side="right").clip(max=int(np.flatnonzero(chances)[-1]))
+
+
+def probabilities(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """w / Σ w in fp64, by the largest exponent, so that no reward is too large.
+
+    A weight that is not a number counts as 0; infinite ones share everything; if all are 0 they share it too.
+
+    Raises:
+        ValueError: none is a number.
+    """
+    logs = np.asarray(log_weights, np.float64)
+    known = ~np.isnan(logs)
+    if not known.any():
+        raise ValueError("no trajectory has a reward that is a number")
+    highest = logs[known].max()
+    if np.isinf(highest):
+        weights = (known & (logs == highest)).astype(np.float64)
+    else:
+        weights = np.where(known, np.exp(np.where(known, logs, -np.inf) - highest), 0.0)
+    return weights / weights.sum()
+
+
+def released_weights(weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """How the released code repairs weights, for comparing with it: one NaN makes all others equal, for example.
+
+    A sum not above 0: 1 where positive; then any NaN: 0 there, 1 elsewhere; then any infinity: 1 there, 0 elsewhere;
+    then a sum still not above 0: 1 everywhere.
+    """
+    kept = np.asarray(weights)
+    if kept.sum() <= 0:
+        kept = kept > 0
+    if np.isnan(kept).any():
+        kept = ~np.isnan(kept)
+    if np.isinf(kept).any():
+        kept = np.isinf(kept)
+    if kept.sum() <= 0:
+        kept = np.ones(len(kept))
+    return kept.astype(np.float32)

@@ -1,0 +1,113 @@
+"""What the logits of whole scales say about a trajectory: the profile of next-scale models.
+
+The paper defines its profile for one token per step. Here a step has a whole grid of tokens; its numbers are means over
+the scale's codes, and confidence is ScalingAR's uncertainty of Eq. (5), turned around and averaged. All of it is this
+project's own; nobody has published such a profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scalingar.profile.config import ProfileConfig
+from scalingar.profile.rows import RowState
+from scalingar.profile.token import StepDistributions, step_distributions, token_statistics, token_uncertainty
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleStatistics(RowState):
+    """Means over the codes of one scale and sums over those drawn, per trajectory, in fp32."""
+
+    entropy: Float[np.ndarray, " n"]
+    """H of Eq. (3) in nats per code."""
+    margin: Float[np.ndarray, " n"]
+    """Probability of the likeliest value minus that of the second, in [0, 1]."""
+    deepconf: Float[np.ndarray, " n"]
+    """Eq. (4) in nats; higher is more certain."""
+    kl: Float[np.ndarray, " n"]
+    """K of Eq. (9), conditional against unconditional, in nats per code; zero without guidance."""
+    confidence: Float[np.ndarray, " n"]
+    """1 − u, u of Eq. (5), in [0, 1]."""
+    log_p: Float[np.ndarray, " n"]
+    """Σ ln p(x|c) over the codes drawn, in nats: a sum, as the next."""
+    log_p_null: Float[np.ndarray, " n"]
+    """Σ ln p(x|∅), the same without guidance."""
+
+    def trace(self) -> dict[str, Float[np.ndarray, " n"]]:
+        """By the names under which a candidate's trace keeps them."""
+        return {
+            "entropy": self.entropy,
+            "margin": self.margin,
+            "deepconf": self.deepconf,
+            "K": self.kl,
+            "C": self.confidence,
+            "log_p": self.log_p,
+            "log_p_null": self.log_p_null,
+        }
+
+
+def scale_distributions(
+    conditional: Float[Tensor, "n l g v"],
+    unconditional: Float[Tensor, "n l g v"] | None,
+    guidance_scale: float,
+    config: ProfileConfig,
+) -> StepDistributions:
+    """The distribution of every code of a scale as a row of its own, ``(n·l·g, v)``; see `step_distributions`."""
+    return step_distributions(
+        conditional.flatten(0, -2),
+        None if unconditional is None else unconditional.flatten(0, -2),
+        guidance_scale=guidance_scale,
+        distribution=config.distribution,
+    )
+
+
+def scale_statistics(
+    distributions: StepDistributions, codes: Int[Tensor, "n l g"], config: ProfileConfig
+) -> ScaleStatistics:
+    """What a scale's logits say of each trajectory, and of the codes it drew.
+
+    A trajectory with a NaN logit gets NaN; others are not touched.
+    """
+    each = token_statistics(distributions, config.deepconf_top_k)
+    uncertainty = token_uncertainty(
+        each.normalized_entropy, each.margin, alpha_entropy=config.alpha_entropy, alpha_margin=config.alpha_margin
+    )
+    n, flat = len(codes), codes.flatten()
+    means = (each.entropy, each.margin, each.deepconf, each.kl, 1 - uncertainty)
+    log_p = distributions.of(torch.arange(len(flat)), flat)
+    return ScaleStatistics(
+        *(values.reshape(n, -1).mean(axis=1) for values in means),
+        *(values.reshape(n, -1).sum(axis=1) for values in log_p),
+    )
+
+
+def scale_signals(trace: Mapping[str, Float[np.ndarray, " k"]], codes: int) -> dict[str, float]:
+    """What `k` scales of a trajectory say about it, under the names next-token models use.
+
+    * pmi: Σ [ln p(x|c) − ln p(x|∅)] over all codes, in nats.
+    * log_likelihood: mean ln p(x|c) of a code, in nats.
+    * entropy, deepconf, confidence: means over scales, each scale counting the same (chosen): by tokens the last scale
+      would outvote all others together.
+    * final_confidence: that of the last scale. lowest_group_confidence: the smallest DeepConf of a scale.
+
+    Args:
+        trace: `entropy`, `deepconf`, `C`, `log_p` and `log_p_null`, each `(k,)`, k at least 1.
+        codes: codes drawn at these scales.
+    """
+    seen = {name: trace[name].astype(np.float64) for name in ("entropy", "deepconf", "C", "log_p", "log_p_null")}
+    found = {
+        "pmi": (seen["log_p"] - seen["log_p_null"]).sum(),
+        "log_likelihood": seen["log_p"].sum() / max(codes, 1),
+        "entropy": seen["entropy"].mean(),
+        "deepconf": seen["deepconf"].mean(),
+        "confidence": seen["C"].mean(),
+        "lowest_group_confidence": seen["deepconf"].min(),
+        "final_confidence": seen["C"][-1],
+    }
+    return {name: float(value) for name, value in found.items()}

@@ -1,0 +1,149 @@
+"""ImageReward's network on transformers' BLIP, filled from the official state dict; every name counts."""
+
+import re
+from collections.abc import Mapping
+from math import isqrt
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from scalingar.errors import WeightsError
+from scalingar.models.checkpoint import fit_weights
+from scalingar.models.empty import empty_transformers
+
+MEAN, STD = 0.16717362830052426, 1.0333394966054072
+"""Of the raw scores on the authors' validation set: a reward of 0 is average, 1 one deviation better."""
+
+_HEAD_WIDTH = 64
+_MLP = (0, 2, 4, 6, 7)
+"""Places of the linear layers; the others are dropout, and nothing bends between them."""
+
+_UNUSED = re.compile(r"blip\.(vision_proj|text_proj)\..*|blip\.text_encoder\.embeddings\.position_ids")
+"""Of BLIP's contrastive training, and a constant."""
+
+_RENAMED = (
+    (r"^blip\.text_encoder\.", "text."),
+    (r"^blip\.visual_encoder\.", "vision."),
+    (r"^vision\.cls_token$", "vision.embeddings.class_embedding"),
+    (r"^vision\.pos_embed$", "vision.embeddings.position_embedding"),
+    (r"^vision\.patch_embed\.proj\.", "vision.embeddings.patch_embedding."),
+    (r"^vision\.blocks\.", "vision.encoder.layers."),
+    (r"^(vision\..*)\.attn\.qkv\.", r"\1.self_attn.qkv."),
+    (r"^(vision\..*)\.attn\.proj\.", r"\1.self_attn.projection."),
+    (r"^(vision\..*)\.norm([12])\.", r"\1.layer_norm\2."),
+    (r"^vision\.norm\.", "vision.post_layernorm."),
+    (r"^mlp\.layers\.", "mlp."),
+)
+
+
+class ImageRewardNetwork(nn.Module):
+    """A picture's patches, read by a text encoder through cross-attention; an MLP scores what its first token says."""
+
+    def __init__(self, vision: Any, text: Any, widths: list[int]) -> None:
+        super().__init__()
+        self.vision = vision
+        self.text = text
+        layers = zip(_MLP, widths, widths[1:], strict=False)
+        self.mlp = nn.ModuleDict({str(place): nn.Linear(wide, narrow) for place, wide, narrow in layers})
+
+    @property
+    def side(self) -> int:
+        """Pixels of the square pictures it looks at."""
+        return int(self.vision.config.image_size)
+
+    def embed(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n p d"]:
+        """Features of the pictures' patches, the class token first."""
+        weight = self.vision.embeddings.class_embedding
+        features: Tensor = self.vision(pixels.to(weight.device, weight.dtype)).last_hidden_state
+        return features
+
+    def read(
+        self, ids: Int[Tensor, "n t"], patches: Float[Tensor, "n p d"], mask: Int[Tensor, "n t"] | None = None
+    ) -> Float[Tensor, "n h"]:
+        """What the text encoder's first token says after it has seen the picture; ``mask`` is 0 for padding."""
+        # The weights are a decoder's for transformers, else it would build no cross-attention; they run as an encoder.
+        output = self.text(ids, attention_mask=mask, encoder_hidden_states=patches, is_decoder=False)
+        first: Tensor = output.last_hidden_state[:, 0]
+        return first
+
+    def reward(self, features: Float[Tensor, "n h"]) -> Float[Tensor, " n"]:
+        """ImageReward, section 3: the MLP's number, standardised."""
+        for layer in self.mlp.values():
+            features = layer(features)
+        return (features[:, 0].float() - MEAN) / STD
+
+
+def build(
+    weights: Mapping[str, Tensor],
+    path: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    text_heads: int | None = None,
+    vision_heads: int | None = None,
+) -> ImageRewardNetwork:
+    """The network of an official state dict, its sizes read off the shapes; heads are 64 wide if not told otherwise.
+
+    Raises:
+        WeightsError: it is no state dict of ImageReward, or one with names missing or left over.
+    """
+    renamed = {_renamed(name): tensor for name, tensor in weights.items() if not _UNUSED.fullmatch(name)}
+    try:
+        configs = _vision_config(renamed, vision_heads), _text_config(renamed, text_heads)
+        widths = [renamed["mlp.0.weight"].shape[1], *(len(renamed[f"mlp.{place}.weight"]) for place in _MLP)]
+    except (KeyError, IndexError) as error:
+        raise WeightsError(f"{path} lacks {error}; it is no weight file of ImageReward.") from None
+    with empty_transformers():
+        network = _empty(*configs, widths)
+    return fit_weights(network, renamed, path, dtype=dtype, device=device).to(device).eval().requires_grad_(False)
+
+
+def _empty(vision: dict[str, Any], text: dict[str, Any], widths: list[int]) -> ImageRewardNetwork:
+    from transformers import BlipTextConfig, BlipTextModel, BlipVisionConfig, BlipVisionModel  # noqa: PLC0415
+
+    reader = BlipTextModel(BlipTextConfig(**text), add_pooling_layer=False)
+    return ImageRewardNetwork(BlipVisionModel(BlipVisionConfig(**vision)), reader, widths)
+
+
+def _vision_config(weights: Mapping[str, Tensor], heads: int | None) -> dict[str, Any]:
+    width, _, patch, _ = weights["vision.embeddings.patch_embedding.weight"].shape
+    patches = weights["vision.embeddings.position_embedding"].shape[1] - 1
+    return {
+        "hidden_size": width,
+        "intermediate_size": len(weights["vision.encoder.layers.0.mlp.fc1.weight"]),
+        "num_hidden_layers": _layers(weights, r"vision\.encoder\.layers\.(\d+)\."),
+        "num_attention_heads": heads or max(1, width // _HEAD_WIDTH),
+        "image_size": isqrt(patches) * patch,
+        "patch_size": patch,
+        "layer_norm_eps": 1e-6,
+    }
+
+
+def _text_config(weights: Mapping[str, Tensor], heads: int | None) -> dict[str, Any]:
+    vocabulary, width = weights["text.embeddings.word_embeddings.weight"].shape
+    layer = "text.encoder.layer.0"
+    return {
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "encoder_hidden_size": weights[f"{layer}.crossattention.self.key.weight"].shape[1],
+        "intermediate_size": len(weights[f"{layer}.intermediate.dense.weight"]),
+        "num_hidden_layers": _layers(weights, r"text\.encoder\.layer\.(\d+)\."),
+        "num_attention_heads": heads or max(1, width // _HEAD_WIDTH),
+        "max_position_embeddings": len(weights["text.embeddings.position_embeddings.weight"]),
+        "layer_norm_eps": 1e-12,
+        "is_decoder": True,
+        "bos_token_id": None,  # prompts begin with [CLS]
+    }
+
+
+def _layers(weights: Mapping[str, Tensor], pattern: str) -> int:
+    return 1 + max(int(match[1]) for name in weights if (match := re.match(pattern, name)))
+
+
+def _renamed(name: str) -> str:
+    for pattern, ours in _RENAMED:
+        name = re.sub(pattern, ours, name)
+    return name

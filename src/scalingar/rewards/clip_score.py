@@ -1,0 +1,19 @@
+"""CLIP's own agreement between prompt and picture."""
+
+from typing import ClassVar
+
+from scalingar.rewards.base import REWARDS
+from scalingar.rewards.clip_towers import ClipReward
+
+
+@REWARDS.register("clip-score")
+class ClipScore(ClipReward):
+    """Cosine in OpenAI's CLIP ViT-L/14, about 0.1 to 0.35: agreement with the prompt, not beauty; reads 77 tokens.
+
+    The cosine itself: CLIPScore (arXiv 2104.08718) multiplies it by 2.5 and cuts at 0, which ranks alike.
+    """
+
+    name: ClassVar[str] = "clip-score"
+    repo: ClassVar[str] = "openai/clip-vit-large-patch14"
+    tokenizer_repo: ClassVar[str] = repo
+    activation: ClassVar[str] = "quick_gelu"

@@ -1,0 +1,31 @@
+"""PickScore (arXiv 2305.01569): which of two pictures users of an image generator picked."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from jaxtyping import Float, Int
+from PIL import Image
+from torch import Tensor
+
+from scalingar.rewards.base import REWARDS
+from scalingar.rewards.clip_towers import ClipReward
+from scalingar.rewards.pictures import cropped
+
+
+@REWARDS.register("pick-score")
+class PickScore(ClipReward):
+    """PickScore v1: users' picks, about 15 to 25; differences are log-odds of a pick; reads 77 tokens."""
+
+    name: ClassVar[str] = "pick-score"
+    repo: ClassVar[str] = "yuvalkirstain/PickScore_v1"
+    tokenizer_repo: ClassVar[str] = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
+    activation: ClassVar[str] = "gelu"
+
+    def judge(self, network: Any, ids: Int[Tensor, "1 t"], pictures: Sequence[Image.Image]) -> Float[Tensor, " n"]:
+        """PickScore, Eq. (1): the cosine over the learnt temperature."""
+        return network.logit_scale.float().exp() * super().judge(network, ids, pictures)
+
+    def view(self, picture: Image.Image, side: int) -> Image.Image:
+        """Cropped as transformers' processor does."""
+        return cropped(picture, side, centre=math.floor)

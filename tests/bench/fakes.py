@@ -1,0 +1,38 @@
+"""A benchmark of a handful of prompts whose judge looks at brightness."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from PIL import Image
+
+from scalingar.bench.benchmark import Benchmark, BenchmarkSettings, Item, Verdict
+
+PROMPTS = {"one": ["a dog", "a cat", "a bird"], "two": ["two cats", "three clocks"]}
+
+
+class Bright(Benchmark):
+    """Right is what is brighter than a threshold."""
+
+    name = "bright"
+    version = "1"
+    images_per_prompt = 2
+    settings = BenchmarkSettings
+
+    def __init__(self, threshold: float = 127.0) -> None:
+        self.threshold = threshold
+
+    @classmethod
+    def build(cls, settings: Any, **_: Any) -> Self:
+        return cls()
+
+    def items(self) -> Sequence[Item]:
+        pairs = [(task, prompt) for task, some in PROMPTS.items() for prompt in some]
+        return [Item(f"{place:03d}", prompt, task) for place, (task, prompt) in enumerate(pairs)]
+
+    def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
+        return [self._verdict(float(np.asarray(image).mean())) for image in images]
+
+    def _verdict(self, brightness: float) -> Verdict:
+        right = brightness > self.threshold
+        return Verdict(float(right), reason="" if right else "dark", details={"brightness": brightness})

@@ -1,0 +1,128 @@
+"""Scale by scale: what is drawn, fed and shared."""
+
+from itertools import accumulate
+
+import pytest
+import torch
+
+from scalingar.decoding.next_scale import NextScaleDecoder
+from scalingar.decoding.sampling import SamplingConfig
+from scalingar.decoding.trajectories import Trajectories
+from scalingar.errors import ConfigError
+from scalingar.noise import GeneratorNoise, Noise
+from tests import tiny_scales as tiny
+
+
+def started(
+    decoder: NextScaleDecoder, indices: list[list[int]], *, guided: bool = True, noise: Noise | None = None
+) -> Trajectories:
+    condition = tiny.encode(["one", "three"][: len(indices)])
+    return decoder.start(condition, indices, noise or tiny.noise(indices), guided=guided)
+
+
+def decode(decoder: NextScaleDecoder, live: Trajectories, *, until: int = 7, scale: float = 2.0) -> Trajectories:
+    while True:
+        live = decoder.append(live, decoder.draw(live, scale))
+        if int(live.positions[0]) == until:
+            return live
+        live = decoder.advance(live)
+
+
+def test_the_first_scale_runs_once_per_prompt_and_branch() -> None:
+    model = tiny.TinyScales()
+    live = started(tiny.decoder(model), [[0, 1, 2], [4]])
+    assert model.seen == [4]
+    assert (live.cache.rows, live.prompts.tolist(), live.indices.tolist()) == (8, [0, 0, 0, 1], [0, 1, 2, 4])
+    assert live.total_steps == 7
+    assert live.ends == tuple(accumulate(2 * side * side for side in tiny.SIDES))
+
+
+def test_trajectories_are_complete_after_the_last_scale() -> None:
+    decoder = tiny.decoder()
+    live = decode(decoder, started(decoder, [[0, 1]]))
+    assert live.finished.all()
+    assert live.codes.shape == (2, 2 * tiny.TOKENS)
+    assert live.latent is not None
+    torch.testing.assert_close(decoder.latent(live.codes.unflatten(1, (-1, 2))), live.latent)
+    assert decoder.pixels(live.latent).abs().max() == 1
+
+
+@pytest.mark.parametrize("guided", [True, False])
+def test_no_trajectory_feels_another(guided: bool) -> None:
+    decoder = tiny.decoder()
+    together = decode(decoder, started(decoder, [[0, 1, 5], [0]], guided=guided))
+    alone = decode(decoder, started(decoder, [[5]], guided=guided))
+    assert torch.equal(together.codes[2], alone.codes[0])
+    assert not torch.equal(together.codes[0], together.codes[1])
+
+
+def test_select_takes_the_latent_along_and_copies_diverge() -> None:
+    decoder = tiny.decoder()
+    live = decode(decoder, started(decoder, [[0, 1, 2]]), until=4)
+    before = live.codes.clone()
+    forked = decoder.advance(live.select(torch.tensor([2, 0, 2])))
+    assert forked.latent is not None
+    assert torch.equal(forked.latent[0], forked.latent[2])
+    done = decode(decoder, forked)
+    drawn = done.codes_until(4)
+    assert torch.equal(done.codes[:, :drawn], before[[2, 0, 2], :drawn])
+    assert not torch.equal(done.codes[0], done.codes[2])
+    whole = decode(decoder, started(decoder, [[0, 1, 2]]))
+    assert torch.equal(done.codes[:2], whole.codes[[2, 0]]), "first copies go on as if nothing had happened"
+
+
+def test_fewer_rows_take_less_memory() -> None:
+    decoder = tiny.decoder()
+    live = decode(decoder, started(decoder, [[0, 1, 2, 3]]), until=3)
+    before = live.nbytes
+    assert live.select(torch.tensor([1])).nbytes * 4 == before
+
+
+def test_guidance_is_the_models_at_each_scale() -> None:
+    """The tiny model ramps from 1, so that the first scale is drawn unguided whatever the scale."""
+    decoder = tiny.decoder()
+    weak, strong = (decode(decoder, started(decoder, [[0, 1]]), scale=scale).codes for scale in (1.0, 9.0))
+    assert torch.equal(weak[:, :2], strong[:, :2])
+    assert not torch.equal(weak, strong)
+
+
+def test_sampled_as_torch_samples() -> None:
+    """One generator for the batch draws what torch.multinomial draws, code by code."""
+    decoder = tiny.decoder()
+    live = started(decoder, [[0, 0, 0]], noise=GeneratorNoise(torch.Generator().manual_seed(3)))
+    probs = live.conditional.softmax(-1).flatten(0, -2)
+    expected = torch.multinomial(probs, 1, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(decoder.draw(live, 5.0).flatten(), expected[:, 0])
+
+
+def test_filters_and_temperatures() -> None:
+    greedy = tiny.decoder(sampling=SamplingConfig(greedy=True))
+    expected = decode(greedy, started(greedy, [[0]])).codes
+    for options in (
+        {"sampling": SamplingConfig(top_k=1)},
+        {"sampling": SamplingConfig(top_p=1e-6)},
+        {"temperatures": (0.0,) * 7},
+    ):
+        decoder = tiny.decoder(**options)  # type: ignore[arg-type]
+        assert torch.equal(decode(decoder, started(decoder, [[0]])).codes, expected), options
+    mixed = tiny.decoder(temperatures=(0.0, 0.0, *[1.0] * 5))
+    codes = decode(mixed, started(mixed, [[0]])).codes
+    assert torch.equal(codes[:, :10], expected[:, :10])
+    assert not torch.equal(codes, expected)
+
+
+def test_settings_that_do_not_fit() -> None:
+    with pytest.raises(ConfigError, match="2 temperatures for 7 scales"):
+        tiny.decoder(temperatures=(1.0, 1.0))
+    with pytest.raises(ConfigError, match="guidance_interval=3 counts the codes"):
+        tiny.decoder(sampling=SamplingConfig(guidance_interval=3))
+
+
+def test_latents_of_first_scales_only() -> None:
+    decoder = tiny.decoder()
+    live = decode(decoder, started(decoder, [[0]]), until=3)
+    codes = live.codes[:, : live.codes_until(3)].unflatten(1, (-1, 2))
+    assert live.latent is not None
+    torch.testing.assert_close(decoder.latent(codes), live.latent)
+    with pytest.raises(ConfigError, match="13 tokens do not end with a scale"):
+        decoder.latent(codes[:, :-1])
