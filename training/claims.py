@@ -1,5 +1,6 @@
 """What a prompt claims about a picture, how far it is true, and claims that are nearly true."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,6 @@ from training.scenes import OBJECT_SIZE, SceneObject
 
 MORE, LESS = 0.3, 0.1
 """Targets of a picture that shows more than was asked for, and of one that shows less, times the share it shows."""
-OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 Item = tuple[str, str | None]
 """Class and asked colour."""
 
@@ -92,25 +92,46 @@ def describe(things: list[Thing]) -> Claim | None:
 
 def nearly(rng: Generator, claim: Claim) -> Claim:
     """The claim with one thing changed; true or not, the picture decides."""
-    kind = rng.integers(6)
+    changes: list[Callable[[Generator, Claim], Claim]] = [other_class]
+    if claim.count == 1 and claim.relation is None:
+        changes += [other_color, one_more_or_less]
+    if len(claim.items) == 1:
+        changes.append(other_count)
+    elif all(color is None for _, color in claim.items):
+        changes += [other_relation, other_relation]
+    else:
+        changes.append(swapped_colors)
+    return changes[int(rng.integers(len(changes)))](rng, claim)
+
+
+def other_class(rng: Generator, claim: Claim) -> Claim:
     place = int(rng.integers(len(claim.items)))
-    name, color = claim.items[place]
-    if kind == 0:
-        return _with(claim, place, (str(rng.choice(OBJECT_CLASSES)), color))
-    if kind == 1 and claim.count == 1 and claim.relation is None:
-        return _with(claim, place, (name, str(rng.choice(COLORS))))
-    if kind == 2 and claim.count == 1 and claim.relation is None:
-        if len(claim.items) == 2:
-            return Claim(claim.items[:1] if place else claim.items[1:])
-        return Claim((*claim.items, (str(rng.choice(OBJECT_CLASSES)), None if color is None else str(rng.choice(COLORS)))))
+    return _with(claim, place, (str(rng.choice(OBJECT_CLASSES)), claim.items[place][1]))
+
+
+def other_color(rng: Generator, claim: Claim) -> Claim:
+    place = int(rng.integers(len(claim.items)))
+    return _with(claim, place, (claim.items[place][0], str(rng.choice(COLORS))))
+
+
+def one_more_or_less(rng: Generator, claim: Claim) -> Claim:
     if len(claim.items) == 2:
-        (a, a_color), (b, b_color) = claim.items
-        if a_color and b_color and kind == 3:
-            return Claim(((a, b_color), (b, a_color)))
-        if kind == 4 and claim.relation is not None:
-            return replace(claim, relation=OPPOSITE[claim.relation])
-        return Claim(((a, None), (b, None)), relation=str(rng.choice(RELATIONS)))
-    return Claim(((name, None),), count=int(rng.integers(1, 5)))
+        return Claim((claim.items[int(rng.integers(2))],))
+    color = None if claim.items[0][1] is None else str(rng.choice(COLORS))
+    return Claim((*claim.items, (str(rng.choice(OBJECT_CLASSES)), color)))
+
+
+def other_count(rng: Generator, claim: Claim) -> Claim:
+    return Claim(((claim.items[0][0], None),), count=int(rng.integers(1, 5)))
+
+
+def other_relation(rng: Generator, claim: Claim) -> Claim:
+    return replace(claim, relation=str(rng.choice(RELATIONS)))
+
+
+def swapped_colors(rng: Generator, claim: Claim) -> Claim:
+    (a, a_color), (b, b_color) = claim.items
+    return Claim(((a, b_color), (b, a_color)))
 
 
 def _with(claim: Claim, place: int, item: Item) -> Claim:

@@ -111,7 +111,9 @@ def report(model: CenterNet, held_out: tuple[Tensor, Targets], step: int, work_d
         f"detector {step}: found {full[at].float().mean():.3f}  class {named[at].float().mean():.3f}  "
         f"colour {painted[at].float().mean():.3f}  false {full[empty].sum() / len(images):.3f} a scene"
     )
-    torch.save({"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step}, work_dir / "detector.weights.pt")
+    torch.save(
+        {"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step}, work_dir / "detector.weights.pt"
+    )
 
 
 def main() -> None:

@@ -52,7 +52,9 @@ def draw(rng: Generator, sprites: Sprites) -> tuple[NDArray[np.uint8], Targets]:
         name = repeated or str(rng.choice(OBJECT_CLASSES))
         color = None if rng.random() < 0.5 else str(rng.choice(COLORS))
         sprite, share = wear(rng, sprites, name, color)
-        moved = move(rng, sprite) if rng.random() < 0.5 else np.pad(sprite, ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)))
+        moved = (
+            move(rng, sprite) if rng.random() < 0.5 else np.pad(sprite, ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)))
+        )
         box = paste(canvas, moved, x, y)
         called = color or OWN_COLORS.get(name)
         label = MIXED if called is None else COLORS.index(called)

@@ -51,7 +51,9 @@ def ranked(args: argparse.Namespace) -> dict[str, float]:
         for kind, pairs in drawn.items()
     }
     true = scores.pop("true")
-    return {kind: float(np.mean([true[prompt] > score for prompt, score in some.items()])) for kind, some in scores.items()}
+    return {
+        kind: float(np.mean([true[prompt] > score for prompt, score in some.items()])) for kind, some in scores.items()
+    }
 
 
 def main() -> None:
@@ -61,7 +63,9 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=40, help="official prompts of each task")
     parser.add_argument("--images", type=int, default=2, help="of each prompt")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--weights", type=Path, default=None, help="of the reward: file or folder (default: the package's)")
+    parser.add_argument(
+        "--weights", type=Path, default=None, help="of the reward: file or folder (default: the package's)"
+    )
     parser.add_argument("--output", type=Path, default=None, help="default: reward.json in the work folder")
     args = parser.parse_args()
     told = verdicts(args)

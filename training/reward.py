@@ -104,7 +104,9 @@ def report(model: MatchNet, held_out: tuple[Tensor, Pairs], step: int, work_dir:
     ranked = (true[:, None] > false[None]).float().mean()
     right = (logits[pairs.truths != 0.3] > 0) == (pairs.truths[pairs.truths != 0.3] == 1)
     announce(f"reward {step}: AUC {ranked:.4f}  right at p = 1/2 {right.float().mean():.3f}")
-    torch.save({"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step}, work_dir / "reward.weights.pt")
+    torch.save(
+        {"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step}, work_dir / "reward.weights.pt"
+    )
 
 
 def main() -> None:

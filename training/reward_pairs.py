@@ -1,5 +1,6 @@
 """What the reward learns from: pictures with six claims each, and which object every patch belongs to."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,15 +12,13 @@ from PIL import Image
 from scipy.ndimage import uniform_filter
 from torch import Tensor
 
-from scalingar.world.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS
+from scalingar.world.vocabulary import COLORS, OBJECT_CLASSES, RELATIONS
 from training.claims import Claim, Thing, describe, nearly, truth
 from training.own_colors import OWN_COLORS
 from training.scenes import (
-    BACKGROUNDS,
     CELL,
     GRID,
     OBJECT_CELLS,
-    OBJECT_SIZE,
     Scene,
     SceneObject,
     Sprites,
@@ -87,21 +86,17 @@ def edit(rng: Generator, things: list[Thing]) -> list[Thing]:
     place = int(rng.integers(len(things)))
     item = things[place].item
     rest = things[:place] + things[place + 1 :]
-    match int(rng.choice(7, p=(0.48, 0.2, 0.06, 0.12, 0.05, 0.06, 0.03))):
-        case 1:
-            return [*rest, Thing(item, whole=False)]
-        case 2:
-            return rest
-        case 3:
-            return [*things, *added(rng, things)]
-        case 4:
-            return [*rest, Thing(replace(item, color=str(rng.choice(COLORS))))]
-        case 5:
-            return [*rest, Thing(replace(item, name=str(rng.choice(OBJECT_CLASSES))))]
-        case 6:
-            return []
-        case _:
-            return things
+    edits: list[tuple[float, Callable[[], list[Thing]]]] = [
+        (0.48, lambda: things),
+        (0.2, lambda: [*rest, Thing(item, whole=False)]),
+        (0.06, lambda: rest),
+        (0.12, lambda: [*things, *added(rng, things)]),
+        (0.05, lambda: [*rest, Thing(replace(item, color=str(rng.choice(COLORS))))]),
+        (0.06, lambda: [*rest, Thing(replace(item, name=str(rng.choice(OBJECT_CLASSES))))]),
+        (0.03, lambda: []),
+    ]
+    shares, changes = zip(*edits, strict=True)
+    return changes[int(rng.choice(len(changes), p=shares))]()
 
 
 def added(rng: Generator, things: list[Thing]) -> list[Thing]:

@@ -10,23 +10,28 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from scalingar.decoding.next_token import NextTokenDecoder, NextTokenModel
+from scalingar.decoding.next_scale import NextScaleDecoder
+from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import ConfigError
+from scalingar.features import make_feature
 from scalingar.loading import load
 from scalingar.locating import Options
-from scalingar.models.image_tokenizer import ImageTokenizer
-from scalingar.outputs import Candidate, ImageOutput, PromptResult, Truncation
+from scalingar.outputs import Candidate, ImageOutput
 from scalingar.prompts import PromptEncoder, check_prompts
-from scalingar.rewards import PixelReward, Reward, ask, build_reward, check_reward
+from scalingar.rewards import PixelReward, Reward, build_reward, check_reward
 from scalingar.strategies import STRATEGIES, Strategy
+from scalingar.strategies.base import check_family
 from scalingar.strategies.best_of_n import RewardedStrategy
 from scalingar.strategies.engine import Engine, StepEvent
-from scalingar.strategies.prompt_run import PromptRun
+from scalingar.strategies.scale_engine import ScaleEngine
+from scalingar.strategies.setting import Family
+from scalingar.strategies.tts_var import TTSVar
 
 OutputType = Literal["pil", "np", "pt", "codes"]
 OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
 StepCallback = Callable[["ImagePipeline", int, int, dict[str, Any]], dict[str, Any] | None]
+DEFAULT_STRATEGIES: dict[Family, str] = {"next-token": "scaling-ar", "next-scale": "tts-var"}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -35,8 +40,10 @@ class ImagePipeline:
     """A transformer, its tokenizer, its way of reading prompts, and its defaults."""
 
     name: str
-    model: NextTokenModel
-    tokenizer: ImageTokenizer
+    model: Any
+    """A ``NextTokenModel`` or a ``NextScaleModel`` of :mod:`scalingar.decoding`."""
+    tokenizer: Any
+    """Its ``ImageTokenizer``, or ``ScaleTokenizer`` for a next-scale model."""
     encode_prompts: PromptEncoder
     guidance_scale: float
     sampling: SamplingConfig
@@ -95,11 +102,16 @@ class ImagePipeline:
         loaded = load(model, options)
         return cls(**{part.name: getattr(loaded, part.name) for part in fields(loaded)}, device=device)
 
+    @property
+    def family(self) -> Family:
+        """How the model decodes."""
+        return "next-scale" if hasattr(self.model, "scales") else "next-token"
+
     def __call__(
         self,
         prompt: str | Sequence[str],
         *,
-        strategy: str | Strategy = "scaling-ar",
+        strategy: str | Strategy | None = None,
         num_trajectories: int | None = None,
         num_images_per_prompt: int = 1,
         seed: int | Sequence[int] = 0,
@@ -113,7 +125,8 @@ class ImagePipeline:
 
         Args:
             prompt: one prompt or several; several are decoded in one live batch.
-            strategy: a name (see ``scalingar ls``) or a configured strategy.
+            strategy: a name (see ``scalingar ls``) or a configured strategy; None: scaling-ar, or tts-var for a
+                next-scale model.
             num_trajectories: N; overrides the strategy's own.
             num_images_per_prompt: images of each prompt; repeat ``j`` is the image of ``seed + j``.
             seed: keys every trajectory's noise, together with its index; or a seed for each image.
@@ -152,7 +165,7 @@ class ImagePipeline:
         self,
         prompt: str | Sequence[str],
         *,
-        strategy: str | Strategy = "scaling-ar",
+        strategy: str | Strategy | None = None,
         num_trajectories: int | None = None,
         num_images_per_prompt: int = 1,
         seed: int | Sequence[int] = 0,
@@ -174,18 +187,28 @@ class ImagePipeline:
             )
         if min(seeds) < 0:
             raise ConfigError(f"seed is {min(seeds)}; it must not be negative.")
-        resolved = resolve_strategy(strategy, num_trajectories)
+        resolved = resolve_strategy(strategy or DEFAULT_STRATEGIES[self.family], num_trajectories)
         if max_rows is not None and max_rows < resolved.num_trajectories:
             raise ConfigError(f"max_rows is {max_rows}; one image alone needs {resolved.num_trajectories}.")
-        return Stream(
-            self,
-            texts,
-            seeds,
-            resolved,
-            self.guidance_scale if guidance_scale is None else guidance_scale,
-            sampling or self.sampling,
-            max_rows,
+        scale = self.guidance_scale if guidance_scale is None else guidance_scale
+        return Stream(self, texts, seeds, self._engine(resolved, scale, sampling or self.sampling, max_rows))
+
+    def _engine(
+        self, strategy: Strategy, guidance_scale: float, sampling: SamplingConfig, max_rows: int | None
+    ) -> Engine | ScaleEngine:
+        """The loop of the model's family; what the strategy lacks is told before anything is decoded."""
+        check_family(strategy, self.family)
+        reward = self.reward(strategy.reward) if isinstance(strategy, RewardedStrategy) else None
+        if self.family == "next-token":
+            decoder = NextTokenDecoder(model=self.model, sampling=sampling)
+            return Engine(decoder, strategy, guidance_scale, self.preview, reward, max_rows)
+        feature = make_feature(strategy.feature, self.device) if isinstance(strategy, TTSVar) else None
+        return ScaleEngine(
+            self._scale_decoder(sampling), strategy, guidance_scale, reward, feature, max_rows, to_image=to_pil
         )
+
+    def _scale_decoder(self, sampling: SamplingConfig) -> NextScaleDecoder:
+        return NextScaleDecoder(model=self.model, tokenizer=self.tokenizer, sampling=sampling)
 
     def reward(self, name: str) -> Reward:
         """The reward of ``name`` or ``name:source``, built once for this pipeline.
@@ -202,13 +225,18 @@ class ImagePipeline:
 
     @torch.inference_mode()
     def decode(self, codes: Tensor) -> Float[Tensor, "n 3 H W"]:
-        """RGB in [-1, 1] of complete codes ``(n, t)``."""
+        """RGB in [-1, 1] of complete codes ``(n, t)``; of a next-scale model's, ``(n, t, g)`` of all or the first scales."""
+        if self.family == "next-scale":
+            decoder = self._scale_decoder(self.sampling)
+            return decoder.pixels(decoder.latent(codes))
         return self.tokenizer.decode(codes, self.model.grid).clamp(-1, 1)
 
     def preview(self, candidate: Candidate) -> Image.Image:
-        """The candidate's image; of one that was cut, the rows and cells it reached, the rest grey."""
+        """The candidate's image; of one that was cut, what it had drawn: cells, the rest grey, or coarse scales."""
         if candidate.image is not None:
             return candidate.image
+        if candidate.finished or self.family == "next-scale":
+            return to_pil(self.decode(candidate.codes[None])[0])
         height, width = self.model.grid
         codes = torch.zeros(height * width, dtype=torch.long)
         codes[: candidate.tokens] = candidate.codes
@@ -230,68 +258,24 @@ class ImagePipeline:
 class Stream:
     """A run in progress: iterate over its steps, then read ``output``."""
 
-    def __init__(
-        self,
-        pipe: ImagePipeline,
-        prompts: list[str],
-        seeds: list[int],
-        strategy: Strategy,
-        guidance_scale: float,
-        sampling: SamplingConfig,
-        max_rows: int | None,
-    ) -> None:
-        self.strategy = strategy
+    def __init__(self, pipe: ImagePipeline, prompts: list[str], seeds: list[int], engine: Engine | ScaleEngine) -> None:
+        self.strategy = engine.strategy
         self.output: ImageOutput | None = None
         self._pipe = pipe
-        self._prompts = prompts
-        self._seeds = seeds
-        decoder = NextTokenDecoder(model=pipe.model, sampling=sampling)
-        self._engine = Engine(decoder, strategy, guidance_scale, max_rows)
-        self._steps = self._run()
+        self._engine = engine
+        self._steps = self._run(prompts, seeds)
 
     def __iter__(self) -> Iterator[StepEvent]:
         return self._steps
 
-    def _run(self) -> Iterator[StepEvent]:
-        engine = self._engine
-        if isinstance(self.strategy, RewardedStrategy):
-            self._pipe.reward(self.strategy.reward)  # what it lacks is told before anything is decoded
-        yield from engine.run(self._prompts, self._condition, self._seeds)
-        results = [self._finish(run) for run in engine.runs]
-        images = [result.best.image for result in results]
-        self.output = ImageOutput(images=images, results=results, ledger=engine.ledger)
+    def _run(self, prompts: list[str], seeds: list[int]) -> Iterator[StepEvent]:
+        yield from self._engine.run(prompts, self._condition, seeds)
+        results = self._engine.results
+        self.output = ImageOutput([result.best.image for result in results], results, self._engine.ledger)
 
     def _condition(self, prompts: list[str]) -> Any:
         inputs, mask = self._pipe.encode_prompts(prompts)
         return self._pipe.model.condition(inputs, mask)
-
-    def _finish(self, run: PromptRun) -> PromptResult:
-        """Score where the strategy asks for it, pick, and decode what is needed: all for a judge, else the pick."""
-        candidates = [run.candidates[index] for index in sorted(run.candidates)]
-        finished = [candidate for candidate in candidates if candidate.finished]
-        truncated = self._score(finished, self.strategy.reward) if isinstance(self.strategy, RewardedStrategy) else {}
-        chosen = finished[self.strategy.choose(finished, run.setting)]
-        self._decode([chosen])
-        return PromptResult(run.prompt, run.setting.seed, candidates, chosen.index, truncated)
-
-    def _score(self, finished: list[Candidate], name: str) -> dict[str, Truncation]:
-        """Ask the reward; what it did not read of the prompt, under its name."""
-        reward = self._pipe.reward(name)
-        if reward.counts_images:
-            self._decode(finished)
-            self._engine.ledger.reward_calls += len(finished)
-        with self._engine.timed("reward"):
-            for candidate, value in zip(finished, ask(reward, name, finished), strict=True):
-                candidate.rewards[name] = value
-        truncation = reward.truncation(finished[0].prompt) if isinstance(reward, PixelReward) else None
-        return {} if truncation is None else {name: truncation}
-
-    def _decode(self, candidates: list[Candidate]) -> None:
-        waiting = [candidate for candidate in candidates if candidate.image is None]
-        with self._engine.timed("decode"):
-            for candidate in waiting:
-                candidate.image = to_pil(self._pipe.decode(candidate.codes[None])[0])
-        self._engine.ledger.decodes += len(waiting)
 
 
 def resolve_strategy(strategy: str | Strategy, num_trajectories: int | None = None) -> Strategy:

@@ -105,7 +105,7 @@ class Letters:
         return {"input_ids": torch.tensor([[101, *map(ord, text)][:max_length]])}
 
 
-def tiny_blip() -> BlipForQuestionAnswering:
+def tiny_blip() -> Any:
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     text = {**sizes, "vocab_size": 30524, "encoder_hidden_size": 16, "projection_dim": 8}
     with torch.random.fork_rng():
@@ -135,7 +135,7 @@ def test_blip_is_asked_as_upstream_asks_it(monkeypatch: pytest.MonkeyPatch) -> N
         torch.tensor(seen), pixels, interpolate_pos_encoding=True, max_new_tokens=1, output_logits=True,
         return_dict_in_generate=True,
     )  # fmt: skip
-    logits: Any = drawn.logits[0][0]  # type: ignore[attr-defined]
+    logits = drawn.logits[0][0]
     assert yes == pytest.approx(float(logits[[2748, 2053]].softmax(0)[0]), abs=1e-5)
     assert BlipVQA(network, Letters(), "tiny")(PICTURE, ["x" * 99])[0] != yes
     assert len(seen[-1]) == 35

@@ -49,7 +49,7 @@ def test_images_are_known_by_the_end_of_their_paths(tmp_path: Path) -> None:
 
 def test_an_image_without_a_line_is_no_image_without_objects(tmp_path: Path) -> None:
     detector = PrecomputedDetections.read(write(tmp_path, {"filename": "a/b/c.png", "detections": []}))
-    with pytest.raises(BenchmarkError, match=r"no line is about 00001/samples/0000\.png"):
+    with pytest.raises(BenchmarkError, match=r"there are no detections of 00001/samples/0000\.png"):
         detector([image(tmp_path, "00001/samples/0000.png")])
     with pytest.raises(BenchmarkError, match="without a file name"):
         detector([Image.new("RGB", (8, 8))])

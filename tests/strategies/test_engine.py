@@ -12,7 +12,7 @@ from tests.pipes import tiny_pipe
 PROMPTS = ["a dog", "two cats", "a blue cow", "a bird above a cup", "three clocks", "a red bus", "a cat"]
 
 
-@pytest.mark.parametrize("name", list(STRATEGIES))
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if "next-token" in STRATEGIES[name].families])
 def test_images_do_not_depend_on_how_many_rows_are_alive(name: str) -> None:
     pipe = tiny_pipe()
     together = pipe(PROMPTS, strategy=name, seed=4)

@@ -107,7 +107,8 @@ class Benchmark(ABC):
     def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
         """A verdict on each image of a prompt. Images opened from files should keep their ``filename``."""
 
-    def weights(self, table: ScoreTable) -> Mapping[str, float] | None:
+    @classmethod
+    def weights(cls, table: ScoreTable) -> Mapping[str, float] | None:
         """Of the table's tasks in the overall score, of sum 1; None: all the same."""
         return None
 

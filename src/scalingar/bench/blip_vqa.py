@@ -44,9 +44,8 @@ class BlipVQA:
         """One probability per question; the image is looked at once."""
         parameter = next(self.network.parameters())
         squashed = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-        seen = self.network.vision_model(
-            pixel_values=normalised([squashed]).to(parameter), interpolate_pos_encoding=True
-        )
+        pixels = normalised([squashed]).to(parameter)
+        seen = self.network.vision_model(pixel_values=pixels, interpolate_pos_encoding=True)
         return [self._yes(seen[0], question) for question in questions]
 
     def _yes(self, seen: Float[Tensor, "1 p d"], question: str) -> float:

@@ -84,7 +84,8 @@ class IPVTxt(Benchmark):
         follows = answers.yes[0]
         return Verdict(float(follows), reason="" if follows else "not followed", details={"judge": answers.model})
 
-    def weights(self, table: ScoreTable) -> dict[str, float]:
+    @classmethod
+    def weights(cls, table: ScoreTable) -> dict[str, float]:
         """The overall score is the share of all images, so that a domain weighs what it holds."""
         return {task: float(table.total[table.rows(task)].sum() / table.total.sum()) for task in table.names}
 

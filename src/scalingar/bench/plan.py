@@ -48,6 +48,9 @@ class RunPlan(BaseModel):
     )
     threads: int = Field(ge=1, description="of torch; they can show in last bits")
     versions: dict[str, str] = Field(description="of the packages that compute")
+    derived_from: dict[str, str] | None = Field(
+        None, description="name and SHA-256 of the complete run this one was computed from; None: it was decoded"
+    )
 
     @classmethod
     def versions_here(cls) -> dict[str, str]:

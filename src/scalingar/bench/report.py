@@ -75,7 +75,7 @@ def _cells(run: RunResults, comparison: Comparison, tasks: Sequence[str]) -> lis
         with_error(summary.overall.value, summary.overall.standard_error),
         "" if difference is None else told(difference[OVERALL]),
         f"{run.costs['tokens_per_image']:.0f}",
-        "" if seconds is None else f"{seconds:.2f}",
+        "–" if seconds is None else f"{seconds:.2f}",
     ]
 
 

@@ -81,7 +81,7 @@ def judged_samples(items: Sequence[Item], samples: Sequence[dict[str, Any]]) -> 
 
 
 def costs(samples: Sequence[dict[str, Any]], shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Totals, and per image what a table prints beside a score."""
+    """Totals, and per image what a table prints beside a score; None for what was not measured."""
     ledger = Ledger()
     for shard in shards:
         ledger.add(Ledger(**{key: value for key, value in shard["ledger"].items() if key != "total_seconds"}))
@@ -93,7 +93,7 @@ def costs(samples: Sequence[dict[str, Any]], shards: Sequence[dict[str, Any]]) -
         "tokens_per_image": sum(line["tokens"] for line in samples) / max(1, images),
         "seconds_per_image": seconds / timed if timed else None,
         "judge_seconds_per_image": sum(shard["judge_seconds"] for shard in shards) / timed if timed else None,
-        "ledger": ledger.to_dict(),
+        "ledger": ledger.to_dict() if shards else None,
     }
 
 

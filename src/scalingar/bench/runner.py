@@ -71,7 +71,7 @@ class Runner:
         drawn = time.perf_counter()
         lines = self._lines(jobs, stream.output.results)
         if self.plan.all_candidates:
-            self.store.write(f"{TRACES}/{number:05d}.npz", traces(stream.output.results))
+            self.store.write(f"{TRACES}/{number:05d}.npz", self._traces(stream.output.results))
         ledger = stream.output.ledger.to_dict()
         cost = {"draw_seconds": drawn - started, "judge_seconds": time.perf_counter() - drawn}
         self.store.append(COSTS, [{"shard": number, "images": len(jobs), **cost, "ledger": ledger}])
@@ -90,6 +90,10 @@ class Runner:
                 told = {candidate.index: next(verdicts) for candidate in some}
                 lines.append(self._line(job, result, told))
         return lines
+
+    def _traces(self, results: Sequence[PromptResult]) -> bytes:
+        model = self.pipe.model
+        return traces(results, grid=model.grid, vocab_size=model.vocab_size)
 
     def _judged(self, result: PromptResult) -> list[Candidate]:
         """The chosen candidate, or all that finished."""
@@ -141,11 +145,11 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def traces(results: Sequence[PromptResult]) -> bytes:
+def traces(results: Sequence[PromptResult], *, grid: tuple[int, int], vocab_size: int) -> bytes:
     """Step-wise values of every trajectory of a shard, as an npz.
 
     ``names``: of the values. ``values``: ``(images, n, names, steps)`` fp32, NaN after a trajectory's last step.
-    ``drawn``: tokens of each, ``(images, n)``.
+    ``drawn``: tokens of each, ``(images, n)``. ``grid``: rows and columns of tokens. ``vocab_size``: V.
     """
     every = [result.candidates for result in results]
     names = list(every[0][0].trace)
@@ -159,7 +163,7 @@ def traces(results: Sequence[PromptResult]) -> bytes:
                 values[place, candidate.index, row, : len(trace)] = trace
     drawn = np.array([[c.tokens for c in some] for some in every])
     buffer = io.BytesIO()
-    np.savez(buffer, names=np.array(names), values=values, drawn=drawn)
+    np.savez(buffer, names=np.array(names), values=values, drawn=drawn, grid=np.array(grid), vocab_size=vocab_size)
     return buffer.getvalue()
 
 

@@ -86,9 +86,8 @@ class T2ICompBench(Benchmark):
 
     def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
         """Product of the probabilities of each thing, or the cosine of image and prompt."""
-        return [
-            self._similar(item, image) if item.task == "non_spatial" else self._shown(item, image) for image in images
-        ]
+        verdict = self._similar if item.task == "non_spatial" else self._shown
+        return [verdict(item, image) for image in images]
 
     def _shown(self, item: Item, image: Image.Image) -> Verdict:
         if self.yes is None or self.chunks is None:

@@ -98,7 +98,8 @@ class TIIF(Benchmark):
             details={"yes": list(answers.yes), "judge": answers.model},
         )
 
-    def weights(self, table: ScoreTable) -> dict[str, float]:
+    @classmethod
+    def weights(cls, table: ScoreTable) -> dict[str, float]:
         """The overall score is the mean of groups, a group the mean of its types that are there."""
         there = [[one for one in types if one in table.tasks] for types in GROUPS.values()]
         groups = [types for types in there if types]

@@ -21,6 +21,10 @@ def check_run(folder: Path, benchmark: Benchmark) -> int:
             f"{folder} was judged by version {plan.benchmark_version} of {plan.benchmark}, "
             f"this is version {benchmark.version}; run it again."
         )
+    if plan.derived_from is not None:
+        raise BenchmarkError(
+            f"{folder} was computed from the run {plan.derived_from['run']} and has no images; validate that run."
+        )
     complaints = []
     for line in results.samples:
         path = folder / line["image"]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from scalingar.cli.analyze import analyze
 from scalingar.cli.bench import bench
 from scalingar.cli.convert import convert
 from scalingar.cli.doctor import doctor
@@ -27,6 +28,7 @@ app.command("ls")(ls)
 app.command()(convert)
 app.command()(doctor)
 app.add_typer(bench, name="bench")
+app.add_typer(analyze, name="analyze")
 
 
 def _show_version(wanted: bool) -> None:

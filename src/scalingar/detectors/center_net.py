@@ -1,4 +1,4 @@
-"""A small fully convolutional detector: one prediction per lattice cell, in the manner of "Objects as Points" (2019)."""
+"""A small fully convolutional detector: a prediction per lattice cell, as in "Objects as Points" (Zhou 2019)."""
 
 from typing import NamedTuple
 

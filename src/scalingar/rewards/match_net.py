@@ -44,6 +44,7 @@ class ChannelNorm(nn.GroupNorm):
         super().__init__(1, width)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """Mean 0 and variance 1 before scale and shift."""
         normed = F.layer_norm(x.movedim(1, -1), (x.shape[1],), self.weight, self.bias)
         return normed.movedim(-1, 1)
 

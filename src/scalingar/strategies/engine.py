@@ -1,9 +1,7 @@
 """Runs a strategy: observe, cut, draw, advance, for the live rows of one or many prompts in one batch."""
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,14 +9,17 @@ import numpy as np
 import torch
 from jaxtyping import Int
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.noise import TrajectoryNoise
-from scalingar.outputs import Ledger
+from scalingar.outputs import Candidate, Ledger, PromptResult
 from scalingar.profile.token import StepDistributions, TokenStatistics, step_distributions, token_statistics
-from scalingar.strategies.base import Decision, Setting, Step, Strategy
+from scalingar.rewards.base import Reward
+from scalingar.strategies.base import Decision, Setting, Step, Strategy, check_family
+from scalingar.strategies.judging import Judge
 from scalingar.strategies.prompt_run import PromptRun
 
 Encode = Callable[[list[str]], Any]
@@ -44,8 +45,10 @@ class StepEvent:
 
 @dataclass
 class Engine:
-    """A decoder, a strategy, and the costs of running them together.
+    """A decoder, a strategy, what it judges by, and the costs of running them together.
 
+    ``picture``: makes a finished candidate's image from its codes.
+    ``reward``: what the strategy asks, where it asks for one.
     ``max_rows``: size of the live batch; prompts wait until enough places are free, those of finished and of cut
     trajectories among them. None: all prompts start together and every cut makes the batch smaller at once.
     """
@@ -53,21 +56,30 @@ class Engine:
     decoder: NextTokenDecoder
     strategy: Strategy
     guidance_scale: float
+    picture: Callable[[Candidate], Image.Image]
+    reward: Reward | None = None
     max_rows: int | None = None
     ledger: Ledger = field(default_factory=Ledger)
+    results: list[PromptResult] = field(default_factory=list)
 
     def run(self, prompts: Sequence[str], encode: Encode, seeds: Sequence[int]) -> Iterator[StepEvent]:
-        """Decode ``num_trajectories`` of every prompt; afterwards ``runs[i].candidates`` holds them.
+        """Decode ``num_trajectories`` of every prompt; afterwards ``results`` holds them in order.
 
         ``seeds[i]`` keys the noise of prompt ``i``. Prompts start in order.
+
+        Raises:
+            ConfigError: the strategy is not for next-token models, or its reward breaks down.
+            DecodingError: no trajectory of a prompt is left.
         """
+        check_family(self.strategy, "next-token")
+        self.judge = Judge(self.picture, self.ledger, self.reward, getattr(self.strategy, "reward", ""))
         grid = self.decoder.model.grid
-        self.runs = [
+        runs = [
             PromptRun(number, prompt, Setting(grid, self.guidance_scale, seed), self.strategy)
             for number, (prompt, seed) in enumerate(zip(prompts, seeds, strict=True))
         ]
-        self._encode = encode
-        self._waiting, self._active, self._free = deque(self.runs), list[PromptRun](), list[int]()
+        self._encode, self._done = encode, dict[int, PromptResult]()
+        self._waiting, self._active, self._free = deque(runs), list[PromptRun](), list[int]()
         live: Trajectories | None = None
         while self._waiting or self._active:
             live = self._admit(live)
@@ -75,6 +87,7 @@ class Engine:
             yield from events
             self._retire(live)
             live = self._advance(live) if self._active else None
+        self.results = [self._done[run.number] for run in runs]
 
     def _admit(self, live: Trajectories | None) -> Trajectories:
         """Start as many of the waiting prompts as there are places for."""
@@ -100,9 +113,9 @@ class Engine:
         indices = [list(range(count)) for _ in runs]
         noise = TrajectoryNoise.for_prompts([run.setting.seed for run in runs], indices)
         guided = self.guidance_scale > 1.0
-        with self.timed("prompts"), torch.inference_mode():
+        with self.ledger.timed("prompts"), torch.inference_mode():
             condition = self._encode([run.prompt for run in runs])
-        with self.timed("prefill"):
+        with self.ledger.timed("prefill"):
             live = self.decoder.start(condition, indices, noise, guided=guided)
         self.ledger.prefill_rows += len(runs) * (2 if guided else 1)
         return live
@@ -111,14 +124,14 @@ class Engine:
     def _step(self, live: Trajectories) -> tuple[Trajectories, list[StepEvent]]:
         """Observe, cut, draw: everything of one step but the transformer."""
         self.ledger.peak_bytes = max(self.ledger.peak_bytes, live.nbytes)
-        with self.timed("policy"):
+        with self.ledger.timed("policy"):
             distributions, statistics = self._statistics(live)
             events = [self._observe(run, live, statistics) for run in self._active]
-        with self.timed("select"):
+        with self.ledger.timed("select"):
             live, rows = self._compact(live)
-        with self.timed("sampling"):
+        with self.ledger.timed("sampling"):
             codes = self.decoder.draw(live, self._scales(live))
-        with self.timed("policy"):
+        with self.ledger.timed("policy"):
             log_p = distributions.of(rows, codes)
             for run in self._active:
                 run.after_draw(log_p[:, run.rows.numpy()])
@@ -183,24 +196,29 @@ class Engine:
         finished = live.finished
         for run in [run for run in self._active if bool(finished[run.rows[0]])]:
             run.finish(live.codes[run.rows.to(live.codes.device)])
+            self._done[run.number] = self._result(run)
             self._free += run.rows.tolist()
             self._active.remove(run)
+
+    def _result(self, run: PromptRun) -> PromptResult:
+        """Score where the strategy asks for it, pick, and decode what is needed: all for a judge, else the pick."""
+        candidates = [run.candidates[index] for index in sorted(run.candidates)]
+        finished = [candidate for candidate in candidates if candidate.finished]
+        truncated = {}
+        if self.strategy.needs_reward:
+            self.judge.score(finished)
+            truncated = self.judge.truncated(run.prompt)
+        chosen = finished[self.strategy.choose(finished, run.setting)]
+        self.judge.decode([chosen])
+        return PromptResult(run.prompt, run.setting.seed, candidates, chosen.index, truncated)
 
     @torch.inference_mode()
     def _advance(self, live: Trajectories) -> Trajectories:
         live.park(self._free)
-        with self.timed("transformer"):
+        with self.ledger.timed("transformer"):
             live = self.decoder.advance(live)
         self.ledger.forward_rows += live.cache.rows
         return live
-
-    @contextmanager
-    def timed(self, phase: str) -> Iterator[None]:
-        """Add the wall-clock time of a block to the ledger."""
-        started = time.perf_counter()
-        yield
-        seconds = self.ledger.seconds
-        seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - started
 
 
 def _event(number: int, total_steps: int, position: int, who: list[int], decision: Decision) -> StepEvent:
