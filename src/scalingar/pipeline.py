@@ -225,7 +225,7 @@ class ImagePipeline:
 
     @torch.inference_mode()
     def decode(self, codes: Tensor) -> Float[Tensor, "n 3 H W"]:
-        """RGB in [-1, 1] of complete codes ``(n, t)``; of next-scale models ``(n, t, g)``, of all or the first scales."""
+        """RGB in [-1, 1] of complete codes ``(n, t)``, or of the ``(n, t, g)`` of a next-scale model's first scales."""
         if self.family == "next-scale":
             decoder = self._scale_decoder(self.sampling)
             return decoder.pixels(decoder.latent(codes))
