@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "scalingar"
-LAYERS = ("models", "detectors", "judges", "decoding", "profile", "policy", "strategies", "pipeline", "bench", "analysis", "cli")
+LAYERS = (
+    "models",
+    "detectors",
+    "judges",
+    "decoding",
+    "profile",
+    "policy",
+    "strategies",
+    "pipeline",
+    "bench",
+    "analysis",
+    "cli",
+)
 """Each may import from itself and from those before it."""
 
 

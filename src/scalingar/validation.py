@@ -21,7 +21,8 @@ _LONGEST_VALUE = 60
 
 def sentence(error: ValidationError, kind: type[BaseModel], prefix: str = "") -> str:
     """Every complaint about a ``kind`` that sits at ``prefix``, such as ``sampling.top_p=1.5: must be <= 1``."""
-    return "; also ".join(_complaint(details, kind, prefix) for details in error.errors())
+    complaints = [_complaint(details, kind, prefix) for details in error.errors()]
+    return "; also ".join([*(complaint.rstrip(".") for complaint in complaints[:-1]), complaints[-1]])
 
 
 def _complaint(details: ErrorDetails, kind: type[BaseModel], prefix: str) -> str:

@@ -58,5 +58,5 @@ def test_wrong_names_and_sources(tmp_path: Path) -> None:
         make_feature("pixels:folder")
     with pytest.raises(ConfigError, match="names no source"):
         make_feature("dinov2:")
-    with pytest.raises(WeightsError, match="holds no config.json"):
+    with pytest.raises(WeightsError, match=r"holds no config.json"):
         make_feature(f"dinov2:{tmp_path}")

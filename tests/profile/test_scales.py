@@ -40,7 +40,9 @@ def test_certain_and_undecided() -> None:
     certain = torch.zeros(1, 2, 1, 4)
     certain[..., 1] = 100
     both = torch.cat([certain, torch.zeros_like(certain)])
-    found = scale_statistics(scale_distributions(both, None, 1.0, CONFIG), torch.ones(2, 2, 1, dtype=torch.long), CONFIG)
+    found = scale_statistics(
+        scale_distributions(both, None, 1.0, CONFIG), torch.ones(2, 2, 1, dtype=torch.long), CONFIG
+    )
     np.testing.assert_allclose(found.confidence, [1, 0], atol=1e-5)
     np.testing.assert_allclose(found.log_p, [0, 2 * np.log(0.25)], atol=1e-5)
     assert (found.kl == 0).all()

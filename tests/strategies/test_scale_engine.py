@@ -93,9 +93,7 @@ def test_events_tell_the_scales() -> None:
     assert set(events[0].values) == {"entropy", "margin", "deepconf", "K", "C", "log_p", "log_p_null"}
 
 
-@pytest.mark.parametrize(
-    ("reward", "decodes", "calls"), [(None, 5, 5), (IntrinsicReward("confidence"), 1, 0)]
-)
+@pytest.mark.parametrize(("reward", "decodes", "calls"), [(None, 5, 5), (IntrinsicReward("confidence"), 1, 0)])
 def test_images_are_decoded_where_somebody_looks(reward: Any, decodes: int, calls: int) -> None:
     options = {} if reward is None else {"reward": reward}
     ledger = run(BestOfN(num_trajectories=5), **options).ledger

@@ -64,9 +64,7 @@ class BatchedProfile:
         self.utilisation = ema(self.utilisation, now, self.config.intrinsic_rate)
 
 
-def pooled_moments(
-    moments: Moments, values: Float[np.ndarray, "i n"], alive: Bool[np.ndarray, "i n"]
-) -> Moments:
+def pooled_moments(moments: Moments, values: Float[np.ndarray, "i n"], alive: Bool[np.ndarray, "i n"]) -> Moments:
     """Moments ``(i, 1)`` after one value of every live row of an image."""
     count = alive.sum(axis=1, keepdims=True)
     mean = np.where(alive, values, 0).sum(axis=1, keepdims=True) / np.maximum(count, 1)

@@ -38,7 +38,9 @@ class TraceFiles:
             height, width = archive["grid"].tolist()
             vocab_size, steps = int(archive["vocab_size"]), archive["values"].shape[-1]
         if missing := [name for name in _NEEDED if name not in names]:
-            raise BenchmarkError(f"{folder} did not trace {missing[0]}; only runs of next-token models can be analysed.")
+            raise BenchmarkError(
+                f"{folder} did not trace {missing[0]}; only runs of next-token models can be analysed."
+            )
         if steps != height * width:
             raise BenchmarkError(f"{folder} has traces of {steps} steps on a grid of {height}x{width}; run it again.")
         return cls(paths, images, names, (height, width), vocab_size)

@@ -43,7 +43,10 @@ def compare(runs: Sequence[RunResults], baseline: str | None = None) -> Comparis
     for run in runs:
         _check_comparable(base, run)
     others = [run for run in runs if run is not base]
-    differences = {run.name: paired_bootstrap(base.table, run.table, np.random.default_rng(SEED)) for run in others}
+    differences = {
+        run.name: paired_bootstrap(base.table, run.table, np.random.default_rng(SEED), weights=base.summary.weights)
+        for run in others
+    }
     return Comparison(runs, baseline, differences)
 
 

@@ -1,15 +1,150 @@
 """``scalingar analyze``: what complete runs say beyond their scores."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+if TYPE_CHECKING:
+    from scalingar.analysis.complete import CompleteRun
+    from scalingar.analysis.findings import Findings
 
 analyze = typer.Typer(
     no_args_is_help=True,
-    help="Ask a complete run what other strategies would have done.",
+    help="Ask complete runs what other strategies would have done, and why.",
     rich_markup_mode="rich",
     add_completion=False,
 )
 
+Run = Annotated[Path, typer.Argument(help="Complete run: all trajectories finish, made with --all-candidates.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Folder for table (.md, .csv) and plot (.png).")]
+Count = Annotated[int | None, typer.Option("-n", "--num-trajectories", min=1, help="The run's own N if not given.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the division of prompts into halves.")]
+_ANALYSIS = Path("analysis")
 
-@analyze.callback()
-def _root() -> None:
-    """Ask a complete run what other strategies would have done."""
+
+@analyze.command()
+def derive(
+    run: Run,
+    strategy: Annotated[str, typer.Option(help="Strategies, with commas between them.")] = (
+        "single,random-of-n,most-confident-of-n,pmi-of-n"
+    ),
+    suite: Annotated[Path | None, typer.Option(help="YAML file of labels and strategies instead.")] = None,
+    num_trajectories: Count = None,
+    reward: Annotated[str | None, typer.Option(help="For the strategies that ask one.")] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder; each strategy gets one in it.")] = Path(
+        "runs"
+    ),
+) -> None:
+    """Write whole runs of other strategies, computed from a complete one; [b]bench report[/] reads them."""
+    from scalingar.analysis.derive import derive as write_derived  # noqa: PLC0415
+    from scalingar.bench.suite import named, read_suite  # noqa: PLC0415
+
+    complete = _complete(run)
+    count = num_trajectories or complete.trajectories
+    strategies = (
+        named(strategy, num_trajectories=count, reward=reward or next(iter(complete.rewards), None))
+        if suite is None
+        else read_suite(suite)
+    )
+    for folder in write_derived(complete, strategies, output):
+        print(folder)
+
+
+@analyze.command()
+def signals(run: Run, output: Output = _ANALYSIS) -> None:
+    """How well each signal tells right images from wrong ones, step by step: among candidates and across prompts."""
+    from scalingar.analysis.signals import signal_findings  # noqa: PLC0415
+
+    _show(signal_findings(_complete(run)), output)
+
+
+@analyze.command()
+def scaling(run: Run, output: Output = _ANALYSIS) -> None:
+    """Score against N and against tokens, for every way of choosing."""
+    from scalingar.analysis.scaling import scaling_findings  # noqa: PLC0415
+
+    _show(scaling_findings(_complete(run)), output)
+
+
+@analyze.command()
+def gates(
+    runs: Annotated[list[Path], typer.Argument(help="Complete runs, or traced runs of scaling-ar.")],
+    output: Output = _ANALYSIS,
+) -> None:
+    """How often each condition of the gate binds, when it cuts, and whether it cuts the right ones."""
+    from scalingar.analysis.gates import gate_findings, gate_record  # noqa: PLC0415
+
+    _show(gate_findings([gate_record(folder) for folder in runs]), output)
+
+
+@analyze.command()
+def calibration(
+    run: Run,
+    bins: Annotated[int, typer.Option(min=2, help="Of equal width.")] = 10,
+    seed: Seed = 0,
+    output: Output = _ANALYSIS,
+) -> None:
+    """Whether a signal's value says how often an image is right."""
+    from scalingar.analysis.calibration import calibration_findings  # noqa: PLC0415
+
+    _show(calibration_findings(_complete(run), bins=bins, seed=seed), output)
+
+
+@analyze.command()
+def ablation(run: Run, num_trajectories: Count = None, output: Output = _ANALYSIS) -> None:
+    """The paper's ablations of channels and gate, with termination only."""
+    from scalingar.analysis.ablation import ablation_findings  # noqa: PLC0415
+
+    _show(ablation_findings(_complete(run), num_trajectories), output)
+
+
+@analyze.command()
+def sweep(
+    run: Run,
+    parameter: Annotated[str, typer.Option(help="Setting of scaling-ar, such as gate.quantile; or 'pick'.")],
+    values: Annotated[str, typer.Option(help="With commas between them.")],
+    fixed: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Other settings, the default's too.")
+    ] = None,
+    output: Output = _ANALYSIS,
+) -> None:
+    """One setting of ScalingAR at many values; 'pick' is the signal that chooses at the end.
+
+    [b]scalingar analyze sweep runs/best-of-n --parameter gate.quantile --values 0.05,0.1,0.2,0.4[/]
+    """
+    from scalingar.analysis.sweep import sweep_findings  # noqa: PLC0415
+    from scalingar.config import parse_override  # noqa: PLC0415
+
+    words = [word.strip() for word in values.split(",") if word.strip()]
+    wanted = [parse_override(f"value={word}")[1] for word in words]
+    _show(sweep_findings(_complete(run), parameter, wanted, dict(map(parse_override, fixed or []))), output)
+
+
+@analyze.command()
+def tune(run: Run, seed: Seed = 0, output: Output = _ANALYSIS) -> None:
+    """Search a rule that helps on half of the prompts, and tell what it does on the other half."""
+    from scalingar.analysis.tune import tune_findings  # noqa: PLC0415
+
+    _show(tune_findings(_complete(run), seed), output)
+
+
+def _complete(folder: Path) -> "CompleteRun":
+    from scalingar.analysis.complete import CompleteRun  # noqa: PLC0415
+
+    return CompleteRun.read(folder)
+
+
+def _show(findings: "Findings", folder: Path) -> None:
+    """Print the table, write table and plot."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markdown import Markdown  # noqa: PLC0415
+
+    paths = findings.write(folder)
+    console = Console()
+    if console.is_terminal:
+        console.print(Markdown(findings.markdown()))
+    else:
+        print(findings.markdown(), end="")
+    for path in paths:
+        typer.echo(f"wrote {path}", err=True)

@@ -83,7 +83,7 @@ def run(
     run_all(
         Request(
             benchmark=benchmark,
-            settings=settings_of(settings or [], embedded=embedded),
+            settings=settings_of(benchmark, settings or [], embedded=embedded),
             strategies=strategies,
             recipe={"model": model, "device": device, "dtype": dtype, "seed": seed, "guidance_scale": guidance_scale},
             images_per_prompt=images_per_prompt,
@@ -106,18 +106,13 @@ def report(
     """Compare runs: scores with standard errors, paired differences with intervals, tokens and seconds."""
     import json  # noqa: PLC0415
 
-    from rich.console import Console  # noqa: PLC0415
-    from rich.markdown import Markdown  # noqa: PLC0415
-
     from scalingar.bench.report import compare, markdown, write_report  # noqa: PLC0415
 
     comparison = compare([_results(folder) for folder in run_folders(folders)], baseline)
     if as_json:
         print(json.dumps([results.to_dict() for results in comparison.runs]))
     else:
-        console = Console()
-        console.print(comparison.runs[0].summary.label, style="bold", markup=False)
-        console.print(Markdown(markdown(comparison)) if console.is_terminal else markdown(comparison), end="")
+        print(f"{comparison.runs[0].summary.label}\n\n{markdown(comparison)}", end="")
     for path in [] if output is None else write_report(comparison, output):
         typer.echo(f"wrote {path}", err=True)
 
@@ -146,16 +141,19 @@ def score(
     """Judge images made elsewhere."""
     from scalingar.cli.bench_score import score_folder  # noqa: PLC0415
 
-    score_folder(benchmark, folder, settings_of(settings or [], embedded=False), images_per_prompt, device, output)
+    score_folder(
+        benchmark, folder, settings_of(benchmark, settings or [], embedded=False), images_per_prompt, device, output
+    )
 
 
-def settings_of(words: list[str], *, embedded: bool) -> dict[str, Any]:
+def settings_of(benchmark: str, words: list[str], *, embedded: bool) -> dict[str, Any]:
     """Benchmark settings; images of the embedded world are judged by its own detector unless told otherwise."""
+    from scalingar.bench import BENCHMARKS  # noqa: PLC0415
     from scalingar.config import parse_override  # noqa: PLC0415
     from scalingar.overrides import merged  # noqa: PLC0415
 
     given = dict(map(parse_override, words))
-    if embedded and "detector" not in given:
+    if embedded and "detector" in BENCHMARKS[benchmark].settings.model_fields and "detector" not in given:
         given = {"detector": "embedded", "colors": "detector", **given}
     return merged({}, given)
 

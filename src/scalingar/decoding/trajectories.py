@@ -75,9 +75,7 @@ class Trajectories(Generic[CacheT]):
         return replace(self, positions=self.positions + 1)
 
     @torch.inference_mode()
-    def append_scale(
-        self, codes: Int[Tensor, "n l g"], latent: Float[Tensor, "n d h w"]
-    ) -> "Trajectories[CacheT]":
+    def append_scale(self, codes: Int[Tensor, "n l g"], latent: Float[Tensor, "n d h w"]) -> "Trajectories[CacheT]":
         """The codes of one more scale, written in place, and the latent they lead to."""
         step = int(self.positions[0])
         self.codes[:, self.codes_until(step) : self.codes_until(step + 1)] = codes.flatten(1)

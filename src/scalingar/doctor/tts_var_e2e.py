@@ -4,39 +4,30 @@ The models' weights lie in files of their own beside this one; reward and featur
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
-from numpy.typing import NDArray
+from jaxtyping import Float
 from PIL import Image
-from pydantic import PrivateAttr
 from torch import Tensor
 
-from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.sampling import SamplingConfig
-from scalingar.decoding.trajectories import Trajectories
 from scalingar.doctor import infinity_model, infinity_vae
 from scalingar.doctor.golden import CHECKS, EXACT, IMAGES, ROTARY, Comparison, GoldenFile, difference, read_golden
 from scalingar.doctor.infinity_rope import told_scales
-from scalingar.doctor.tts_var_select import weights_comparison, with_signs_of
+from scalingar.doctor.tts_var_replay import Replay, Replayed, Seen, WatchedDecoder, WatchedNoise
+from scalingar.doctor.tts_var_select import weights_comparison
 from scalingar.errors import WeightsError
 from scalingar.features.dinov2 import preprocess
 from scalingar.models.bsq_vae import BSQTokenizer
 from scalingar.models.infinity import Infinity
-from scalingar.noise import GeneratorNoise
 from scalingar.pictures import truncated
 from scalingar.policy.diversity import clustered
-from scalingar.policy.resampling import released_weights
 from scalingar.rewards.base import FunctionReward
-from scalingar.strategies import BestOfN, Strategy, TTSVar
+from scalingar.strategies import BestOfN, Strategy
 from scalingar.strategies.scale_engine import ScaleEngine
-from scalingar.strategies.scale_search import ScaleDecision, ScaleStep
-from scalingar.strategies.setting import Setting
-from scalingar.strategies.tts_var import TTSVarSearch
 
 _SAMPLING = SamplingConfig(top_k=900, top_p=0.97)
 """What the released code draws with and does not let one change."""
@@ -44,116 +35,6 @@ _LEVELS = 1.0
 """A picture's levels are cut off, not rounded: a last bit may move one by a whole level."""
 _SCORES, _WEIGHTS, _FEATURES = 1e-4, 1e-3, 5e-3
 """What that does to mean levels, to e^(10 of them) by their own size, and to projected patches."""
-
-
-@dataclass
-class Seen:
-    """What the engine did on the way, to be compared afterwards."""
-
-    codes: list[Tensor] = field(default_factory=list)
-    latents: list[Tensor] = field(default_factory=list)
-    noise: dict[int, Tensor] = field(default_factory=dict)
-    features: dict[int, NDArray[np.float32]] = field(default_factory=dict)
-    rewards: dict[int, NDArray[np.float64]] = field(default_factory=dict)
-    weights: dict[int, NDArray[np.float64]] = field(default_factory=dict)
-    rows: dict[int, NDArray[np.int64]] = field(default_factory=dict)
-
-    @property
-    def last_latent(self) -> Tensor:
-        """The latents once the last scale was added."""
-        return self.latents[-1]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WatchedDecoder(NextScaleDecoder):
-    """Keeps the codes of every scale and the last latents."""
-
-    seen: Seen
-
-    def append(self, trajectories: Trajectories, codes: Int[Tensor, "n l g"]) -> Trajectories:
-        """As it is."""
-        live = super().append(trajectories, codes)
-        self.seen.codes.append(codes)
-        if live.latent is not None:
-            self.seen.latents = [live.latent]
-        return live
-
-
-@dataclass(frozen=True)
-class WatchedNoise(GeneratorNoise):
-    """One generator for tokens and resampling, as released; keeps what it drew."""
-
-    seen: Seen
-
-    def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
-        """As it is."""
-        noise = super().exponential(steps, size, device)
-        self.seen.noise[int(steps[0])] = noise
-        return noise
-
-
-@dataclass(frozen=True)
-class Replay:
-    """What a replayed search needs besides its settings."""
-
-    file: GoldenFile
-    seen: Seen
-    generator: torch.Generator
-
-
-class Replayed(TTSVar):
-    """TTS-VAR with what the released code does otherwise: its generator, its repairs, and the file's signs."""
-
-    _replay: Replay = PrivateAttr()
-
-    @classmethod
-    def of(cls, replay: Replay) -> "Replayed":
-        """With the settings of the file."""
-        config = replay.file.config
-        strategy = cls(
-            schedule=tuple(config["bs"]),
-            clustering_scales=tuple(config["ext"]),
-            resampling_scales=tuple(config["res"]),
-            temperature_inverse=config["lam"],
-            reduction="per-image-lapack",
-            reward="formula",
-        )
-        strategy._replay = replay
-        return strategy
-
-    def scale_search(self, setting: Setting) -> "ReplayedSearch":
-        """A search that keeps what it did."""
-        return ReplayedSearch(setting, self, self._replay)
-
-
-class ReplayedSearch(TTSVarSearch):
-    """See :class:`Replayed`."""
-
-    def __init__(self, setting: Setting, strategy: TTSVar, replay: Replay) -> None:
-        super().__init__(setting, strategy)
-        self.replay = replay
-
-    def observe(self, step: ScaleStep) -> ScaleDecision:
-        """As it is, and remembered."""
-        decision = super().observe(step)
-        if step.scale in (*self.plan.clustering, *self.plan.resampling):
-            self.replay.seen.rows[step.scale] = decision.rows
-        if "reward" in decision.trace:
-            self.replay.seen.rewards[step.scale] = decision.trace["reward"]
-        return decision
-
-    def reduced(self, step: ScaleStep) -> Float[np.ndarray, "n f"]:
-        """With the signs of the file, which decide the clusters and mean nothing."""
-        stored = self.replay.file[f"features_{step.scale}"].numpy()
-        features = with_signs_of(super().reduced(step), stored)
-        self.replay.seen.features[step.scale] = features
-        return features
-
-    def drawn(self, log_weights: Float[np.ndarray, " n"], count: int, scale: int) -> Int[np.ndarray, " m"]:
-        """By torch's multinomial, from the generator that has just drawn the tokens."""
-        self.replay.seen.weights[scale] = log_weights
-        weights = torch.from_numpy(released_weights(np.exp(log_weights).astype(np.float32)))
-        return torch.multinomial(weights, count, replacement=True, generator=self.replay.generator).numpy()
 
 
 @CHECKS.register("tts_var_e2e")

@@ -17,11 +17,18 @@ from scalingar.policy.diversity import Reduction, clustered, principal_axis, red
 from scalingar.policy.potentials import Potential, RewardHistory, log_potential
 from scalingar.policy.resampling import probabilities, released_weights
 
-_REDUCTIONS: dict[str, Reduction] = {"pca": "per-image-lapack", "pca_all": "shared", "pool": "pool", "inception": "pool"}
+_REDUCTIONS: dict[str, Reduction] = {
+    "pca": "per-image-lapack",
+    "pca_all": "shared",
+    "pool": "pool",
+    "inception": "pool",
+}
 _CASE = re.compile(r"(.+)_(\d+)to(\d+)")
 _WEIGHTS = re.compile(r"weights\.(\w+)\.cur(\d+)\.lam(\d+(?:\.\d+)?)")
 _DRAW = re.compile(r"draw\.(.+)\.weights_in")
 _POTENTIALS: dict[str, Potential] = {"fake": "uniform"}
+_AS_NEAR = 1e-4
+"""Relative difference of distances that does not count."""
 _RELATIVE = 1e-5
 """Of weights, which are exponentials: largest difference by their own size."""
 
@@ -58,7 +65,7 @@ def _clustering(file: GoldenFile, case: str) -> Iterator[Comparison]:
     labels, centers = clustered(stored, count, seed=0)
     yield file.compare(f"{case}.labels", torch.from_numpy(labels).long(), EXACT)
     yield file.compare(f"{case}.centers", torch.from_numpy(centers), LOGITS)
-    yield from survivors_compared(file, case, select_diverse(stored, count))
+    yield from _survivors(file, case, labels, centers)
 
 
 def _axes(file: GoldenFile, case: str, tokens: Tensor, *, shared: bool) -> Iterator[Comparison]:
@@ -71,13 +78,18 @@ def _axes(file: GoldenFile, case: str, tokens: Tensor, *, shared: bool) -> Itera
     yield file.compare(f"{case}.top2_singular_values", largest, LOGITS)
 
 
-def survivors_compared(file: GoldenFile, case: str, selected: NDArray[np.int64]) -> Iterator[Comparison]:
+def _survivors(
+    file: GoldenFile, case: str, labels: NDArray[np.int32], centers: NDArray[np.float32]
+) -> Iterator[Comparison]:
     """One survivor per cluster, in order; both members of a pair are equally near to its centre, so either will do."""
-    acceptable = file[f"{case}.acceptable"]
-    stored = file[f"{case}.selected"]
-    wrong = (acceptable[torch.arange(len(stored)), torch.from_numpy(selected)] == 0).sum()
-    yield Comparison(f"{case}.selected", float(wrong), EXACT)
-    yield Comparison(f"{case}.acceptable", float((acceptable[torch.arange(len(stored)), stored] == 0).sum()), EXACT)
+    features = file[f"{case}.features"].numpy()
+    gaps = np.linalg.norm(features[None] - centers[:, None], axis=2)
+    gaps = np.where(labels == np.arange(len(centers))[:, None], gaps, np.inf)
+    near = torch.from_numpy(gaps <= gaps.min(axis=1, keepdims=True) * (1 + _AS_NEAR))
+    yield file.compare(f"{case}.acceptable", near.to(torch.uint8), EXACT)
+    stored, ours = file[f"{case}.selected"], torch.from_numpy(select_diverse(features, len(centers)))
+    clusters = torch.arange(len(stored))
+    yield Comparison(f"{case}.selected", float((~(near[clusters, stored] & near[clusters, ours])).sum()), EXACT)
 
 
 def _weights(file: GoldenFile, name: str, potential: str, scored: int, inverse_temperature: float) -> Comparison:

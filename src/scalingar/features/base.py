@@ -24,8 +24,7 @@ class FeatureFactory(Protocol):
     """Makes a feature; what it needs is imported and loaded only here."""
 
     def __call__(self, source: str | None, device: str | torch.device) -> Feature:
-        """``source``: folder or hub name of its weights, or None for the usual ones. Raises ConfigError, WeightsError.
-        """
+        """``source``: folder or hub name of its weights, None for the usual ones. Raises ConfigError, WeightsError."""
         ...
 
 

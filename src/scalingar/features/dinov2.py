@@ -62,6 +62,4 @@ def dinov2(source: str | None, device: str | torch.device) -> Feature:
             "the feature 'dinov2' runs through transformers, which is not installed; "
             "install it with 'pip install scalingar[hf]', or use the feature 'pixels'."
         ) from None
-    return DINOv2Feature(
-        load_network(Dinov2WithRegistersModel, source or RELEASED, device=device, dtype=torch.float32)
-    )
+    return DINOv2Feature(load_network(Dinov2WithRegistersModel, source or RELEASED, device=device, dtype=torch.float32))

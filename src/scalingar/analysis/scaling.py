@@ -1,0 +1,72 @@
+"""Score against the number of trajectories and against tokens, for every way of choosing among them."""
+
+from collections.abc import Iterator
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scalingar.analysis.comparison import outcome_row
+from scalingar.analysis.complete import CompleteRun
+from scalingar.analysis.findings import Cell, Findings
+from scalingar.analysis.replay import replay_strategy
+from scalingar.analysis.scores import Outcome, score
+from scalingar.analysis.selection import best_by, handed_out, oracle_of, random_of
+from scalingar.analysis.variants import termination
+from scalingar.report.figure import new_figure, quiet_axes
+from scalingar.report.palette import INK
+
+_SIGNALS = ("confidence", "pmi", "log_likelihood")
+
+
+def scaling_findings(run: CompleteRun) -> Findings:
+    """Every rule at N = 1, 2, 4, ... up to the run's own; ScalingAR with termination only and its defaults."""
+    rows: list[dict[str, Cell]] = []
+    curves: dict[str, list[tuple[int, Outcome]]] = {}
+    for n in sizes(run.trajectories):
+        base = random_of(run, n)
+        for rule, outcome in (("random", base), *rules(run, n)):
+            rows.append({"N": n, **outcome_row(run, outcome, {"random": base}), "rule": rule})
+            curves.setdefault(rule, []).append((n, outcome))
+    return Findings("scaling", rows, _plot(run, curves), notes=[_NOTE])
+
+
+_NOTE = (
+    "N takes the first N trajectories of each image, as a run with N would draw them. 'random' is the mean over all of "
+    "them, 'oracle' the judge's own pick. Intervals are 95 %, paired by prompt."
+)
+
+
+def sizes(n: int) -> list[int]:
+    """1, 2, 4, ... and the run's own number."""
+    return sorted({*(2**power for power in range(n.bit_length()) if 2**power <= n), n})
+
+
+def rules(run: CompleteRun, n: int) -> Iterator[tuple[str, Outcome]]:
+    """Every way to choose among the first ``n`` but chance, by its name."""
+    for name in (*run.rewards, *(name for name in _SIGNALS if name not in run.rewards)):
+        yield name, best_by(run, name, n)
+    ended = replay_strategy(run, termination(run, {"num_trajectories": n}))
+    yield "scaling-ar, termination only", handed_out(run, ended.chosen, f"termination-of-{n}", ended.tokens)
+    yield "oracle", oracle_of(run, n)
+
+
+def _plot(run: CompleteRun, curves: dict[str, list[tuple[int, Outcome]]]) -> Figure:
+    figure = new_figure(11.0, 4.6)
+    left, right = figure.subplots(1, 2, sharey=True)
+    for number, (rule, points) in enumerate(curves.items()):
+        scores = [score(run, outcome.points).value for _, outcome in points]
+        style = {"color": f"C{number % 10}", "marker": "o", "markersize": 4, "linewidth": 1.4, "label": rule}
+        left.plot([n for n, _ in points], scores, **style)
+        right.plot([outcome.tokens.mean() for _, outcome in points], scores, **style)
+    _settle(left, "N")
+    _settle(right, "tokens per image")
+    left.set_ylabel("score", color=INK)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=8.5)
+    return figure
+
+
+def _settle(axes: Axes, label: str) -> None:
+    quiet_axes(axes)
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel(label, color=INK)

@@ -1,0 +1,104 @@
+"""The bench commands from end to end, on a tiny model and a judge of brightness."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scalingar.bench import BENCHMARKS
+from scalingar.cli.main import main
+from tests.bench.fakes import Bright
+
+
+@pytest.fixture(autouse=True)
+def _bright(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BENCHMARKS._entries, "bright", Bright)
+
+
+def run(package: Path, output: Path, *more: str) -> int:
+    words = ["bench", "run", "bright", "--model", str(package), "-o", str(output), "--reward", "pmi"]
+    return main([*words, "-n", "3", "--max-rows", "6", "--shard", "4", *more])
+
+
+def test_a_suite_is_run_reported_and_validated(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(package, tmp_path / "runs", "--strategy", "single,best-of-n,scaling-ar") == 0
+    out, err = capsys.readouterr()
+    assert [line.split(":")[0] for line in out.splitlines()] == ["single", "best-of-n", "scaling-ar"]
+    assert err == ""
+    told = json.loads((tmp_path / "runs" / "best-of-n" / "results.json").read_text())
+    assert told["schema"] == "scalingar.bench/1"
+    assert told["plan"]["recipe"]["strategy"]["reward"] == "pmi"
+    assert told["costs"]["tokens_per_image"] == 48
+
+    assert main(["bench", "report", str(tmp_path / "runs"), "--baseline", "single", "-o", str(tmp_path / "told")]) == 0
+    table = capsys.readouterr().out
+    rows = {line.split(" | ")[0].strip("| "): line for line in table.splitlines() if line.startswith("|")}
+    assert "against single" in rows["strategy"]
+    assert "[" in rows["scaling-ar"]
+    assert (tmp_path / "told" / "report.md").read_text() in table
+    assert (tmp_path / "told" / "quality.png").stat().st_size > 5000
+
+    assert main(["bench", "validate", str(tmp_path / "runs")]) == 0
+    assert capsys.readouterr().out.count("10 images, complete and unchanged") == 3
+
+
+def test_a_suite_file_names_runs(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(
+        "termination-only: {name: scaling-ar, num_trajectories: 2, guidance: {enabled: false}}\nsingle: {}\n"
+    )
+    assert run(package, tmp_path / "runs", "--suite", str(suite), "--limit", "1") == 0
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["single", "termination-only"]
+    plan = json.loads((tmp_path / "runs" / "termination-only" / "plan.json").read_text())
+    assert plan["recipe"]["strategy"]["guidance"]["enabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("suite", "message"),
+    [
+        ("a: {name: scaling-arr}", "did you mean 'scaling-ar'?"),
+        ("a: {name: scaling-ar, gate: {quantil: 1}}", "strategy.gate.quantil is no setting; did you mean 'quantile'?"),
+        ("../a: {name: single}", "leave out slashes"),
+        ("- single", "holds no suite"),
+        ("a: 3", "must be settings"),
+    ],
+)
+def test_a_wrong_suite_is_refused(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], suite: str, message: str
+) -> None:
+    path = tmp_path / "suite.yaml"
+    path.write_text(suite)
+    assert run(package, tmp_path / "runs", "--suite", str(path)) == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "geneva"], "did you mean 'geneval'?"),
+        (["run", "geneval", "detectr=embedded"], "did you mean 'detector'?"),
+        (["run", "geneval", "--strategy", "singel"], "did you mean 'single'?"),
+        (["run", "geneval", "--images-per-prompt", "0"], "images_per_prompt is 0; it must be at least 1"),
+        (["report", "."], "holds no run"),
+        (["validate", "nowhere"], "holds no run"),
+        (["score", "geneval", "nowhere", "detector=embedded", "colors=detector"], "nowhere is no folder"),
+    ],
+)
+def test_wrong_input_gets_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["bench", *words]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_the_lists_name_benchmarks_and_detectors(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "ls"]) == 0
+    out = capsys.readouterr().out
+    assert "geneval" in out
+    assert "hf-mask2former" in out
