@@ -39,8 +39,8 @@ def calibration_findings(run: CompleteRun, *, bins: int = 10, seed: int = SEED) 
     right = run.correct[~fit].mean()
     note = (
         f"On {int((~fit).sum())} images whose prompts were not used for fitting; {right:.3f} of their candidates are "
-        f"right. Brier: mean squared error of the mapped value; always saying {right:.3f} has {right * (1 - right):.3f}. "
-        "Intervals are 95 %, over whole prompts."
+        f"right. Brier: mean squared error of the mapped value; always saying {right:.3f} has "
+        f"{right * (1 - right):.3f}. Intervals are 95 %, over whole prompts."
     )
     return Findings("calibration", rows, _plot(panels), notes=[note])
 

@@ -113,9 +113,8 @@ def _candidates(run: CompleteRun, replayed: Replay, reward: str | None) -> Itera
 
 def _give_rewards(run: CompleteRun, line: Line, candidates: list[Candidate], reward: str) -> None:
     """What the reward says: computed where it reads signals, else as recorded. Raises BenchmarkError."""
-    intrinsic = REWARDS[reward] if reward in REWARDS else None
-    if isinstance(intrinsic, IntrinsicReward):
-        scores = intrinsic(candidates)
+    if reward in REWARDS and isinstance(REWARDS[reward], IntrinsicReward):
+        scores = REWARDS[reward](candidates)
     elif reward in (recorded := line["candidates"][0]["rewards"]):
         scores = [line["candidates"][candidate.index]["rewards"][reward] for candidate in candidates]
     else:

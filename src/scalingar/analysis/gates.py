@@ -90,8 +90,8 @@ def gate_findings(records: Sequence[GateRecord]) -> Findings:
 
 
 _NOTE = (
-    "Shares of live trajectories and steps after the warm-up. 'cut wrongly': images in which a right trajectory was cut "
-    "and the chosen one is wrong; 'cut rightly': the reverse, a wrong one was cut and the chosen one is right."
+    "Conditions: shares of live trajectories after the warm-up. 'cut wrongly': images in which a right trajectory was "
+    "cut and the chosen one is wrong; 'cut rightly': a wrong one was cut and the chosen one is right."
 )
 
 

@@ -1,5 +1,6 @@
 """Scores of outcomes: overall with its error, and paired differences, as benchmarks report them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,8 +65,8 @@ def difference(
     return paired_bootstrap(*tables, rng, weights=_weights(run, tables[0]), resamples=RESAMPLES)[OVERALL]
 
 
-def _weights(run: TracedRun, table: ScoreTable) -> dict[str, float] | None:
+def _weights(run: TracedRun, table: ScoreTable) -> Mapping[str, float] | None:
     """The benchmark's own weights of tasks; equal ones where it is not installed here."""
-    kind = BENCHMARKS[run.plan.benchmark] if run.plan.benchmark in BENCHMARKS else None
-    weights = None if kind is None else kind.weights(table)
-    return None if weights is None else dict(weights)
+    if run.plan.benchmark not in BENCHMARKS:
+        return None
+    return BENCHMARKS[run.plan.benchmark].weights(table)

@@ -79,3 +79,8 @@ def candidate_scores(run: CompleteRun, name: str, n: int) -> Float[np.ndarray, "
 def handed_out(run: CompleteRun, chosen: Int[np.ndarray, " i"], name: str, tokens: Float[np.ndarray, " i"]) -> Outcome:
     """An outcome from which candidate was chosen of each image."""
     return Outcome(name, picked(run, chosen), tokens.astype(np.float64))
+
+
+def _full(run: CompleteRun, name: str, points: Float[np.ndarray, " i"], n: int) -> Outcome:
+    """Of a rule that completes ``n`` trajectories."""
+    return Outcome(name, points, np.full(run.images, float(n * run.steps)))
