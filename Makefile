@@ -6,7 +6,9 @@ PYTHON ?= python3
 PROMPT ?= a photo of two bananas
 BIN := .venv/bin
 
-.PHONY: demo test lint train art tokenizer transformer export benchmark clean
+STAGES := art tokenizer transformer export scale_tokenizer scale_transformer export_scale detector reward export_judges
+
+.PHONY: demo test lint train $(STAGES) benchmark clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -26,15 +28,12 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# How the embedded model was made; each stage resumes where it stopped.
-art tokenizer transformer export: .venv/ready
+# How the embedded models were made; each stage resumes where it stopped.
+$(STAGES): .venv/ready
 	$(BIN)/python -m training.$@
 
 train:
-	$(MAKE) art
-	$(MAKE) tokenizer
-	$(MAKE) transformer
-	$(MAKE) export
+	for stage in $(STAGES); do $(MAKE) $$stage || exit 1; done
 
 benchmark: .venv/ready
 	$(BIN)/python -m benchmarks.generate

@@ -7,7 +7,7 @@ import argparse
 import math
 import time
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -92,7 +92,7 @@ def train(args: argparse.Namespace) -> None:
         if step % 500 == 0 or step == args.steps:
             report(cast(CenterNet, average.module), held_out, step, args.work_dir)
         if checkpoint.due or step == args.steps:
-            parts = {"model": model, "average": average, "optimizer": optimizer}
+            parts: dict[str, Any] = {"model": model, "average": average, "optimizer": optimizer}
             checkpoint.save({"step": step} | {name: part.state_dict() for name, part in parts.items()})
 
 
@@ -119,7 +119,7 @@ def report(model: CenterNet, held_out: tuple[Tensor, Targets], step: int, work_d
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_work_dir(parser)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=2100)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=11)

@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_work_dir(parser)
     parser.add_argument("--output", type=Path, default=None, help="folder (default: the package's)")
-    parser.add_argument("--guidance-scale", type=float, default=1.5, help="the model's default")
+    parser.add_argument("--guidance-scale", type=float, default=2.0, help="the model's default")
     args = parser.parse_args()
     saved = torch.load(args.work_dir / "transformer.weights.pt", weights_only=True)
     model = LlamaGen(LlamaGenConfig(**saved["config"]))

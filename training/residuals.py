@@ -25,7 +25,9 @@ class Walked:
 
 
 @torch.no_grad()
-def walk(quantize: ResidualQuantizer, latent: Float[Tensor, "n d h w"], replace: Replace | None = None) -> Iterator[Walked]:
+def walk(
+    quantize: ResidualQuantizer, latent: Float[Tensor, "n d h w"], replace: Replace | None = None
+) -> Iterator[Walked]:
     """What :meth:`ResidualQuantizer.encode` does, scale by scale.
 
     ``replace``: what is added instead of the nearest codes; the scales that follow see the difference and correct it.

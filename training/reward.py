@@ -1,13 +1,14 @@
 """Train the embedded reward on pictures with six claims each: ``python -m training.reward``.
 
-Independent of the detector: another architecture, other spoilt objects and wear, its own seeds. Two things are learned
-at once: which object every patch shows (a scaffold that is thrown away) and whether a claim holds.
+Independent of the detector: another architecture, other spoilt objects and wear, its own seeds. Three things are
+learned at once: what every patch shows (a scaffold that is thrown away), where each word of a claim is to be seen, and
+whether the claim holds.
 """
 
 import argparse
 import time
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scalingar.rewards.match_net import MatchNet, MatchNetConfig
+from scalingar.world.grammar import TERMINALS
+from scalingar.world.vocabulary import COLORS, OBJECT_CLASSES
 from training.checkpoint import Checkpoint
 from training.detector import learning_rate
 from training.reward_pairs import BROKEN, OWN, Pairs, draw
@@ -24,8 +27,9 @@ from training.workdir import add_work_dir, announce
 
 CONFIG = MatchNetConfig()
 HELD_OUT = 192
-SCAFFOLD = (BROKEN + 1, OWN + 1, 2)
-"""Outputs per patch: class, colour, offset to the middle of its object."""
+SCAFFOLD = (BROKEN + 1, OWN + 1)
+"""Outputs per patch: class and colour."""
+FIRST_COLOR, FIRST_CLASS = TERMINALS.index(COLORS[0]), len(TERMINALS) - len(OBJECT_CLASSES)
 
 
 def batch(seed: int, step: int, count: int, sprites: Sprites) -> tuple[Tensor, Pairs]:
@@ -35,23 +39,37 @@ def batch(seed: int, step: int, count: int, sprites: Sprites) -> tuple[Tensor, P
     return to_tensor(np.stack(pictures)), Pairs(*(torch.stack(part) for part in zip(*pairs, strict=True)))
 
 
-def matches(model: MatchNet, patches: Tensor, pairs: Pairs) -> Tensor:
-    """Logits ``(n, CLAIMS)``."""
-    claims = pairs.words.shape[1]
-    rows = torch.arange(len(patches)).repeat_interleave(claims)
-    return model.match(pairs.words.flatten(0, 1), patches, rows).unflatten(0, (-1, claims))
+def rows_of(pairs: Pairs) -> Tensor:
+    """Which picture each claim is about."""
+    return torch.arange(len(pairs.words)).repeat_interleave(pairs.words.shape[1])
+
+
+def sights(pairs: Pairs) -> tuple[Tensor, Tensor]:
+    """Where words should be seen, ``(m, t + 1, p)``: a class at the middles of its objects, a colour all over them.
+
+    The first slot sees the middle of anything. The second tensor says of which slots, ``(m, t + 1)``, this is asked.
+    """
+    rows, words = rows_of(pairs), pairs.words.flatten(0, 1)[..., None]
+    middles = pairs.middles[rows][:, None]
+    a_class, a_color = words >= FIRST_CLASS, (words >= FIRST_COLOR) & (words < FIRST_CLASS)
+    shown = a_class & middles & (pairs.names[rows][:, None] == words - FIRST_CLASS)
+    painted = a_color & (pairs.colors[rows][:, None] == words - FIRST_COLOR)
+    asked = torch.cat([torch.ones_like(a_class[:, :1]), a_class | a_color], 1)[..., 0]
+    return torch.cat([middles, shown | painted], 1).float(), asked
 
 
 def loss_of(model: MatchNet, scaffold: nn.Linear, images: Tensor, pairs: Pairs) -> dict[str, Tensor]:
-    """Cross entropies of the claims, and of what the patches show."""
-    patches = model.patches(images)
-    names, colors, offsets = scaffold(patches).flatten(0, 1).split(SCAFFOLD, dim=-1)
+    """Cross entropies of the claims, of what the patches show, and of where words are seen."""
+    patches, rows, words = model.patches(images), rows_of(pairs), pairs.words.flatten(0, 1)
+    names, colors = scaffold(patches).flatten(0, 1).split(SCAFFOLD, dim=-1)
     on = pairs.colors.flatten() >= 0
+    seen, asked = sights(pairs)
+    gaze = F.binary_cross_entropy_with_logits(model.gaze(words, patches, rows)[asked], seen[asked], reduction="sum")
     return {
-        "match": F.binary_cross_entropy_with_logits(matches(model, patches, pairs), pairs.truths),
+        "match": 2 * F.binary_cross_entropy_with_logits(model.match(words, patches, rows), pairs.truths.flatten()),
         "class": F.cross_entropy(names, pairs.names.flatten()),
         "color": F.cross_entropy(colors[on], pairs.colors.flatten()[on]) * 0.3,
-        "offset": F.smooth_l1_loss(offsets[on], pairs.offsets.flatten(0, 1)[on]) * 0.3,
+        "gaze": gaze / asked.sum(),
     }
 
 
@@ -59,12 +77,14 @@ def train(args: argparse.Namespace) -> None:
     sprites = Sprites(args.work_dir / "art.npz")
     torch.manual_seed(args.seed)  # the process is ours: initial weights only
     model = MatchNet(CONFIG)
-    scaffold = nn.Linear(CONFIG.widths[1], sum(SCAFFOLD))
+    scaffold = nn.Linear(CONFIG.widths[2], sum(SCAFFOLD))
     to_channels_last(model)
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.997))
+    average = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.997), use_buffers=True
+    )
     trained = [*model.parameters(), *scaffold.parameters()]
     optimizer = torch.optim.AdamW(trained, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.02, fused=True)
-    parts = {"model": model, "scaffold": scaffold, "average": average, "optimizer": optimizer}
+    parts: dict[str, Any] = {"model": model, "scaffold": scaffold, "average": average, "optimizer": optimizer}
     checkpoint = Checkpoint(args.work_dir / "reward.pt")
     step = 0
     if (state := checkpoint.load()) is not None:
@@ -98,8 +118,11 @@ def train(args: argparse.Namespace) -> None:
 def report(model: MatchNet, held_out: tuple[Tensor, Pairs], step: int, work_dir: Path) -> None:
     """Averaged weights on disk; how often an exactly true claim scores above a false one."""
     images, pairs = held_out
+    model.eval()
     with torch.inference_mode():
-        logits = matches(model, torch.cat([model.patches(part) for part in images.split(32)]), pairs)
+        patches = torch.cat([model.patches(part) for part in images.split(32)])
+        logits = model.match(pairs.words.flatten(0, 1), patches, rows_of(pairs)).view_as(pairs.truths)
+    model.train()
     true, false = logits[pairs.truths == 1], logits[pairs.truths < 0.2]
     ranked = (true[:, None] > false[None]).float().mean()
     right = (logits[pairs.truths != 0.3] > 0) == (pairs.truths[pairs.truths != 0.3] == 1)

@@ -47,8 +47,8 @@ class Pairs(NamedTuple):
     """``(p,)`` class of each patch, ``EMPTY`` or ``BROKEN``."""
     colors: Tensor
     """``(p,)``, -1 outside whole objects."""
-    offsets: Tensor
-    """``(p, 2)`` cells from the patch to the middle of its object, down and right."""
+    middles: Tensor
+    """``(p,)``: the middle of an object, whole or spoilt, lies here."""
 
 
 def draw(rng: Generator, sprites: Sprites) -> tuple[NDArray[np.uint8], Pairs]:
@@ -57,7 +57,7 @@ def draw(rng: Generator, sprites: Sprites) -> tuple[NDArray[np.uint8], Pairs]:
     first = claim_of(scene)
     things = edit(rng, [Thing(item) for item in scene.objects])
     whole = tuple(thing.item for thing in things if thing.whole)
-    picture = render(replace(scene, objects=whole), sprites).astype(np.float32) / 255
+    picture: NDArray[np.float32] = render(replace(scene, objects=whole), sprites).astype(np.float32) / np.float32(255)
     for thing in things:
         if not thing.whole:
             paste(picture, thing.item, broken(rng, sprites, thing.item))
@@ -159,24 +159,20 @@ def wear(rng: Generator, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (np.asarray(image) + grain).clip(0, 255).astype(np.uint8)
 
 
-def patch_labels(things: list[Thing], sprites: Sprites) -> tuple[Tensor, Tensor, Tensor]:
-    """Class, colour and offset of every patch, in raster order."""
+def patch_labels(things: list[Thing], sprites: Sprites) -> tuple[Tensor, ...]:
+    """Class and colour of every patch, and whether it is the middle of something, in raster order."""
     names = np.full((GRID, GRID), EMPTY)
     colors = np.full((GRID, GRID), -1)
-    offsets = np.zeros((GRID, GRID, 2), np.float32)
-    own = np.stack(np.mgrid[:OBJECT_CELLS, :OBJECT_CELLS], -1) - OBJECT_CELLS // 2
+    middles = np.zeros((GRID, GRID), bool)
     for thing in things:
         item = thing.item
         area = slice(item.row, item.row + OBJECT_CELLS), slice(item.column, item.column + OBJECT_CELLS)
         alpha = tiled(sprites[item.name, item.color])[..., 3].mean((1, 2)).reshape(OBJECT_CELLS, OBJECT_CELLS)
         on = alpha > COVERED
+        on[OBJECT_CELLS // 2, OBJECT_CELLS // 2] = True  # the hole of a ring is its middle all the same
         called = item.color or OWN_COLORS.get(item.name)
         names[area][on] = OBJECT_CLASSES.index(item.name) if thing.whole else BROKEN
         if thing.whole:
             colors[area][on] = OWN if called is None else COLORS.index(called)
-            offsets[area][on] = -own[on]
-    return (
-        torch.from_numpy(names).flatten(),
-        torch.from_numpy(colors).flatten(),
-        torch.from_numpy(offsets).flatten(0, 1),
-    )
+        middles[item.row + OBJECT_CELLS // 2, item.column + OBJECT_CELLS // 2] = True
+    return tuple(torch.from_numpy(labels.ravel()) for labels in (names, colors, middles))

@@ -21,7 +21,7 @@ from training.workdir import announce
 CHUNK = 2048
 """Scenes encoded at a time; each chunk is one file, so that a killed run keeps what it has."""
 EASY_SHARES = {"single_object": 0.5, "colors": 0.5}
-"""Scenes of one object, which training begins with. (Crops, as the next-token model has them, have no coarse scales.)"""
+"""Scenes of one object, which training begins with. (The next-token model's crops would have no coarse scales.)"""
 NEIGHBOURS = 16
 
 
@@ -38,7 +38,8 @@ class Scenes:
 
     def __init__(self, work_dir: Path, tokenizer: MultiScaleVQ, seed: int) -> None:
         self.work_dir, self.tokenizer, self.seed = work_dir, tokenizer, seed
-        self.folder = work_dir / f"latents-{sha256(work_dir / WEIGHTS)[:8]}"
+        self.digest = sha256(work_dir / WEIGHTS)
+        self.folder = work_dir / f"latents-{self.digest[:8]}"
         self._sprites: Sprites | None = None
 
     def chunk(self, number: int, *, easy: bool = False) -> tuple[Int[Tensor, "n t"], Float[Tensor, "n d h w"]]:

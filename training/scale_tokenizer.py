@@ -8,7 +8,7 @@ import argparse
 import math
 import time
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -81,7 +81,7 @@ class Run:
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.trained, lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
         self.checkpoint = Checkpoint(args.work_dir / "scale-tokenizer.pt")
-        self._parts = {
+        self._parts: dict[str, Any] = {
             "model": self.model,
             "average": self.average,
             "optimizer": self.optimizer,

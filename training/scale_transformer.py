@@ -3,7 +3,6 @@
 import argparse
 import math
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -51,11 +50,11 @@ def initialise(model: VAR) -> None:
     for parameter in model.parameters():
         if parameter.ndim >= 2:
             nn.init.normal_(parameter, std=0.02)
-    nn.init.zeros_(model.head.weight)
     for module in model.modules():
         if isinstance(module, Block):
             _begin_plain(module)
-    for linear in (model.shared_ada_lin[-1], model.head_nm.ada_lin[-1]):
+    silent = model.shared_ada_lin[-1], model.head_nm.ada_lin[-1], model.head
+    for linear in (cast(nn.Linear, module) for module in silent):
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
 
@@ -111,7 +110,8 @@ class Run:
         self.steppers = optimizers(self.model, args.lr)
         self.tokenizer = load_scale_tokenizer(args.work_dir)
         self.teacher = Teacher(self.tokenizer.quantize)
-        self.batches = Batches(args, Scenes(args.work_dir, self.tokenizer, args.seed))
+        scenes = Scenes(args.work_dir, self.tokenizer, args.seed)
+        self.batches, self.digest = Batches(args, scenes), scenes.digest
         self.weights = token_weights(CONFIG.sides, args.scale_power)
         self.checkpoint = Checkpoint(args.work_dir / "scale-transformer.pt")
         if args.compile:
@@ -120,6 +120,8 @@ class Run:
 
     def resume(self) -> None:
         if (state := self.checkpoint.load()) is not None:
+            if state["tokenizer"] != self.digest:
+                raise SystemExit(f"{self.checkpoint.path} was trained with another tokenizer; remove it to begin anew")
             self.step = state["step"]
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
@@ -131,6 +133,7 @@ class Run:
         self.checkpoint.save(
             {
                 "step": self.step,
+                "tokenizer": self.digest,
                 "model": self.model.state_dict(),
                 "average": self.average.state_dict(),
                 "optimizers": [optimizer.state_dict() for optimizer in self.steppers],
@@ -175,22 +178,21 @@ def train(args: argparse.Namespace) -> None:
         if run.checkpoint.due or done:
             run.save()
         if run.step % args.report_every == 0 or done:
-            report(cast(VAR, run.average.module), run.tokenizer, held_out, run.step, args.work_dir)
+            report(run, held_out)
 
 
-def report(
-    model: VAR, tokenizer: MultiScaleVQ, held_out: tuple[Tensor, Lesson], step: int, work_dir: Path
-) -> None:
+def report(run: Run, held_out: tuple[Tensor, Lesson]) -> None:
     """Held-out loss of every scale with and without the text, averaged weights on disk, a sheet of samples."""
+    model, step, work_dir = cast(VAR, run.average.module), run.step, run.args.work_dir
     words, lesson = held_out
     given, nothing = (held_out_loss(model, w, lesson) for w in (words, torch.full_like(words, CONFIG.condition_vocab)))
     announce(f"scale transformer {step}: held out {given.mean():.4f} nats/code, {nothing.mean():.4f} without the text")
     sizes = [side * side for side in CONFIG.sides]
     each = zip(CONFIG.sides, given.split(sizes), nothing.split(sizes), strict=True)
     announce("  by side  " + "  ".join(f"{side}: {a.mean():.2f}/{b.mean():.2f}" for side, a, b in each))
-    state = {"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step}
+    state = {"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step, "tokenizer": run.digest}
     torch.save(state, work_dir / WEIGHTS)
-    sheet(work_dir / f"scale-samples-{step:06d}.png", model, tokenizer)
+    sheet(work_dir / f"scale-samples-{step:06d}.png", model, run.tokenizer)
 
 
 @torch.inference_mode()
@@ -224,7 +226,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12000)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--easy-steps", type=int, default=1500, help="first steps on scenes of one object")
-    parser.add_argument("--chunks", type=int, default=16, help="different chunks before they repeat")
+    parser.add_argument("--chunks", type=int, default=32, help="different chunks before they repeat")
     parser.add_argument("--mistakes", type=float, default=0.2, help="most codes of an image that are replaced, 0 to 1")
     parser.add_argument("--scale-power", type=float, default=0.25, help="weight of a scale: tokens^(1 - power)")
     parser.add_argument("--lr", type=float, default=2e-3)

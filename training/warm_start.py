@@ -54,7 +54,10 @@ def folded(source: VQTokenizer, width: int) -> dict[str, Tensor]:
     codes = source.config.codebook_dim
     if width < codes:
         return {}
-    assert out.bias is not None and before.bias is not None and first.bias is not None and after.bias is not None
+    assert out.bias is not None
+    assert before.bias is not None
+    assert first.bias is not None
+    assert after.bias is not None
     weight = nn.Conv2d(out.in_channels, width, 3).weight.data
     weight[:codes] = torch.einsum("oz,zikl->oikl", before.weight[..., 0, 0], out.weight)
     bias = torch.zeros(width)

@@ -15,24 +15,27 @@ from pydantic import (
     PlainSerializer,
     SerializationInfo,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import ConfigError
+from scalingar.loading.family import family_of
 from scalingar.overrides import merged
+from scalingar.pipeline import DEFAULT_STRATEGIES
 from scalingar.rewards import check_reward
 from scalingar.strategies import STRATEGIES, Strategy
 from scalingar.strategies.best_of_n import RewardedStrategy
 from scalingar.validation import sentence
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
-DEFAULT_STRATEGY = "scaling-ar"
+DEFAULT_STRATEGY = DEFAULT_STRATEGIES["next-token"]
 _OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 
 
-def build_strategy(value: Any) -> Strategy:
-    """A strategy from its name, or from ``{"name": ..., setting: value}``.
+def build_strategy(value: Any, default: str = DEFAULT_STRATEGY) -> Strategy:
+    """A strategy from its name, or from ``{"name": ..., setting: value}``; settings without a name are ``default``'s.
 
     Raises:
         ConfigError: unknown name, setting or reward, or a value out of range.
@@ -40,9 +43,9 @@ def build_strategy(value: Any) -> Strategy:
     if isinstance(value, Strategy):
         return value
     settings = {"name": value} if isinstance(value, str) else value
-    name = settings.get("name", DEFAULT_STRATEGY) if isinstance(settings, dict) else None
+    name = settings.get("name", default) if isinstance(settings, dict) else None
     if not isinstance(name, str):
-        raise ConfigError(f"strategy={value!r}: must be a name or settings such as {{name: {DEFAULT_STRATEGY}}}")
+        raise ConfigError(f"strategy={value!r}: must be a name or settings such as {{name: {default}}}")
     kind = STRATEGIES[name]
     try:
         strategy = kind.model_validate({key: setting for key, setting in settings.items() if key != "name"})
@@ -51,6 +54,18 @@ def build_strategy(value: Any) -> Strategy:
     if isinstance(strategy, RewardedStrategy):
         check_reward(strategy.reward)
     return strategy
+
+
+def default_strategy(model: str) -> str:
+    """What a recipe that names none takes for this model."""
+    return DEFAULT_STRATEGIES[family_of(model)]
+
+
+def _strategy_for_model(value: Any, info: ValidationInfo) -> Strategy:
+    named = isinstance(value, Strategy | str) or (isinstance(value, dict) and "name" in value)
+    # A model that is no string was refused already.
+    model = info.data.get("model", "embedded")
+    return build_strategy(value) if named else build_strategy(value, default_strategy(model))
 
 
 def strategy_name(strategy: Strategy) -> str:
@@ -80,8 +95,11 @@ class Recipe(BaseModel):
     device: str = Field("cpu", description="cpu, cuda, cuda:1, mps, xpu")
     dtype: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the transformer")
     prompt: str | None = Field(None, coerce_numbers_to_str=True, description="what the image shows")
-    strategy: Annotated[Strategy, BeforeValidator(build_strategy), PlainSerializer(_plain_strategy)] = Field(
-        default_factory=lambda: build_strategy(DEFAULT_STRATEGY)
+    image_size: int | None = Field(None, description="pixels, for weights that draw several sizes")
+    aspect_ratio: float | None = Field(None, description="width over height, of Infinity; the nearest it knows")
+    strategy: Annotated[Strategy, BeforeValidator(_strategy_for_model), PlainSerializer(_plain_strategy)] = Field(
+        default_factory=lambda given: build_strategy(default_strategy(given.get("model", "embedded"))),
+        description="the method of the model's family unless named: scaling-ar or tts-var",
     )
     guidance_scale: float | None = Field(None, description="s_base; the model's own if None")
     sampling: Annotated[SamplingConfig | None, PlainSerializer(_plain_sampling)] = Field(
@@ -135,7 +153,9 @@ class Recipe(BaseModel):
 
     def to_yaml(self) -> str:
         """Complete, so that no later default can change it; :meth:`from_yaml` gives the same recipe back."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        # Plain, YAML would take the old "next line" for an end of line.
+        readable = "\x85" not in (self.prompt or "")
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=readable)
 
     def with_overrides(self, overrides: Sequence[str]) -> Self:
         """With settings replaced, each written ``a.b=value`` with the value in YAML.

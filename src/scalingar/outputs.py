@@ -82,9 +82,14 @@ class Candidate:
         return len(self.codes)
 
     @property
+    def step_name(self) -> str:
+        """What its steps are."""
+        return "step" if self.codes.ndim == 1 else "scale"
+
+    @property
     def fate(self) -> str:
         """In a few words."""
-        return "finished" if self.cut is None else f"cut at step {self.cut.step}: {self.cut.reason}"
+        return "finished" if self.cut is None else f"cut at {self.step_name} {self.cut.step}: {self.cut.reason}"
 
 
 @dataclass

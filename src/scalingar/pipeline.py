@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +16,7 @@ from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import ConfigError
 from scalingar.features import make_feature
-from scalingar.loading import load
-from scalingar.locating import Options
+from scalingar.loading import Options, load
 from scalingar.outputs import Candidate, ImageOutput
 from scalingar.prompts import PromptEncoder, check_prompts
 from scalingar.rewards import PixelReward, Reward, build_reward, check_reward
@@ -64,6 +64,7 @@ class ImagePipeline:
         clean_caption: bool = True,
         grid: tuple[int, int] | None = None,
         image_size: int | None = None,
+        aspect_ratio: float | None = None,
         heads: int | None = None,
         collapse_prefix: bool | None = None,
         device: str | torch.device = "cpu",
@@ -78,7 +79,9 @@ class ImagePipeline:
             tokenizer: file or folder of the image tokenizer, where it is not beside the transformer.
             text_encoder: folder or hub name of the T5 encoder, or a function that reads prompts in its place.
             clean_caption: clean captions as in training; off for text that should be drawn literally.
-            grid, image_size: rows and columns of codes, or pixels, for weights that do not say it.
+            grid, image_size: rows and columns of codes, or pixels, for weights that do not say it; Infinity's draw
+                ``image_size`` 256, 512, 768 or 1024, whichever they were made for.
+            aspect_ratio: width over height, of Infinity; the nearest of its templates is taken.
             heads: of a transformer of unpublished width.
             collapse_prefix: keep one cache slot per prompt; None: in fp32, where the model allows it.
             device, dtype: of the transformer and the text encoder.
@@ -94,6 +97,7 @@ class ImagePipeline:
             clean_caption=clean_caption,
             grid=grid,
             image_size=image_size,
+            aspect_ratio=aspect_ratio,
             heads=heads,
             collapse_prefix=collapse_prefix,
             device=device,
@@ -106,6 +110,11 @@ class ImagePipeline:
     def family(self) -> Family:
         """How the model decodes."""
         return "next-scale" if hasattr(self.model, "scales") else "next-token"
+
+    @property
+    def grids(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of tokens of each scale, coarse to fine; of a next-token model the only one."""
+        return tuple(self.model.scales) if self.family == "next-scale" else (self.model.grid,)
 
     def __call__(
         self,
@@ -245,6 +254,12 @@ class ImagePipeline:
         drawn = (torch.arange(height * width) < candidate.tokens).view(height, width)
         mask = drawn.repeat_interleave(cell, 0).repeat_interleave(cell, 1).to(picture.device)
         return to_pil(torch.where(mask, picture, torch.zeros_like(picture)))
+
+    def progress(self, candidate: Candidate) -> list[Image.Image]:
+        """What a next-scale model's candidate looked like after each scale it drew."""
+        ends = list(accumulate(height * width for height, width in self.grids))
+        drawn = [end for end in ends if end <= candidate.tokens]
+        return [to_pil(self.decode(candidate.codes[None, :end])[0]) for end in drawn]
 
     def _converted(self, candidate: Candidate, output_type: OutputType) -> Any:
         if output_type == "codes":

@@ -21,7 +21,9 @@ _LONGEST_VALUE = 60
 
 def sentence(error: ValidationError, kind: type[BaseModel], prefix: str = "") -> str:
     """Every complaint about a ``kind`` that sits at ``prefix``, such as ``sampling.top_p=1.5: must be <= 1``."""
-    complaints = [_complaint(details, kind, prefix) for details in error.errors()]
+    # A default that another setting decides about cannot be made when that one is wrong: it is told already.
+    told = [details for details in error.errors() if details["type"] != "default_factory_not_called"]
+    complaints = [_complaint(details, kind, prefix) for details in told]
     return "; also ".join([*(complaint.rstrip(".") for complaint in complaints[:-1]), complaints[-1]])
 
 

@@ -14,14 +14,14 @@ def events() -> list[StepEvent]:
 
 def test_following_reads_to_the_end_and_stays_off_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     source = iter(events())
-    follow(source, trajectories=2, visible=True)
+    follow(source, visible=True)
     assert next(source, None) is None
     assert capsys.readouterr() == ("", "")
 
 
 def test_the_bar_shows_steps_and_survivors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("rich.console.Console.is_terminal", True)
-    follow(events(), trajectories=2, visible=True)
+    follow(events(), visible=True)
     out, err = capsys.readouterr()
     assert out == ""
     assert "2/2" in err

@@ -103,7 +103,7 @@ def test_filters_and_temperatures() -> None:
         {"sampling": SamplingConfig(top_p=1e-6)},
         {"temperatures": (0.0,) * 7},
     ):
-        decoder = tiny.decoder(**options)  # type: ignore[arg-type]
+        decoder = tiny.decoder(**options)
         assert torch.equal(decode(decoder, started(decoder, [[0]])).codes, expected), options
     mixed = tiny.decoder(temperatures=(0.0, 0.0, *[1.0] * 5))
     codes = decode(mixed, started(mixed, [[0]])).codes

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from scalingar.errors import ConfigError, WeightsError
-from scalingar.features import FEATURES, PixelFeature, make_feature
+from scalingar.features import FEATURES, PixelFeature, check_feature, make_feature
 from scalingar.features.dinov2 import preprocess
 
 
@@ -52,8 +52,9 @@ def test_dinov2_gives_patch_tokens_of_each_image_alone(folder: Path) -> None:
 
 def test_wrong_names_and_sources(tmp_path: Path) -> None:
     assert list(FEATURES) == ["dinov2", "pixels"]
+    check_feature("dinov2:anywhere")
     with pytest.raises(ConfigError, match="did you mean 'dinov2'"):
-        make_feature("dinov3")
+        check_feature("dinov3")
     with pytest.raises(ConfigError, match="no weights to load"):
         make_feature("pixels:folder")
     with pytest.raises(ConfigError, match="names no source"):

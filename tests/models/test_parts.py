@@ -21,7 +21,7 @@ def test_both_in_one_folder_as_two_files(tmp_path: Path) -> None:
 def test_both_in_one_file(tmp_path: Path) -> None:
     folder = released_files.save_ar_grpo(tmp_path)
     file = folder / "model.safetensors"
-    assert kinds(file) == ["transformer", "tokenizer"]
+    assert kinds(file) == {"transformer": "llamagen", "tokenizer": "llamagen"}
     assert find_parts(folder) == find_parts(file) == Parts(file, file)
 
 

@@ -52,7 +52,7 @@ def test_it_judges_candidates_by_their_own_prompts() -> None:
 
 def test_patch_features_follow_the_picture(reward: EmbeddedReward) -> None:
     dog, other = (reward.patch_features([render(name)])[0] for name in ("dog", "three-clock"))
-    grid, width = reward.network.config.grid, reward.network.config.widths[1]
+    grid, width = reward.network.config.grid, reward.network.config.widths[2]
     assert dog.shape == (grid * grid, width)
     assert torch.equal(dog, reward.patch_features([render("dog")])[0])
     assert not torch.allclose(dog.mean(0), other.mean(0), atol=0.1)

@@ -102,7 +102,8 @@ def test_scores_are_traced_where_they_were_taken() -> None:
 @pytest.mark.parametrize("potential", ["value", "diff", "max", "sum", "topk", "uniform"])
 @pytest.mark.parametrize("method", ["multinomial", "systematic"])
 def test_every_potential_and_method_runs(potential: str, method: str) -> None:
-    assert run(TTSVar(potential=potential, method=method)).results[0].best.finished
+    topk = 2 if potential == "topk" else None
+    assert run(TTSVar(potential=potential, method=method, topk=topk)).results[0].best.finished
 
 
 @pytest.mark.parametrize("reduction", ["per-image", "per-image-lapack", "shared", "pool"])
@@ -169,13 +170,21 @@ def test_plans_that_do_not_fit_are_told_before_anything_runs(settings: dict[str,
     ("settings", "complaint"),
     [
         ({"schedule": (1,), "batch_sizes": (1,)}, "leave one out"),
-        ({"topk": 3}, "the potential is value"),
+        ({"topk": 3}, "topk is 3 and the potential value"),
+        ({"potential": "topk"}, "topk is None and the potential topk"),
         ({"potential": "best"}, "value"),
     ],
 )
 def test_settings_that_contradict(settings: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValidationError, match=complaint):
         TTSVar(**settings)
+
+
+def test_clustering_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scalingar.strategies.tts_var.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install scalingar\[tts\]"):
+        run(TTSVar())
+    assert run(TTSVar(clustering=False)).results[0].best.finished
 
 
 def test_the_papers_settings() -> None:

@@ -17,6 +17,8 @@ from scalingar.report.figure import new_figure, quiet_axes, title
 from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
 
 _RESAMPLES = 1_000
+_LEAST = 0.005
+"""Share of the images below which a bin is not drawn: its share of right ones is chance."""
 
 
 def calibration_findings(run: CompleteRun, *, bins: int = 10, seed: int = SEED) -> Findings:
@@ -53,7 +55,8 @@ def isotonic(
         from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415
     except ImportError:
         raise ConfigError(NEEDS_SKLEARN) from None
-    model = IsotonicRegression(y_min=0, y_max=1, increasing="auto", out_of_bounds="clip")
+    rising = bool(np.vdot(values - values.mean(), correct - correct.mean()) >= 0)
+    model = IsotonicRegression(y_min=0, y_max=1, increasing=rising, out_of_bounds="clip")
     model.fit(values.ravel(), correct.ravel().astype(np.float64))
     mapped: np.ndarray = model.predict(others.ravel()).reshape(others.shape)
     return np.clip(mapped, 0, 1)
@@ -118,6 +121,7 @@ def _plot(panels: dict[str, list[list[Bin]]]) -> Figure:
         axes.plot([0, 1], [0, 1], color=RULE, linewidth=1.0)
         colors: Sequence[str] = (FINISHED, CHOSEN)[-len(lines) :]
         for color, line in zip(colors, lines, strict=True):
-            axes.plot([one.confidence for one in line], [one.accuracy for one in line], "o-", color=color, markersize=3)
+            shown = [one for one in line if one.count >= _LEAST * sum(each.count for each in line)]
+            axes.plot([one.confidence for one in shown], [one.accuracy for one in shown], "o-", color=color, ms=3)
     every[0].set_ylabel("share right", color=INK)
     return figure

@@ -10,7 +10,7 @@ from scalingar.analysis.complete import TracedRun
 from scalingar.analysis.findings import Cell, Interval
 from scalingar.analysis.scores import Outcome, difference, score
 from scalingar.report.figure import new_figure, quiet_axes
-from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
+from scalingar.report.palette import CHOSEN, FINISHED, INK, MUTED, RULE
 
 
 def outcome_row(
@@ -24,7 +24,7 @@ def outcome_row(
     row: dict[str, Cell] = {
         "rule": outcome.name,
         "score": score(run, outcome.points, images),
-        "tokens/image": round(float(tokens.mean()), 1),
+        "tokens/image": float(tokens.mean()),
     }
     for name, base in baselines.items():
         found = None if base is outcome else difference(run, base.points, outcome.points, images)
@@ -43,7 +43,7 @@ def outcome_plot(
     for place, outcome in enumerate(outcomes):
         found = score(run, outcome.points, images)
         color = CHOSEN if outcome.name == marked else FINISHED
-        axes.errorbar(found.value, place, xerr=found.standard_error, fmt="o", color=color, ecolor=RULE, capsize=3)
+        axes.errorbar(found.value, place, xerr=found.standard_error, fmt="o", color=color, ecolor=MUTED, capsize=3)
         if outcome.name == marked:
             axes.axvline(found.value, color=RULE, linewidth=1.0, zorder=0)
     axes.set_yticks(range(len(outcomes)), [outcome.name for outcome in outcomes])

@@ -12,7 +12,7 @@ from scalingar.analysis.complete import CompleteRun
 from scalingar.analysis.replay import Replay, replay_strategy
 from scalingar.bench.plan import PLAN, RunPlan
 from scalingar.bench.store import SAMPLES, RunStore
-from scalingar.errors import BenchmarkError
+from scalingar.errors import BenchmarkError, ConfigError
 from scalingar.files import check_writable, sha256
 from scalingar.outputs import Candidate, Cut
 from scalingar.profile.signals import signals
@@ -35,7 +35,10 @@ def derive(run: CompleteRun, strategies: Mapping[str, Strategy], folder: Path) -
             holds another run. OutputError.
     """
     for label, strategy in strategies.items():
-        lines = derived_lines(run, strategy)
+        try:
+            lines = derived_lines(run, strategy)
+        except ConfigError as error:
+            raise ConfigError(f"{label}: {error}") from None
         store = RunStore(folder / label)
         check_writable(store.folder)
         plan = derived_plan(run, strategy)

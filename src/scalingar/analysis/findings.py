@@ -73,7 +73,7 @@ class Findings:
 
 
 def told(cell: Cell) -> str:
-    """A cell for reading: three decimals, a dash for what there is not."""
+    """A cell for reading: three decimals, one of larger numbers, a dash for what there is not."""
     if cell is None:
         return "–"
     if isinstance(cell, Estimate):
@@ -82,7 +82,13 @@ def told(cell: Cell) -> str:
     if isinstance(cell, Interval):
         sign = "+" if cell.signed else ""
         return f"{cell.value:{sign}.3f} [{cell.low:{sign}.3f}, {cell.high:{sign}.3f}]"
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+    return _number(cell) if isinstance(cell, float) else str(cell)
+
+
+def _number(value: float) -> str:
+    if 0 < value < 0.001:
+        return "<0.001"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def _split(name: str, cell: Cell) -> list[tuple[str, str | int | float | None]]:

@@ -60,4 +60,4 @@ RUNNING: dict[str, Running] = {
     "log_likelihood": _mean("log_p"),
     "pmi": _pmi,
 }
-"""By name: as traced at the step (the paper's letters; ``final_confidence`` is C), means or sums of the steps so far."""
+"""By name: as traced at the step (the paper's letters; ``final_confidence`` is C), means, or sums so far."""

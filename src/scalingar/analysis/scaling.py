@@ -10,7 +10,7 @@ from scalingar.analysis.complete import CompleteRun
 from scalingar.analysis.findings import Cell, Findings
 from scalingar.analysis.replay import replay_strategy
 from scalingar.analysis.scores import Outcome, score
-from scalingar.analysis.selection import best_by, handed_out, oracle_of, random_of
+from scalingar.analysis.selection import best_at_tokens, best_by, handed_out, importance_of, oracle_of, random_of
 from scalingar.analysis.variants import termination
 from scalingar.report.figure import new_figure, quiet_axes
 from scalingar.report.palette import INK
@@ -25,14 +25,17 @@ def scaling_findings(run: CompleteRun) -> Findings:
     for n in sizes(run.trajectories):
         base = random_of(run, n)
         for rule, outcome in (("random", base), *rules(run, n)):
-            rows.append({"N": n, **outcome_row(run, outcome, {"random": base}), "rule": rule})
+            if n > 1 or outcome is base:  # of one candidate all rules hand out the same
+                rows.append({"N": n, **outcome_row(run, outcome, {"random": base}), "rule": rule})
             curves.setdefault(rule, []).append((n, outcome))
     return Findings("scaling", rows, _plot(run, curves), notes=[_NOTE])
 
 
 _NOTE = (
     "N takes the first N trajectories of each image, as a run with N would draw them. 'random' is the mean over all of "
-    "them, 'oracle' the judge's own pick. Intervals are 95 %, paired by prompt."
+    "them, 'oracle' the judge's own pick; 'importance' draws in proportion to exp(10·reward), told in expectation. "
+    "'tokens of termination': best of k complete candidates, k such that they cost what ScalingAR's termination costs, "
+    "between two counts the mixture of both. Intervals are 95 %, paired by prompt."
 )
 
 
@@ -43,10 +46,13 @@ def sizes(n: int) -> list[int]:
 
 def rules(run: CompleteRun, n: int) -> Iterator[tuple[str, Outcome]]:
     """Every way to choose among the first ``n`` but chance, by its name."""
-    for name in (*run.rewards, *(name for name in _SIGNALS if name not in run.rewards)):
-        yield name, best_by(run, name, n)
+    names = [*run.rewards, *(name for name in _SIGNALS if name not in run.rewards)]
+    yield from ((name, best_by(run, name, n)) for name in names)
+    yield from ((f"importance, {name}", importance_of(run, name, n)) for name in run.rewards)
     ended = replay_strategy(run, termination(run, {"num_trajectories": n}))
     yield "scaling-ar, termination only", handed_out(run, ended.chosen, f"termination-of-{n}", ended.tokens)
+    tokens = float(ended.tokens.mean())
+    yield from ((f"{name}, tokens of termination", best_at_tokens(run, name, tokens)) for name in names)
     yield "oracle", oracle_of(run, n)
 
 
@@ -55,7 +61,13 @@ def _plot(run: CompleteRun, curves: dict[str, list[tuple[int, Outcome]]]) -> Fig
     left, right = figure.subplots(1, 2, sharey=True)
     for number, (rule, points) in enumerate(curves.items()):
         scores = [score(run, outcome.points).value for _, outcome in points]
-        style = {"color": f"C{number % 10}", "marker": "o", "markersize": 4, "linewidth": 1.4, "label": rule}
+        style = {
+            "color": f"C{number % 10}",
+            "marker": "o^"[number // 10 % 2],
+            "markersize": 4,
+            "linewidth": 1.4,
+            "label": rule,
+        }
         left.plot([n for n, _ in points], scores, **style)
         right.plot([outcome.tokens.mean() for _, outcome in points], scores, **style)
     _settle(left, "N")

@@ -20,8 +20,8 @@ def convert(
 
     With a tokenizer DST becomes a model folder, which [b]scalingar generate --model DST[/] reads.
     """
-    from scalingar.conversion import convert as run  # noqa: PLC0415
-    from scalingar.locating import Options  # noqa: PLC0415
+    from scalingar.loading import Options  # noqa: PLC0415
+    from scalingar.loading.conversion import convert as run  # noqa: PLC0415
     from scalingar.pipeline import DTYPES  # noqa: PLC0415
 
     if dtype not in DTYPES:

@@ -79,13 +79,21 @@ def generate(
     if config is not None and like is not None:
         raise typer.BadParameter("--config and --like both give a recipe; choose one")
     info = None if like is None else _info(like)
-    recipe = _base(config, info).with_values(values).with_overrides(overrides)
+    # Together, because which strategy is the default depends on the model.
+    recipe = _base(config, info).with_values(values | settings(overrides))
     if print_config:
         print(recipe.to_yaml(), end="")
     elif recipe.prompt is None:
         raise typer.BadParameter("there is no prompt; say in quotes what the image should show")
     else:
         _run(recipe, output, like, info, as_json=as_json, quiet=quiet)
+
+
+def settings(overrides: list[str]) -> dict[str, Any]:
+    """Each ``a.b=value`` by its dotted name. Raises ConfigError."""
+    from scalingar.config import parse_override  # noqa: PLC0415
+
+    return dict(map(parse_override, overrides))
 
 
 def _info(like: Path) -> "RecipeInfo":

@@ -13,8 +13,8 @@ from scalingar.prompts import UnknownWordsWarning
 from scalingar.strategies.engine import StepEvent
 
 
-def follow(events: Iterable[StepEvent], *, trajectories: int, visible: bool) -> None:
-    """Run through a stream's events, showing steps and how many of all trajectories are alive."""
+def follow(events: Iterable[StepEvent], *, visible: bool) -> None:
+    """Run through a stream's events, showing steps and how many of the trajectories that started are alive."""
     console = Console(stderr=True)
     columns = (
         TextColumn("drawing"),
@@ -24,11 +24,15 @@ def follow(events: Iterable[StepEvent], *, trajectories: int, visible: bool) -> 
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not (visible and console.is_terminal)) as bar:
-        task = bar.add_task("", total=None, alive=trajectories, all=trajectories)
-        alive = trajectories
+        task = bar.add_task("", total=None, alive="all", all="all")
+        started: dict[int, int] = {}
+        alive: dict[int, int] = {}
         for event in events:
-            alive -= len(event.cut)
-            bar.update(task, completed=event.position + 1, total=event.total_steps, alive=alive)
+            started.setdefault(event.prompt, len(event.indices))
+            # A copy is seen one step after it was made.
+            alive[event.prompt] = len(event.indices) - len(event.cut)
+            counts = {"alive": sum(alive.values()), "all": sum(started.values())}
+            bar.update(task, completed=event.position + 1, total=event.total_steps, **counts)
 
 
 @contextmanager

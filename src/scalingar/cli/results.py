@@ -16,7 +16,7 @@ from scalingar.files import write_file
 from scalingar.metadata import RecipeInfo, save_png
 from scalingar.outputs import ImageOutput, PromptResult
 from scalingar.pipeline import ImagePipeline
-from scalingar.report import confidence_plot, contact_sheet, entropy_map, result_dict, tiles_of
+from scalingar.report import confidence_plot, contact_sheet, entropy_map, result_dict, scale_strip, tiles_of
 from scalingar.report.figure import png_bytes
 
 
@@ -47,9 +47,9 @@ class Results:
 
     @property
     def full_tokens(self) -> int:
-        """What completing every trajectory would have drawn."""
-        height, width = self.pipe.model.grid
-        return sum(len(result.candidates) for result in self.output.results) * height * width
+        """What completing every trajectory that started would have drawn."""
+        started = [one for result in self.output.results for one in result.candidates if one.parent is None]
+        return len(started) * sum(height * width for height, width in self.pipe.grids)
 
     def info(self, number: int) -> RecipeInfo:
         """How image ``number`` was made."""
@@ -70,7 +70,7 @@ class Results:
             "torch": torch.__version__,
             "recipe": self.recipe.to_dict(),
             "weights": self.pipe.hashes,
-            "grid": list(self.pipe.model.grid),
+            **self._grid(),
             "images": [result_dict(result, steps=steps) for result in self.shown],
             "ledger": self.output.ledger.to_dict(),
         }
@@ -83,7 +83,7 @@ class Results:
         pictures: list[tuple[str, Callable[[PromptResult], bytes]]] = [
             ("sheet", self._sheet),
             ("confidence", lambda result: png_bytes(confidence_plot(result))),
-            ("entropy", self._entropy),
+            ("scales", self._scales) if self._next_scale else ("entropy", self._entropy),
         ]
         paths = list(images)
         for name, draw in pictures:
@@ -94,6 +94,14 @@ class Results:
         write_file(trace, json.dumps(self.to_dict(steps=True)).encode())
         return [str(path) for path in [*paths, trace]]
 
+    @property
+    def _next_scale(self) -> bool:
+        return self.pipe.family == "next-scale"
+
+    def _grid(self) -> dict[str, Any]:
+        grids = [list(grid) for grid in self.pipe.grids]
+        return {"scales": grids} if self._next_scale else {"grid": grids[0]}
+
     def _path(self, name: str, number: int) -> Path:
         single = len(self.numbers) == 1
         return self.folder / (f"{name}.png" if single else f"{name}-{number:04d}.png")
@@ -102,6 +110,9 @@ class Results:
         buffer = io.BytesIO()
         contact_sheet(tiles_of(result, self.pipe.preview), result.prompt).save(buffer, "PNG")
         return buffer.getvalue()
+
+    def _scales(self, result: PromptResult) -> bytes:
+        return png_bytes(scale_strip(result.best, self.pipe.progress(result.best), self.pipe.grids))
 
     def _entropy(self, result: PromptResult) -> bytes:
         return png_bytes(entropy_map(result.best, self.pipe.preview(result.best), self.pipe.model.grid))

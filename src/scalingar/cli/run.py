@@ -60,7 +60,13 @@ def load(recipe: Recipe) -> ImagePipeline:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise ConfigError(f"device={recipe.device}: not available here ({reason}); use --device cpu.") from None
-    return ImagePipeline.from_pretrained(recipe.model, device=recipe.device, dtype=DTYPES[recipe.dtype])
+    return ImagePipeline.from_pretrained(
+        recipe.model,
+        image_size=recipe.image_size,
+        aspect_ratio=recipe.aspect_ratio,
+        device=recipe.device,
+        dtype=DTYPES[recipe.dtype],
+    )
 
 
 def decode(pipe: ImagePipeline, recipe: Recipe, *, visible: bool) -> ImageOutput:
@@ -73,8 +79,7 @@ def decode(pipe: ImagePipeline, recipe: Recipe, *, visible: bool) -> ImageOutput
         guidance_scale=recipe.guidance_scale,
         sampling=recipe.sampling,
     )
-    trajectories = recipe.strategy.num_trajectories * recipe.num_images_per_prompt
-    follow(stream, trajectories=trajectories, visible=visible)
+    follow(stream, visible=visible)
     assert stream.output is not None
     return stream.output
 

@@ -74,6 +74,7 @@ class CenterNet(nn.Module):
         )
         self.splits = (1, config.classes, config.colors, 4)
         self.head = nn.Conv2d(eighth, sum(self.splits), 1)
+        assert self.head.bias is not None
         nn.init.constant_(self.head.bias[:1], -3.0)  # most cells hold no centre
 
     def forward(self, images: Float[Tensor, "n 3 height width"]) -> Heads:

@@ -16,6 +16,7 @@ _EXTRAS = {
     "hub": ("huggingface_hub",),
     "hf": ("transformers",),
     "t5": ("transformers", "sentencepiece", "ftfy", "bs4"),
+    "tts": ("sklearn",),
 }
 """What each extra makes importable."""
 

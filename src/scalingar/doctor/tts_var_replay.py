@@ -55,16 +55,25 @@ class WatchedDecoder(NextScaleDecoder):
 
 
 @dataclass(frozen=True)
-class WatchedNoise(GeneratorNoise):
+class WatchedNoise:
     """One generator for tokens and resampling, as released; keeps what it drew."""
 
+    generator: torch.Generator
     seen: Seen
 
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
-        """As it is."""
-        noise = super().exponential(steps, size, device)
+        """See :class:`~scalingar.noise.GeneratorNoise`."""
+        noise = GeneratorNoise(self.generator).exponential(steps, size, device)
         self.seen.noise[int(steps[0])] = noise
         return noise
+
+    def select(self, rows: Int[Tensor, " m"]) -> "WatchedNoise":
+        """The same: its rows are not told apart."""
+        return self
+
+    def place(self, rows: Int[Tensor, " m"], fresh: "WatchedNoise") -> "WatchedNoise":
+        """The same."""
+        return self
 
 
 @dataclass(frozen=True)

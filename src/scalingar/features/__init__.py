@@ -1,7 +1,7 @@
 """What images look like, as rows of numbers: for telling trajectories apart. One file per kind, loaded when used."""
 
-from scalingar.features.base import FEATURES, Feature, make_feature
+from scalingar.features.base import FEATURES, Feature, check_feature, make_feature
 from scalingar.features.dinov2 import DINOv2Feature
 from scalingar.features.pixels import PixelFeature
 
-__all__ = ["FEATURES", "DINOv2Feature", "Feature", "PixelFeature", "make_feature"]
+__all__ = ["FEATURES", "DINOv2Feature", "Feature", "PixelFeature", "check_feature", "make_feature"]

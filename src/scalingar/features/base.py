@@ -32,6 +32,11 @@ FEATURES: Registry[FeatureFactory] = Registry("features")
 """A new feature is one file with one function under ``@FEATURES.register(name)``."""
 
 
+def check_feature(name: str) -> None:
+    """Raises ConfigError unless ``name``, or ``name:source``, is one of the features."""
+    _entry(name)
+
+
 def make_feature(name: str, device: str | torch.device = "cpu") -> Feature:
     """A feature by name, or ``name:source`` to take its weights from a folder or under another hub name.
 
@@ -39,7 +44,12 @@ def make_feature(name: str, device: str | torch.device = "cpu") -> Feature:
         ConfigError: no such feature.
         WeightsError: its weights cannot be loaded.
     """
+    factory, source = _entry(name)
+    return factory(source, device)
+
+
+def _entry(name: str) -> tuple[FeatureFactory, str | None]:
     kind, colon, source = name.partition(":")
     if colon and not source:
         raise ConfigError(f"the feature {name!r} names no source after the colon; write {kind}:FOLDER or {kind}.")
-    return FEATURES[kind](source or None, device)
+    return FEATURES[kind], source or None

@@ -3,9 +3,10 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from scalingar.errors import ConfigError, WeightsError
+from scalingar.models.parts import ModelFamily
 from scalingar.models.released import Family
 from scalingar.registry import suggestion
 
@@ -16,17 +17,27 @@ _PATTERNS = ("*.json", "*.safetensors", "*.pt", "*.pth", "*.bin", "*.model", "*.
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """One published model. Where ``file`` or ``tokenizer_file`` is None, the whole repository is meant."""
+    """One published model. Where ``file`` or ``tokenizer_file`` is None, the whole repository is meant.
 
-    family: Family
+    A ``file`` that ends in a slash is a folder. ``grid`` or ``image_size``: where the weights do not say it.
+    """
+
+    family: Family | Literal["var", "infinity"]
     repo: str
     file: str | None = None
     tokenizer_repo: str
     tokenizer_file: str | None = None
-    grid: tuple[int, int]
+    grid: tuple[int, int] | None = None
+    image_size: int | None = None
+
+    @property
+    def model_family(self) -> ModelFamily:
+        """Whose classes it loads into."""
+        return self.family if self.family in {"var", "infinity"} else "llamagen"  # type: ignore[return-value]
 
 
 _LLAMAGEN, _LLAMAGEN_T2I = "FoundationVision/LlamaGen", "peizesun/llamagen_t2i"
+_VAR, _INFINITY = "FoundationVision/var", "FoundationVision/Infinity"
 
 
 def _class(size: str, pixels: int) -> Release:
@@ -58,6 +69,27 @@ def _tuned(kind: str, pixels: int) -> Release:
     return Release(family=family, repo=repo, tokenizer_repo=repo, grid=(pixels // 16, pixels // 16))
 
 
+def _var(size: str) -> Release:
+    return Release(
+        family="var",
+        repo=_VAR,
+        file=f"var_{size}.pth",
+        tokenizer_repo=_VAR,
+        tokenizer_file="vae_ch160v4096z32.pth",
+    )
+
+
+def _infinity(file: str, vae: str, pixels: int) -> Release:
+    return Release(
+        family="infinity",
+        repo=_INFINITY,
+        file=file,
+        tokenizer_repo=_INFINITY,
+        tokenizer_file=f"infinity_vae_{vae}.pth",
+        image_size=pixels,
+    )
+
+
 _CLASS_SIZES = (("B", 256), ("B", 384), ("L", 256), ("L", 384), ("XL", 384), ("XXL", 384), ("3B", 384))
 _TUNED = (("T2I_XL", 256), ("C2I_B", 256), ("C2I_B", 384), ("C2I_L", 384), ("C2I_XL", 384))
 _TEXT = {"t2i-xl-256": _text(1, 256), "t2i-xl-512": _text(2, 512)}
@@ -70,6 +102,13 @@ RELEASES: dict[str, dict[str, Release]] = {
     **{
         f"CSshihao/AR-GRPO_{kind}_{pixels}": {f"{kind.lower().replace('_', '-')}-{pixels}": _tuned(kind, pixels)}
         for kind, pixels in _TUNED
+    },
+    _VAR: {size: _var(size) for size in ("d16", "d20", "d24", "d30", "d36")},
+    _INFINITY: {
+        "125m-256": _infinity("infinity_125M_256x256.pth", "d16", 256),
+        "2b-1024": _infinity("infinity_2b_reg.pth", "d32reg", 1024),
+        "8b-512": _infinity("infinity_8b_512x512_weights/", "d56_f8_14_patchify", 512),
+        "8b-1024": _infinity("infinity_8b_weights/", "d56_f8_14_patchify", 1024),
     },
 }
 """By repository, then by variant."""
@@ -100,7 +139,7 @@ def release(repo: str, variant: str | None) -> Release | None:
 
 
 def fetch(repo: str, file: str | None = None) -> Path:
-    """A file of a repository, or the folder of all its weights, from the local cache or the hub.
+    """A file or folder (with a slash behind) of a repository, or all its weights, from the local cache or the hub.
 
     Raises:
         WeightsError: huggingface_hub is missing, the hub does not answer, or it has no such thing.
@@ -113,6 +152,8 @@ def fetch(repo: str, file: str | None = None) -> Path:
             "and give their folder."
         ) from None
     try:
+        if file is not None and file.endswith("/"):
+            return Path(hub.snapshot_download(repo, allow_patterns=[f"{file}*"])) / file
         if file is not None:
             return Path(hub.hf_hub_download(repo, file))
         return Path(hub.snapshot_download(repo, allow_patterns=list(_PATTERNS)))

@@ -18,12 +18,14 @@ from scalingar.models.infinity_schedules import InfinitySchedule, infinity_sched
 from scalingar.models.ldm import AutoencoderConfig
 
 _LONGEST_TEXT = 512
-_TRANSFORMER_MARK = "text_proj_for_sos.ca.mat_q"
-_VAE_MARK = "decoder.conv_in.weight"
+TRANSFORMER_MARK = "text_proj_for_sos.ca.mat_q"
+VAE_MARKS = ("decoder.conv_in.weight", "decoder.conv_in.conv.weight")
+"""By these tensors the models are known, the autoencoder in either spelling where nothing of a codebook is there."""
+
 _TRAINING = ("trainer", "gpt_fsdp")
 _AVERAGED = ("trainer", "gpt_ema_fsdp")
-_CONFUSED_VAES = {"infinity_2b_reg.pth": ("infinity_vae_d32.pth", "infinity_vae_d32reg.pth")}
-"""Autoencoders that fit in shape and give bad pictures, and the ones to use."""
+_CONFUSED_VAES = {"infinity_2b_reg": ("infinity_vae_d32", "infinity_vae_d32reg")}
+"""By the names of their files: autoencoders that fit in shape and give bad pictures, and the ones to use."""
 
 LevelEmbedding = Literal["first block", "every chunk"]
 
@@ -81,7 +83,7 @@ def infinity_config(weights: Mapping[str, Tensor], path: str | Path) -> Infinity
     Raises:
         WeightsError: the tensors are not an Infinity transformer's.
     """
-    pool_heads = _require(weights, _TRANSFORMER_MARK, path).shape[1]
+    pool_heads = _require(weights, TRANSFORMER_MARK, path).shape[1]
     dim, bits = _require(weights, "word_embed.weight", path).shape
     chunks = chunk_sizes(weights)
     if not chunks or not all(chunks):
@@ -133,7 +135,7 @@ def bsq_vae_config(weights: Mapping[str, Tensor], path: str | Path) -> Autoencod
     Raises:
         WeightsError: the tensors are not those of Infinity's autoencoder.
     """
-    bits = _require(weights, _VAE_MARK, path).shape[1]
+    bits = _require(weights, VAE_MARKS[0], path).shape[1]
     channels = len(_require(weights, "encoder.conv_in.weight", path))
     if channels % 32:
         raise WeightsError(
@@ -162,8 +164,8 @@ def pair(
     Raises:
         WeightsError: the autoencoder has other sizes, or by its name is the one that is often taken by mistake.
     """
-    wrong, right = _CONFUSED_VAES.get(Path(transformer_path or "").name, ("", ""))
-    if wrong and Path(vae_path or "").name == wrong:
+    wrong, right = _CONFUSED_VAES.get(Path(transformer_path or "").stem, ("", ""))
+    if wrong and Path(vae_path or "").stem == wrong:
         raise WeightsError(f"{vae_path} fits {transformer_path} in shape but gives bad pictures; use {right}.")
     return BSQTokenizer.for_tokens(vae, model.schedule, model.groups)
 
@@ -171,7 +173,7 @@ def pair(
 def _require(weights: Mapping[str, Tensor], name: str, path: str | Path) -> Tensor:
     if name in weights:
         return weights[name]
-    transformer, autoencoder = _TRANSFORMER_MARK in weights, any(n.startswith("decoder.conv_in.") for n in weights)
+    transformer, autoencoder = TRANSFORMER_MARK in weights, any(n.startswith("decoder.conv_in.") for n in weights)
     kind = "autoencoder" if name.startswith(("encoder.", "decoder.")) else "transformer"
     hint = f"it starts with {listed_keys(weights)}"
     if kind == "transformer" and autoencoder:

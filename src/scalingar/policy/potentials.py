@@ -31,7 +31,7 @@ class RewardHistory(RowState):
 
 
 def log_potential(
-    potential: Potential, history: RewardHistory, inverse_temperature: float, topk: int = 2
+    potential: Potential, history: RewardHistory, inverse_temperature: float, topk: int = 1
 ) -> Float[np.ndarray, " n"]:
     """TTS-VAR: ln w of every trajectory, w = exp(λ · score), from all rewards r_0 … r_s so far; fp64.
 

@@ -3,6 +3,7 @@
 from scalingar.report.confidence_plot import confidence_plot
 from scalingar.report.contact_sheet import Tile, contact_sheet, tiles_of
 from scalingar.report.entropy_map import entropy_map
+from scalingar.report.scale_strip import scale_strip
 from scalingar.report.tables import ledger_table, trajectory_table
 from scalingar.report.trace import result_dict
 
@@ -13,6 +14,7 @@ __all__ = [
     "entropy_map",
     "ledger_table",
     "result_dict",
+    "scale_strip",
     "tiles_of",
     "trajectory_table",
 ]

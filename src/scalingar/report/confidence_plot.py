@@ -1,4 +1,4 @@
-"""Confidence, threshold and guidance scale over the steps of a prompt's trajectories."""
+"""Confidence, threshold, and guidance scale or rewards over the steps of a prompt's trajectories."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,31 +10,49 @@ from scalingar.report.figure import new_figure, quiet_axes, title
 from scalingar.report.palette import CHOSEN, CUT, FINISHED, INK, THRESHOLD
 
 
+_LOWER = {"s": "guidance scale s", "reward": "reward"}
+"""Traces for the lower panel; the first that is there."""
+
+
 def confidence_plot(result: PromptResult) -> Figure:
-    """C of Eq. (11) with the threshold of Eq. (13) above, the guidance scale of Eq. (14) below, step by step."""
+    """C of Eq. (11) with the threshold of Eq. (13) above, the guidance scale of Eq. (14) below, step by step.
+
+    Of a next-scale model: its C per scale above, the rewards asked on the way below. A copy's line starts with its
+    parent's last point.
+    """
+    letters = ["C", *[letter for letter in _LOWER if _traced(result, letter)][:1]]
     figure = new_figure(9.0, 5.6)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(5, 2))
-    for axes, letter, label in ((upper, "C", "confidence C"), (lower, "s", "guidance scale s")):
+    panels = figure.subplots(len(letters), 1, sharex=True, squeeze=False, height_ratios=(5, 2)[: len(letters)])[:, 0]
+    for axes, letter in zip(panels, letters, strict=True):
         quiet_axes(axes)
         _draw(axes, result, letter)
-        axes.set_ylabel(label, color=INK, fontsize=9.5)
-    _draw_threshold(upper, result)
-    _settle(lower)
-    title(upper, result.prompt)
-    lower.set_xlabel("step", color=INK, fontsize=9.5)
-    lower.set_xlim(0, max(candidate.tokens for candidate in result.candidates) - 1 or 1)
+        axes.set_ylabel(_LOWER.get(letter, "confidence C"), color=INK, fontsize=9.5)
+    _draw_threshold(panels[0], result)
+    for axes in panels[1:]:
+        _settle(axes)
+    title(panels[0], result.prompt)
+    panels[-1].set_xlabel(result.best.step_name, color=INK, fontsize=9.5)
+    panels[-1].set_xlim(0, len(result.best.trace["C"]) - 1 or 1)
     figure.legend(handles=_legend(result), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
+
+
+def _traced(result: PromptResult, letter: str) -> bool:
+    return any(np.isfinite(candidate.trace.get(letter, np.empty(0))).any() for candidate in result.candidates)
 
 
 def _draw(axes: Axes, result: PromptResult, letter: str) -> None:
     """One line per trajectory; a cross and its number where one was cut; the chosen one on top."""
     for candidate in result.candidates:
-        values = candidate.trace.get(letter, np.empty(0))
+        values = candidate.trace.get(letter, np.empty(0)).copy()
+        values[: max(candidate.born - 1, 0)] = np.nan
+        places = np.flatnonzero(np.isfinite(values))  # rewards are asked at some scales only
         colour, width, order = _style(candidate, result)
-        axes.plot(values, color=colour, linewidth=width, zorder=order, alpha=0.75 if candidate.cut else 1.0)
-        if candidate.cut is not None and len(values):
-            axes.plot(len(values) - 1, values[-1], "x", color=CUT, markersize=6, markeredgewidth=1.6, zorder=5)
+        dots = "." if letter == "reward" else "None"
+        look = {"color": colour, "linewidth": width, "zorder": order, "alpha": 0.75 if candidate.cut else 1.0}
+        axes.plot(places, values[places], marker=dots, **look)
+        if candidate.cut is not None and len(places):
+            axes.plot(places[-1], values[places[-1]], "x", color=CUT, markersize=6, markeredgewidth=1.6, zorder=5)
 
 
 def _style(candidate: Candidate, result: PromptResult) -> tuple[str, float, int]:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from scalingar.outputs import Candidate, PromptResult
 from scalingar.report.lettering import font, line_height, wrapped
 from scalingar.report.palette import BACKGROUND, CHOSEN, CUT, INK, MUTED, RULE
-from scalingar.report.trace import last_confidence
+from scalingar.report.trace import descent, last_confidence, last_reward
 
 MARGIN, GAP, FRAME = 28, 24, 5
 SMALLEST, LARGEST = 256, 384
@@ -83,10 +83,14 @@ def fitted(image: Image.Image) -> Image.Image:
 def _caption(candidate: Candidate) -> str:
     confidence = last_confidence(candidate)
     level = f"C {confidence:.3f}" if math.isfinite(confidence) else "C unknown"
+    copied = [descent(candidate)] if candidate.parent is not None else []
     if candidate.cut is None:
         scores = [f"{name.partition(':')[0]} {value:.3f}" for name, value in candidate.rewards.items()]
-        return " · ".join(["finished", level, *scores])
-    return f"cut at step {candidate.cut.step} · {level}\n{candidate.cut.reason}"
+        return "\n".join([" · ".join(["finished", level, *scores]), *copied])
+    score = last_reward(candidate, "")
+    told = [f"reward {score:.3f}"] if math.isfinite(score) else []
+    head = " · ".join([f"cut at {candidate.step_name} {candidate.cut.step}", level, *told])
+    return "\n".join([head, candidate.cut.reason, *copied])
 
 
 def _place(sheet: Image.Image, tile: Tile, picture: Image.Image, x: int, y: int) -> None:

@@ -1,31 +1,44 @@
 """Tables for the terminal: what became of each trajectory, and what it all cost."""
 
 import math
+from collections.abc import Callable
 
 from rich.table import Table
 
 from scalingar.outputs import Candidate, Ledger, PromptResult
-from scalingar.report.trace import last_confidence
+from scalingar.report.trace import descent, last_confidence, last_reward
 
 
 def trajectory_table(result: PromptResult) -> Table:
-    """One row per trajectory: tokens, last confidence C, rewards if any were asked, fate."""
-    rewards = sorted({name for candidate in result.candidates for name in candidate.rewards})
+    """One row per trajectory: descent if any is a copy, tokens, last confidence C, last rewards if asked, fate."""
+    columns = _columns(result)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    # The source of its weights is in the trace; here it would crowd out the numbers.
-    for name in ("trajectory", "tokens", "confidence", *(reward.partition(":")[0] for reward in rewards)):
-        table.add_column(name, justify="right")
+    for name in columns:
+        table.add_column(name, justify="left" if name == "descent" else "right")
     table.add_column("fate", overflow="fold")
     for candidate in result.candidates:
         chosen = candidate.index == result.chosen
         style = "bold" if chosen else None if candidate.finished else "dim"
-        table.add_row(*_cells(candidate, rewards), _fate(candidate, chosen), style=style)
+        table.add_row(*(cell(candidate) for cell in columns.values()), _fate(candidate, chosen), style=style)
     return table
 
 
-def _cells(candidate: Candidate, rewards: list[str]) -> list[str]:
-    scores = [candidate.rewards.get(name, math.nan) for name in rewards]
-    return [str(candidate.index), str(candidate.tokens), *map(_number, (last_confidence(candidate), *scores))]
+def _columns(result: PromptResult) -> dict[str, Callable[[Candidate], str]]:
+    """Heading to what stands under it."""
+    columns: dict[str, Callable[[Candidate], str]] = {"trajectory": lambda one: str(one.index)}
+    if any(candidate.parent is not None for candidate in result.candidates):
+        columns["descent"] = descent
+    columns["tokens"] = lambda one: str(one.tokens)
+    columns["confidence"] = lambda one: _number(last_confidence(one))
+    for reward in sorted({name for candidate in result.candidates for name in candidate.rewards}):
+        # The source of its weights is in the trace; here it would crowd out the numbers.
+        columns[_heading(reward, columns)] = lambda one, name=reward: _number(last_reward(one, name))  # type: ignore[misc]
+    return columns
+
+
+def _heading(reward: str, taken: dict[str, Callable[[Candidate], str]]) -> str:
+    name = reward.partition(":")[0]
+    return f"reward {name}" if name in taken else name
 
 
 def _fate(candidate: Candidate, chosen: bool) -> str:
@@ -46,6 +59,8 @@ def ledger_table(ledger: Ledger, full_tokens: int) -> Table:
     table.add_row("forward rows", f"{ledger.forward_rows} + {ledger.prefill_rows} for prompts")
     table.add_row("images decoded", str(ledger.decodes))
     table.add_row("reward calls", str(ledger.reward_calls))
+    if ledger.feature_calls:
+        table.add_row("images compared", str(ledger.feature_calls))
     table.add_row("peak memory", f"{ledger.peak_bytes / 2**20:.1f} MiB in live trajectories")
     table.add_row("seconds", _seconds(ledger))
     return table

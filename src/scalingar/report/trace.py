@@ -26,7 +26,7 @@ def result_dict(result: PromptResult, *, steps: bool) -> dict[str, Any]:
 
 
 def candidate_dict(candidate: Candidate, *, steps: bool) -> dict[str, Any]:
-    """One trajectory: fate, signals and rewards; with ``steps`` its codes and step-wise values too."""
+    """One trajectory: fate, descent, signals and rewards; with ``steps`` its codes and step-wise values too."""
     cut = candidate.cut
     summary = {
         "index": candidate.index,
@@ -34,6 +34,8 @@ def candidate_dict(candidate: Candidate, *, steps: bool) -> dict[str, Any]:
         "confidence": plain_number(last_confidence(candidate)),
         "fate": candidate.fate,
         "cut": None if cut is None else {"step": cut.step, "reason": cut.reason},
+        "parent": candidate.parent,
+        "born": candidate.born,
         "signals": {name: plain_number(value) for name, value in candidate.signals.items()},
         "rewards": {name: plain_number(value) for name, value in candidate.rewards.items()},
     }
@@ -50,6 +52,22 @@ def last_confidence(candidate: Candidate) -> float:
     """
     values = candidate.trace.get("C")
     return math.nan if values is None or not len(values) else float(values[-1])
+
+
+def last_reward(candidate: Candidate, name: str) -> float:
+    """What the reward said last: of one that was given up on the way, of its image then; NaN if it was never asked."""
+    if name in candidate.rewards:
+        return candidate.rewards[name]
+    asked = candidate.trace.get("reward", np.empty(0, np.float32))
+    known = asked[np.isfinite(asked)]
+    return float(known[-1]) if len(known) else math.nan
+
+
+def descent(candidate: Candidate) -> str:
+    """Whose copy it is and since when; empty for one that started by itself."""
+    if candidate.parent is None:
+        return ""
+    return f"copy of #{candidate.parent} from {candidate.step_name} {candidate.born}"
 
 
 def plain_number(value: float) -> float | None:

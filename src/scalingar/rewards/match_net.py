@@ -23,39 +23,28 @@ class MatchNetConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    widths: tuple[int, int] = (64, 160)
+    widths: tuple[int, int, int] = (32, 64, 160)
+    """At half, quarter and eighth resolution."""
+    blocks: tuple[int, int] = (1, 4)
     """At quarter and eighth resolution."""
-    blocks: tuple[int, int] = (2, 4)
     grid: int = 12
     """Patches along each side."""
     dim: int = 128
     """Width of the words."""
     heads: int = 4
-    layers: int = 3
+    layers: int = 2
     words: int = 8
     """Most terminals of a prompt that are read."""
     vocabulary: int = len(TERMINALS)
 
 
-class ChannelNorm(nn.GroupNorm):
-    """Norm over all channels of each pixel alone."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__(1, width)
-
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """Mean 0 and variance 1 before scale and shift."""
-        normed = F.layer_norm(x.movedim(1, -1), (x.shape[1],), self.weight, self.bias)
-        return normed.movedim(-1, 1)
-
-
 class DepthwiseBlock(nn.Module):
-    """ConvNeXt's block (Liu et al. 2022): 7 x 7 per channel, then a two-layer network per pixel."""
+    """ConvNeXt's block (Liu et al. 2022), with batch norm: 7 x 7 per channel, then a two-layer network per pixel."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.space = nn.Conv2d(width, width, 7, padding=3, groups=width)
-        self.norm = ChannelNorm(width)
+        self.space = nn.Conv2d(width, width, 7, padding=3, groups=width, bias=False)
+        self.norm = nn.BatchNorm2d(width)
         self.widen, self.narrow = nn.Conv2d(width, 2 * width, 1), nn.Conv2d(2 * width, width, 1)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
@@ -73,7 +62,7 @@ class ReadingLayer(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
         self.among = nn.Linear(dim, 3 * dim)
         self.among_out = nn.Linear(dim, dim)
-        self.query, self.key_value = nn.Linear(dim, dim), nn.Linear(config.widths[1], 2 * dim)
+        self.query, self.key_value = nn.Linear(dim, dim), nn.Linear(config.widths[2], 2 * dim)
         self.look_out = nn.Linear(dim, dim)
         self.think = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 
@@ -108,20 +97,20 @@ class MatchNet(nn.Module):
     def __init__(self, config: MatchNetConfig) -> None:
         super().__init__()
         self.config = config
-        first, second = config.widths
+        half, quarter, eighth = config.widths
         self.encoder = nn.Sequential(
-            nn.Conv2d(3, first, 8, stride=4, padding=2),
-            ChannelNorm(first),
-            *(DepthwiseBlock(first) for _ in range(config.blocks[0])),
-            ChannelNorm(first),
-            nn.Conv2d(first, second, 2, stride=2),
-            *(DepthwiseBlock(second) for _ in range(config.blocks[1])),
-            ChannelNorm(second),
+            *(_halve(3, half), nn.GELU(), _halve(half, quarter)),
+            *(DepthwiseBlock(quarter) for _ in range(config.blocks[0])),
+            _halve(quarter, eighth),
+            *(DepthwiseBlock(eighth) for _ in range(config.blocks[1])),
+            nn.BatchNorm2d(eighth),
         )
-        self.places = nn.Parameter(torch.randn(config.grid**2, second) * 0.02)
+        self.places = nn.Parameter(torch.randn(config.grid**2, eighth) * 0.02)
         self.embedding = nn.Embedding(config.vocabulary + 1, config.dim)
         """The last row is the slot that reads out the answer."""
         self.order = nn.Parameter(torch.randn(config.words + 1, config.dim) * 0.02)
+        self.gaze_word, self.gaze_patch = nn.Linear(config.dim, config.dim), nn.Linear(eighth, config.dim)
+        self.seen = nn.Linear(eighth, config.dim)
         self.layers = nn.ModuleList(ReadingLayer(config) for _ in range(config.layers))
         self.answer = nn.Sequential(nn.LayerNorm(config.dim), nn.Linear(config.dim, 1))
 
@@ -129,18 +118,36 @@ class MatchNet(nn.Module):
         """Features of each patch in raster order, without their place."""
         return self.encoder(images).flatten(2).transpose(1, 2)
 
+    def gaze(
+        self, words: Int[Tensor, "m t"], patches: Float[Tensor, "n p c"], rows: Int[Tensor, " m"]
+    ) -> Float[Tensor, "m t+1 p"]:
+        """Logits of where each word is to be seen, by itself; slot 0 is the answer's, for anything at all."""
+        query = self.gaze_word(self.embedding(self._ids(words)))
+        # few patches show any one word; the shift is what the first steps would otherwise learn
+        return query @ self.gaze_patch(patches)[rows].transpose(1, 2) / math.sqrt(query.shape[-1]) - 4
+
     def match(
         self, words: Int[Tensor, "m t"], patches: Float[Tensor, "n p c"], rows: Int[Tensor, " m"]
     ) -> Float[Tensor, " m"]:
         """Logit that picture ``rows[i]`` shows what ``words[i]`` say; 0 fills empty slots at the end."""
-        answer = torch.full_like(words[:, :1], self.config.vocabulary)
-        ids = torch.cat([answer, words], 1)
-        state = self.embedding(ids) + self.order[: ids.shape[1]]
-        patches = patches + self.places
+        ids = self._ids(words)
+        placed = patches + self.places
+        seen = self.gaze(words, patches, rows).sigmoid() @ self.seen(placed)[rows]
+        state = self.embedding(ids) + self.order[: ids.shape[1]] + seen
         for layer in self.layers:
-            state = layer(state, ids > 0, patches, rows)
+            state = layer(state, ids > 0, placed, rows)
         return self.answer(state[:, 0])[:, 0]
 
     def forward(self, images: Float[Tensor, "n 3 height width"], words: Int[Tensor, "n t"]) -> Float[Tensor, " n"]:
         """One logit per picture and prompt."""
         return self.match(words, self.patches(images), torch.arange(len(images), device=images.device))
+
+    def _ids(self, words: Int[Tensor, "m t"]) -> Int[Tensor, "m t+1"]:
+        return torch.cat([torch.full_like(words[:, :1], self.config.vocabulary), words], 1)
+
+
+def _halve(inside: int, outside: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inside, outside, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(outside),
+    )

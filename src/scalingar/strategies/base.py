@@ -114,6 +114,11 @@ class Strategy(BaseModel):
         """A fresh run for one prompt on a next-scale model. Raises ConfigError if it does not fit its scales."""
         return ScaleSearch(self.num_trajectories)
 
+    @property
+    def feature_name(self) -> str | None:
+        """The feature its search asks for, by the name under which `make_feature` makes it; None: it asks for none."""
+        return None
+
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Place in ``candidates``, all finished and scored where a reward is needed, of the image to hand out."""
         raise NotImplementedError(type(self).__name__)

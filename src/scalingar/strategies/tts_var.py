@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import ClassVar, Self
 
 import numpy as np
@@ -50,7 +51,9 @@ class TTSVar(BestOfN):
     reward: str = Field(
         "confidence", description="name of the reward, or name:source; the paper's is image-reward, this one is free"
     )
-    batch_sizes: tuple[int, ...] = Field(PAPER_SIZES, description="first batch and what each prune leaves, for N = 1")
+    batch_sizes: tuple[int, ...] | None = Field(
+        None, description="first batch and what each prune leaves, for N = 1; None: the paper's 8, 6, 4, 2, 1"
+    )
     schedule: tuple[int, ...] | None = Field(
         None, description="batch after each scale for N = 1, in place of batch_sizes"
     )
@@ -65,20 +68,36 @@ class TTSVar(BestOfN):
     feature: str = Field("pixels", description="what is clustered: pixels, or the paper's dinov2; name:source")
     reduction: Reduction = Field("per-image", description="from patch features to one row per image")
     potential: Potential = Field("value", description="what rewards are worth in resampling")
-    topk: int = Field(2, ge=1, description="k of the potential topk")
+    topk: int | None = Field(None, ge=1, description="k of the potential topk")
     temperature_inverse: float = Field(10.0, ge=0, description="λ, inverse temperature of resampling")
     method: Method = Field("multinomial", description="how resampling draws; systematic spreads copies evenly")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.schedule is not None and "batch_sizes" in self.model_fields_set:
+        if self.schedule is not None and self.batch_sizes is not None:
             raise ValueError("batch_sizes and schedule say the same in two ways; leave one out")
-        if "topk" in self.model_fields_set and self.potential != "topk":
-            raise ValueError(f"topk is the k of the potential topk, and the potential is {self.potential}")
+        if (self.topk is None) == (self.potential == "topk"):
+            raise ValueError(
+                f"topk is {self.topk} and the potential {self.potential}; give topk with the potential topk"
+            )
         return self
 
+    @property
+    def feature_name(self) -> str | None:
+        """What it compares images by; None where it compares none."""
+        return self.feature if self.clustering else None
+
     def scale_search(self, setting: Setting) -> "TTSVarSearch":
-        """A fresh run for one prompt. Raises ConfigError where the schedule does not fit the model's scales."""
+        """A fresh run for one prompt.
+
+        Raises:
+            ConfigError: the schedule does not fit the model's scales, or clustering lacks its package.
+        """
+        if self.clustering and find_spec("sklearn") is None:
+            raise ConfigError(
+                "tts-var clusters with scikit-learn, which is not installed; install it with "
+                "'pip install scalingar[tts]', or set clustering to false."
+            )
         return TTSVarSearch(setting, self)
 
     def plan(self, scales: int) -> Plan:
@@ -94,7 +113,7 @@ class TTSVar(BestOfN):
         if len(prunes) < len(clustering) + len(resampling):
             raise ValueError("a scale cannot prune both by clustering and by resampling")
         if self.schedule is None:
-            schedule = BatchSchedule.staged(self.batch_sizes, prunes, scales)
+            schedule = BatchSchedule.staged(self.batch_sizes or PAPER_SIZES, prunes, scales)
         elif len(self.schedule) == scales:
             schedule = BatchSchedule(self.schedule)
         else:
@@ -165,7 +184,7 @@ class TTSVarSearch(ScaleSearch):
         rewards = step.rewards()
         self.history = self.history.record(rewards)
         strategy = self.strategy
-        weights = log_potential(strategy.potential, self.history, strategy.temperature_inverse, strategy.topk)
+        weights = log_potential(strategy.potential, self.history, strategy.temperature_inverse, strategy.topk or 1)
         with _explained(step.scale):
             trace = {"reward": rewards, "weight": probabilities(weights)}
         return ScaleDecision(self.drawn(weights, count, step.scale), "not drawn in resampling", trace)

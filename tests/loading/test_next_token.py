@@ -133,7 +133,7 @@ def test_a_transformer_alone(tmp_path: Path) -> None:
     transformer, tokenizer = released_files.save_t2i(tmp_path)
     with pytest.raises(WeightsError, match=r"holds a transformer only; give its tokenizer's file as tokenizer"):
         ImagePipeline.from_pretrained(transformer, grid=(8, 8))
-    with pytest.raises(WeightsError, match=r"holds no LlamaGen transformer"):
+    with pytest.raises(WeightsError, match=r"holds no transformer of LlamaGen, VAR or Infinity"):
         ImagePipeline.from_pretrained(tokenizer)
 
 
@@ -180,7 +180,7 @@ def test_names_on_the_hub(name: str, variant: str | None, tmp_path: Path, monkey
         asked.append((repo, file))
         return tmp_path / str(file)
 
-    monkeypatch.setattr("scalingar.locating.fetch", fetched)
+    monkeypatch.setattr("scalingar.loading.locating.fetch", fetched)
     name = name.format("FoundationVision/LlamaGen")
     pipe = ImagePipeline.from_pretrained(name, variant=variant, text_encoder=read_captions)
     assert asked == [("peizesun/llamagen_t2i", "t2i_XL_stage1_256.pt"), ("peizesun/llamagen_t2i", "vq_ds16_t2i.pt")]
@@ -197,7 +197,7 @@ def test_a_repository_that_is_one_folder_is_fetched_once(tmp_path: Path, monkeyp
         asked.append(repo)
         return tmp_path
 
-    monkeypatch.setattr("scalingar.locating.fetch", fetched)
+    monkeypatch.setattr("scalingar.loading.locating.fetch", fetched)
     pipe = ImagePipeline.from_pretrained("CSshihao/AR-GRPO_T2I_XL_256", text_encoder=read_captions)
     assert asked == ["CSshihao/AR-GRPO_T2I_XL_256"]
     assert list(pipe.hashes) == ["model.safetensors"]

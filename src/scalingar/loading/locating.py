@@ -1,40 +1,16 @@
-"""What the caller asked for, and which files on this machine that means."""
+"""Which files on this machine a name, file or folder means."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from scalingar.errors import ConfigError, WeightsError
+from scalingar.loading.options import Options
 from scalingar.models.hub import RELEASES, Release, fetch, release, split_name
 from scalingar.models.parts import Parts, find_parts
-from scalingar.prompts import PromptEncoder
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What ``from_pretrained`` was told besides the model; see there."""
-
-    variant: str | None = None
-    tokenizer: str | Path | None = None
-    text_encoder: str | Path | PromptEncoder | None = None
-    clean_caption: bool = True
-    grid: tuple[int, int] | None = None
-    image_size: int | None = None
-    heads: int | None = None
-    collapse_prefix: bool | None = None
-    device: str | torch.device = "cpu"
-    dtype: torch.dtype = torch.float32
-
-    def refuse(self, model: str | Path, *names: str) -> None:
-        """Raises ConfigError if one of these options is set, because ``model`` has no use for it."""
-        for name in names:
-            if getattr(self, name) is not None:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}; {model} has no use for it, leave it out.")
 
 
 def locate(model: str | Path, options: Options) -> tuple[Parts, Options]:
-    """The files of a LlamaGen model by path or hub name, fetched if need be; and the options with its grid filled in.
+    """The files of a model by path or hub name, fetched if need be; and the options with its size filled in.
 
     Raises:
         WeightsError: nothing there, or nothing that can be told apart.
@@ -60,14 +36,14 @@ def _fetched(known: Release, options: Options) -> tuple[Parts, Options]:
     if options.tokenizer is None and (known.tokenizer_repo, known.tokenizer_file) != (known.repo, known.file):
         tokenizer = fetch(known.tokenizer_repo, known.tokenizer_file)
     if options.grid is None and options.image_size is None:
-        options = replace(options, grid=known.grid)
-    return Parts(transformer, tokenizer), options
+        options = replace(options, grid=known.grid, image_size=known.image_size)
+    return Parts(transformer, tokenizer, known.model_family), options
 
 
 def _official_files(folder: Path, variant: str) -> Parts:
     """Of a folder that holds several models under their official names."""
     known = {name: entry for variants in RELEASES.values() for name, entry in variants.items() if entry.file}
     entry = known.get(variant)
-    if entry is None or not (folder / str(entry.file)).is_file():
+    if entry is None or not (folder / str(entry.file)).exists():
         raise ConfigError(f"{folder} has no variant {variant!r}; name the file instead.")
-    return Parts(folder / str(entry.file), folder / str(entry.tokenizer_file))
+    return Parts(folder / str(entry.file), folder / str(entry.tokenizer_file), entry.model_family)

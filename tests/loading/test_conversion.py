@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from scalingar.conversion import convert
+from scalingar.loading.conversion import convert
 from scalingar.errors import ConfigError, OutputError, WeightsError
 from scalingar.files import sha256
-from scalingar.locating import Options
+from scalingar.loading import Options
 from scalingar.models.released import load_llamagen, load_vq
 from scalingar.pipeline import ImagePipeline
 from scalingar.prompts import LabelEncoder
@@ -94,7 +94,7 @@ def test_what_cannot_be_converted(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="holds both a transformer and a tokenizer; name a folder"):
         convert(released_files.save_ar_grpo(both), tmp_path / "x.safetensors", Options())
     torch.save({"fc.weight": torch.zeros(1)}, tmp_path / "other.pt")
-    with pytest.raises(WeightsError, match=r"other.pt holds no LlamaGen model"):
+    with pytest.raises(WeightsError, match=r"other.pt holds no model that is known here"):
         convert(tmp_path / "other.pt", tmp_path / "x.safetensors", Options())
     with pytest.raises(OutputError, match="cannot write to the folder"):
         convert(tmp_path / "c2i_B_256.pt", tmp_path / "other.pt" / "x.safetensors", Options())

@@ -1,0 +1,109 @@
+"""What is computed from a complete run is what decoding gives, candidate by candidate."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scalingar.analysis.complete import CompleteRun
+from scalingar.analysis.derive import derive, derived_lines
+from scalingar.analysis.replay import replay_strategy
+from scalingar.bench.plan import RunPlan
+from scalingar.bench.report import compare, markdown
+from scalingar.bench.results import read_results
+from scalingar.bench.store import RunStore
+from scalingar.bench.validate import check_run
+from scalingar.config import build_strategy
+from scalingar.errors import BenchmarkError, ConfigError
+from tests.analysis.runs import decode
+from tests.bench.fakes import Bright
+
+FIXED = {"guidance": {"enabled": False}}
+STRATEGIES: list[dict[str, Any]] = [
+    {"name": "single"},
+    {"name": "random-of-n", "num_trajectories": 4},
+    {"name": "best-of-n", "num_trajectories": 3, "reward": "log-likelihood"},
+    {"name": "importance-sampling", "num_trajectories": 4, "reward": "pmi", "temperature_inverse": 0.1},
+    {
+        "name": "most-confident-of-n",
+        "num_trajectories": 2,
+        "profile": {"conditional_weight": 0.6, "intrinsic_weight": 0.4},
+    },
+    {"name": "scaling-ar", "num_trajectories": 4, **FIXED, "gate": {"quantile": 0.5, "recovery_threshold": 1.0}},
+    {"name": "scaling-ar", "num_trajectories": 3, **FIXED, "profile": {"block_size": 2}, "gate": {"quantile": 0.3}},
+    {"name": "scaling-ar", "num_trajectories": 4, **FIXED, "gate": {"mode": "probation", "recovery_steps": 2}},
+    {
+        "name": "scaling-ar",
+        "num_trajectories": 4,
+        "preset": "v1",
+        "guidance": {"form": "constant"},
+        "gate": {"recovery_steps": 2, "recovery_gap": 0.5, "recovery_threshold": 0.5},
+    },
+]
+
+
+@pytest.mark.parametrize("settings", STRATEGIES, ids=lambda s: f"{s['name']}-{len(str(s))}")
+def test_a_replay_is_what_decoding_gives(settings: dict[str, Any], complete: CompleteRun, tmp_path: Path) -> None:
+    strategy = build_strategy(settings)
+    there = RunStore(decode(tmp_path, strategy, all_candidates=False)).samples()
+    here = derived_lines(complete, strategy)
+    assert any(c["cut"] for line in there for c in line["candidates"]) == (settings["name"] == "scaling-ar")
+    for computed, decoded in zip(here, there, strict=True):
+        for line in (computed, decoded):
+            line.pop("image")
+            line["verdict"].pop("details")
+        if computed.pop("sha256") is None:
+            decoded.pop("sha256")
+        else:
+            assert decoded.pop("sha256") is not None
+        for mine, theirs in zip(computed.pop("candidates"), decoded.pop("candidates"), strict=True):
+            assert mine.pop("signals") == pytest.approx(theirs.pop("signals"), rel=1e-4, abs=1e-5)
+            assert mine.pop("rewards") == pytest.approx(theirs.pop("rewards"), rel=1e-4)
+            assert mine == theirs
+        assert computed == decoded
+
+
+def test_with_the_runs_own_profile_the_recorded_confidence_comes_out(complete: CompleteRun) -> None:
+    ended = replay_strategy(complete, complete.plan.recipe.strategy)
+    np.testing.assert_allclose(ended.confidence, complete.traces["C"], rtol=1e-6)
+    assert (ended.tokens == 4 * 16).all()
+
+
+def test_derived_runs_are_reported_beside_decoded_ones(complete: CompleteRun, tmp_path: Path) -> None:
+    strategies = {
+        "single": build_strategy("single"),
+        "pmi": build_strategy({"name": "pmi-of-n", "num_trajectories": 4}),
+    }
+    folders = list(derive(complete, strategies, tmp_path))
+    assert [folder.name for folder in folders] == ["single", "pmi"]
+    told = RunPlan.read(folders[0]).derived_from
+    assert told is not None
+    assert told["run"] == "complete"
+    runs = [read_results(folder, Bright()) for folder in (complete.folder, *folders)]
+    table = markdown(compare(runs)).splitlines()
+    assert table[3].startswith("| single |")
+    assert table[3].endswith("| 16 | – |")
+    with pytest.raises(BenchmarkError, match="computed from the run complete and has no images"):
+        check_run(folders[0], Bright())
+    with pytest.raises(BenchmarkError, match="analyse that run"):
+        CompleteRun.read(folders[0])
+    assert list(derive(complete, strategies, tmp_path)) == folders
+    with pytest.raises(BenchmarkError, match="holds another run"):
+        list(derive(complete, {"single": strategies["pmi"]}, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"name": "scaling-ar"}, "schedules the guidance scale"),
+        ({"name": "random-of-n", "num_trajectories": 5}, "5 trajectories cannot be taken from .*, which has 4"),
+        ({"name": "single", "profile": {"distribution": "conditional"}}, "traced profile.distribution='guided'"),
+        ({"name": "best-of-n", "num_trajectories": 2, "reward": "embedded"}, "did not record the reward 'embedded'"),
+    ],
+)
+def test_what_a_complete_run_does_not_hold_is_refused(
+    settings: dict[str, Any], message: str, complete: CompleteRun
+) -> None:
+    with pytest.raises((ConfigError, BenchmarkError), match=message):
+        derived_lines(complete, build_strategy(settings))
