@@ -1,6 +1,7 @@
 """Pipelines around tiny next-scale models of both kinds, and their weights as files in the published forms."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -22,7 +23,7 @@ VQ_CONFIG = MultiScaleVQConfig(
     channels=32, channel_mult=(1, 2), z_channels=4, res_blocks=1, codebook_size=12, sides=SIDES
 )
 INFINITY_CONFIG = tiny_infinity.CONFIG.model_copy(update={"levels": 7})
-SCHEDULE = InfinitySchedule(scales=((1, 1), (1, 2), (2, 2), (2, 3), (3, 3), (3, 4), (4, 4)), full=(16, 16))
+SCHEDULE = InfinitySchedule(scales=((1, 1), (1, 1), (1, 2), (1, 2), (2, 1), (2, 2), (2, 2)), full=(16, 16))
 
 
 def var_pipe() -> ImagePipeline:
@@ -38,7 +39,7 @@ def var_pipe() -> ImagePipeline:
 
 
 def infinity_pipe() -> ImagePipeline:
-    """Any words as prompts, 64 x 64 pixels in seven scales."""
+    """Any words as prompts, 32 x 32 pixels in seven scales."""
     model = tiny_infinity.tiny_infinity(INFINITY_CONFIG)
     model.schedule = SCHEDULE
     return ImagePipeline(
@@ -68,6 +69,7 @@ def read_texts(prompts: list[str]) -> tuple[Tensor, Tensor]:
     return features, mask
 
 
+@cache
 def var_weights() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Transformer and tokenizer under their official names, with the buffers that are in the files."""
     levels = torch.cat([torch.full((side * side,), level) for level, side in enumerate(SIDES)])
@@ -92,6 +94,7 @@ def save_var_training(folder: Path) -> Path:
     return folder / "ar-ckpt-last.pth"
 
 
+@cache
 def infinity_weights() -> dict[str, Tensor]:
     """A transformer's under their official names, for seven scales."""
     names = ("text_proj_for_sos.", "text_proj_for_sos.ca.")

@@ -31,8 +31,10 @@ def verdicts(args: argparse.Namespace) -> Verdicts:
     drawn = generated(args.work_dir, args.model, args.prompts, args.images, args.seed)
     found = detector([image for _, image in drawn])
     told: Verdicts = defaultdict(list)
-    for (metadata, image), some in zip(drawn, found, strict=True):
-        told[metadata.tag].append((reward.score(metadata.prompt, [image])[0], correct(metadata, some)))
+    for start in range(0, len(drawn), args.images):
+        metadata, shown = drawn[start][0], [image for _, image in drawn[start : start + args.images]]
+        right = [correct(metadata, some) for some in found[start : start + args.images]]
+        told[metadata.tag] += zip(reward.score(metadata.prompt, shown), right, strict=True)
     return told
 
 
@@ -46,14 +48,16 @@ def ranked(args: argparse.Namespace) -> dict[str, float]:
     """By what is falsified: share of pairs in which the true render scores higher."""
     reward = EmbeddedReward(args.weights)
     drawn = pictures(args.seed, Sprites(args.work_dir / "art.npz"))
-    scores = {
-        kind: {one.prompt: reward.score(one.prompt, [Image.fromarray(picture)])[0] for one, picture in pairs}
-        for kind, pairs in drawn.items()
-    }
-    true = scores.pop("true")
-    return {
-        kind: float(np.mean([true[prompt] > score for prompt, score in some.items()])) for kind, some in scores.items()
-    }
+    versions: dict[str, dict[str, Image.Image]] = defaultdict(dict)
+    for kind, pairs in drawn.items():
+        for metadata, picture in pairs:
+            versions[metadata.prompt][kind] = Image.fromarray(picture)
+    above: dict[str, list[bool]] = defaultdict(list)
+    for prompt, images in versions.items():
+        true, *others = reward.score(prompt, list(images.values()))
+        for kind, score in zip(list(images)[1:], others, strict=True):
+            above[kind].append(true > score)
+    return {kind: float(np.mean(some)) for kind, some in above.items()}
 
 
 def main() -> None:

@@ -205,6 +205,9 @@ def test_greedy_draws_no_noise() -> None:
         def select(self, rows: Tensor) -> "Silent":
             return self
 
+        def place(self, rows: Tensor, fresh: object) -> "Silent":
+            return self
+
     decoder = tiny.tiny_decoder(sampling=SamplingConfig(greedy=True))
     silent: Noise = Silent()
     live = decoder.start(decoder.model.condition(tiny.words((1, 2))), [[0, 1]], silent, guided=True)

@@ -77,7 +77,8 @@ def load_multiscale_vq(
     Raises:
         WeightsError: the file cannot be read or is another model.
     """
-    weights = read_weights(path, containers=(*_TRAINED_TOKENIZER, *CONTAINERS))
+    # The last is where Infinity's files keep theirs, so that a wrong file is called by its name.
+    weights = read_weights(path, containers=(*_TRAINED_TOKENIZER, *CONTAINERS, "vae"))
     return build_multiscale_vq(multiscale_vq_config(weights, path, sides), weights, path, device=device, dtype=dtype)
 
 
