@@ -100,7 +100,7 @@ def nearly(rng: Generator, claim: Claim) -> Claim:
     elif all(color is None for _, color in claim.items):
         changes += [other_relation, other_relation]
     else:
-        changes += [swapped_colors, swapped_colors]
+        changes.append(swapped_colors)
     return changes[int(rng.integers(len(changes)))](rng, claim)
 
 

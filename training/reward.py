@@ -135,7 +135,7 @@ def report(model: MatchNet, held_out: tuple[Tensor, Pairs], step: int, work_dir:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_work_dir(parser)
-    parser.add_argument("--steps", type=int, default=3500)
+    parser.add_argument("--steps", type=int, default=1800)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=23)

@@ -26,15 +26,6 @@ from training.scenes import (
     sample_scene,
 )
 
-SHARES = {
-    "single_object": 0.08,
-    "two_object": 0.12,
-    "counting": 0.14,
-    "colors": 0.1,
-    "position": 0.28,
-    "color_attr": 0.28,
-}
-"""Of the tasks: most where words must be bound to each other, which is learned last."""
 CLAIMS = 6
 """Per picture."""
 WORDS = 8
@@ -62,7 +53,7 @@ class Pairs(NamedTuple):
 
 def draw(rng: Generator, sprites: Sprites) -> tuple[NDArray[np.uint8], Pairs]:
     """One picture ``(SIZE, SIZE, 3)`` and what is claimed about it."""
-    scene = sample_scene(rng, SHARES)
+    scene = sample_scene(rng)
     first = claim_of(scene)
     things = edit(rng, [Thing(item) for item in scene.objects])
     whole = tuple(thing.item for thing in things if thing.whole)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
@@ -211,7 +212,10 @@ class ImagePipeline:
         if self.family == "next-token":
             decoder = NextTokenDecoder(model=self.model, sampling=sampling)
             return Engine(decoder, strategy, guidance_scale, self.preview, reward, max_rows)
-        feature = make_feature(strategy.feature, self.device) if isinstance(strategy, TTSVar) else None
+        feature = None
+        if isinstance(strategy, TTSVar):
+            check_clustering(strategy)
+            feature = make_feature(strategy.feature, self.device)
         return ScaleEngine(
             self._scale_decoder(sampling), strategy, guidance_scale, reward, feature, max_rows, to_image=to_pil
         )
@@ -310,6 +314,15 @@ def resolve_strategy(strategy: str | Strategy, num_trajectories: int | None = No
     if isinstance(resolved, RewardedStrategy):
         check_reward(resolved.reward)
     return resolved
+
+
+def check_clustering(strategy: TTSVar) -> None:
+    """Raises ConfigError where the strategy would find out on the way that it lacks a package."""
+    if strategy.clustering and find_spec("sklearn") is None:
+        raise ConfigError(
+            "tts-var clusters with scikit-learn, which is missing; install scalingar[next-scale], or set "
+            "strategy.clustering=false."
+        )
 
 
 def to_pil(picture: Float[Tensor, "3 h w"]) -> Image.Image:

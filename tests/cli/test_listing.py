@@ -2,6 +2,7 @@ import pytest
 
 from scalingar.cli.listing import first_line
 from scalingar.cli.main import main
+from scalingar.features import FEATURES
 from scalingar.rewards import REWARDS
 from scalingar.strategies import STRATEGIES
 from scalingar.world.grammar import TERMINALS
@@ -14,7 +15,7 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_everything_but_words_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     text = told(capsys)
-    for name in ("models", "embedded", *STRATEGIES, *REWARDS):
+    for name in ("models", "embedded", "FoundationVision/Infinity:2b-1024", *STRATEGIES, *REWARDS, *FEATURES):
         assert name in text
     assert "giraffe" not in text
 

@@ -14,6 +14,8 @@ from scalingar.models.hub import RELEASES, fetch, release, split_name
 def test_table_is_consistent() -> None:
     for repo, variants in RELEASES.items():
         for name, entry in variants.items():
+            if entry.model_family != "llamagen":
+                continue
             pixels = int(name.rsplit("-", 1)[1])
             assert entry.grid == (pixels // 16, pixels // 16)
             assert entry.family.endswith(name.split("-")[0])
@@ -21,6 +23,15 @@ def test_table_is_consistent() -> None:
             if entry.file is not None:
                 assert f"_{pixels}.pt" in entry.file
             assert entry.tokenizer_file in (None, f"vq_ds16_{name[:3]}.pt")
+
+
+def test_next_scale_models_name_their_tokenizers() -> None:
+    files = {name: (entry.file, entry.tokenizer_file) for name, entry in RELEASES["FoundationVision/Infinity"].items()}
+    assert files["2b-1024"] == ("infinity_2b_reg.pth", "infinity_vae_d32reg.pth")
+    assert files["8b-512"] == ("infinity_8b_512x512_weights/", "infinity_vae_d56_f8_14_patchify.pth")
+    for name, entry in RELEASES["FoundationVision/Infinity"].items():
+        assert entry.image_size == int(name.rsplit("-", 1)[1])
+    assert {entry.tokenizer_file for entry in RELEASES["FoundationVision/var"].values()} == {"vae_ch160v4096z32.pth"}
 
 
 def test_variants_of_the_official_repository() -> None:
@@ -98,7 +109,8 @@ def test_files_and_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = play(monkeypatch, "/cache/x.pt")
     assert fetch("a/b", "x.pt") == Path("/cache/x.pt")
     assert fetch("a/b") == Path("/cache/x.pt")
-    assert asked == [("a/b", "x.pt"), ("a/b", "allow_patterns")]
+    assert fetch("a/b", "c/") == Path("/cache/x.pt/c")
+    assert asked == [("a/b", "x.pt"), ("a/b", "allow_patterns"), ("a/b", "allow_patterns")]
 
 
 class RepositoryNotFoundError(Exception):

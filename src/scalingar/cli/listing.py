@@ -7,22 +7,29 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-TOPICS = ("models", "strategies", "rewards", "words")
+TOPICS = ("models", "strategies", "rewards", "features", "words")
 
 
 def ls(
     topic: Annotated[
-        str | None, typer.Argument(help="models, strategies, rewards, or words (what the embedded model understands).")
+        str | None,
+        typer.Argument(help="models, strategies, rewards, features, or words (what the embedded model understands)."),
     ] = None,
 ) -> None:
-    """List models, strategies and rewards, or the words the embedded model understands."""
+    """List models, strategies, rewards and features of images, or the words the embedded model understands."""
     from rich.console import Console  # noqa: PLC0415
 
     if topic is not None and topic not in TOPICS:
         from scalingar.registry import suggestion  # noqa: PLC0415
 
         raise typer.BadParameter(f"there is no list {topic!r}{suggestion(topic, list(TOPICS))}")
-    tables = {"models": _models, "strategies": _strategies, "rewards": _rewards, "words": _words}
+    tables = {
+        "models": _models,
+        "strategies": _strategies,
+        "rewards": _rewards,
+        "features": _features,
+        "words": _words,
+    }
     wanted = TOPICS[:-1] if topic is None else (topic,)
     console = Console()
     for place, name in enumerate(wanted):
@@ -51,7 +58,7 @@ def _models() -> "Table":
         table.add_row("embedded", info.description or info.name)
     else:
         table.add_row("embedded", "not part of this installation")
-    table.add_row("FOLDER", "a folder written by scalingar convert, or of Janus or Emu3 weights for transformers")
+    table.add_row("FOLDER", "written by scalingar convert, official files of one model, or Janus or Emu3 weights for transformers")
     for repo, variants in RELEASES.items():
         names = [repo] if len(variants) == 1 else [f"{repo}:{variant}" for variant in variants]
         for name in names:
@@ -76,6 +83,15 @@ def _rewards() -> "Table":
         entry = REWARDS[name]
         own = isinstance(entry, IntrinsicReward)
         table.add_row(name, "the model's own signal of this name" if own else first_line(entry))
+    return table
+
+
+def _features() -> "Table":
+    from scalingar.features import FEATURES  # noqa: PLC0415
+
+    table = _table("features of images")
+    for name in FEATURES:
+        table.add_row(name, first_line(FEATURES[name]))
     return table
 
 

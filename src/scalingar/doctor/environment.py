@@ -15,6 +15,7 @@ _LIBRARIES = ("scalingar", "torch", "numpy", "pillow", "pydantic", "safetensors"
 _EXTRAS = {
     "hub": ("huggingface_hub",),
     "hf": ("transformers",),
+    "next-scale": ("sklearn",),
     "t5": ("transformers", "sentencepiece", "ftfy", "bs4"),
     "tts": ("sklearn",),
 }

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.doctor.environment import Fact
+from scalingar.doctor.random_weights import random_weights
+from scalingar.doctor.selftest_scales import draws_scales
 from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
 from scalingar.models.released import build_llamagen, build_vq
 from scalingar.models.vq import VQConfig, VQTokenizer
@@ -27,11 +29,12 @@ _VQ = VQConfig(codebook_size=32, codebook_dim=4, channels=32, channel_mult=(1, 1
 
 
 def self_test(device: str = "cpu") -> list[Fact]:
-    """Decode on ``device``: pictures come out, a pruned run keeps its survivors, a collapsed prefix changes no code."""
+    """Decode on ``device``: pictures come out, pruned runs keep their survivors, a collapsed prefix changes no code."""
     tests: dict[str, Callable[[str], bool]] = {
         "decode an image": _decodes,
         "prune midway": _prunes,
         "collapse the prefix": _collapses,
+        "draw scale by scale": draws_scales,
     }
     return [_fact(f"{name} on {device}", test, device) for name, test in tests.items()]
 
@@ -47,7 +50,7 @@ def _fact(name: str, test: Callable[[str], bool], device: str) -> Fact:
 @torch.inference_mode()
 def _decodes(device: str) -> bool:
     codes = _codes(device, range(3))
-    tokenizer = build_vq(_VQ, _random(lambda: VQTokenizer(_VQ)), "self-test", device=device)
+    tokenizer = build_vq(_VQ, random_weights(lambda: VQTokenizer(_VQ)), "self-test", device=device)
     picture = tokenizer.decode(codes[:1], _CONFIG.grid)
     return tuple(picture.shape) == (1, 3, 8, 8) and bool(picture.isfinite().all())
 
@@ -62,7 +65,7 @@ def _collapses(device: str) -> bool:
 
 @torch.inference_mode()
 def _codes(device: str, indices: range, *, keep: list[int] | None = None, collapse: bool = True) -> Tensor:
-    model = build_llamagen(_CONFIG, _random(lambda: LlamaGen(_CONFIG)), "self-test", device=device)
+    model = build_llamagen(_CONFIG, random_weights(lambda: LlamaGen(_CONFIG)), "self-test", device=device)
     model.collapse_prefix = collapse
     decoder = NextTokenDecoder(model=model)
     features = torch.linspace(-1, 1, 6 * 16).view(1, 6, 16)
@@ -75,16 +78,3 @@ def _codes(device: str, indices: range, *, keep: list[int] | None = None, collap
         if bool(live.finished.all()):
             return live.codes
         live = decoder.advance(live)
-
-
-def _random(kind: Callable[[], nn.Module]) -> dict[str, Tensor]:
-    """Weights from a generator of their own: the global one belongs to the caller."""
-    with torch.device("meta"):
-        shapes = kind().state_dict()
-    generator = torch.Generator().manual_seed(0)
-    return {
-        name: torch.randn(like.shape, generator=generator) * like[0].numel() ** -0.5
-        if like.ndim > 1
-        else torch.full(like.shape, 0.0 if name.endswith("bias") else 1.0)
-        for name, like in shapes.items()
-    }

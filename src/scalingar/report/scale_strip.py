@@ -49,7 +49,7 @@ def _curve(axes: Axes, entropy: np.ndarray) -> None:
     quiet_axes(axes)
     axes.plot(entropy, color=CHOSEN, linewidth=1.6, marker="o", markersize=4)
     axes.set_xlim(-0.5, len(entropy) - 0.5)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, max(1.15 * float(entropy.max()), 0.1))
     axes.set_xticks(range(len(entropy)))
     axes.set_xlabel("scale", color=INK, fontsize=9.5)
     axes.set_ylabel("entropy, nats per code", color=INK, fontsize=9.5)

@@ -14,7 +14,7 @@ def trajectory_table(result: PromptResult) -> Table:
     columns = _columns(result)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in columns:
-        table.add_column(name, justify="left" if name == "descent" else "right")
+        table.add_column(name, justify="left" if name == "copy of" else "right")
     table.add_column("fate", overflow="fold")
     for candidate in result.candidates:
         chosen = candidate.index == result.chosen
@@ -27,7 +27,7 @@ def _columns(result: PromptResult) -> dict[str, Callable[[Candidate], str]]:
     """Heading to what stands under it."""
     columns: dict[str, Callable[[Candidate], str]] = {"trajectory": lambda one: str(one.index)}
     if any(candidate.parent is not None for candidate in result.candidates):
-        columns["descent"] = descent
+        columns["copy of"] = lambda one: descent(one).removeprefix("copy of ")
     columns["tokens"] = lambda one: str(one.tokens)
     columns["confidence"] = lambda one: _number(last_confidence(one))
     for reward in sorted({name for candidate in result.candidates for name in candidate.rewards}):

@@ -51,8 +51,7 @@ class EmbeddedReward(PixelReward):
             network.load_state_dict(weights)
         except RuntimeError as error:
             raise WeightsError(f"{self.path} does not fit its own configuration ({error}); install it again.") from None
-        # the layout in which depthwise convolutions are fastest
-        return network.to(self.device, torch.float32, memory_format=torch.channels_last).eval()
+        return network.to(self.device, torch.float32).eval()
 
     @torch.inference_mode()
     def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:

@@ -16,8 +16,6 @@ from scalingar.world.grammar import TERMINALS
 
 PATCH = 8
 """Pixels of a patch's side."""
-PLACE_SCALE = 16
-"""Places are learned this much faster than other weights: what was seen drowns them otherwise, and with them relations."""
 
 
 class MatchNetConfig(BaseModel):
@@ -133,7 +131,7 @@ class MatchNet(nn.Module):
     ) -> Float[Tensor, " m"]:
         """Logit that picture ``rows[i]`` shows what ``words[i]`` say; 0 fills empty slots at the end."""
         ids = self._ids(words)
-        placed = patches + PLACE_SCALE * self.places
+        placed = patches + self.places
         seen = self.gaze(words, patches, rows).sigmoid() @ self.seen(placed)[rows]
         state = self.embedding(ids) + self.order[: ids.shape[1]] + seen
         for layer in self.layers:

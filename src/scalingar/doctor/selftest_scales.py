@@ -1,0 +1,52 @@
+"""The same for a next-scale model: a picture comes out, and a row is what it would be alone."""
+
+import torch
+from torch import Tensor
+
+from scalingar.decoding.next_scale import NextScaleDecoder
+from scalingar.decoding.trajectories import Trajectories
+from scalingar.doctor.random_weights import random_weights
+from scalingar.models.multiscale_vq import MultiScaleVQ, MultiScaleVQConfig
+from scalingar.models.var import VAR
+from scalingar.models.var_config import VARConfig
+from scalingar.models.var_released import build_multiscale_vq, build_var
+from scalingar.noise import TrajectoryNoise
+
+_SIDES = (1, 2, 4)
+_CONFIG = VARConfig(layers=2, heads=2, dim=32, hidden=64, sides=_SIDES, vocab_size=32, code_dim=4, condition_vocab=3)
+_TOKENIZER = MultiScaleVQConfig(
+    channels=32, channel_mult=(1, 1), z_channels=4, res_blocks=1, codebook_size=32, sides=_SIDES
+)
+
+
+def draws_scales(device: str) -> bool:
+    """Row 2 of three, and row 2 alone from the second scale on: the same codes; and a picture of numbers."""
+    decoder = _decoder(device)
+    codes = _drawn(decoder, [0, 1, 2], None)
+    picture = decoder.pixels(decoder.latent(codes[:1]))
+    pruned = _drawn(decoder, [0, 1, 2], [2])
+    return torch.equal(pruned, codes[2:]) and bool(picture.isfinite().all()) and tuple(picture.shape) == (1, 3, 8, 8)
+
+
+def _decoder(device: str) -> NextScaleDecoder:
+    model = build_var(_CONFIG, random_weights(lambda: VAR(_CONFIG)), "self-test", device=device)
+    weights = random_weights(lambda: MultiScaleVQ(_TOKENIZER))
+    return NextScaleDecoder(
+        model=model, tokenizer=build_multiscale_vq(_TOKENIZER, weights, "self-test", device=device)
+    )
+
+
+def _drawn(decoder: NextScaleDecoder, indices: list[int], keep: list[int] | None) -> Tensor:
+    condition = decoder.model.condition(torch.tensor([1], device=decoder.model.device))
+    live = decoder.start(condition, [indices], TrajectoryNoise.streams(0, indices), guided=True)
+    for scale in range(len(_SIDES)):
+        if scale:
+            live = decoder.advance(live)
+        live = decoder.append(live, decoder.draw(live, 2.0))
+        if keep is not None and scale == 0:
+            live = live.select(torch.tensor(keep))
+    return _tokens(live)
+
+
+def _tokens(live: Trajectories) -> Tensor:
+    return live.codes.view(len(live.codes), -1, 1)
