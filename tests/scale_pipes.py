@@ -9,8 +9,8 @@ from torch import Tensor
 
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.models.infinity import Infinity
-from scalingar.models.infinity_schedules import InfinitySchedule
 from scalingar.models.infinity_released import pair
+from scalingar.models.infinity_schedules import InfinitySchedule
 from scalingar.models.multiscale_vq import MultiScaleVQConfig
 from scalingar.pipeline import ImagePipeline
 from scalingar.prompts import LabelEncoder

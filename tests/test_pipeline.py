@@ -153,5 +153,5 @@ def test_importance_sampling_follows_its_temperature() -> None:
 
 def test_bf16_weights_run_and_stay_finite() -> None:
     pipe = tiny_pipe()
-    pipe.model.to(torch.bfloat16)  # type: ignore[attr-defined]
+    pipe.model.to(torch.bfloat16)
     assert pipe(PROMPT, seed=1).results[0].best.finished

@@ -50,8 +50,9 @@ def tiny_tokenizer(config: MultiScaleVQConfig = TOKENIZER_CONFIG, *, seed: int =
 @torch.no_grad()
 def _randomised(model: ModelT, seed: int) -> ModelT:
     generator = torch.Generator().manual_seed(seed)
-    for tensor in model.state_dict().values():
+    for name, tensor in model.state_dict().items():
         fan_in = tensor[0].numel() if tensor.ndim > 1 else 1
         noise = torch.randn(tensor.shape, generator=generator) * (fan_in**-0.5 if tensor.ndim > 1 else 0.3)
-        tensor.add_(noise) if tensor.ndim == 1 else tensor.copy_(noise)
+        gain = tensor.ndim == 1 and name.endswith("weight")  # of a norm: around one
+        tensor.copy_(noise + gain)
     return model.eval()

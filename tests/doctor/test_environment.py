@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from scalingar.doctor import environment, selftest
+from scalingar.doctor import environment, selftest, selftest_scales
 from scalingar.doctor.environment import devices, facts
 from scalingar.doctor.selftest import self_test
 from scalingar.models.cache import KVCache
@@ -55,7 +55,7 @@ def test_formats_that_do_not_work_are_left_out(monkeypatch: pytest.MonkeyPatch) 
 
 def test_self_test_passes_here_and_leaves_the_global_generator_alone() -> None:
     before = torch.get_rng_state()
-    assert [fact.found for fact in self_test()] == ["passed"] * 3
+    assert [fact.found for fact in self_test()] == ["passed"] * 4
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -66,12 +66,13 @@ def test_self_test_notices_a_broken_cache(monkeypatch: pytest.MonkeyPatch) -> No
     assert [fact.ok for fact in self_test()][1] is False
     monkeypatch.undo()
     monkeypatch.setattr(KVCache, "_valid", lambda cache, prefix: torch.ones(cache.rows, prefix, dtype=torch.bool))
-    assert [fact.ok for fact in self_test()] == [True, True, False]
+    assert [fact.ok for fact in self_test()] == [True, True, False, True]
 
 
 def test_self_test_reports_errors_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("no kernel image")
 
-    monkeypatch.setattr(selftest.NextTokenDecoder, "start", fails)
+    for decoder in (selftest.NextTokenDecoder, selftest_scales.NextScaleDecoder):
+        monkeypatch.setattr(decoder, "start", fails)
     assert {fact.found for fact in self_test()} == {"failed: no kernel image"}

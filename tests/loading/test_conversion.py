@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from scalingar.loading.conversion import convert
 from scalingar.errors import ConfigError, OutputError, WeightsError
 from scalingar.files import sha256
 from scalingar.loading import Options
+from scalingar.loading.conversion import convert
 from scalingar.models.released import load_llamagen, load_vq
 from scalingar.pipeline import ImagePipeline
 from scalingar.prompts import LabelEncoder

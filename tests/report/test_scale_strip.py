@@ -33,7 +33,9 @@ def candidate(index: int = 0, *, parent: int | None = None, scales: int = 3, rea
 
 
 def result() -> PromptResult:
-    return PromptResult("a dog", 0, [candidate(), candidate(1, scales=2, reason="not drawn"), candidate(2, parent=0)], 0)
+    return PromptResult(
+        "a dog", 0, [candidate(), candidate(1, scales=2, reason="not drawn"), candidate(2, parent=0)], 0
+    )
 
 
 def test_a_picture_per_scale_over_its_entropy() -> None:

@@ -58,7 +58,9 @@ def _models() -> "Table":
         table.add_row("embedded", info.description or info.name)
     else:
         table.add_row("embedded", "not part of this installation")
-    table.add_row("FOLDER", "written by scalingar convert, official files of one model, or Janus or Emu3 weights for transformers")
+    table.add_row(
+        "FOLDER", "written by scalingar convert, official files of one model, or Janus or Emu3 weights for transformers"
+    )
     for repo, variants in RELEASES.items():
         names = [repo] if len(variants) == 1 else [f"{repo}:{variant}" for variant in variants]
         for name in names:

@@ -31,8 +31,8 @@ def follow(events: Iterable[StepEvent], *, visible: bool) -> None:
             started.setdefault(event.prompt, len(event.indices))
             # A copy is seen one step after it was made.
             alive[event.prompt] = len(event.indices) - len(event.cut)
-            counts = {"alive": sum(alive.values()), "all": sum(started.values())}
-            bar.update(task, completed=event.position + 1, total=event.total_steps, **counts)
+            now, first = sum(alive.values()), sum(started.values())
+            bar.update(task, completed=event.position + 1, total=event.total_steps, alive=now, all=first)
 
 
 @contextmanager

@@ -31,9 +31,7 @@ def draws_scales(device: str) -> bool:
 def _decoder(device: str) -> NextScaleDecoder:
     model = build_var(_CONFIG, random_weights(lambda: VAR(_CONFIG)), "self-test", device=device)
     weights = random_weights(lambda: MultiScaleVQ(_TOKENIZER))
-    return NextScaleDecoder(
-        model=model, tokenizer=build_multiscale_vq(_TOKENIZER, weights, "self-test", device=device)
-    )
+    return NextScaleDecoder(model=model, tokenizer=build_multiscale_vq(_TOKENIZER, weights, "self-test", device=device))
 
 
 def _drawn(decoder: NextScaleDecoder, indices: list[int], keep: list[int] | None) -> Tensor:

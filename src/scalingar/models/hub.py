@@ -33,7 +33,7 @@ class Release:
     @property
     def model_family(self) -> ModelFamily:
         """Whose classes it loads into."""
-        return self.family if self.family in {"var", "infinity"} else "llamagen"  # type: ignore[return-value]
+        return self.family if self.family in {"var", "infinity"} else "llamagen"
 
 
 _LLAMAGEN, _LLAMAGEN_T2I = "FoundationVision/LlamaGen", "peizesun/llamagen_t2i"

@@ -9,7 +9,6 @@ from scalingar.outputs import Candidate, PromptResult
 from scalingar.report.figure import new_figure, quiet_axes, title
 from scalingar.report.palette import CHOSEN, CUT, FINISHED, INK, THRESHOLD
 
-
 _LOWER = {"s": "guidance scale s", "reward": "reward"}
 """Traces for the lower panel; the first that is there."""
 
@@ -48,9 +47,9 @@ def _draw(axes: Axes, result: PromptResult, letter: str) -> None:
         values[: max(candidate.born - 1, 0)] = np.nan
         places = np.flatnonzero(np.isfinite(values))  # rewards are asked at some scales only
         colour, width, order = _style(candidate, result)
-        dots = "." if letter == "reward" else "None"
-        look = {"color": colour, "linewidth": width, "zorder": order, "alpha": 0.75 if candidate.cut else 1.0}
-        axes.plot(places, values[places], marker=dots, **look)
+        (curve,) = axes.plot(places, values[places], color=colour, linewidth=width, zorder=order)
+        curve.set_marker("." if letter == "reward" else "None")
+        curve.set_alpha(0.75 if candidate.cut else 1.0)
         if candidate.cut is not None and len(places):
             axes.plot(places[-1], values[places[-1]], "x", color=CUT, markersize=6, markeredgewidth=1.6, zorder=5)
 
