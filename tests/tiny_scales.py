@@ -34,7 +34,7 @@ class TinyCache:
     owners: Tensor
     prompts: Tensor
     memory: Tensor
-    in_step: bool = True
+    lockstep: bool = True
 
     @property
     def rows(self) -> int:

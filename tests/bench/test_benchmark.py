@@ -39,7 +39,8 @@ class Toy(Benchmark):
     def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
         return [Verdict(1.0) for _ in images]
 
-    def weights(self, table: ScoreTable) -> dict[str, float]:
+    @classmethod
+    def weights(cls, table: ScoreTable) -> dict[str, float]:
         return {"a": 0.25, "b": 0.75}
 
 

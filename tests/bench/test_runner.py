@@ -60,7 +60,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(tmp_path: Path) -> None
     stopped = runner(tmp_path / "stopped")
     steps = stopped.run()
     assert [next(steps).images, next(steps).images] == [0, 4]
-    steps.close()
+    del steps
     assert finish(runner(tmp_path / "stopped")) == [4, 8, 10]
     assert written(tmp_path / "stopped") == written(tmp_path / "whole")
 
@@ -139,10 +139,10 @@ def test_validation_finds_what_is_missing_or_was_changed(tmp_path: Path) -> None
     assert check_run(tmp_path, one.benchmark) == 10
     first = tmp_path / one.store.samples()[0]["image"]
     first.write_bytes(b"something else")
-    with pytest.raises(BenchmarkError, match="0000.png was changed"):
+    with pytest.raises(BenchmarkError, match=r"0000\.png was changed"):
         check_run(tmp_path, one.benchmark)
     first.unlink()
-    with pytest.raises(BenchmarkError, match="0000.png is missing"):
+    with pytest.raises(BenchmarkError, match=r"0000\.png is missing"):
         check_run(tmp_path, one.benchmark)
     samples = tmp_path / SAMPLES
     samples.write_text("".join(samples.read_text().splitlines(keepends=True)[:-1]))

@@ -55,7 +55,7 @@ def test_prompts_enter_in_order() -> None:
 
 
 def test_a_cache_whose_rows_go_in_step_takes_prompts_in_waves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scalingar.models.cache.KVCache.in_step", property(lambda self: True))
+    monkeypatch.setattr("scalingar.models.cache.KVCache.lockstep", property(lambda self: True))
     pipe: ImagePipeline = tiny_pipe()
     positions: list[set[int]] = []
     seen: dict[int, int] = {}

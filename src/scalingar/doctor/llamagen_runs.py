@@ -32,6 +32,12 @@ class StoredNoise:
         """The rows' own columns."""
         return StoredNoise(self.values[:, rows])
 
+    def place(self, rows: Int[Tensor, " m"], fresh: "StoredNoise") -> "StoredNoise":
+        """With the columns of ``rows`` replaced."""
+        values = self.values.clone()
+        values[:, rows] = fresh.values
+        return StoredNoise(values)
+
 
 @dataclass(frozen=True)
 class Run:

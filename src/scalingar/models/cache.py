@@ -25,7 +25,7 @@ class Cache(Protocol):
         ...
 
     @property
-    def in_step(self) -> bool:
+    def lockstep(self) -> bool:
         """All rows must stand at the same position, so no row can start while others are under way."""
         ...
 
@@ -34,7 +34,7 @@ class Cache(Protocol):
         ...
 
     def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
-        """Put the rows of ``fresh`` into the places ``rows``; never called where ``in_step``."""
+        """Put the rows of ``fresh`` into the places ``rows``; never called where ``lockstep``."""
         ...
 
 
@@ -78,7 +78,7 @@ class KVCache:
         return self
 
     @property
-    def in_step(self) -> bool:
+    def lockstep(self) -> bool:
         """A slot per row: rows may stand anywhere."""
         return False
 

@@ -104,12 +104,12 @@ class HFCache:
         return self
 
     @property
-    def in_step(self) -> bool:
+    def lockstep(self) -> bool:
         """One length for all rows."""
         return True
 
     def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
-        """Impossible: see ``in_step``. Raises DecodingError."""
+        """Impossible: see ``lockstep``. Raises DecodingError."""
         raise DecodingError("transformers' cache keeps one length for all rows; a row cannot start among others.")
 
     def feed(self, language_model: Any, ids: Tensor, *, embedded: bool = False) -> Float[Tensor, "n d"]:

@@ -83,7 +83,7 @@ class ScaleCache:
         return self.keys[-1].shape[2] if self.keys else 0
 
     @property
-    def in_step(self) -> bool:
+    def lockstep(self) -> bool:
         """All rows stand at the same scale."""
         return True
 
@@ -99,7 +99,7 @@ class ScaleCache:
         return self
 
     def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
-        """Impossible: see ``in_step``. Raises DecodingError."""
+        """Impossible: see ``lockstep``. Raises DecodingError."""
         raise DecodingError("the rows of a next-scale model stand at one scale; a row cannot start among others.")
 
     def extend(

@@ -97,7 +97,7 @@ class Engine:
             places = len(self._waiting) if self.max_rows is None else max(1, self.max_rows // count)
             places = min(places, len(self._waiting))
             return self._started(places, range(places * count))
-        ready = 0 if live.cache.in_step else min(len(self._free) // count, len(self._waiting))
+        ready = 0 if live.cache.lockstep else min(len(self._free) // count, len(self._waiting))
         if ready == 0:
             return live
         rows, self._free = self._free[: ready * count], self._free[ready * count :]
@@ -181,7 +181,7 @@ class Engine:
         """
         rows = torch.cat([run.rows for run in self._active])
         forked = len(rows) + len(self._free) > len(live)
-        awaited = self._waiting and not live.cache.in_step
+        awaited = self._waiting and not live.cache.lockstep
         if not forked and (not self._free or awaited):
             return live, torch.arange(len(live))
         for run, part in zip(
