@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--prompt", default="a photo of a dog")
     parser.add_argument("--preset", default="0.06M", choices=list(PRESETS))
     parser.add_argument("--layers", type=int, default=12)
-    parser.add_argument("--dim", type=int, default=768)
+    parser.add_argument("--dim", type=int, default=768, help="a multiple of 32, 64 at least")
     parser.add_argument("--channels", type=int, default=128, help="of the random autoencoder's first level")
     parser.add_argument("--dtype", default="fp32", choices=list(DTYPES))
     parser.add_argument("--repeats", type=int, default=3)

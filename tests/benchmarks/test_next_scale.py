@@ -18,7 +18,7 @@ def test_decodes_of_one_prompt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 def test_a_random_model_draws() -> None:
-    pipe = next_scale.random_infinity(1, 32, "0.06M", next_scale.DTYPES["bf16"], channels=32)
+    pipe = next_scale.random_infinity(1, 64, "0.06M", next_scale.DTYPES["bf16"], channels=32)
     run = next_scale.measured(pipe, Single(), "a dog", 1)
     assert run.ledger.forward_rows == 2 * (521 - 1)
     assert run.resident > 2**20
