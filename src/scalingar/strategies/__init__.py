@@ -6,6 +6,7 @@ from scalingar.strategies.controls import MostConfidentOfN, PmiOfN, RandomOfN
 from scalingar.strategies.importance_sampling import ImportanceSampling
 from scalingar.strategies.scaling_ar import ScalingAR
 from scalingar.strategies.single import Single
+from scalingar.strategies.successive_halving import SuccessiveHalving
 from scalingar.strategies.tts_var import TTSVar
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "ScalingAR",
     "Single",
     "Strategy",
+    "SuccessiveHalving",
     "TTSVar",
 ]
