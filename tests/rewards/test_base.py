@@ -114,9 +114,8 @@ def test_wrong_names_are_found_before_anything_is_loaded(text: str, message: str
 
 
 def test_missing_weights_are_told_before_anything_is_decoded() -> None:
-    stream = tiny_pipe().stream(PROMPT, strategy=BestOfN(reward="image-reward:/nowhere"))
     with pytest.raises(WeightsError, match=r"image-reward finds no weights at /nowhere"):
-        next(iter(stream))
+        tiny_pipe().stream(PROMPT, strategy=BestOfN(reward="image-reward:/nowhere"))
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,20 @@
 """From a name, file or folder to the parts of a pipeline, whoever published them."""
 
 import json
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-import torch
-
-from scalingar.defaults import Defaults
 from scalingar.errors import ConfigError, WeightsError
 from scalingar.loading.loaded import Loaded
 from scalingar.loading.locating import locate
 from scalingar.loading.next_scale import load_infinity_parts, load_var_parts
-from scalingar.loading.next_token import llamagen_prompts, load_llamagen_parts
+from scalingar.loading.next_token import load_llamagen_parts
 from scalingar.loading.options import Options
+from scalingar.loading.packages import EMBEDDED, load_embedded, load_folder
 from scalingar.models.hub import fetch, release, split_name
 from scalingar.models.llamagen import LlamaGen
 from scalingar.models.parts import Parts
-from scalingar.package import PIPELINE, embedded_folder, load_package, weight_hashes
-from scalingar.prompts import GrammarEncoder, PromptEncoder
+from scalingar.package import PIPELINE
 
 __all__ = ["Loaded", "Options", "load"]
 
@@ -30,7 +26,7 @@ _LOADERS = {"llamagen": load_llamagen_parts, "var": load_var_parts, "infinity": 
 
 
 def load(model: str | Path, options: Options) -> Loaded:
-    """``"embedded"``, a file, a folder, or a name on the hub. Raises WeightsError, ConfigError."""
+    """``"embedded"``, ``"embedded-next-scale"``, a file, a folder, or a name on the hub. Raises WeightsError, ConfigError."""
     loaded = _load(model, options)
     if options.collapse_prefix is not None:
         if not isinstance(loaded.model, LlamaGen):
@@ -41,45 +37,19 @@ def load(model: str | Path, options: Options) -> Loaded:
 
 
 def _load(model: str | Path, options: Options) -> Loaded:
-    if model == "embedded":
-        if not embedded_folder().is_dir():
-            raise WeightsError(f"the embedded model is missing from this installation ({embedded_folder()}).")
-        return _from_package(embedded_folder(), options)
+    if model in EMBEDDED:
+        return load_embedded(str(model), options)
     folder = Path(model).expanduser()
     name = split_name(str(model))
     if not folder.exists() and name is not None and release(name[0], options.variant or name[1]) is None:
         folder = fetch(name[0])  # not in the table: it may be anything a folder may be
         model = folder
     if (folder / PIPELINE).is_file():
-        return _from_package(folder, options)
+        return load_folder(folder, options)
     kind = _model_type(folder)
     if kind in _TRANSFORMERS:
         return _from_transformers(folder, kind, options)
     return _from_released(model, *locate(model, options))
-
-
-def _from_package(folder: Path, options: Options) -> Loaded:
-    options.refuse(folder, "variant", "tokenizer", "grid", "image_size", "aspect_ratio", "heads")
-    info, model, tokenizer = load_package(folder, device=torch.device(options.device), dtype=options.dtype)
-    defaults = Defaults(
-        guidance_scale=info.guidance_scale, sampling=info.sampling, padding=info.padding, zero_pads=info.zero_pads
-    )
-    prompts: PromptEncoder
-    if info.text == "grammar":
-        options.refuse(folder, "text_encoder")
-        prompts = GrammarEncoder(model.config.condition_tokens)
-    else:
-        own = info.text_encoder if info.text == "caption" else None
-        prompts = llamagen_prompts(folder, model, replace(options, text_encoder=options.text_encoder or own), defaults)
-    return Loaded(
-        name=info.name,
-        model=model,
-        tokenizer=tokenizer,
-        encode_prompts=prompts,
-        guidance_scale=info.guidance_scale,
-        sampling=info.sampling,
-        hashes=weight_hashes(folder),
-    )
 
 
 def _from_transformers(folder: Path, kind: str, options: Options) -> Loaded:

@@ -1,6 +1,7 @@
 """Published weights, in whatever container they come, as safetensors files of this project."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -11,13 +12,13 @@ from scalingar.files import check_writable, sha256
 from scalingar.loading import Options, load
 from scalingar.loading.loaded import Loaded
 from scalingar.loading.locating import locate
+from scalingar.loading.packages import EMBEDDED
 from scalingar.models.checkpoint import CONTAINERS, read_weights
 from scalingar.models.infinity import Infinity
 from scalingar.models.llamagen import LlamaGen
 from scalingar.models.llamagen_names import TOKENIZER_PARTS, TRANSFORMER_PARTS, from_llama_names, part
 from scalingar.models.parts import Kind, ModelFamily, Parts, kinds, read_next_scale
 from scalingar.models.var import VAR
-from scalingar.models.vq import VQTokenizer
 from scalingar.package import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo, save_package
 from scalingar.prompts import LabelEncoder
 from scalingar.text.t5 import T5Encoder
@@ -80,10 +81,10 @@ def _official(place: Path, kind: Kind, family: ModelFamily) -> dict[str, Tensor]
 
 def _convert_model(source: str | Path, folder: Path, options: Options) -> list[Path]:
     loaded = load(source, options)
-    if isinstance(loaded.model, LlamaGen) and isinstance(loaded.tokenizer, VQTokenizer):
-        return _write_package(source, loaded, loaded.model, loaded.tokenizer, folder, options)
-    released = isinstance(loaded.model, VAR | Infinity) and not (Path(source).expanduser() / PIPELINE).is_file()
-    if not released or source == "embedded":
+    own = source in EMBEDDED or (Path(source).expanduser() / PIPELINE).is_file()
+    if own or isinstance(loaded.model, LlamaGen):
+        return _write_package(source, loaded, folder, options)
+    if not isinstance(loaded.model, VAR | Infinity):
         raise ConfigError(f"{source} is no published LlamaGen, VAR or Infinity; it needs no conversion.")
     # Names of files would not tell it again.
     options.refuse(source, "image_size", "aspect_ratio")
@@ -104,20 +105,19 @@ def _write_files(parts: Parts, tokenizer: Path, folder: Path, dtype: torch.dtype
     return written
 
 
-def _write_package(
-    source: str | Path, loaded: Loaded, model: LlamaGen, tokenizer: VQTokenizer, folder: Path, options: Options
-) -> list[Path]:
+def _write_package(source: str | Path, loaded: Loaded, folder: Path, options: Options) -> list[Path]:
     info = PackageInfo(
         name=Path(source).stem if Path(source).exists() else str(source),
         guidance_scale=loaded.guidance_scale,
+        family="var" if isinstance(loaded.model, VAR) else "llamagen",
         sampling=loaded.sampling,
         **_reading(loaded.encode_prompts),
     )
-    save_package(folder, info, model, tokenizer, options.dtype, tokenizer_dtype=torch.float32)
+    save_package(folder, info, loaded.model, loaded.tokenizer, options.dtype, tokenizer_dtype=torch.float32)
     return [folder / TRANSFORMER, folder / TOKENIZER]
 
 
-def _reading(prompts: object) -> dict[str, str | bool]:
+def _reading(prompts: object) -> dict[str, Any]:
     """How the prompts of the model are read, as the folder's description says it."""
     if isinstance(prompts, T5Encoder):
         return {

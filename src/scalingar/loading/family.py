@@ -1,16 +1,15 @@
 """How a model decodes, told without loading it, for defaults that depend on it."""
 
-import json
 from pathlib import Path
 
 from scalingar.errors import ScalingarError
+from scalingar.loading.packages import EMBEDDED
 from scalingar.models.hub import release, split_name
 from scalingar.models.parts import ModelFamily, find_parts
-from scalingar.package import PIPELINE
+from scalingar.package import PIPELINE, read_info
 from scalingar.strategies.setting import Family
 
 _NEXT_TOKEN: tuple[ModelFamily, ...] = ("llamagen",)
-EMBEDDED_SCALES = "embedded-next-scale"
 
 
 def family_of(model: str) -> Family:
@@ -18,11 +17,11 @@ def family_of(model: str) -> Family:
 
     "next-token" where nothing is known or nothing is there: loading has the words for that.
     """
-    if model == EMBEDDED_SCALES:
-        return "next-scale"
+    if model in EMBEDDED:
+        return EMBEDDED[model]
     try:
         family = _told(model)
-    except (ScalingarError, OSError, ValueError):
+    except (ScalingarError, OSError):
         return "next-token"
     return "next-token" if family in (None, *_NEXT_TOKEN) else "next-scale"
 
@@ -31,7 +30,7 @@ def _told(model: str) -> str | None:
     """The family's name; None for what no table and no file here knows. Raises what reading raises."""
     place = Path(model).expanduser()
     if (place / PIPELINE).is_file():
-        return str(json.loads((place / PIPELINE).read_text("utf-8")).get("family", "llamagen"))
+        return read_info(place).family
     if place.exists():
         return None if (place / "config.json").is_file() else find_parts(place).family
     name = split_name(model)
