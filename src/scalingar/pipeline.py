@@ -74,8 +74,8 @@ class ImagePipeline:
         """Load a model with its authors' guidance scale and sampling. The tokenizer always runs in fp32.
 
         Args:
-            model: ``"embedded"``, a weight file, a folder, or a name on the hub such as ``"FoundationVision/LlamaGen"``
-                (also with the variant, ``"FoundationVision/LlamaGen:t2i-xl-512"``).
+            model: ``"embedded"``, ``"embedded-next-scale"``, a weight file, a folder, or a name on the hub such as
+                ``"FoundationVision/LlamaGen"`` (also with the variant, ``"FoundationVision/LlamaGen:t2i-xl-512"``).
             variant: which of a repository's models.
             tokenizer: file or folder of the image tokenizer, where it is not beside the transformer.
             text_encoder: folder or hub name of the T5 encoder, or a function that reads prompts in its place.

@@ -16,10 +16,12 @@ from scalingar.loading.conversion import convert
 from scalingar.loading.family import family_of
 from scalingar.loading.next_scale import default_size, schedule
 from scalingar.models.parts import kinds
+from scalingar.package import PackageInfo, save_package
 from scalingar.pipeline import ImagePipeline
-from scalingar.prompts import LabelEncoder
+from scalingar.prompts import GrammarEncoder, LabelEncoder
 from scalingar.text.infinity import InfinityPrompts
-from tests import released_files, scale_pipes
+from scalingar.world.grammar import TERMINALS
+from tests import released_files, scale_pipes, tiny_var
 from tests.scale_pipes import SIDES, read_texts
 from tests.tiny_package import save_tiny_package
 from tests.tiny_t5 import save_tiny_t5
@@ -115,6 +117,31 @@ def test_a_folder_of_shards(tmp_path: Path) -> None:
     assert sorted(pipe.hashes) == [vae.name, *shards]
     with pytest.raises(WeightsError, match="holds a transformer only; give its tokenizer's file as tokenizer"):
         ImagePipeline.from_pretrained(folder, text_encoder=read_texts)
+
+
+# --- this project's own -------------------------------------------------------------------------
+
+
+def test_a_model_folder_reads_the_grammar_and_can_be_converted_again(tmp_path: Path) -> None:
+    config = tiny_var.WORDS_CONFIG.model_copy(update={"condition_vocab": len(TERMINALS), "condition_tokens": 6})
+    info = PackageInfo(name="tiny", family="var", guidance_scale=2.0)
+    save_package(tmp_path / "a", info, tiny_var.tiny_var(config), tiny_var.tiny_tokenizer(), torch.float32)
+    assert family_of(str(tmp_path / "a")) == "next-scale"
+    pipe = ImagePipeline.from_pretrained(tmp_path / "a")
+    assert (pipe.name, pipe.family, pipe.encode_prompts) == ("tiny", "next-scale", GrammarEncoder(6))
+    convert(tmp_path / "a", tmp_path / "b", Options())
+    again = ImagePipeline.from_pretrained(tmp_path / "b")
+    first, second = (one("a photo of a red dog", **CODES).images[0] for one in (pipe, again))
+    assert torch.equal(first, second)
+    with pytest.raises(ConfigError, match=r"text_encoder is .* has no use for it"):
+        ImagePipeline.from_pretrained(tmp_path / "a", text_encoder="x")
+
+
+def test_both_embedded_models_have_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert [family_of(name) for name in ("embedded", "embedded-next-scale")] == ["next-token", "next-scale"]
+    monkeypatch.setattr("scalingar.loading.packages.embedded_folder", lambda kind: tmp_path / kind)
+    with pytest.raises(WeightsError, match="the model 'embedded-next-scale' is missing from this installation"):
+        ImagePipeline.from_pretrained("embedded-next-scale")
 
 
 # --- what does not belong ----------------------------------------------------------------------

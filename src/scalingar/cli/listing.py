@@ -48,16 +48,15 @@ def _table(title: str, names: str = "bold") -> "Table":
 
 
 def _models() -> "Table":
+    from scalingar.loading.packages import EMBEDDED  # noqa: PLC0415
     from scalingar.models.hub import RELEASES  # noqa: PLC0415
-    from scalingar.package import PIPELINE, PackageInfo, embedded_folder  # noqa: PLC0415
+    from scalingar.package import PIPELINE, embedded_folder, read_info  # noqa: PLC0415
 
     table = _table("models")
-    description = embedded_folder() / PIPELINE
-    if description.is_file():
-        info = PackageInfo.model_validate_json(description.read_text("utf-8"))
-        table.add_row("embedded", info.description or info.name)
-    else:
-        table.add_row("embedded", "not part of this installation")
+    for name, kind in EMBEDDED.items():
+        folder = embedded_folder(kind)
+        there = (folder / PIPELINE).is_file()
+        table.add_row(name, read_info(folder).description or name if there else "not part of this installation")
     table.add_row(
         "FOLDER", "written by scalingar convert, official files of one model, or Janus or Emu3 weights for transformers"
     )

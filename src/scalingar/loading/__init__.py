@@ -26,7 +26,7 @@ _LOADERS = {"llamagen": load_llamagen_parts, "var": load_var_parts, "infinity": 
 
 
 def load(model: str | Path, options: Options) -> Loaded:
-    """``"embedded"``, ``"embedded-next-scale"``, a file, a folder, or a name on the hub. Raises WeightsError, ConfigError."""
+    """An embedded model by its name, a file, a folder, or a name on the hub. Raises WeightsError, ConfigError."""
     loaded = _load(model, options)
     if options.collapse_prefix is not None:
         if not isinstance(loaded.model, LlamaGen):
