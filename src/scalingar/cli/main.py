@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from scalingar.cli.analyze import analyze
+from scalingar.cli.analyze_consistency import consistency
 from scalingar.cli.bench import bench
 from scalingar.cli.convert import convert
 from scalingar.cli.doctor import doctor
@@ -28,6 +29,7 @@ app.command("ls")(ls)
 app.command()(convert)
 app.command()(doctor)
 app.add_typer(bench, name="bench")
+analyze.command()(consistency)
 app.add_typer(analyze, name="analyze")
 
 
