@@ -38,9 +38,11 @@ def tiny_vae(config: AutoencoderConfig = VAE_CONFIG, *, seed: int = 0) -> BSQVae
     model = BSQVae(config)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for parameter in model.parameters():
+        for name, parameter in model.named_parameters():
             if parameter.ndim > 1:
                 parameter.normal_(0.0, parameter[0].numel() ** -0.5, generator=generator)
+            elif name.endswith("bias"):
+                parameter.zero_()  # what it was is the global generator's
     return model.eval().requires_grad_(False)
 
 
