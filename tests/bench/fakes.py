@@ -19,15 +19,16 @@ class Bright(Benchmark):
     images_per_prompt = 2
     settings = BenchmarkSettings
 
-    def __init__(self, threshold: float = 127.0) -> None:
+    def __init__(self, threshold: float = 127.0, prompts: dict[str, list[str]] = PROMPTS) -> None:
         self.threshold = threshold
+        self.prompts = prompts
 
     @classmethod
     def build(cls, settings: Any, **_: Any) -> Self:
         return cls()
 
     def items(self) -> Sequence[Item]:
-        pairs = [(task, prompt) for task, some in PROMPTS.items() for prompt in some]
+        pairs = [(task, prompt) for task, some in self.prompts.items() for prompt in some]
         return [Item(f"{place:03d}", prompt, task) for place, (task, prompt) in enumerate(pairs)]
 
     def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:

@@ -14,6 +14,7 @@ from scalingar.bench.validate import check_run
 from scalingar.config import Recipe, build_strategy
 from scalingar.errors import BenchmarkError
 from scalingar.pipeline import ImagePipeline
+from tests import scale_pipes
 from tests.bench.fakes import Bright
 from tests.pipes import tiny_pipe
 
@@ -148,3 +149,12 @@ def test_validation_finds_what_is_missing_or_was_changed(tmp_path: Path) -> None
     samples.write_text("".join(samples.read_text().splitlines(keepends=True)[:-1]))
     with pytest.raises(BenchmarkError, match="image 1 of 004 is not scored"):
         check_run(tmp_path, one.benchmark)
+
+
+def test_a_next_scale_run_is_judged_without_traces(tmp_path: Path) -> None:
+    pipe = scale_pipes.var_pipe()
+    numbered = Bright(prompts={"one": ["1", "2"], "two": ["3"]})
+    one = Runner(pipe, numbered, plan(pipe, "random-of-n", all_candidates=True, shard=6), RunStore(tmp_path))
+    assert finish(one) == [0, 6]
+    assert not (tmp_path / "traces").exists()
+    assert all(candidate["verdict"] for line in one.store.samples() for candidate in line["candidates"])

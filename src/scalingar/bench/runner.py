@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from scalingar.bench.benchmark import Benchmark, Verdict
@@ -18,6 +17,7 @@ from scalingar.bench.store import COSTS, IMAGES, SAMPLES, TRACES, RunStore
 from scalingar.errors import BenchmarkError
 from scalingar.outputs import Candidate, PromptResult
 from scalingar.pipeline import ImagePipeline
+from scalingar.threads import torch_threads
 
 Line = dict[str, Any]
 
@@ -46,7 +46,7 @@ class Runner:
         if done > len(jobs):
             raise BenchmarkError(f"{self.store.folder} holds {done} images of {len(jobs)}; choose another folder.")
         yield ShardDone(done, len(jobs))
-        with threads(self.plan.threads):
+        with torch_threads(self.plan.threads):
             for number, shard in enumerate(self.plan.shards(jobs)):
                 end = min((number + 1) * self.plan.shard, len(jobs))
                 if end > done:
@@ -70,7 +70,7 @@ class Runner:
         assert stream.output is not None
         drawn = time.perf_counter()
         lines = self._lines(jobs, stream.output.results)
-        if self.plan.all_candidates:
+        if self.plan.all_candidates and self.pipe.family == "next-token":
             self.store.write(f"{TRACES}/{number:05d}.npz", self._traces(stream.output.results))
         ledger = stream.output.ledger.to_dict()
         cost = {"draw_seconds": drawn - started, "judge_seconds": time.perf_counter() - drawn}
@@ -122,20 +122,6 @@ class Runner:
             "truncated": {name: asdict(cut) for name, cut in result.truncated.items()},
             "candidates": [_candidate(candidate, verdicts.get(candidate.index)) for candidate in result.candidates],
         }
-
-
-class threads:  # noqa: N801  (reads as a verb phrase: with threads(2))
-    """Torch's number of threads for a while."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __enter__(self) -> None:
-        self.before = torch.get_num_threads()
-        torch.set_num_threads(self.count)
-
-    def __exit__(self, *_: object) -> None:
-        torch.set_num_threads(self.before)
 
 
 def png(image: Image.Image) -> bytes:

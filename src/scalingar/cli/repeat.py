@@ -1,7 +1,6 @@
 """``--like``: draw a picture again from the recipe inside it, and say whether it came out the same."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +12,7 @@ from PIL import Image
 from scalingar.config import Recipe
 from scalingar.errors import OutputError
 from scalingar.metadata import RecipeInfo
+from scalingar.threads import torch_threads
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,9 @@ class Repeat:
         place = {"model": self.info.recipe.model}
         return recipe.model_copy(update=place) == self.info.recipe
 
-    @contextmanager
-    def threads(self) -> Iterator[None]:
+    def threads(self) -> AbstractContextManager[None]:
         """As many as the picture was made with, for the time being."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.info.threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+        return torch_threads(self.info.threads)
 
     def differing(self, image: Image.Image) -> int:
         """How many pixels differ."""
