@@ -1,8 +1,9 @@
 """What the next-scale transformer is taught with: latents of scenes, encoded once, and the codes to predict."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -90,6 +91,10 @@ class Lesson:
 
     features: Float[Tensor, "n i d"]
     codes: Int[Tensor, "n t"]
+
+    def part(self, rows: slice, tokens: int) -> Self:
+        """Some images, taught up to a token that ends a scale."""
+        return replace(self, features=self.features[rows, : tokens - 1], codes=self.codes[rows, :tokens])
 
 
 class Teacher:

@@ -22,7 +22,7 @@ from training.codebook import ResidualCodebook
 from training.residuals import continuous_residuals, residuals, walk
 from training.scenes import CELL, GRID, OBJECT_CELLS, SceneObject, Sprites, render, sample_scene
 from training.tokenizer import learning_rate, scenes, to_channels_last, to_tensor
-from training.warm_start import neutral, unit_latents, warm_start
+from training.warm_start import neutral, warm_start
 from training.workdir import add_work_dir, announce
 
 CONFIG = MultiScaleVQConfig(
@@ -30,15 +30,16 @@ CONFIG = MultiScaleVQConfig(
     sides=(1, 2, 3, 4, 5, 6, 7, 8, 10, GRID),
     channels=48,
     channel_mult=(1, 2, 3),
-    z_channels=16,
+    z_channels=8,
     res_blocks=1,
     norm="channel",
     attention=False,
     patch_size=2,
     quant_kernel=1,
+    unit_latents=True,
 )
 WEIGHTS = "scale-tokenizer.weights.pt"
-K_MEANS_SCENES = 64
+K_MEANS_SCENES = 192
 HELD_OUT = 96
 SHEET_ROWS = 10
 
@@ -94,7 +95,6 @@ class Run:
         if self.args.warm_start and path.exists():
             fitting, everything = warm_start(self.model, path)
             announce(f"scale tokenizer: {fitting} of {everything} tensors from the next-token tokenizer")
-        unit_latents(self.model, batch_of(self.args.seed, 0, 8, self.sprites, GRID)[0])
 
     def resume(self) -> None:
         if (state := self.checkpoint.load()) is not None:
@@ -123,11 +123,7 @@ class Run:
         side = args.window
         images, corners = batch_of(args.seed, self.step, args.batch, self.sprites, side)
         latent = self.model.latent(images)
-        whole = torch.ones(len(images), dtype=torch.bool)
-        if self.step < args.continuous_steps:
-            total, distance = latent, latent.new_zeros(())
-        else:
-            total, whole, distance = self.quantised(latent)
+        total, whole, distance = self.quantised(latent)
         restored = self.model.decode(windows(total, corners, side))
         wanted = windows(images, corners * CELL, side * CELL)
         error = (restored - wanted).square().mean((1, 2, 3))
@@ -182,7 +178,7 @@ def advance(run: Run) -> float:
     """One step; the mean squared error of its complete reconstructions."""
     for group in run.optimizer.param_groups:
         group["lr"] = learning_rate(run.step, run.args.steps, run.args.lr)
-    if run.step == run.args.continuous_steps:
+    if run.step == 0:
         run.place_codes()
     loss, error = run.losses()
     run.optimizer.zero_grad(set_to_none=True)
@@ -227,12 +223,11 @@ def sheet(path: Path, images: Tensor, restored: Tensor) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_work_dir(parser)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--lr", type=float, default=8e-4)
+    parser.add_argument("--lr", type=float, default=4e-4)
     parser.add_argument("--window", type=int, default=7, help=f"cells along a decoded window; {GRID}: whole scenes")
     parser.add_argument("--partial", type=float, default=0.25, help="share of images decoded from their first scales")
-    parser.add_argument("--continuous-steps", type=int, default=300, help="first steps without codes")
     parser.add_argument(
         "--warm-start",
         action=argparse.BooleanOptionalAction,

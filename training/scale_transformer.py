@@ -1,4 +1,8 @@
-"""Train the embedded next-scale transformer on encoded scenes: ``python -m training.scale_transformer``."""
+"""Train the embedded next-scale transformer on encoded scenes: ``python -m training.scale_transformer``.
+
+Coarse scales decide what a scene shows and cost a third of all scales; so most images of a batch stop there, and a few
+go on to the finest.
+"""
 
 import argparse
 import math
@@ -83,18 +87,30 @@ def token_weights(sides: tuple[int, ...], power: float) -> Float[Tensor, " t"]:
     return weights / weights.mean()
 
 
-def losses(logits: Float[Tensor, "n t 1 v"], codes: Int[Tensor, "n t"]) -> Float[Tensor, " t"]:
-    """Cross entropy of every place (nats per code), the mean over images."""
-    flat = F.cross_entropy(logits[:, :, 0].flatten(0, 1), codes.flatten(), reduction="none")
-    return flat.view_as(codes).mean(0)
+def losses(model: VAR, words: Int[Tensor, "n s"], lesson: Lesson) -> Float[Tensor, " t"]:
+    """Cross entropy of every place (nats per code), summed over images."""
+    logits = model(words, lesson.features)[:, :, 0]
+    flat = F.cross_entropy(logits.flatten(0, 1), lesson.codes.flatten(), reduction="none")
+    return flat.view_as(lesson.codes).sum(0)
 
 
-def loss_of(model: VAR, words: Int[Tensor, "n s"], lesson: Lesson, step: int) -> Float[Tensor, " t"]:
-    """:func:`losses` with the condition dropped from a tenth of the scenes."""
+def without_some(words: Int[Tensor, "n s"], nothing: int, step: int) -> Int[Tensor, "n s"]:
+    """The words with the condition dropped from a tenth of the scenes."""
     generator = torch.Generator().manual_seed(step)
     dropped = torch.rand(len(words), generator=generator) < CONDITION_DROPOUT
-    words = torch.where(dropped[:, None], model.config.condition_vocab, words)
-    return losses(model(words, lesson.features), lesson.codes)
+    return torch.where(dropped[:, None], nothing, words)
+
+
+def batch_losses(model: VAR, words: Int[Tensor, "n s"], lesson: Lesson, whole: int, coarse: int) -> Float[Tensor, " t"]:
+    """Cross entropy of every place: the first ``whole`` images are taught on all scales, the others on ``coarse`` ones.
+
+    Each place is averaged over the images that reach it.
+    """
+    tokens = [model.config.ends[coarse - 1], lesson.codes.shape[1]]
+    some = losses(model, words[whole:], lesson.part(slice(whole, None), tokens[0]))
+    every = losses(model, words[:whole], lesson.part(slice(whole), tokens[1]))
+    both = (some + every[: tokens[0]]) / len(words)
+    return torch.cat([both, every[tokens[0] :] / whole])
 
 
 class Run:
@@ -116,7 +132,7 @@ class Run:
         self.checkpoint = Checkpoint(args.work_dir / "scale-transformer.pt")
         if args.compile:
             for block in self.model.blocks:
-                block.compile()  # all eight are one graph
+                block.compile(dynamic=False)  # all eight are one graph for each of the two lengths
 
     def resume(self) -> None:
         if (state := self.checkpoint.load()) is not None:
@@ -145,7 +161,8 @@ class Run:
         rate = self.args.lr * schedule(self.step, self.args.steps)
         words, latents = self.batches[self.step]
         lesson = self.teacher.lesson(latents, self.args.mistakes, self.step)
-        loss = loss_of(self.model, words, lesson, self.step)
+        words = without_some(words, CONFIG.condition_vocab, self.step)
+        loss = batch_losses(self.model, words, lesson, self.args.whole, self.args.coarse_scales)
         for optimizer in self.steppers:
             optimizer.zero_grad(set_to_none=True)
             for group in optimizer.param_groups:
@@ -197,9 +214,10 @@ def report(run: Run, held_out: tuple[Tensor, Lesson]) -> None:
 
 @torch.inference_mode()
 def held_out_loss(model: VAR, words: Tensor, lesson: Lesson) -> Float[Tensor, " t"]:
-    """:func:`losses`, in parts that fit into memory."""
-    parts = zip(words.split(32), lesson.features.split(32), lesson.codes.split(32), strict=True)
-    found = [losses(model(w, features), codes) * len(w) for w, features, codes in parts]
+    """Cross entropy of every place, the mean over images, in parts that fit into memory."""
+    tokens = lesson.codes.shape[1]
+    parts = [slice(at, at + 32) for at in range(0, len(words), 32)]
+    found = [losses(model, words[part], lesson.part(part, tokens)) for part in parts]
     return torch.stack(found).sum(0) / len(words)
 
 
@@ -224,7 +242,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_work_dir(parser)
     parser.add_argument("--steps", type=int, default=12000)
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=20, help="images of a step")
+    parser.add_argument("--whole", type=int, default=4, help="how many of them are taught on all scales")
+    parser.add_argument("--coarse-scales", type=int, default=7, help="first scales, which the others are taught on")
     parser.add_argument("--easy-steps", type=int, default=1500, help="first steps on scenes of one object")
     parser.add_argument("--chunks", type=int, default=32, help="different chunks before they repeat")
     parser.add_argument("--mistakes", type=float, default=0.2, help="most codes of an image that are replaced, 0 to 1")

@@ -70,13 +70,3 @@ def folded(source: VQTokenizer, width: int) -> dict[str, Tensor]:
         "decoder.conv_in.weight": heard,
         "decoder.conv_in.bias": first.bias + first.weight.sum((2, 3)) @ after.bias,
     }
-
-
-@torch.no_grad()
-def unit_latents(model: MultiScaleVQ, images: Tensor) -> None:
-    """Scale the encoder's output so that latents have length 1 on average, as the next-token tokenizer's have."""
-    length = model.latent(images).norm(dim=1).mean()
-    last = model.encoder.conv_out
-    assert last.bias is not None
-    last.weight /= length
-    last.bias /= length

@@ -84,6 +84,16 @@ def test_latents_stay_fp32_under_bf16_weights() -> None:
     assert model.decode(latents(model, codes)[-1]).dtype == torch.float32
 
 
+@torch.inference_mode()
+def test_unit_latents_have_length_one_in_every_cell() -> None:
+    free = tiny_var.tiny_tokenizer()
+    bound = MultiScaleVQ(free.config.model_copy(update={"unit_latents": True})).eval()
+    bound.load_state_dict(free.state_dict())
+    found, before = bound.latent(images()), free.latent(images())
+    assert torch.allclose(found.norm(dim=1), torch.ones(()))
+    assert torch.allclose(found, before / before.norm(dim=1, keepdim=True), atol=1e-6)
+
+
 def test_what_does_not_fit_is_refused() -> None:
     model = tiny_var.tiny_tokenizer()
     with pytest.raises(ConfigError, match=r"codes of scale 1 are \(9, 1\) per image; .* is 2x2"):

@@ -60,6 +60,16 @@ def test_full_sequence_equals_scale_by_scale(config: VARConfig) -> None:
     assert (steps[:3] - steps[3:]).abs().max() > 0.1
 
 
+@torch.inference_mode()
+def test_a_shorter_lesson_is_the_beginning_of_the_whole() -> None:
+    model = tiny_var.tiny_var()
+    ends = model.config.ends
+    features = torch.randn(len(LABELS), ends[-1] - 1, 4, generator=torch.Generator().manual_seed(0))
+    whole = model(LABELS, features)
+    for tokens in ends[:-1]:
+        assert torch.allclose(model(LABELS, features[:, : tokens - 1]), whole[:, :tokens], atol=1e-5)
+
+
 @pytest.mark.parametrize("config", [tiny_var.CLASS_CONFIG, tiny_var.WORDS_CONFIG])
 @torch.inference_mode()
 def test_a_selected_row_goes_on_as_if_alone(config: VARConfig) -> None:
@@ -145,6 +155,8 @@ def test_misuse_is_refused() -> None:
         model.step(None, 1, cache)
     with pytest.raises(DecodingError, match="features of 2 images with 4 tokens do not fit scale 1"):
         model.step(torch.zeros(2, 4, 4), 1, cache)
+    with pytest.raises(DecodingError, match="features of 2 tokens do not end with a scale"):
+        model(LABELS, torch.zeros(3, 2, 4))
     with pytest.raises(PromptError, match="label 9 is unknown; this model knows 0 to 4"):
         model.condition(torch.tensor([1, 9]))
     words = tiny_var.tiny_var(tiny_var.WORDS_CONFIG)

@@ -50,7 +50,6 @@ def tokenizer_args(work_dir: Path, steps: int) -> argparse.Namespace:
         lr=1e-3,
         window=7,
         partial=0.5,
-        continuous_steps=1,
         warm_start=True,
         seed=1,
         report_every=100,
@@ -62,6 +61,8 @@ def transformer_args(work_dir: Path, steps: int) -> argparse.Namespace:
         work_dir=work_dir,
         steps=steps,
         batch=4,
+        whole=1,
+        coarse_scales=2,
         easy_steps=1,
         chunks=1,
         mistakes=0.2,
@@ -127,12 +128,29 @@ def test_an_untrained_transformer_guesses_and_weights_average_to_one(toy: Path) 
     generator = torch.Generator().manual_seed(0)
     codes = torch.randint(16, (2, TOKENS), generator=generator)
     lesson = Lesson(torch.randn(2, TOKENS - 1, 4, generator=generator), codes)
-    found = scale_transformer.loss_of(model, torch.ones(2, 8, dtype=torch.long), lesson, 0)
+    found = scale_transformer.batch_losses(model, torch.ones(2, 8, dtype=torch.long), lesson, whole=1, coarse=2)
     assert torch.allclose(found, torch.full((TOKENS,), 16.0).log(), atol=1e-4)
     weights = scale_transformer.token_weights(SIDES, 0.5)
     assert abs(float(weights.mean()) - 1) < 1e-6
     assert torch.allclose(weights[0] / weights[-1], torch.tensor(float(GRID)))
     assert torch.equal(scale_transformer.token_weights(SIDES, 0.0), torch.ones(TOKENS))
+
+
+def test_a_place_is_averaged_over_the_images_that_reach_it(toy: Path) -> None:
+    torch.manual_seed(0)
+    model = VAR(scale_transformer.CONFIG)
+    scale_transformer.initialise(model)
+    torch.nn.init.normal_(model.head.weight)
+    generator = torch.Generator().manual_seed(0)
+    lesson = Lesson(
+        torch.randn(4, TOKENS - 1, 4, generator=generator), torch.randint(16, (4, TOKENS), generator=generator)
+    )
+    words = torch.randint(5, (4, 8), generator=generator)
+    found = scale_transformer.batch_losses(model, words, lesson, whole=1, coarse=2)
+    every = scale_transformer.losses(model, words, lesson) / 4
+    first = scale_transformer.losses(model, words[:1], lesson.part(slice(1), TOKENS))
+    coarse = SIDES[0] ** 2 + SIDES[1] ** 2
+    assert torch.allclose(found, torch.cat([every[:coarse], first[coarse:]]), atol=1e-5)
 
 
 def test_model_files_stay_within_their_sizes() -> None:

@@ -30,6 +30,7 @@ class MultiScaleVQConfig(AutoencoderConfig):
     shared_phis: int = Field(4, gt=0, description="convolutions that the scales share")
     phi_ratio: float = Field(0.5, ge=0, le=1, description="share of the convolution in what a scale adds")
     quant_kernel: int = Field(3, gt=0, description="kernel of the convolutions around the quantiser, odd")
+    unit_latents: bool = Field(False, description="the encoder's latent has length 1 in every cell")
 
     @model_validator(mode="after")
     def _sides_grow(self) -> "MultiScaleVQConfig":
@@ -178,7 +179,8 @@ class MultiScaleVQ(nn.Module):
         size = self.config.image_size
         if (height, width) != (size, size):
             raise ConfigError(f"images are {height}x{width} pixels; this tokenizer's scales end at {size}x{size}.")
-        return self.quant_conv(self.encoder(images.to(self.dtype))).float()
+        latent = self.quant_conv(self.encoder(images.to(self.dtype))).float()
+        return F.normalize(latent, dim=1) if self.config.unit_latents else latent
 
     def encode(self, images: Float[Tensor, "n 3 H W"]) -> list[Int[Tensor, "n l g"]]:
         """Codes ``(n, l, 1)`` of every scale of RGB images in [-1, 1]. Raises ConfigError as :meth:`latent` does."""

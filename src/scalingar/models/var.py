@@ -172,15 +172,24 @@ class VAR(nn.Module):
     def forward(
         self, inputs: Tensor, features: Float[Tensor, "n i c"], mask: Bool[Tensor, "n t"] | None = None
     ) -> Float[Tensor, "n l g v"]:
-        """Logits of all tokens of all scales, taught with ``features`` of scales 1 and later, one after another.
+        """Logits of all tokens of the first scale and of those after it whose ``features`` are given one after another.
 
         ``inputs``: a label or words per row, as :meth:`embed` takes them; ``condition_vocab`` for a dropped condition.
+
+        Raises:
+            DecodingError: the features do not end with a scale.
         """
+        tokens = 1 + features.shape[1]
+        if tokens not in self.config.ends:
+            raise DecodingError(
+                f"features of {tokens - 1} tokens do not end with a scale; scales end at {self.config.ends}."
+            )
+        taught = self.config.ends.index(tokens) + 1
         memory = self._memory(self.embed(inputs.to(self.device), mask))
         cache = ScaleCache.empty(memory)  # for its look-ups: nothing is stored
         start = memory.start[:, None] + self.pos_start
-        x = torch.cat([start, self.word_embed(features.to(self.dtype))], 1) + self._positions(0, len(self.scales))
-        visible = self._earlier_scales()
+        x = torch.cat([start, self.word_embed(features.to(self.dtype))], 1) + self._positions(0, taught)
+        visible = self._earlier_scales(taught)
         for index, block in enumerate(self.blocks):
             text = None if memory.text is None else cache.text(index)
             x = block(x, cache.modulation(index), text, mask=visible)
@@ -227,9 +236,9 @@ class VAR(nn.Module):
         sizes = torch.tensor([side * side for side in self.config.sides[first:end]], device=self.device)
         return torch.arange(first, end, device=self.device).repeat_interleave(sizes)
 
-    def _earlier_scales(self) -> Bool[Tensor, "l l"]:
-        """True where a token may look: its own scale and those before."""
-        levels = self._levels(0, len(self.scales))
+    def _earlier_scales(self, scales: int) -> Bool[Tensor, "l l"]:
+        """True where a token of the first ``scales`` scales may look: its own scale and those before."""
+        levels = self._levels(0, scales)
         return levels[:, None] >= levels
 
     def _logits(self, x: Float[Tensor, "n l d"], vectors: Float[Tensor, "n 2 d"]) -> Float[Tensor, "n l g v"]:
