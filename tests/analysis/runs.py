@@ -13,6 +13,7 @@ from scalingar.bench.runner import Runner
 from scalingar.bench.store import SAMPLES, RunStore
 from scalingar.config import Recipe, build_strategy
 from scalingar.decoding.sampling import SamplingConfig
+from scalingar.pipeline import ImagePipeline
 from scalingar.profile.signals import signals
 from scalingar.strategies import Strategy
 from tests.bench.fakes import Bright
@@ -113,9 +114,9 @@ def _write_traces(path: Path, every: Mapping[str, np.ndarray], images: slice, gr
     path.write_bytes(buffer.getvalue())
 
 
-def decode(folder: Path, strategy: Strategy, *, all_candidates: bool = True) -> Path:
-    """A real run of five prompts and two images each with the tiny pipeline."""
-    pipe = tiny_pipe()
+def decode(folder: Path, strategy: Strategy, *, all_candidates: bool = True, pipe: ImagePipeline | None = None) -> Path:
+    """A real run of five prompts and two images each with a tiny pipeline, the next-token one if None is given."""
+    pipe = tiny_pipe() if pipe is None else pipe
     chart = plan(pipe, all_candidates=all_candidates, max_rows=8)
     recipe = chart.recipe.model_copy(update={"strategy": strategy})
     runner = Runner(pipe, Bright(), chart.model_copy(update={"recipe": recipe}), RunStore(folder))

@@ -16,6 +16,7 @@ from scalingar.bench.store import RunStore
 from scalingar.bench.validate import check_run
 from scalingar.config import build_strategy
 from scalingar.errors import BenchmarkError, ConfigError
+from tests import scale_pipes
 from tests.analysis.runs import decode
 from tests.bench.fakes import Bright
 
@@ -68,6 +69,24 @@ def test_with_the_runs_own_profile_the_recorded_confidence_comes_out(complete: C
     ended = replay_strategy(complete, complete.plan.recipe.strategy)
     np.testing.assert_allclose(ended.confidence, complete.traces["C"], rtol=1e-6)
     assert (ended.tokens == 4 * 16).all()
+
+
+def test_next_scale_runs_serve_choices_among_complete_trajectories(tmp_path: Path) -> None:
+    pipe = scale_pipes.infinity_pipe()
+    best = build_strategy({"name": "best-of-n", "num_trajectories": 4, "reward": "pmi"})
+    complete = CompleteRun.read(decode(tmp_path / "complete", best, pipe=pipe))
+    for name, settings in {"best-of-n": {"reward": "pmi"}, "most-confident-of-n": {}, "random-of-n": {}}.items():
+        strategy = build_strategy({"name": name, "num_trajectories": 3, **settings})
+        decoded = RunStore(decode(tmp_path / name, strategy, pipe=pipe, all_candidates=False)).samples()
+        derived = derived_lines(complete, strategy)
+        told = ("id", "chosen", "tokens")
+        assert [[line[key] for key in told] for line in derived] == [[line[key] for key in told] for line in decoded]
+        points = [[line["verdict"]["points"] for line in lines] for lines in (derived, decoded)]
+        assert points[0] == points[1]
+    with pytest.raises(ConfigError, match="TTSVar decides while decoding"):
+        derived_lines(complete, build_strategy("tts-var"))
+    with pytest.raises(BenchmarkError, match="has no traces; only runs of next-token models"):
+        _ = complete.traces
 
 
 def test_derived_runs_are_reported_beside_decoded_ones(complete: CompleteRun, tmp_path: Path) -> None:

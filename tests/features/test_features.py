@@ -50,8 +50,20 @@ def test_dinov2_gives_patch_tokens_of_each_image_alone(folder: Path) -> None:
     torch.testing.assert_close(tokens, hidden[:, 4:], rtol=1e-4, atol=1e-5)
 
 
+def test_embedded_features_tell_scenes_apart() -> None:
+    feature = make_feature("embedded")
+    scenes = [image.resize((96, 96)) for image in pictures()]
+    tokens = feature(scenes)
+    assert tokens.shape[:2] == (2, 144)
+    assert tokens.dtype == torch.float32
+    torch.testing.assert_close(tokens[1:], feature(scenes[1:]))
+    assert (tokens[0] - tokens[1]).abs().max() > 0.01
+    with pytest.raises(ConfigError, match="image 0 is 30 x 40 pixels"):
+        feature(pictures())
+
+
 def test_wrong_names_and_sources(tmp_path: Path) -> None:
-    assert list(FEATURES) == ["dinov2", "pixels"]
+    assert list(FEATURES) == ["dinov2", "embedded", "pixels"]
     check_feature("dinov2:anywhere")
     with pytest.raises(ConfigError, match="did you mean 'dinov2'"):
         check_feature("dinov3")

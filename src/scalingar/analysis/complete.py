@@ -1,4 +1,4 @@
-"""Runs with traces, read back as arrays; above all complete ones, which other strategies can be computed from."""
+"""Judged runs, read back as arrays; above all complete ones, which other strategies can be computed from."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from scalingar.analysis.trace_files import TraceFiles
 from scalingar.bench.plan import RunPlan
 from scalingar.bench.results import RESULTS
-from scalingar.bench.store import RunStore
+from scalingar.bench.store import TRACES, RunStore
 from scalingar.errors import BenchmarkError
 from scalingar.profile.config import ProfileConfig
 from scalingar.strategies import ScalingAR
@@ -26,26 +26,36 @@ class TracedRun:
 
     folder: Path
     plan: RunPlan
-    lines: list[dict[str, Any]]
-    traces: TraceFiles = field(repr=False)
+    lines: list[dict[str, Any]] = field(repr=False)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """A run by its folder. Raises BenchmarkError: it is not finished, has no traces, or was computed itself."""
+        """A run by its folder. Raises BenchmarkError: it is not finished, not all judged, or was computed itself."""
         plan = RunPlan.read(folder)
         if plan.derived_from is not None:
             raise BenchmarkError(f"{folder} was computed from the run {plan.derived_from['run']}; analyse that run.")
         if not plan.all_candidates:
-            raise BenchmarkError(f"{folder} has no traces; run it again with 'bench run --all-candidates'.")
+            raise BenchmarkError(f"{folder} judged only what it chose; run it again with 'bench run --all-candidates'.")
         if not (folder / RESULTS).exists():
             raise BenchmarkError(f"{folder} is not finished ({RESULTS} is missing); resume it with 'bench run'.")
-        lines = RunStore(folder).samples()
-        run = cls(folder, plan, lines, TraceFiles.of(folder, images=len(lines), shard=plan.shard))
+        run = cls(folder, plan, RunStore(folder).samples())
         run.check()
         return run
 
     def check(self) -> None:
         """Raises BenchmarkError where the run does not serve."""
+
+    @property
+    def traced(self) -> bool:
+        """It has traces: of next-token models always, of next-scale models never."""
+        return (self.folder / TRACES).is_dir()
+
+    @cached_property
+    def traces(self) -> TraceFiles:
+        """Its step-wise values. Raises BenchmarkError where there are none, or they are damaged."""
+        if not self.traced:
+            raise BenchmarkError(f"{self.folder} has no traces; only runs of next-token models have them.")
+        return TraceFiles.of(self.folder, images=len(self.lines), shard=self.plan.shard)
 
     @property
     def name(self) -> str:

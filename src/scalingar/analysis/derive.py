@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from scalingar.analysis.complete import CompleteRun
-from scalingar.analysis.replay import Replay, replay_strategy
+from scalingar.analysis.replay import Replay, check_complete, check_profile, replay_strategy
 from scalingar.bench.plan import PLAN, RunPlan
 from scalingar.bench.store import SAMPLES, RunStore
 from scalingar.errors import BenchmarkError, ConfigError
@@ -59,16 +59,19 @@ def derived_plan(run: CompleteRun, strategy: Strategy) -> RunPlan:
 def derived_lines(run: CompleteRun, strategy: Strategy) -> list[Line]:
     """A line per image, as a decoded run has them; image, its hash and the judge's details only where known."""
     reward = strategy.reward if isinstance(strategy, RewardedStrategy) else None
-    replayed = replay_strategy(run, strategy)
-    return [
-        _line(run, place, strategy, candidates, reward)
-        for place, candidates in enumerate(_candidates(run, replayed, reward))
-    ]
+    found = _replayed(run, replay_strategy(run, strategy)) if run.traced else _recorded(run, strategy)
+    lines = []
+    for place, candidates in enumerate(found):
+        if reward is not None:
+            _give_rewards(run, run.lines[place], candidates, reward)
+        lines.append(_line(run, place, strategy, candidates, reward))
+    return lines
 
 
 def _line(run: CompleteRun, place: int, strategy: Strategy, candidates: list[Candidate], reward: str | None) -> Line:
     line = run.lines[place]
-    setting = Setting(run.traces.grid, float(run.plan.recipe.guidance_scale or 1.0), line["seed"])
+    grid = run.traces.grid if run.traced else (0, 0)  # no choice among complete trajectories asks for it
+    setting = Setting(grid, float(run.plan.recipe.guidance_scale or 1.0), line["seed"])
     finished = [candidate for candidate in candidates if candidate.finished]
     chosen = finished[strategy.choose(finished, setting)].index
     same = chosen == line["chosen"]
@@ -86,7 +89,25 @@ def _line(run: CompleteRun, place: int, strategy: Strategy, candidates: list[Can
     }
 
 
-def _candidates(run: CompleteRun, replayed: Replay, reward: str | None) -> Iterator[list[Candidate]]:
+def _recorded(run: CompleteRun, strategy: Strategy) -> Iterator[list[Candidate]]:
+    """Every image's first trajectories as the run recorded them: all that a choice among complete ones asks for."""
+    check_complete(strategy)
+    check_profile(run, strategy.profile, strategy.num_trajectories)
+    for line in run.lines:
+        yield [
+            Candidate(
+                prompt=line["prompt"],
+                index=told["index"],
+                codes=torch.zeros(told["tokens"], dtype=torch.long),
+                cut=None,
+                signals={name: np.nan if value is None else value for name, value in told["signals"].items()},
+                trace={},
+            )
+            for told in line["candidates"][: strategy.num_trajectories]
+        ]
+
+
+def _replayed(run: CompleteRun, replayed: Replay) -> Iterator[list[Candidate]]:
     """Every image's candidates, with the signals they had when they ended."""
     names = ("entropy", "deepconf", "log_p", "log_p_null")
     traces, n = {name: run.traces[name] for name in names}, replayed.cut_step.shape[1]
@@ -109,8 +130,6 @@ def _candidates(run: CompleteRun, replayed: Replay, reward: str | None) -> Itera
                     trace=trace,
                 )
             )
-        if reward is not None:
-            _give_rewards(run, line, some, reward)
         yield some
 
 

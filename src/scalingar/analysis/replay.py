@@ -16,6 +16,7 @@ from scalingar.errors import ConfigError
 from scalingar.policy.termination import GateConfig
 from scalingar.profile.config import ProfileConfig
 from scalingar.strategies import ScalingAR, Strategy
+from scalingar.strategies.setting import BOTH_FAMILIES
 
 FINISHED = -1
 
@@ -99,9 +100,14 @@ def replay_strategy(run: CompleteRun, strategy: Strategy) -> Replay:
                 "guidance.enabled to false."
             )
         return replay(run, strategy.profile, strategy.gate, strategy.num_trajectories)
-    if type(strategy).search is not Strategy.search:
-        raise ConfigError(f"{type(strategy).__name__} decides while decoding; a complete run cannot tell its outcome.")
+    check_complete(strategy)
     return replay(run, strategy.profile, GateConfig(enabled=False), strategy.num_trajectories)
+
+
+def check_complete(strategy: Strategy) -> None:
+    """Raises ConfigError unless the strategy only chooses among complete trajectories."""
+    if strategy.families != BOTH_FAMILIES:
+        raise ConfigError(f"{type(strategy).__name__} decides while decoding; a complete run cannot tell its outcome.")
 
 
 def check_profile(run: CompleteRun, profile: ProfileConfig, n: int) -> None:

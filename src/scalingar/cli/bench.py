@@ -73,8 +73,9 @@ def run(
     """
     from scalingar.bench.suite import named, read_suite  # noqa: PLC0415
     from scalingar.cli.bench_run import Request, run_all  # noqa: PLC0415
+    from scalingar.loading import EMBEDDED  # noqa: PLC0415
 
-    embedded = model == "embedded"
+    embedded = model in EMBEDDED
     strategies = (
         named(strategy, num_trajectories=num_trajectories, reward=reward or ("embedded" if embedded else None))
         if suite is None

@@ -2,6 +2,7 @@
 
 from scalingar.features.base import FEATURES, Feature, check_feature, make_feature
 from scalingar.features.dinov2 import DINOv2Feature
+from scalingar.features.embedded import EmbeddedFeature
 from scalingar.features.pixels import PixelFeature
 
-__all__ = ["FEATURES", "DINOv2Feature", "Feature", "PixelFeature", "check_feature", "make_feature"]
+__all__ = ["FEATURES", "DINOv2Feature", "EmbeddedFeature", "Feature", "PixelFeature", "check_feature", "make_feature"]

@@ -16,7 +16,7 @@ from scalingar.models.llamagen import LlamaGen
 from scalingar.models.parts import Parts
 from scalingar.package import PIPELINE
 
-__all__ = ["Loaded", "Options", "load"]
+__all__ = ["EMBEDDED", "Loaded", "Options", "load"]
 
 _TRANSFORMERS = ("janus", "emu3")
 """Model types of transformers' own, each with a module of this name."""
