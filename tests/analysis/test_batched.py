@@ -52,9 +52,9 @@ def alone(steps: list[dict[str, np.ndarray]], image: int, profile: ProfileConfig
         zeros = np.zeros(len(rows), np.float32)
         state = state.update(TokenStatistics(entropy=zeros, deepconf=zeros, **mine), position)
         found[rows, position] = state.values["C"]
-        judge, verdict = judge.update(position, state.confidence, state.recovery)
-        keep = verdict.keep.nonzero()[:, 0]
-        rows, state, judge = rows[keep.numpy()], state.select(keep), judge.select(keep)
+        judge, verdict = judge.update(position, state.values["C"], state.values["R"])
+        keep = verdict.keep.nonzero()[0]
+        rows, state, judge = rows[keep], state.select(keep), judge.select(keep)
     return found
 
 

@@ -1,9 +1,11 @@
 """The cache as an object: writing, selecting, and who may look where."""
 
+import pytest
 import torch
-from torch import Tensor
+import torch.nn.functional as F
 
-from scalingar.models.cache import KVCache, Slots
+from scalingar.models.cache import KVCache
+from scalingar.models.slots import Slots
 
 
 def numbered(rows: int, slots: int = 4, layers: int = 2) -> KVCache:
@@ -64,55 +66,6 @@ def test_ragged_write_puts_each_row_at_its_own_slot() -> None:
     assert values[:, 0, :, 0].tolist() == [[100.0, 100.0, -50.0], [-60.0, 101.0, 101.0]]
 
 
-def test_rows_in_step_take_the_uniform_path() -> None:
-    assert Slots.at(torch.tensor([4, 4, 4])).uniform
-    assert Slots.at(torch.tensor([4, 4, 4])) == Slots(4, 5)
-    ragged = Slots.at(torch.tensor([4, 6, 5]))
-    assert not ragged.uniform
-    assert (ragged.first, ragged.end) == (4, 7)
-
-
-def allowed(query: int, prefix: list[int], slots: int) -> list[bool]:
-    """The rule, restated slot by slot."""
-    return [(j <= query and (j >= len(prefix) or bool(prefix[j]))) or j == query for j in range(slots)]
-
-
-def rows_of(mask: Tensor | None) -> list[list[bool]]:
-    assert mask is not None
-    return [row.tolist() for row in mask.flatten(0, 2)]
-
-
-def test_prefill_mask() -> None:
-    prefixes = [[0, 0, 1, 1], [1, 1, 1, 1], [0, 0, 0, 1], [1, 0, 0, 0]]
-    mask = Slots(0, 4).mask(torch.tensor(prefixes).bool(), torch.device("cpu"))
-    expected = [allowed(query, prefix, 4) for prefix in prefixes for query in range(4)]
-    assert rows_of(mask) == expected
-
-
-def test_step_mask_in_step_and_ragged() -> None:
-    prefixes = [[0, 1], [1, 0], [1, 1]]
-    valid = torch.tensor(prefixes).bool()
-    mask = Slots.at(torch.tensor([3, 3, 3])).mask(valid, torch.device("cpu"))
-    assert rows_of(mask) == [allowed(3, prefix, 4) for prefix in prefixes]
-    positions = [4, 2, 3]
-    mask = Slots.at(torch.tensor(positions)).mask(valid, torch.device("cpu"))
-    pairs = zip(positions, prefixes, strict=True)
-    assert rows_of(mask) == [allowed(query, prefix, 5) for query, prefix in pairs]
-
-
-def test_every_query_sees_something_even_without_valid_slots() -> None:
-    for slots in (Slots(0, 3), Slots.at(torch.tensor([0])), Slots.at(torch.tensor([2]))):
-        mask = slots.mask(torch.zeros(1, 3).bool(), torch.device("cpu"))
-        assert mask is not None
-        assert mask.any(-1).all()
-
-
-def test_one_query_in_step_without_a_prefix_mask_needs_none() -> None:
-    assert Slots(5, 6).mask(None, torch.device("cpu")) is None
-    causal = Slots(0, 3).mask(None, torch.device("cpu"))
-    assert rows_of(causal) == [allowed(query, [], 3) for query in range(3)]
-
-
 # --- a collapsed prefix ------------------------------------------------------------------------
 
 
@@ -150,11 +103,39 @@ def test_select_keeps_the_bias_of_a_collapsed_prefix() -> None:
     torch.testing.assert_close(small.prefix_mask[:, 0], torch.tensor([1.0, 3.0, 1.0]).log())
 
 
-def test_mask_of_a_collapsed_prefix_is_added_to_the_scores() -> None:
-    bias = torch.tensor([[0.5], [2.0]])
-    together = Slots.at(torch.tensor([2, 2])).mask(bias, torch.device("cpu"))
-    assert together is not None
-    assert together.tolist() == [[[[0.5, 0.0, 0.0]]], [[[2.0, 0.0, 0.0]]]]
-    ragged = Slots.at(torch.tensor([1, 2])).mask(bias, torch.device("cpu"))
-    assert ragged is not None
-    assert ragged.tolist() == [[[[0.5, 0.0, -torch.inf]]], [[[2.0, 0.0, 0.0]]]]
+# --- attention over windows --------------------------------------------------------------------
+
+POSITIONS = [5, 5, 2, 2, 2, 7, 1, 5, 5, 2, 2, 2, 7, 1]
+
+
+def filled(prefix_mask: torch.Tensor | None) -> KVCache:
+    generator = torch.Generator().manual_seed(0)
+    keys, values = (torch.randn(len(POSITIONS), 2, 9, 3, generator=generator) for _ in range(2))
+    return KVCache([keys], [values], prefix_mask)
+
+
+@pytest.mark.parametrize("worth", [0, 200, 10**6])
+@pytest.mark.parametrize("prefix", ["none", "words", "collapsed"])
+def test_every_row_attends_as_it_would_alone(monkeypatch: pytest.MonkeyPatch, worth: int, prefix: str) -> None:
+    monkeypatch.setattr("scalingar.models.cache.WORTH_A_CALL", worth)
+    generator = torch.Generator().manual_seed(1)
+    count = len(POSITIONS)
+    valid = torch.rand(count, 2, generator=generator) < 0.5
+    mask = {"none": None, "words": valid, "collapsed": torch.rand(count, 1, generator=generator)}[prefix]
+    query, key, value = torch.randn(3, count, 2, 1, 3, generator=generator).unbind()
+    cache, slots = filled(mask), Slots.at(torch.tensor(POSITIONS))
+    together = cache.attend(0, query, key, value, cache.windows(slots))
+    for row, at in enumerate(POSITIONS):
+        keys, values = (t[0][row].clone() for t in (filled(None).keys, filled(None).values))
+        keys[:, at], values[:, at] = key[row, :, 0], value[row, :, 0]
+        seen = Slots(at, at + 1).mask(None if mask is None else mask[row : row + 1], torch.device("cpu"))
+        alone = F.scaled_dot_product_attention(
+            query[row : row + 1], keys[None, :, : at + 1], values[None, :, : at + 1], seen
+        )
+        torch.testing.assert_close(together[row : row + 1], alone)
+
+
+def test_rows_in_step_are_read_in_one_call_without_a_copy() -> None:
+    cache = filled(None)
+    windows = cache.windows(Slots(3, 4))
+    assert [(window.slots.rows, window.mask) for window in windows] == [(slice(None), None)]

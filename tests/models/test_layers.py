@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from scalingar.models.layers import FeedForward, RMSNorm, apply_rope, rope_table
+from scalingar.models.layers import FeedForward, Linear, RMSNorm, apply_rope, rope_table
 from tests import reference
 
 FILES = ("llamagen_c2i", "llamagen_t2i", "basic/gpt_c2i", "basic/gpt_c2i_hd20", "basic/gpt_t2i")
@@ -84,3 +84,23 @@ def test_feed_forward_gates_w1_not_w3() -> None:
         weight.weight.data.fill_(value)
     silu_of_two = 2.0 / (1.0 + np.exp(-2.0))
     assert layer(torch.ones(1, 1)).item() == pytest.approx(silu_of_two * 3.0 * 5.0)
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (16, 1), (4, 8), (3, 64), (40,)])
+def test_linear_is_torchs_for_any_number_of_rows(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]) -> None:
+    monkeypatch.setattr("scalingar.models.layers.LARGE_WEIGHT", 0)
+    generator = torch.Generator().manual_seed(0)
+    layer = Linear(24, 40)
+    layer.weight.data = torch.randn(40, 24, generator=generator)
+    x = torch.randn(*shape, 24, generator=generator)
+    with torch.inference_mode():
+        out = layer(x)
+    assert out.is_contiguous()
+    torch.testing.assert_close(out, x @ layer.weight.detach().T, atol=1e-5, rtol=1e-5)
+
+
+def test_linear_learns() -> None:
+    layer = Linear(4, 3)
+    layer(torch.ones(16, 4)).sum().backward()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.tolist() == [[16.0] * 4] * 3

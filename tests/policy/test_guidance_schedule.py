@@ -5,30 +5,29 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from torch import Tensor
 
 from scalingar.policy import GuidanceConfig, guidance_scale
 from scalingar.policy.guidance_schedule import intrinsic_variance
 
 BASE = 7.5
+CONFIGS = (GuidanceConfig.v3(), GuidanceConfig.v1(), GuidanceConfig(form="relative"), GuidanceConfig(enabled=False))
 
 
 def scale(config: GuidanceConfig, previous: float, d_hat: float, history: list[float], r: float) -> float:
     """The schedule for one row."""
-    values = [torch.tensor([number]) for number in (previous, d_hat, r)]
-    got = guidance_scale(config, BASE, values[0], values[1], torch.tensor([history]), values[2])
-    return got.item()
+    values = [np.array([number], np.float32) for number in (previous, d_hat, r)]
+    got = guidance_scale(config, BASE, values[0], values[1], np.array([history], np.float32), values[2])
+    return float(got[0])
 
 
-def random_rows(seed: int, n: int = 5) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    previous = BASE + torch.randn(n, generator=generator)
-    d_hat, r = torch.rand(2, n, generator=generator)
-    return previous, d_hat, torch.rand(n, 40, generator=generator), r
+def random_rows(seed: int, n: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    previous = np.float32(BASE) + rng.standard_normal(n, np.float32)
+    d_hat, r = rng.random((2, n), np.float32)
+    return previous, d_hat, rng.random((n, 40), np.float32), r
 
 
 def test_the_printed_form_worked_by_hand() -> None:
@@ -57,15 +56,15 @@ def test_the_first_version_worked_by_hand() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_agrees_with_a_restatement(seed: int) -> None:
     previous, d_hat, history, r = random_rows(seed)
-    raw = BASE + 0.3 * (1 - d_hat.numpy()) + 0.4 * history[:, -32:].numpy().var(1) - 0.4 * r.numpy()
+    raw = BASE + 0.3 * (1 - d_hat) + 0.4 * history[:, -32:].var(1) - 0.4 * r
     got = guidance_scale(GuidanceConfig.v3(), BASE, previous, d_hat, history, r)
     np.testing.assert_allclose(got, raw, rtol=1e-6)
-    mixed = np.clip(0.8 * previous.numpy() + 0.2 * raw, 0.5 * BASE, 1.5 * BASE)
-    change = np.abs(mixed - previous.numpy())
+    mixed = np.clip(0.8 * previous + 0.2 * raw, 0.5 * BASE, 1.5 * BASE)
+    change = np.abs(mixed - previous)
     expected = np.where(change < 0.05, previous, mixed)
     got = guidance_scale(GuidanceConfig.v1(), BASE, previous, d_hat, history, r)
     clear = np.abs(change - 0.05) > 1e-5
-    np.testing.assert_allclose(got.numpy()[clear], expected[clear], rtol=1e-6)
+    np.testing.assert_allclose(got[clear], expected[clear], rtol=1e-6)
 
 
 @settings(deadline=None)
@@ -74,7 +73,7 @@ def test_rows_do_not_see_each_other(seed: int, rows: list[int]) -> None:
     values, config = random_rows(seed), GuidanceConfig.v1()
     together = guidance_scale(config, BASE, *values)
     alone = guidance_scale(config, BASE, *(value[rows] for value in values))
-    assert torch.equal(together[rows], alone)
+    assert np.array_equal(together[rows], alone)
 
 
 @pytest.mark.parametrize("config", [{"enabled": False}, {"form": "constant"}])
@@ -83,19 +82,17 @@ def test_off_and_constant_guide_with_the_base_scale(config: dict[str, Any]) -> N
     assert scale(settings, 3.0, 0.1, [0.0, 1.0], 0.5) == BASE
 
 
-def test_the_scale_has_the_type_of_the_previous_one() -> None:
-    previous, d_hat, history, r = random_rows(0)
-    got = guidance_scale(GuidanceConfig(), BASE, previous.double(), d_hat, history, r)
-    assert got.dtype == torch.float64
+def test_the_scale_is_in_fp32() -> None:
+    assert all(guidance_scale(config, BASE, *random_rows(0)).dtype == np.float32 for config in CONFIGS)
 
 
 def test_a_broken_row_is_alone() -> None:
     previous, d_hat, history, r = random_rows(0)
     wanted = guidance_scale(GuidanceConfig.v1(), BASE, previous, d_hat, history, r)
-    history[1, -1] = torch.nan
+    history[1, -1] = np.nan
     got = guidance_scale(GuidanceConfig.v1(), BASE, previous, d_hat, history, r)
-    assert got.isnan().tolist() == [False, True, False, False, False]
-    assert torch.equal(got[2:], wanted[2:])
+    assert np.isnan(got).tolist() == [False, True, False, False, False]
+    assert np.array_equal(got[2:], wanted[2:])
 
 
 def test_the_variance_looks_at_its_window_only() -> None:

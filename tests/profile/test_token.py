@@ -175,8 +175,10 @@ def test_uncertainty_worked_by_hand() -> None:
 
 
 def test_ema_takes_a_first_value_as_it_is() -> None:
-    got = ema(np.array([np.nan, 1.0, 0.5]), np.array([0.3, 2.0, 0.5]), 0.2)
-    np.testing.assert_allclose(got, [0.3, 1.2, 0.5])
+    first = ema(None, np.array([1.0, 0.5]), 0.2)
+    np.testing.assert_allclose(first, [1.0, 0.5])
+    np.testing.assert_allclose(ema(first, np.array([2.0, 0.5]), 0.2), [1.2, 0.5])
+    assert ema(1.0, 2.0, 0.2) == pytest.approx(1.2)
 
 
 def test_ema_keeps_a_broken_value() -> None:
@@ -192,9 +194,9 @@ def test_the_probability_of_a_drawn_token_worked_by_hand() -> None:
     rows = torch.tensor([[0.0, math.log(3)], [-torch.inf, 2.0]])
     got = step_distributions(rows, rows.flip(1), guidance_scale=1.0, distribution="conditional")
     wanted = [[math.log(0.75), 0.0], [math.log(0.25), -70.0]]
-    np.testing.assert_allclose(got.of(torch.tensor([0, 1]), torch.tensor([1, 1])), wanted, rtol=1e-6)
+    np.testing.assert_allclose(got.of(np.array([0, 1]), torch.tensor([1, 1])), wanted, rtol=1e-6)
     np.testing.assert_allclose(
-        got.of(torch.tensor([0]), torch.tensor([0])), [[math.log(0.25)], [math.log(0.75)]], rtol=1e-6
+        got.of(np.array([0]), torch.tensor([0])), [[math.log(0.25)], [math.log(0.75)]], rtol=1e-6
     )
 
 

@@ -57,7 +57,8 @@ class BatchedGate:
     def _set_threshold(self, step: int, confidence: np.ndarray, alive: np.ndarray) -> None:
         if (step - self.warmup_steps) % self.config.threshold_every == 0:
             quantile = live_quantiles(confidence, alive, self.config.quantile)
-            self.threshold = ema(self.threshold, quantile, self.config.threshold_rate)
+            before = None if step == self.warmup_steps else self.threshold
+            self.threshold = ema(before, quantile, self.config.threshold_rate)
 
     def _reason(
         self, step: int, confidence: np.ndarray, below: np.ndarray, unrecovered: np.ndarray

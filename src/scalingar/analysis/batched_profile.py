@@ -28,9 +28,10 @@ class BatchedProfile:
         self.blocks = BatchedBlocks(config, images, n, grid)
         width = 1 if config.conditional_window == "pooled" else n
         self.moments = Moments(*np.zeros((3, images, width)))
-        unknown = np.full((images, n), np.nan, np.float32)
-        self.token = self.intrinsic = self.utilisation = self.minimum = unknown
-        self.confidence = self.recovery = unknown
+        self.token: np.ndarray | None = None
+        self.intrinsic: np.ndarray | None = None
+        self.utilisation: np.ndarray | None = None
+        self.minimum = self.confidence = self.recovery = np.full((images, n), np.nan, np.float32)
 
     def update(
         self,
@@ -43,7 +44,7 @@ class BatchedProfile:
         """One step more; ``alive``: the rows that were alive when its logits came."""
         config = self.config
         stability = self.blocks.update(normalized_entropy, position, alive)
-        self._use_prompt(kl, alive)
+        self.utilisation = self._utilisation(kl, alive)
         u = token_uncertainty(
             normalized_entropy, margin, alpha_entropy=config.alpha_entropy, alpha_margin=config.alpha_margin
         )
@@ -54,14 +55,14 @@ class BatchedProfile:
         self.minimum = np.fmin(self.minimum, self.confidence)
         self.recovery = recovery(self.confidence, self.minimum)
 
-    def _use_prompt(self, kl: Float[np.ndarray, "i n"], alive: Bool[np.ndarray, "i n"]) -> None:
+    def _utilisation(self, kl: Float[np.ndarray, "i n"], alive: Bool[np.ndarray, "i n"]) -> Float[np.ndarray, "i n"]:
         """Eqs. (9) and (10)."""
         if self.config.conditional_window == "pooled":
             self.moments = pooled_moments(self.moments, kl.astype(np.float64), alive)
         else:
             self.moments = self.moments.update(kl, "trajectory")
         now = conditional_utilisation(self.moments.standardise(kl)).astype(np.float32)
-        self.utilisation = ema(self.utilisation, now, self.config.intrinsic_rate)
+        return ema(self.utilisation, now, self.config.intrinsic_rate)
 
 
 def pooled_moments(moments: Moments, values: Float[np.ndarray, "i n"], alive: Bool[np.ndarray, "i n"]) -> Moments:

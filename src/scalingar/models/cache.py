@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-PrefixMask = Bool[Tensor, "n t"] | Float[Tensor, "n t"]
-"""Which of ``t`` condition slots a row may see, or what is added to the scores of these slots."""
+from scalingar.models.slots import PrefixMask, Slots, Window
+
+WORTH_A_CALL = 2**19
+"""Bytes of keys and values that may be read in vain to save one more call of attention; timed on one core."""
 
 
 class Cache(Protocol):
@@ -112,15 +115,39 @@ class KVCache:
             return torch.ones(self.rows, prefix, dtype=torch.bool, device=self.values[0].device)
         return self.prefix_mask.bool()
 
+    def windows(self, slots: Slots) -> list[Window]:
+        """``slots`` as attention should read them, each part with its mask; the same for every layer."""
+        row_bytes = self.keys[0][0, :, 0].nbytes + self.values[0][0, :, 0].nbytes
+        device = self.keys[0].device
+        parts = slots.split(WORTH_A_CALL // row_bytes) if device.type == "cpu" else [slots]
+        masks = self.prefix_mask
+        return [Window(part, part.mask(None if masks is None else masks[part.rows], device)) for part in parts]
+
+    def attend(
+        self,
+        layer: int,
+        query: Float[Tensor, "n h q d"],
+        key: Float[Tensor, "n h q d"],
+        value: Float[Tensor, "n h q d"],
+        windows: list[Window],
+    ) -> Float[Tensor, "n h q d"]:
+        """Store ``key`` and ``value``, then let every row attend over its own window."""
+        attended = []
+        for window in windows:
+            rows = window.slots.rows
+            keys, values = self.write(layer, key[rows], value[rows], window.slots)
+            attended.append(F.scaled_dot_product_attention(query[rows], keys, values, window.mask))
+        return attended[0] if len(attended) == 1 else torch.cat(attended)
+
     def write(
         self,
         layer: int,
-        key: Float[Tensor, "n h q d"],
-        value: Float[Tensor, "n h q d"],
-        slots: "Slots",
-    ) -> tuple[Float[Tensor, "n h k d"], Float[Tensor, "n h k d"]]:
-        """Store at ``slots`` and return the filled part of the layer (views, no copy)."""
-        keys, values = self.keys[layer], self.values[layer]
+        key: Float[Tensor, "m h q d"],
+        value: Float[Tensor, "m h q d"],
+        slots: Slots,
+    ) -> tuple[Float[Tensor, "m h k d"], Float[Tensor, "m h k d"]]:
+        """Store at ``slots`` and return the filled part of these rows of the layer (views, no copy)."""
+        keys, values = self.keys[layer][slots.rows], self.values[layer][slots.rows]
         if slots.uniform:
             first, last = slots.first, slots.end
             keys[:, :, first:last] = key
@@ -130,51 +157,3 @@ class KVCache:
             keys[at, :, slots.per_row] = key[:, :, 0]
             values[at, :, slots.per_row] = value[:, :, 0]
         return keys[:, :, : slots.end], values[:, :, : slots.end]
-
-
-@dataclass(frozen=True)
-class Slots:
-    """Where the queries of one forward pass stand: one run of slots for all rows, or one slot per row."""
-
-    first: int
-    end: int
-    per_row: Int[Tensor, " n"] | None = None
-
-    @property
-    def uniform(self) -> bool:
-        """Every row stands at the same slots."""
-        return self.per_row is None
-
-    @classmethod
-    def at(cls, positions: Int[Tensor, " n"]) -> "Slots":
-        """One slot per row, from a CPU tensor; rows in step take the path without mask or scatter."""
-        low, high = int(positions.min()), int(positions.max())
-        return cls(low, high + 1, None if low == high else positions)
-
-    def mask(
-        self, prefix_mask: PrefixMask | None, device: torch.device
-    ) -> Bool[Tensor, "n 1 q k"] | Float[Tensor, "n 1 q k"] | None:
-        """True where a query may look; None when the filled slots are exactly what it may see.
-
-        ``allowed(i, j) = (j <= i and (j >= t or prefix_mask[j])) or i == j``
-
-        For a prefix mask of numbers: what to add to the scores, ``-inf`` where a query may not look.
-        """
-        queries = self.end - self.first if self.uniform else 1
-        if prefix_mask is None and self.uniform and queries == 1:
-            return None
-        if self.per_row is None:
-            standing = torch.arange(self.first, self.end, device=device)[None, :, None]
-        else:
-            standing = self.per_row.to(device)[:, None, None]
-        looked_at = torch.arange(self.end, device=device)
-        allowed = looked_at <= standing
-        if prefix_mask is None:
-            return allowed[:, None]
-        width = min(prefix_mask.shape[1], self.end)
-        prefix = torch.nn.functional.pad(
-            prefix_mask[:, None, :width], (0, self.end - width), value=not prefix_mask.is_floating_point()
-        )
-        if prefix_mask.is_floating_point():
-            return prefix.masked_fill(~allowed, -torch.inf)[:, None]
-        return ((allowed & prefix) | (looked_at == standing))[:, None]

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from scalingar.errors import ConfigError
-from scalingar.models.cache import KVCache, Slots
-from scalingar.models.layers import FeedForward, RMSNorm, apply_rope, rope_table
+from scalingar.models.cache import KVCache
+from scalingar.models.layers import FeedForward, Linear, RMSNorm, apply_rope, rope_table
+from scalingar.models.slots import Slots, Window
 
 SIZES: dict[str, tuple[int, int, int]] = {
     "B": (12, 12, 768),
@@ -153,23 +154,23 @@ class Attention(nn.Module):
     def __init__(self, config: LlamaGenConfig) -> None:
         super().__init__()
         self.heads = config.heads
-        self.wqkv = nn.Linear(config.dim, 3 * config.dim, bias=False)
-        self.wo = nn.Linear(config.dim, config.dim, bias=False)
+        self.wqkv = Linear(config.dim, 3 * config.dim)
+        self.wo = Linear(config.dim, config.dim)
 
     def forward(
         self,
         x: Float[Tensor, "n q d"],
         rope: Float[Tensor, "*n q p 2"],
-        mask: Bool[Tensor, "n 1 q k"] | Float[Tensor, "n 1 q k"] | None,
-        cache: tuple[KVCache, int, Slots] | None = None,
+        cache: tuple[KVCache, int, list[Window]] | None = None,
     ) -> Float[Tensor, "n q d"]:
         """Without ``cache``: causal attention within ``x``, for training."""
         qk, v = self.wqkv(x).unflatten(-1, (3 * self.heads, -1)).split((2 * self.heads, self.heads), -2)
         q, k, v = (*apply_rope(qk, rope).transpose(1, 2).chunk(2, 1), v.transpose(1, 2))
-        if cache is not None:
-            store, layer, slots = cache
-            k, v = store.write(layer, k, v, slots)
-        attended = F.scaled_dot_product_attention(q, k, v, mask, is_causal=cache is None)
+        if cache is None:
+            attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            store, layer, windows = cache
+            attended = store.attend(layer, q, k, v, windows)
         return self.wo(attended.transpose(1, 2).flatten(-2))
 
 
@@ -187,10 +188,9 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "n q d"],
         rope: Float[Tensor, "*n q p 2"],
-        mask: Bool[Tensor, "n 1 q k"] | Float[Tensor, "n 1 q k"] | None,
-        cache: tuple[KVCache, int, Slots] | None = None,
+        cache: tuple[KVCache, int, list[Window]] | None = None,
     ) -> Float[Tensor, "n q d"]:
-        h = x + self.attention(self.attention_norm(x), rope, mask, cache)
+        h = x + self.attention(self.attention_norm(x), rope, cache)
         return h + self.feed_forward(self.ffn_norm(h))
 
 
@@ -207,7 +207,7 @@ class LlamaGen(nn.Module):
         self.tok_embeddings = nn.Embedding(config.vocab_size, config.dim)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.dim, config.norm_eps)
-        self.output = nn.Linear(config.dim, config.vocab_size, bias=False)
+        self.output = Linear(config.dim, config.vocab_size)
         self.register_buffer("rope", rotary_table(config), persistent=False)
         self.collapse_prefix: bool | None = None
         """Keep one cache slot per prompt instead of one per condition slot; None: in fp32, where that is possible."""
@@ -300,7 +300,7 @@ class LlamaGen(nn.Module):
             slots = self.config.condition_tokens
             rope = torch.cat([self.rope[:slots], self.rope[slots + cells]])
         for layer in self.layers:
-            x = layer(x, rope, None)
+            x = layer(x, rope)
         return self.output(self.norm(x[:, self.config.condition_tokens - 1 :])).float()
 
     def _empty_cache(self, rows: int, slots: int, mask: Bool[Tensor, "n t"] | None) -> KVCache:
@@ -315,7 +315,7 @@ class LlamaGen(nn.Module):
     def _run(
         self, x: Float[Tensor, "n q d"], rope: Float[Tensor, "*n q p 2"], slots: Slots, cache: KVCache
     ) -> Float[Tensor, "n v"]:
-        mask = slots.mask(cache.prefix_mask, self.device)
+        windows = cache.windows(slots)
         for index, layer in enumerate(self.layers):
-            x = layer(x, rope, mask, (cache, index, slots))
+            x = layer(x, rope, (cache, index, windows))
         return self.output(self.norm(x[:, -1])).float()

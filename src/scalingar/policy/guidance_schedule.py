@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Literal, Self
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from torch import Tensor
 
-from scalingar.profile.rows import as_array
 from scalingar.profile.token import ema
 
 
@@ -64,12 +61,12 @@ class GuidanceConfig(BaseModel):
 def guidance_scale(
     config: GuidanceConfig,
     s_base: float,
-    previous: Float[Tensor, " n"],
-    utilisation: Float[Tensor, " n"],
-    intrinsic_history: Float[Tensor, "n w"],
-    recovery: Float[Tensor, " n"],
-) -> Float[Tensor, " n"]:
-    """The guidance scale s `(n,)` of the next step, with the device and type of `previous`.
+    previous: Float[np.ndarray, " n"],
+    utilisation: Float[np.ndarray, " n"],
+    intrinsic_history: Float[np.ndarray, "n w"],
+    recovery: Float[np.ndarray, " n"],
+) -> Float[np.ndarray, " n"]:
+    """The guidance scale s `(n,)` of the next step.
 
     Args:
         config: the schedule.
@@ -80,18 +77,18 @@ def guidance_scale(
         recovery: R `(n,)`.
     """
     if not config.enabled or config.form == "constant":
-        return torch.full_like(previous, s_base)
-    variance = intrinsic_variance(as_array(intrinsic_history), config.variance_window)
-    raw = raw_guidance(config, s_base, as_array(utilisation), variance, as_array(recovery))
-    scale = limited_guidance(config, s_base, as_array(previous), raw)
-    return torch.from_numpy(scale).to(previous)
+        return np.full(len(previous), s_base, np.float32)
+    variance = intrinsic_variance(intrinsic_history, config.variance_window)
+    raw = raw_guidance(config, s_base, utilisation, variance, recovery)
+    return limited_guidance(config, s_base, previous, raw)
 
 
 def intrinsic_variance(history: Float[np.ndarray, "n w"], window: int) -> Float[np.ndarray, " n"]:
     """Var(I) of Eq. (14): population variance over the last `window` values; 0 while w < 2."""
-    if history.shape[1] == 0:
-        return np.zeros(len(history), history.dtype)
-    return history[:, -window:].var(axis=-1)
+    seen = history[:, -window:]
+    count = np.float32(max(1, seen.shape[1]))
+    deviations = seen - (np.add.reduce(seen, axis=1) / count)[:, None]
+    return np.vecdot(deviations, deviations) / count
 
 
 def raw_guidance(

@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
-from scalingar.profile.rows import RowState, as_array
+from scalingar.profile.rows import RowState
 from scalingar.profile.token import ema
 
 NOT_A_NUMBER = "not a number"
@@ -73,15 +71,15 @@ class GateConfig(BaseModel):
 class GateDecision:
     """What the gate says about each of the `n` rows that were alive in this step."""
 
-    keep: Bool[Tensor, " n"]
+    keep: Bool[np.ndarray, " n"]
     """True for the rows that go on."""
     reason: list[str | None]
     """Why a row is cut; None for rows that go on."""
     threshold: float | None
     """θ, None during warm-up and when the gate is off."""
-    below: Bool[Tensor, " n"]
+    below: Bool[np.ndarray, " n"]
     """C < θ."""
-    unrecovered: Bool[Tensor, " n"]
+    unrecovered: Bool[np.ndarray, " n"]
     """R < δ_rec."""
 
 
@@ -116,7 +114,7 @@ class Gate(RowState):
         return math.ceil(round(self.config.warmup_fraction * self.total_steps, 9))
 
     def update(
-        self, step: int, confidence: Float[Tensor, " n"], recovery: Float[Tensor, " n"]
+        self, step: int, confidence: Float[np.ndarray, " n"], recovery: Float[np.ndarray, " n"]
     ) -> tuple[Gate, GateDecision]:
         """The gate after step `step` (from 0), and its decision on the rows alive in it.
 
@@ -130,29 +128,24 @@ class Gate(RowState):
             confidence: C_t `(n,)` of the live rows.
             recovery: R_t `(n,)`.
         """
-        c, r = as_array(confidence), as_array(recovery)
-        alive, unrecovered = np.isfinite(c), r < self.config.recovery_threshold
-        gate, below, cuts = self, np.zeros_like(alive), Cuts()
+        alive, unrecovered = np.isfinite(confidence), recovery < self.config.recovery_threshold
+        gate, below, cuts = self, np.zeros(len(alive), bool), Cuts()
         if self.config.enabled and step >= self.warmup_steps:
-            gate = self._with_threshold(step, c[alive])
-            below = c < gate.threshold
-            gate, cuts = gate._with_flags(step, c, below, unrecovered)
-        keep = _survivors(alive, cuts, c)
-        return gate, GateDecision(
-            keep=torch.from_numpy(keep).to(confidence.device),
-            reason=_reasons(keep, alive, cuts),
-            threshold=None if math.isnan(gate.threshold) else gate.threshold,
-            below=torch.from_numpy(below).to(confidence.device),
-            unrecovered=torch.from_numpy(unrecovered).to(confidence.device),
-        )
+            gate = self._with_threshold(step, confidence[alive])
+            below = confidence < gate.threshold
+            gate, cuts = gate._with_flags(step, confidence, below, unrecovered)
+        keep = _survivors(alive, cuts, confidence)
+        threshold = None if math.isnan(gate.threshold) else gate.threshold
+        return gate, GateDecision(keep, _reasons(keep, alive, cuts), threshold, below, unrecovered)
 
     def _with_threshold(self, step: int, live: Float[np.ndarray, " m"]) -> Gate:
+        before = None if math.isnan(self.threshold) else self.threshold
         due = (step - self.warmup_steps) % self.config.threshold_every == 0
-        if len(live) == 0 or not (due or math.isnan(self.threshold)):
+        if len(live) == 0 or not (due or before is None):
             return self
         quantile = live_quantile(live, self.config.quantile)
-        theta = ema(np.float64(self.threshold), quantile, self.config.threshold_rate)
-        return replace(self, threshold=float(theta))
+        theta = ema(before, quantile, self.config.threshold_rate)
+        return Gate(self.config, self.total_steps, theta, self.flagged_at, self.flagged_confidence)
 
     def _with_flags(self, step: int, c: np.ndarray, below: np.ndarray, unrecovered: np.ndarray) -> tuple[Gate, Cuts]:
         """The gate with this step's flags, and the rows it wants to cut by reason."""
@@ -188,12 +181,12 @@ class Gate(RowState):
         return np.where(rebound, -1, at), level
 
 
-def live_quantile(confidence: Float[np.ndarray, " m"], quantile: float) -> np.float64:
+def live_quantile(confidence: Float[np.ndarray, " m"], quantile: float) -> float:
     """ScalingAR, Eq. (13): θ ← (1 − λ_θ)·θ + λ_θ·Quantile_p(C live); this is Quantile_p.
 
     Linear interpolation between order statistics. `ema` does the smoothing. Needs one value.
     """
-    ordered = np.sort(confidence.astype(np.float64))
+    ordered = sorted(confidence.tolist())
     place = quantile * (len(ordered) - 1)
     lower, upper = ordered[math.floor(place)], ordered[math.ceil(place)]
     return lower + (place - math.floor(place)) * (upper - lower)
@@ -205,7 +198,7 @@ def _survivors(
     keep = alive
     for cut in cuts.values():
         keep = keep & ~cut
-    if alive.any() and not keep.any():
+    if not any(keep.tolist()) and alive.any():
         best = np.where(alive, confidence, -np.inf).argmax()
         keep = np.arange(len(alive)) == best
     return keep
@@ -214,7 +207,8 @@ def _survivors(
 def _reasons(keep: Bool[np.ndarray, " n"], alive: Bool[np.ndarray, " n"], cuts: Cuts) -> list[str | None]:
     """For each row that is cut the first reason that holds, in the order of `cuts`."""
     reasons: list[str | None] = [None] * len(keep)
-    for row in np.flatnonzero(~keep):
-        holds = (name for name, cut in cuts.items() if cut[row])
-        reasons[row] = next(holds, None) if alive[row] else NOT_A_NUMBER
+    for row, kept in enumerate(keep.tolist()):
+        if not kept:
+            holds = (name for name, cut in cuts.items() if cut[row])
+            reasons[row] = next(holds, None) if alive[row] else NOT_A_NUMBER
     return reasons

@@ -11,6 +11,9 @@ from jaxtyping import Float
 from scalingar.profile.config import ProfileConfig
 from scalingar.profile.rows import RowState
 
+Extreme = Float[np.ndarray, " n"] | np.float32
+"""One per row, or one for all of them."""
+
 
 @dataclass(frozen=True)
 class BlockMap:
@@ -50,10 +53,10 @@ class BlockStability(RowState):
     """Sum of H̄ per block."""
     means: Float[np.ndarray, "n k"]
     """E_k, mean of H̄ per eligible block; -inf where a block is not eligible."""
-    low: Float[np.ndarray, " n"]
-    """Smallest E_worst so far; equal in all rows when the window is pooled."""
-    high: Float[np.ndarray, " n"]
-    """Largest E_worst so far."""
+    low: Extreme
+    """Smallest E_worst so far; one number when the window is pooled."""
+    high: Extreme
+    """Largest E_worst so far, likewise."""
     stability: Float[np.ndarray, " n"]
     """B_t; 1 = no block stands out."""
 
@@ -62,6 +65,7 @@ class BlockStability(RowState):
         """No token seen, B = 1, for `n` rows on a grid `(h, w)`."""
         blocks = BlockMap.cut(grid, config.block_size)
         k = len(blocks.sizes)
+        unseen = np.float32(np.inf) if config.block_window == "pooled" else np.full(n, np.inf, np.float32)
         return cls(
             config=config,
             blocks=blocks,
@@ -69,8 +73,8 @@ class BlockStability(RowState):
             eligible=0,
             sums=np.zeros((n, k), np.float32),
             means=np.full((n, k), -np.inf, np.float32),
-            low=np.full(n, np.inf, np.float32),
-            high=np.full(n, -np.inf, np.float32),
+            low=unseen,
+            high=-unseen,
             stability=np.ones(n, np.float32),
         )
 
@@ -94,14 +98,16 @@ class BlockStability(RowState):
         low, high, stability = self._stability(means, eligible)
         return BlockStability(self.config, self.blocks, counts, eligible, sums, means, low, high, stability)
 
-    def _stability(self, means: np.ndarray, eligible: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _stability(self, means: np.ndarray, eligible: int) -> tuple[Extreme, Extreme, np.ndarray]:
         """The running extremes of E_worst with this step's, and B_t between them."""
         if not eligible:
             return self.low, self.high, self.stability
         worst = worst_block_entropy(means, worst_count(self.config.worst_fraction, eligible))
-        low, high = np.fmin(self.low, worst), np.fmax(self.high, worst)
         if self.config.block_window == "pooled":
-            low, high = np.full(len(low), low.min()), np.full(len(high), high.max())
+            # Of a number and a NaN, min and max keep the first.
+            low, high = min(self.low, np.fmin.reduce(worst)), max(self.high, np.fmax.reduce(worst))
+        else:
+            low, high = np.fmin(self.low, worst), np.fmax(self.high, worst)
         return low, high, block_stability(worst, low, high)
 
 
@@ -121,12 +127,14 @@ def worst_block_entropy(means: Float[np.ndarray, "n k"], count: int) -> Float[np
     return np.add.reduce(np.sort(means, axis=-1)[:, -count:], axis=-1) / np.float32(count)
 
 
-def block_stability(
-    worst: Float[np.ndarray, " n"], low: Float[np.ndarray, " n"], high: Float[np.ndarray, " n"]
-) -> Float[np.ndarray, " n"]:
+def block_stability(worst: Float[np.ndarray, " n"], low: Extreme, high: Extreme) -> Float[np.ndarray, " n"]:
     """ScalingAR, Eq. (7), second half: B_t = 1 − (E_worst − min) / (max − min).
 
     1 where the running minimum and maximum do not differ yet (chosen).
     """
-    known = high > low
-    return np.where(known, 1 - (worst - low) / np.where(known, high - low, 1), 1)
+    spread = high - low
+    if isinstance(spread, np.ndarray):
+        spread = np.where(spread > 0, spread, np.float32(np.inf))
+    elif not spread > 0:
+        return np.ones_like(worst)
+    return 1 - (worst - low) / spread

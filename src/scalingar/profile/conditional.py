@@ -16,35 +16,35 @@ EPSILON = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Moments(RowState):
-    """Running count, mean and sum of squared deviations (Welford), `(n,)` in fp64.
+    """Running count, mean and sum of squared deviations (Welford), in fp64.
 
-    Pooled moments are those of all rows together and stand, equal, in every row. That way a
-    `select` needs no second rule, and a row that was cut leaves its past behind.
+    Those of every row `(n,)`; pooled, three numbers for all rows together, which a `select` leaves
+    as they are, so that a row that was cut leaves its past behind.
     """
 
-    count: Float[np.ndarray, " n"]
-    mean: Float[np.ndarray, " n"]
-    squares: Float[np.ndarray, " n"]
+    count: Float[np.ndarray, " n"] | float
+    mean: Float[np.ndarray, " n"] | float
+    squares: Float[np.ndarray, " n"] | float
 
     @classmethod
-    def start(cls, n: int) -> Moments:
+    def start(cls, n: int, window: Window) -> Moments:
         """No value seen, for `n` rows."""
-        return cls(*np.zeros((3, n)))
+        return cls(0.0, 0.0, 0.0) if window == "pooled" else cls(*np.zeros((3, n)))
 
     def update(self, values: Float[np.ndarray, " n"], window: Window) -> Moments:
         """The moments after one value per row; values that are not finite are left out."""
         finite = np.isfinite(values)
-        known = np.where(finite, values, self.mean)
         if window == "trajectory":
-            return self._merged(finite, known, 0.0)
-        count = int(np.count_nonzero(finite))
-        mean = known @ finite / max(1, count)
-        return self._merged(count, mean, np.square(known - mean) @ finite)
+            return self._merged(finite, np.where(finite, values, self.mean), 0.0)
+        known = values[finite].astype(np.float64)
+        mean = sum(known.tolist()) / max(1, len(known))
+        deviations = known - mean
+        return self._merged(len(known), mean, float(deviations @ deviations))
 
     def _merged(self, count: np.ndarray | int, mean: np.ndarray | float, squares: float) -> Moments:
         """Chan's rule for joining two sets of moments; Welford's is the case of one value."""
         total = self.count + count
-        share = count / np.maximum(total, 1)
+        share = count / (total + (total == 0))
         shift = mean - self.mean
         return Moments(
             count=total,
@@ -57,7 +57,7 @@ class Moments(RowState):
 
         σ is the population deviation and ε = 10⁻⁶ (chosen).
         """
-        deviation = np.sqrt(self.squares / np.maximum(self.count, 1))
+        deviation = (self.squares / (self.count + (self.count == 0))) ** 0.5
         return (values - self.mean) / (deviation + EPSILON)
 
 
@@ -68,15 +68,17 @@ class ConditionalUtilisation(RowState):
     config: ProfileConfig
     moments: Moments
     utilisation: Float[np.ndarray, " n"]
-    """D_t of this step, in (0, 1)."""
+    """D_t of this step, in (0, 1); NaN before the first."""
     smoothed: Float[np.ndarray, " n"]
     """D̂_t; NaN before the first step."""
+    begun: bool
+    """There was a step."""
 
     @classmethod
     def start(cls, config: ProfileConfig, n: int) -> ConditionalUtilisation:
         """No step seen, for `n` rows."""
         unknown = np.full(n, np.nan, np.float32)
-        return cls(config, Moments.start(n), unknown, unknown)
+        return cls(config, Moments.start(n, config.conditional_window), unknown, unknown, begun=False)
 
     def update(self, kl: Float[np.ndarray, " n"]) -> ConditionalUtilisation:
         """The state after a step with divergences K_t.
@@ -86,8 +88,8 @@ class ConditionalUtilisation(RowState):
         """
         moments = self.moments.update(kl, self.config.conditional_window)
         now = conditional_utilisation(moments.standardise(kl)).astype(np.float32)
-        smoothed = ema(self.smoothed, now, self.config.intrinsic_rate)
-        return ConditionalUtilisation(self.config, moments, now, smoothed)
+        smoothed = ema(self.smoothed if self.begun else None, now, self.config.intrinsic_rate)
+        return ConditionalUtilisation(self.config, moments, now, smoothed, begun=True)
 
 
 def conditional_utilisation(z: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

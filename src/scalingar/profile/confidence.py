@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from scalingar.profile.blocks import BlockStability
 from scalingar.profile.conditional import EPSILON, ConditionalUtilisation, sigmoid
@@ -17,27 +15,26 @@ from scalingar.profile.token import TokenStatistics, ema, token_uncertainty
 
 __all__ = ["ConfidenceProfile", "ProfileConfig"]
 
-_TRACE = ("u", "s_tok", "B", "K", "D", "D_hat", "I", "I_hat", "C", "R", "entropy", "margin")
-
 
 @dataclass(frozen=True, eq=False)
 class ConfidenceProfile(RowState):
-    """The confidence of `n` live trajectories after some steps.
-
-    The values of the last step are tensors `(n,)` in fp32; before the first they are NaN, B = 1.
-    """
+    """The confidence of `n` live trajectories after some steps."""
 
     config: ProfileConfig
-    device: torch.device | str
-    """Where tensors are handed out; the state itself lives on the CPU."""
     history: int
     """Number of I values kept for Var(I) of Eq. (14)."""
     blocks: BlockStability
     conditional: ConditionalUtilisation
-    intrinsic_values: Float[np.ndarray, "n w"]
+    intrinsic_history: Float[np.ndarray, "n w"]
     """The last w ≤ `history` values of I, oldest first."""
+    minimum: Float[np.ndarray, " n"]
+    """C_min of Eq. (12), the smallest C so far."""
     values: dict[str, Float[np.ndarray, " n"]]
-    """The last step's values by the paper's letters, and C_min."""
+    """The last step's values by the paper's letters, `(n,)` in fp32; empty before the first step.
+
+    u of Eq. (5), s_tok of (6), B of (7), I and I_hat of (8), K of (9) in nats, D and D_hat of (10), C of (11),
+    R of (12), and the entropy of (3) in nats and the margin they are made of.
+    """
 
     @classmethod
     def start(
@@ -45,22 +42,21 @@ class ConfidenceProfile(RowState):
         config: ProfileConfig,
         n: int,
         grid: tuple[int, int],
-        device: torch.device | str = "cpu",
         *,
-        history: int = 32,
+        history: int = 0,
     ) -> ConfidenceProfile:
         """No step seen, for `n` trajectories of one prompt on a token grid `(h, w)`.
 
-        `history` is the variance window of the guidance schedule, at least 1.
+        `history` is the variance window of the guidance schedule, 0 where there is none.
         """
         return cls(
             config=config,
-            device=device,
             history=history,
             blocks=BlockStability.start(config, n, grid),
             conditional=ConditionalUtilisation.start(config, n),
-            intrinsic_values=np.empty((n, 0), np.float32),
-            values=dict.fromkeys((*_TRACE, "C_min"), np.full(n, np.nan, np.float32)) | {"B": np.ones(n, np.float32)},
+            intrinsic_history=np.empty((n, 0), np.float32),
+            minimum=np.full(n, np.inf, np.float32),
+            values={},
         )
 
     def update(self, stats: TokenStatistics, position: int) -> ConfidenceProfile:
@@ -82,82 +78,27 @@ class ConfidenceProfile(RowState):
             alpha_entropy=config.alpha_entropy,
             alpha_margin=config.alpha_margin,
         )
-        s_tok = token_confidence(old["s_tok"], u, config.token_rate)
+        s_tok = token_confidence(old.get("s_tok"), u, config.token_rate)
         i = intrinsic_confidence(s_tok, blocks.stability, config)
-        i_hat = ema(old["I_hat"], i, config.intrinsic_rate)
+        i_hat = ema(old.get("I_hat"), i, config.intrinsic_rate)
         c = joint_confidence(i_hat, conditional.smoothed, config)
-        c_min = np.fmin(old["C_min"], c)
-        new = {"entropy": stats.entropy, "margin": stats.margin, "u": u, "s_tok": s_tok, "B": blocks.stability}
-        new |= {"K": stats.kl, "D": conditional.utilisation, "D_hat": conditional.smoothed}
-        new |= {"I": i, "I_hat": i_hat, "C": c, "C_min": c_min, "R": recovery(c, c_min)}
-        past = np.concatenate([self.intrinsic_values, i[:, None]], axis=1)[:, -self.history :]
-        return ConfidenceProfile(config, self.device, self.history, blocks, conditional, past, new)
+        minimum = np.fmin(self.minimum, c)
+        values = {
+            **{"entropy": stats.entropy, "margin": stats.margin, "u": u, "s_tok": s_tok, "B": blocks.stability},
+            **{"K": stats.kl, "D": conditional.utilisation, "D_hat": conditional.smoothed},
+            **{"I": i, "I_hat": i_hat, "C": c, "R": recovery(c, minimum)},
+        }
+        return ConfidenceProfile(config, self.history, blocks, conditional, self._with(i), minimum, values)
 
-    def trace(self) -> dict[str, Float[Tensor, " n"]]:
-        """This step's values by the paper's letters, each `(n,)`."""
-        return {letter: self._tensor(letter) for letter in _TRACE}
-
-    @property
-    def uncertainty(self) -> Float[Tensor, " n"]:
-        """u_t of Eq. (5)."""
-        return self._tensor("u")
-
-    @property
-    def token_confidence(self) -> Float[Tensor, " n"]:
-        """s_tok of Eq. (6)."""
-        return self._tensor("s_tok")
-
-    @property
-    def block_stability(self) -> Float[Tensor, " n"]:
-        """B_t of Eq. (7)."""
-        return self._tensor("B")
-
-    @property
-    def kl(self) -> Float[Tensor, " n"]:
-        """K_t of Eq. (9), in nats."""
-        return self._tensor("K")
-
-    @property
-    def utilisation(self) -> Float[Tensor, " n"]:
-        """D̂_t of Eq. (10)."""
-        return self._tensor("D_hat")
-
-    @property
-    def intrinsic(self) -> Float[Tensor, " n"]:
-        """I_t of Eq. (8)."""
-        return self._tensor("I")
-
-    @property
-    def intrinsic_smooth(self) -> Float[Tensor, " n"]:
-        """Î_t of Eq. (8)."""
-        return self._tensor("I_hat")
-
-    @property
-    def intrinsic_history(self) -> Float[Tensor, "n w"]:
-        """The last w ≤ `history` values of I `(n, w)`, oldest first."""
-        return torch.from_numpy(self.intrinsic_values).to(self.device)
-
-    @property
-    def confidence(self) -> Float[Tensor, " n"]:
-        """C_t of Eq. (11)."""
-        return self._tensor("C")
-
-    @property
-    def confidence_minimum(self) -> Float[Tensor, " n"]:
-        """C_min of Eq. (12), the smallest C up to and with this step."""
-        return self._tensor("C_min")
-
-    @property
-    def recovery(self) -> Float[Tensor, " n"]:
-        """R_t of Eq. (12)."""
-        return self._tensor("R")
-
-    def _tensor(self, letter: str) -> Float[Tensor, " n"]:
-        return torch.from_numpy(self.values[letter]).to(self.device)
+    def _with(self, intrinsic: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n w"]:
+        """The history with one more value."""
+        if self.history == 0:
+            return self.intrinsic_history
+        return np.concatenate([self.intrinsic_history, intrinsic[:, None]], axis=1)[:, -self.history :]
 
 
 def token_confidence(
-    previous: Float[np.ndarray, " n"], uncertainty: Float[np.ndarray, " n"], rate: float
+    previous: Float[np.ndarray, " n"] | None, uncertainty: Float[np.ndarray, " n"], rate: float
 ) -> Float[np.ndarray, " n"]:
     """ScalingAR, Eq. (6): s_tok ← (1 − λ_tok)·s_tok + λ_tok·(1 − u_t); first value unsmoothed."""
     return ema(previous, 1 - uncertainty, rate)

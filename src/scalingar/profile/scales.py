@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -80,7 +79,7 @@ def scale_statistics(
     )
     n, flat = len(codes), codes.flatten()
     means = (each.entropy, each.margin, each.deepconf, each.kl, 1 - uncertainty)
-    log_p = distributions.of(torch.arange(len(flat)), flat)
+    log_p = distributions.of(np.arange(len(flat)), flat)
     return ScaleStatistics(
         *(values.reshape(n, -1).mean(axis=1) for values in means),
         *(values.reshape(n, -1).sum(axis=1) for values in log_p),

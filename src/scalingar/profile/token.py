@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from torch import Tensor
 from scalingar.profile.rows import RowState, as_array
 
 Distribution = Literal["guided", "conditional"]
+Smoothed = TypeVar("Smoothed", np.ndarray, float)
+Values = Tensor | np.ndarray
+"""What the vocabulary spans: a tensor on an accelerator; on the CPU an array, whose calls are cheaper."""
 
 # The smallest log-probability kept, e⁻⁷⁰ ≈ 4·10⁻³¹. It is finite, so that a masked token adds 0 to
 # every sum in place of 0 · ln 0, and far from fp32's denormal numbers, on which a CPU computes
@@ -23,20 +26,20 @@ LOG_FLOOR = -70.0
 
 @dataclass(frozen=True, eq=False)
 class StepDistributions:
-    """A step's distributions over the vocabulary, as log-probabilities `(n, v)` of at least -70, in fp32.
+    """A step's distributions over the vocabulary, as log-probabilities of at least -70, in fp32.
 
-    `conditional`, `unconditional`: ln softmax of ℓ_c and ℓ_u; the same where there are no unconditional logits.
-    `drawn_from`: ln π_t, what the statistics are of.
+    `branches`: ln softmax of ℓ_c and of ℓ_u, `(2, n, v)`; the same where there are no unconditional logits.
+    `drawn_from`: ln π_t `(n, v)`, what the statistics are of.
     """
 
-    conditional: Float[Tensor, "n v"]
-    unconditional: Float[Tensor, "n v"]
-    drawn_from: Float[Tensor, "n v"]
+    branches: Float[Values, "2 n v"]
+    drawn_from: Float[Values, "n v"]
 
-    def of(self, rows: Int[Tensor, " m"], tokens: Int[Tensor, " m"]) -> Float[np.ndarray, "2 m"]:
-        """ln p(x_t|c) and ln p(x_t|∅) of the tokens drawn in some rows (CPU), in nats."""
-        rows = rows.to(tokens.device)
-        return as_array(torch.stack([self.conditional[rows, tokens], self.unconditional[rows, tokens]]))
+    def of(self, rows: Int[np.ndarray, " m"], tokens: Int[Tensor, " m"]) -> Float[np.ndarray, "2 m"]:
+        """ln p(x_t|c) and ln p(x_t|∅) of the tokens drawn in some rows, in nats."""
+        if isinstance(self.branches, Tensor):
+            return as_array(self.branches[:, torch.from_numpy(rows).to(tokens.device), tokens])
+        return self.branches[:, rows, as_array(tokens)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,56 +81,67 @@ def step_distributions(
     _check_shapes(conditional, unconditional)
     if unconditional is None:
         log_c = log_probabilities(conditional)
-        return StepDistributions(log_c, log_c, log_c)
+        return StepDistributions(_local(log_c.expand(2, -1, -1)), _local(log_c))
     # Both branches in one pass: on few rows a step pays for calls, not for arithmetic.
-    log_c, log_u = log_probabilities(torch.cat([conditional, unconditional])).chunk(2)
-    guided = _guided(log_c, log_u, guidance_scale) if distribution == "guided" else log_c
-    return StepDistributions(log_c, log_u, guided)
+    branches = log_probabilities(torch.stack((conditional, unconditional)))
+    log_c, log_u = branches.unbind()
+    drawn_from = _guided(log_c, log_u, guidance_scale) if distribution == "guided" else log_c
+    return StepDistributions(_local(branches), _local(drawn_from))
 
 
 def token_statistics(distributions: StepDistributions, deepconf_top_k: int) -> TokenStatistics:
-    """The statistics of one step, moved to the CPU as one packed tensor (one synchronisation).
+    """The statistics of one step, on the CPU.
 
     `deepconf_top_k` is k of Eq. (4), clipped to the vocabulary. A row with a NaN logit, or with no finite one, gets
     NaN statistics; other rows are not touched.
     """
-    log_probs, log_c, log_u = distributions.drawn_from, distributions.conditional, distributions.unconditional
+    log_probs = distributions.drawn_from
     vocabulary = log_probs.shape[-1]
     k = min(deepconf_top_k, vocabulary)
     entropy = token_entropy(log_probs)
-    kl = torch.zeros_like(entropy) if log_u is log_c else conditional_divergence(log_c, log_u)
-    largest = _largest(log_probs, max(k, 2))
-    numbers = as_array(torch.cat([entropy[:, None], kl[:, None], largest], dim=1))
-    top = -np.sort(-numbers[:, 2:], axis=1)
-    likeliest = np.exp(top[:, :2])
+    top = _largest(log_probs, max(k, 2))
+    likeliest = np.exp(top[:, -2:])
     return TokenStatistics(
-        entropy=numbers[:, 0],
-        normalized_entropy=numbers[:, 0] / np.float32(math.log(vocabulary)),
-        margin=likeliest[:, 0] - likeliest[:, 1],
-        deepconf=deepconf_confidence(top[:, :k]),
-        kl=numbers[:, 1],
+        entropy=entropy,
+        normalized_entropy=entropy / np.float32(math.log(vocabulary)),
+        margin=likeliest[:, 1] - likeliest[:, 0],
+        deepconf=deepconf_confidence(top[:, -k:]),
+        kl=conditional_divergence(distributions.branches[0], distributions.branches[1]),
     )
 
 
-def _largest(log_probs: Float[Tensor, "n v"], k: int) -> Float[Tensor, "n k"]:
-    """The k largest values of each row, in any order."""
-    if log_probs.device.type != "cpu":
-        return log_probs.topk(k, sorted=False).values
+def _local(values: Float[Tensor, "*n v"]) -> Float[Values, "*n v"]:
+    return as_array(values) if values.device.type == "cpu" else values
+
+
+def _largest(log_probs: Float[Values, "n v"], k: int) -> Float[np.ndarray, "n k"]:
+    """The k largest values of each row, ascending."""
+    if isinstance(log_probs, Tensor):
+        return as_array(log_probs.topk(k).values.flip(1))
     # A third of the time of PyTorch's topk.
-    return torch.from_numpy(np.partition(as_array(log_probs), -k, axis=1)[:, -k:])
+    largest = np.partition(log_probs, -k, axis=1)[:, -k:]
+    largest.sort(axis=1)
+    return largest
 
 
-def log_probabilities(logits: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
+def _expectation(log_probs: Float[Values, "n v"], values: Float[Values, "n v"]) -> Float[np.ndarray, " n"]:
+    """Σ_v π(v) · x(v) of each row."""
+    if isinstance(log_probs, Tensor):
+        return as_array(torch.linalg.vecdot(log_probs.exp(), values))
+    return np.vecdot(np.exp(log_probs), values)
+
+
+def log_probabilities(logits: Float[Tensor, "*n v"]) -> Float[Tensor, "*n v"]:
     """ln softmax of raw logits in fp32, at least -70 also for masked (-inf) tokens."""
-    return logits.float().log_softmax(-1).clamp_min(LOG_FLOOR)
+    return torch.log_softmax(logits, -1, dtype=torch.float32).clamp_min_(LOG_FLOOR)
 
 
-def token_entropy(log_probs: Float[Tensor, "n v"]) -> Float[Tensor, " n"]:
+def token_entropy(log_probs: Float[Values, "n v"]) -> Float[np.ndarray, " n"]:
     """ScalingAR, Eq. (3): H_t = −Σ_v π_t(v) ln π_t(v).  Nats; 0 = certain, ln V = uniform.
 
     `log_probs` are ln π_t `(n, v)` as `log_probabilities` makes them.
     """
-    return -torch.linalg.vecdot(log_probs.exp(), log_probs)
+    return -_expectation(log_probs, log_probs)
 
 
 def deepconf_confidence(top_log_probs: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " n"]:
@@ -150,22 +164,22 @@ def token_uncertainty(
     return alpha_entropy * normalized_entropy + alpha_margin * (1 - margin)
 
 
-def ema(previous: np.ndarray | np.floating, value: np.ndarray | np.floating, rate: float) -> np.ndarray:
+def ema(previous: Smoothed | None, value: Smoothed, rate: float) -> Smoothed:
     """ScalingAR, Eqs. (6), (8), (10), (13): x ← (1 − λ)·x + λ·value; the first value as it is.
 
-    A NaN in `previous` means that the entry has no value yet. Any shape, λ = `rate` in [0, 1].
+    Without a `previous` this is the first. Arrays of any shape or numbers, λ = `rate` in [0, 1].
     """
-    return np.where(np.isnan(previous), value, previous + rate * (value - previous))
+    return value if previous is None else previous + rate * (value - previous)
 
 
 def conditional_divergence(
-    conditional: Float[Tensor, "n v"], unconditional: Float[Tensor, "n v"]
-) -> Float[Tensor, " n"]:
+    conditional: Float[Values, "n v"], unconditional: Float[Values, "n v"]
+) -> Float[np.ndarray, " n"]:
     """ScalingAR, Eq. (9), first half: K_t = KL(softmax ℓ_c ‖ softmax ℓ_u).  Nats, fp32, ≥ 0.
 
     Both arguments are log-probabilities `(n, v)` as `log_probabilities` makes them.
     """
-    return torch.linalg.vecdot(conditional.exp(), conditional - unconditional).clamp_min(0)
+    return np.maximum(_expectation(conditional, conditional - unconditional), 0)
 
 
 def arsample_temperature(entropy: Float[Tensor, " n"], base: float) -> Float[Tensor, " n"]:
@@ -182,11 +196,8 @@ def _guided(conditional: Tensor, unconditional: Tensor, guidance_scale: float | 
     Log-probabilities serve as logits: they differ from them by a constant of the row.
     """
     if isinstance(guidance_scale, Tensor):
-        guidance_scale = guidance_scale.to(conditional).reshape(-1, 1)
-    logits = torch.lerp(unconditional, conditional, guidance_scale)
-    # Strong guidance drives most tokens below the floor; raising them before the softmax keeps
-    # it from computing denormal numbers.
-    return logits.clamp_min(logits.amax(-1, keepdim=True) + LOG_FLOOR).log_softmax(-1)
+        guidance_scale = guidance_scale.to(conditional).unsqueeze(-1)
+    return log_probabilities(torch.lerp(unconditional, conditional, guidance_scale))
 
 
 def _check_shapes(conditional: Tensor, unconditional: Tensor | None) -> None:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
@@ -23,40 +22,40 @@ class Step:
     """What one prompt's live trajectories show before their next code is drawn.
 
     ``position``: index of that code, the same for all of the prompt's rows.
-    ``indices``: which trajectories are alive, ``(n,)`` on the CPU.
+    ``indices``: which trajectories are alive.
     ``conditional``, ``unconditional``: raw fp32 logits ``(n, v)``.
     ``statistics``: of the distribution guided at the last step's scale.
     ``guidance_scale``: the last step's, ``(n,)``.
     """
 
     position: int
-    indices: Int[Tensor, " n"]
+    indices: list[int]
     conditional: Float[Tensor, "n v"]
     unconditional: Float[Tensor, "n v"] | None
     statistics: TokenStatistics
-    guidance_scale: Float[Tensor, " n"]
+    guidance_scale: Float[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
 class Decision:
     """What to do with the ``n`` rows of a step.
 
-    ``rows``: which go on, ``(m,)`` on the CPU; a row may repeat.
+    ``rows``: which go on, ``(m,)``; a row may repeat.
     ``reasons``: why a row is cut, one entry per row of the step, None for those that go on.
-    ``guidance_scale``: at which to draw, per row of the step, ``(n,)`` on the CPU.
+    ``guidance_scale``: at which to draw, per row of the step, ``(n,)`` in fp32.
     ``trace``: values of this step to record, ``(n,)`` each.
     """
 
-    rows: Int[Tensor, " m"]
+    rows: Int[np.ndarray, " m"]
     reasons: list[str | None]
-    guidance_scale: Float[Tensor, " n"]
+    guidance_scale: Float[np.ndarray, " n"]
     trace: dict[str, Float[np.ndarray, " n"]]
 
 
 class Search:
     """One prompt's run of a strategy. This one watches the profile, keeps every row and guides as configured."""
 
-    def __init__(self, setting: Setting, profile: ProfileConfig, trajectories: int, *, history: int = 1) -> None:
+    def __init__(self, setting: Setting, profile: ProfileConfig, trajectories: int, *, history: int = 0) -> None:
         """``history``: how many values of I the profile keeps for the search."""
         self.setting = setting
         self.profile = ConfidenceProfile.start(profile, trajectories, setting.grid, history=history)
@@ -69,23 +68,26 @@ class Search:
     def keep_finite(self, step: Step) -> Decision:
         """Keep all rows but those whose logits are not numbers."""
         finite = np.isfinite(self.profile.values["C"])
-        scale = torch.full((len(step.indices),), self.setting.guidance_scale)
-        reasons = [None if ok else NOT_A_NUMBER for ok in finite]
-        return self.decide(finite, reasons, scale)
+        reasons = [None if ok else NOT_A_NUMBER for ok in finite.tolist()]
+        return self.decide(finite, reasons, self.base_scale(step))
+
+    def base_scale(self, step: Step) -> Float[np.ndarray, " n"]:
+        """The scale the run was asked for, for every row."""
+        return np.full(len(step.indices), self.setting.guidance_scale, np.float32)
 
     def decide(
         self,
         keep: np.ndarray,
         reasons: list[str | None],
-        scale: Float[Tensor, " n"],
+        scale: Float[np.ndarray, " n"],
         **trace: Float[np.ndarray, " n"],
     ) -> Decision:
         """A decision on this step's rows, and the profile reduced to those that go on."""
-        values = {k: v for k, v in self.profile.values.items() if k != "C_min"}
-        rows = torch.from_numpy(np.flatnonzero(keep))
+        values = self.profile.values
+        rows = keep.nonzero()[0]
         if len(rows) < len(keep):
             self.profile = self.profile.select(rows)
-        return Decision(rows, reasons, scale, {**values, "s": scale.numpy(), **trace})
+        return Decision(rows, reasons, scale, {**values, "s": scale, **trace})
 
 
 NOT_A_NUMBER = "not a number"

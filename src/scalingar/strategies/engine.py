@@ -108,7 +108,7 @@ class Engine:
         count = self.strategy.num_trajectories
         runs = [self._waiting.popleft() for _ in range(prompts)]
         for place, run in enumerate(runs):
-            run.rows = torch.tensor(rows[place * count : (place + 1) * count])
+            run.rows = np.array(rows[place * count : (place + 1) * count])
         self._active += runs
         indices = [list(range(count)) for _ in runs]
         noise = TrajectoryNoise.for_prompts([run.setting.seed for run in runs], indices)
@@ -134,7 +134,7 @@ class Engine:
         with self.ledger.timed("policy"):
             log_p = distributions.of(rows, codes)
             for run in self._active:
-                run.after_draw(log_p[:, run.rows.numpy()])
+                run.after_draw(log_p[:, run.rows])
         self.ledger.tokens += sum(len(run.live) for run in self._active)
         return live.append(codes), events
 
@@ -151,51 +151,45 @@ class Engine:
     def _scales(self, live: Trajectories) -> Tensor:
         """The guidance scale of every row; free ones have the base scale."""
         if len(self._active) == 1 and not self._free:
-            return self._active[0].scale.to(live.codes.device)
-        scale = torch.full((len(live),), self.guidance_scale)
+            return torch.from_numpy(self._active[0].scale).to(live.codes.device)
+        scale = np.full(len(live), self.guidance_scale, np.float32)
         for run in self._active:
             scale[run.rows] = run.scale
-        return scale.to(live.codes.device)
+        return torch.from_numpy(scale).to(live.codes.device)
 
     def _observe(self, run: PromptRun, live: Trajectories, statistics: TokenStatistics) -> StepEvent:
         """Ask one prompt's search about its rows; the places of those that are cut become free."""
-        alone = len(run.rows) == len(live)
-        rows = slice(None) if alone else run.rows
-        step = Step(
-            position=int(live.positions[run.rows[0]]),
-            indices=live.indices[rows],
-            conditional=live.conditional[rows],
-            unconditional=None if live.unconditional is None else live.unconditional[rows],
-            statistics=statistics if alone else statistics.select(run.rows),
-            guidance_scale=run.scale,
-        )
-        who, before = list(run.live), run.rows.tolist()
+        conditional, unconditional = live.conditional, live.unconditional
+        if len(run.rows) < len(live):
+            statistics, conditional = statistics.select(run.rows), conditional[run.rows]
+            unconditional = None if unconditional is None else unconditional[run.rows]
+        who, before = run.live, run.rows
+        step = Step(run.position, who, conditional, unconditional, statistics, run.scale)
         decision = run.observe(step, live.codes)
-        self._free += sorted(set(before) - set(run.rows.tolist()))
+        if run.rows is not before:
+            self._free += sorted(set(before.tolist()) - set(run.rows.tolist()))
         return _event(run.number, live.total_steps, step.position, who, decision)
 
-    def _compact(self, live: Trajectories) -> tuple[Trajectories, Int[Tensor, " m"]]:
+    def _compact(self, live: Trajectories) -> tuple[Trajectories, Int[np.ndarray, " m"]]:
         """Give up the free rows, unless prompts wait for them, and copy the rows a strategy forked.
 
         Also returns which rows these are of the batch as it was.
         """
-        rows = torch.cat([run.rows for run in self._active])
-        forked = len(rows) + len(self._free) > len(live)
+        count = sum(len(run.rows) for run in self._active)
+        forked = count + len(self._free) > len(live)
         awaited = self._waiting and not live.cache.lockstep
         if not forked and (not self._free or awaited):
-            return live, torch.arange(len(live))
-        for run, part in zip(
-            self._active, torch.arange(len(rows)).split([len(r.rows) for r in self._active]), strict=True
-        ):
+            return live, np.arange(len(live))
+        rows, self._free = np.concatenate([run.rows for run in self._active]), []
+        ends = np.cumsum([len(run.rows) for run in self._active])
+        for run, part in zip(self._active, np.split(np.arange(count), ends[:-1]), strict=True):
             run.rows = part
-        self._free = []
-        return live.select(rows), rows
+        return live.select(torch.from_numpy(rows)), rows
 
     def _retire(self, live: Trajectories) -> None:
         """Close the prompts whose images are complete; their places become free."""
-        finished = live.finished
-        for run in [run for run in self._active if bool(finished[run.rows[0]])]:
-            run.finish(live.codes[run.rows.to(live.codes.device)])
+        for run in [run for run in self._active if run.position == live.total_steps]:
+            run.finish(live.codes[torch.from_numpy(run.rows).to(live.codes.device)])
             self._done[run.number] = self._result(run)
             self._free += run.rows.tolist()
             self._active.remove(run)

@@ -61,7 +61,7 @@ class ScalingARSearch(Search):
     """Algorithm 1 for one prompt: profile, threshold, cut, guidance scale."""
 
     def __init__(self, setting: Setting, strategy: ScalingAR) -> None:
-        history = strategy.guidance.variance_window
+        history = strategy.guidance.variance_window if strategy.guidance.enabled else 0
         super().__init__(setting, strategy.profile, strategy.num_trajectories, history=history)
         self.strategy = strategy
         self.gate = Gate.start(strategy.gate, setting.total_steps)
@@ -69,24 +69,24 @@ class ScalingARSearch(Search):
     def observe(self, step: Step) -> Decision:
         """One round of the algorithm; the new guidance scale applies to the draw of this very step."""
         self.profile = self.profile.update(step.statistics, step.position)
-        self.gate, verdict = self.gate.update(step.position, self.profile.confidence, self.profile.recovery)
+        values = self.profile.values
+        self.gate, verdict = self.gate.update(step.position, values["C"], values["R"])
         scale = guidance_scale(
             self.strategy.guidance,
             self.setting.guidance_scale,
             step.guidance_scale,
-            self.profile.utilisation,
+            values["D_hat"],
             self.profile.intrinsic_history,
-            self.profile.recovery,
+            values["R"],
         )
-        keep = verdict.keep.numpy()
-        if not keep.all():
-            self.gate = self.gate.select(verdict.keep.nonzero()[:, 0])
+        if any(verdict.reason):
+            self.gate = self.gate.select(verdict.keep)
         threshold = np.nan if verdict.threshold is None else verdict.threshold
         return self.decide(
-            keep,
+            verdict.keep,
             verdict.reason,
             scale,
-            theta=np.full(len(keep), threshold, np.float32),
-            below=verdict.below.numpy(),
-            unrecovered=verdict.unrecovered.numpy(),
+            theta=np.full(len(scale), threshold, np.float32),
+            below=verdict.below,
+            unrecovered=verdict.unrecovered,
         )

@@ -4,7 +4,6 @@ import math
 from typing import Literal, Self
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 
@@ -66,8 +65,7 @@ class SuccessiveHalvingSearch(Search):
             for k, f in zip(keep, finite, strict=True)
         ]
         self.sums = (self.sums + self._now(step))[keep & finite]
-        scale = torch.full((len(step.indices),), self.setting.guidance_scale)
-        return self.decide(keep & finite, reasons, scale)
+        return self.decide(keep & finite, reasons, self.base_scale(step))
 
     def _now(self, step: Step) -> Float[np.ndarray, " n"]:
         if self.signal == "entropy":
