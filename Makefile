@@ -38,6 +38,9 @@ train:
 benchmark: .venv/ready
 	$(BIN)/python -m benchmarks.generate
 	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.decode --reference
+	$(BIN)/python -m benchmarks.next_scale --model embedded-next-scale
+	$(BIN)/python -m benchmarks.next_scale
 
 clean:
 	rm -rf .venv out build dist

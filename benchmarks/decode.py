@@ -19,7 +19,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.machine import describe
 from scalingar.models.layers import apply_rope
-from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
+from scalingar.models.llamagen import LlamaGen
+from scalingar.models.llamagen_config import LlamaGenConfig
 from scalingar.models.released import build_llamagen
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}

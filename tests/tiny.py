@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.decoding.trajectories import Trajectories
-from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
+from scalingar.models.llamagen import LlamaGen
+from scalingar.models.llamagen_config import LlamaGenConfig
 from scalingar.models.vq import VQConfig, VQTokenizer
 
 WORDS_CONFIG = LlamaGenConfig(

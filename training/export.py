@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
+from scalingar.models.llamagen import LlamaGen
+from scalingar.models.llamagen_config import LlamaGenConfig
 from scalingar.package import PackageInfo, embedded_folder, save_package
 from training.transformer import load_tokenizer
 from training.workdir import add_work_dir, announce

@@ -45,6 +45,7 @@ CONFIG = VARConfig(
     guidance_ramp=False,
 )
 WEIGHTS = "scale-transformer.weights.pt"
+Tensors = tuple[Tensor, ...] | list[Tensor]
 HELD_OUT = 128
 
 
@@ -113,6 +114,12 @@ def batch_losses(model: VAR, words: Int[Tensor, "n s"], lesson: Lesson, whole: i
     return torch.cat([both, every[tokens[0] :] / whole])
 
 
+@torch.no_grad()
+def follow(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
+    """Moving averages over the last tenth of ``count`` steps, 500 at most, so that early weights are soon forgotten."""
+    torch._foreach_lerp_(averaged, current, max(1 / 500, 9 / (10 + int(count))))
+
+
 class Run:
     """Weights, averages and optimizers of one training, kept on disk."""
 
@@ -121,8 +128,7 @@ class Run:
         self.args, self.step = args, 0
         self.model = VAR(CONFIG)
         initialise(self.model)
-        ema = torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
-        self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=ema)
+        self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=follow)
         self.steppers = optimizers(self.model, args.lr)
         self.tokenizer = load_scale_tokenizer(args.work_dir)
         self.teacher = Teacher(self.tokenizer.quantize)

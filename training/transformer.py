@@ -14,7 +14,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from scalingar.decoding.next_token import NextTokenDecoder
-from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
+from scalingar.models.llamagen import LlamaGen
+from scalingar.models.llamagen_config import LlamaGenConfig
 from scalingar.models.vq import VQConfig, VQTokenizer
 from scalingar.noise import TrajectoryNoise
 from scalingar.world.grammar import TERMINALS, parse

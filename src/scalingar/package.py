@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import OutputError, WeightsError
 from scalingar.files import sha256
-from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
+from scalingar.models.llamagen import LlamaGen
+from scalingar.models.llamagen_config import LlamaGenConfig
 from scalingar.models.multiscale_vq import MultiScaleVQ, MultiScaleVQConfig
 from scalingar.models.released import build_llamagen, build_vq, check_pair
 from scalingar.models.var import VAR

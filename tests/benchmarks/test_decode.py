@@ -13,7 +13,7 @@ from benchmarks.decode import (
     random_model,
     straightforward,
 )
-from scalingar.models.llamagen import LlamaGenConfig
+from scalingar.models.llamagen_config import LlamaGenConfig
 from tests import tiny
 
 

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from scalingar.models.cache import KVCache
-from scalingar.models.llamagen import SIZES, Condition, LlamaGen, LlamaGenConfig, swiglu_width
+from scalingar.models.llamagen import LlamaGen
+from scalingar.models.llamagen_condition import Condition
+from scalingar.models.llamagen_config import SIZES, LlamaGenConfig, swiglu_width
 from tests import reference, tiny
 
 ATOL = 1e-4

@@ -12,7 +12,8 @@ from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.doctor.golden import CHECKS, EXACT, GUIDED, LOGITS, ROTARY, Comparison, GoldenFile
 from scalingar.doctor.llamagen_runs import Run, runs
-from scalingar.models.llamagen import Condition, LlamaGen
+from scalingar.models.llamagen import LlamaGen
+from scalingar.models.llamagen_condition import Condition
 from scalingar.models.llamagen_names import TRANSFORMER_PARTS, from_llama_names, part
 from scalingar.models.released import build_llamagen, llamagen_config
 

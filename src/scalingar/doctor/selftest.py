@@ -9,7 +9,8 @@ from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.doctor.environment import Fact
 from scalingar.doctor.random_weights import random_weights
 from scalingar.doctor.selftest_scales import draws_scales
-from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
+from scalingar.models.llamagen import LlamaGen
+from scalingar.models.llamagen_config import LlamaGenConfig
 from scalingar.models.released import build_llamagen, build_vq
 from scalingar.models.vq import VQConfig, VQTokenizer
 from scalingar.noise import TrajectoryNoise

@@ -6,77 +6,19 @@ released models rotate condition slots by zero, which erases word order).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from scalingar.errors import ConfigError
 from scalingar.models.cache import KVCache
 from scalingar.models.layers import FeedForward, Linear, RMSNorm, apply_rope, rope_table
+from scalingar.models.llamagen_condition import CaptionEmbedder, Condition, LabelEmbedder
+from scalingar.models.llamagen_config import LlamaGenConfig
 from scalingar.models.slots import Slots, Window
-
-SIZES: dict[str, tuple[int, int, int]] = {
-    "B": (12, 12, 768),
-    "L": (24, 16, 1024),
-    "XL": (36, 20, 1280),
-    "XXL": (48, 24, 1536),
-    "XXXL": (48, 40, 2560),
-    "1B": (22, 32, 2048),
-    "3B": (24, 32, 3200),
-    "7B": (32, 32, 4096),
-}
-"""Published sizes: layers, heads, width."""
-
-
-class LlamaGenConfig(BaseModel):
-    """Sizes of a LlamaGen transformer; :meth:`published` fills in those of a released size."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    layers: int = Field(gt=0)
-    heads: int = Field(gt=0)
-    dim: int = Field(gt=0)
-    hidden: int = Field(gt=0, description="width of the SwiGLU")
-    grid: tuple[int, int] = Field(description="rows and columns of the code grid")
-    vocab_size: int = Field(16384, gt=0, description="image codes V")
-    condition: Literal["class", "text", "words"] = "class"
-    condition_tokens: int = Field(1, gt=0, description="slots before the image")
-    condition_vocab: int = Field(1000, gt=0, description="classes, or words of the small vocabulary")
-    caption_dim: int = Field(2048, gt=0, description="width of the T5 features")
-    condition_positions: Literal["zero", "learned"] = "zero"
-    rope_base: float = Field(10000.0, gt=0)
-    norm_eps: float = Field(1e-5, gt=0)
-
-    @classmethod
-    def published(
-        cls, size: str, grid: tuple[int, int], condition: Literal["class", "text"] = "class"
-    ) -> "LlamaGenConfig":
-        """The configuration of a released model, e.g. ``published("XL", (32, 32), "text")``."""
-        layers, heads, dim = SIZES[size]
-        return cls(
-            layers=layers,
-            heads=heads,
-            dim=dim,
-            hidden=swiglu_width(dim),
-            grid=grid,
-            condition=condition,
-            condition_tokens=120 if condition == "text" else 1,
-        )
-
-    @property
-    def image_tokens(self) -> int:
-        """Codes of one image."""
-        return self.grid[0] * self.grid[1]
-
-
-def swiglu_width(dim: int, multiple_of: int = 256) -> int:
-    """Two thirds of four times the width, rounded up."""
-    return -(-(8 * dim // 3) // multiple_of) * multiple_of
 
 
 def rotary_table(config: LlamaGenConfig) -> Float[Tensor, "s p 2"]:
@@ -88,64 +30,6 @@ def rotary_table(config: LlamaGenConfig) -> Float[Tensor, "s p 2"]:
         prefix=config.condition_tokens,
         prefix_rotation=config.condition_positions == "learned",
     )
-
-
-@dataclass(frozen=True)
-class Condition:
-    """What ``p`` prompts say, as embeddings; the null branch shares its rows and its mask."""
-
-    conditional: Float[Tensor, "p t d"]
-    unconditional: Float[Tensor, "p t d"]
-    mask: Bool[Tensor, "p t"] | None = None
-
-
-class LabelEmbedder(nn.Module):
-    """Class labels, or words, with one more row for "no condition"."""
-
-    def __init__(self, config: LlamaGenConfig) -> None:
-        super().__init__()
-        self.null = config.condition_vocab
-        self.embedding_table = nn.Embedding(config.condition_vocab + 1, config.dim)
-        if config.condition_positions == "learned":
-            self.position = nn.Parameter(torch.zeros(config.condition_tokens, config.dim))
-
-    def forward(self, ids: Int[Tensor, "p t"]) -> Float[Tensor, "p t d"]:
-        embedded = self.embedding_table(ids)
-        return embedded + self.position if hasattr(self, "position") else embedded
-
-    def unconditional(self, like: Int[Tensor, "p t"]) -> Float[Tensor, "p t d"]:
-        return self(torch.full_like(like, self.null))
-
-
-class CaptionProjection(nn.Module):
-    """Two linear maps with a tanh-approximated GELU between them."""
-
-    def __init__(self, caption_dim: int, dim: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(caption_dim, dim, bias=False)
-        self.fc2 = nn.Linear(dim, dim, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(x), approximate="tanh"))
-
-
-class CaptionEmbedder(nn.Module):
-    """T5 features; "no condition" is a constant in feature space that comes with the weights."""
-
-    uncond_embedding: Tensor
-
-    def __init__(self, config: LlamaGenConfig) -> None:
-        super().__init__()
-        self.cap_proj = CaptionProjection(config.caption_dim, config.dim)
-        shape = (config.condition_tokens, config.caption_dim)
-        self.register_buffer("uncond_embedding", torch.zeros(shape))
-
-    def forward(self, features: Float[Tensor, "p t c"]) -> Float[Tensor, "p t d"]:
-        dtype = self.uncond_embedding.dtype
-        return self.cap_proj(features[:, : len(self.uncond_embedding)].to(dtype))
-
-    def unconditional(self, like: Float[Tensor, "p t c"]) -> Float[Tensor, "p t d"]:
-        return self.cap_proj(self.uncond_embedding).expand(len(like), -1, -1)
 
 
 class Attention(nn.Module):

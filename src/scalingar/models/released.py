@@ -12,7 +12,8 @@ from torch import Tensor
 from scalingar.errors import ConfigError, WeightsError
 from scalingar.models.checkpoint import CONTAINERS, FOLDER_FILES, fit_weights, listed_keys, read_weights
 from scalingar.models.empty import empty_weights
-from scalingar.models.llamagen import LlamaGen, LlamaGenConfig
+from scalingar.models.llamagen import LlamaGen
+from scalingar.models.llamagen_config import LlamaGenConfig
 from scalingar.models.llamagen_names import (
     TOKENIZER_PARTS,
     TRANSFORMER_PARTS,
