@@ -16,3 +16,12 @@ def test_notes_become_traces_also_after_one_was_asked_for() -> None:
     assert record.of(0, 2)["C"].tolist() == [1.0, 10.0]
     assert record.of(2, 2)["C"].tolist() == [3.0, 30.0]
     assert all(values.dtype == np.float32 for values in record.of(0, 2).values())
+
+
+def test_a_trace_that_ends_before_anything_was_drawn_holds_all_names() -> None:
+    record = TraceRecord(2, 3, ("log_p",))
+    record.note(0, [0, 1], {"C": np.array([1.0, np.nan])})
+    ended = record.of(1, 1)
+    assert list(ended) == ["log_p", "C"]
+    assert np.isnan(ended["log_p"]).all()
+    assert record.of(0, 0)["log_p"].shape == (0,)

@@ -12,6 +12,8 @@ from scalingar.profile.signals import signals
 from scalingar.strategies.base import Decision, Setting, Step, Strategy
 from scalingar.strategies.record import TraceRecord
 
+_DRAWN = ("log_p", "log_p_null")
+
 
 @dataclass
 class PromptRun:
@@ -34,7 +36,7 @@ class PromptRun:
         self.search = self.strategy.search(self.setting)
         self.live = list(range(count))
         self.scale = np.full(count, self.setting.guidance_scale, np.float32)
-        self._record = TraceRecord(count, self.setting.total_steps)
+        self._record = TraceRecord(count, self.setting.total_steps, _DRAWN)
 
     def observe(self, step: Step, codes: Int[Tensor, "b t"]) -> Decision:
         """Ask the search about this prompt's rows, record what it saw, and close those it gives up.
@@ -59,7 +61,7 @@ class PromptRun:
 
     def after_draw(self, log_p: Float[np.ndarray, "2 n"]) -> None:
         """Note ln p(x_t|c) and ln p(x_t|∅) of the codes drawn for the rows that went on."""
-        self._record.note(self.position, self.live, {"log_p": log_p[0], "log_p_null": log_p[1]})
+        self._record.note(self.position, self.live, dict(zip(_DRAWN, log_p, strict=True)))
         self.position += 1
 
     def finish(self, codes: Int[Tensor, "n t"]) -> None:

@@ -14,10 +14,11 @@ class TraceRecord:
     twenty small copies dear; one after the other for all steps they are not.
     """
 
-    def __init__(self, trajectories: int, steps: int) -> None:
+    def __init__(self, trajectories: int, steps: int, names: tuple[str, ...] = ()) -> None:
+        """``names``: of values that every trace holds, even one that ends before any was noted."""
         self.shape = (trajectories, steps)
         self._notes: list[tuple[int, list[int], Mapping[str, np.ndarray]]] = []
-        self._tables: dict[str, NDArray[np.float32]] = {}
+        self._tables = {name: self._empty() for name in names}
 
     def note(self, step: int, who: list[int], values: Mapping[str, Float[np.ndarray, " n"]]) -> None:
         """Values of a step for the trajectories ``who``, by name; the arrays must not change afterwards."""
@@ -33,6 +34,9 @@ class TraceRecord:
             rows = np.array(who)
             for name, column in values.items():
                 if name not in self._tables:
-                    self._tables[name] = np.full(self.shape, np.nan, np.float32)
+                    self._tables[name] = self._empty()
                 self._tables[name][rows, step] = column
         self._notes.clear()
+
+    def _empty(self) -> NDArray[np.float32]:
+        return np.full(self.shape, np.nan, np.float32)
