@@ -23,5 +23,7 @@ def test_tts_var_runs_with_the_embedded_reward_and_features(pipe: ImagePipeline)
 
 def test_the_prompt_shows(pipe: ImagePipeline) -> None:
     """A prompt is likelier than none under the codes drawn for it."""
-    candidates = pipe("a photo of two bananas", strategy="most-confident-of-n", num_trajectories=4, seed=0).candidates
+    candidates = pipe("a photo of two bananas", strategy="most-confident-of-n", num_trajectories=4, seed=0).candidates[
+        0
+    ]
     assert all(candidate.signals["pmi"] > 0 for candidate in candidates)
