@@ -56,7 +56,7 @@ def signals(run: Run, output: Output = _ANALYSIS) -> None:
     """How well each signal tells right images from wrong ones, step by step: among candidates and across prompts."""
     from scalingar.analysis.signals import signal_findings  # noqa: PLC0415
 
-    _show(signal_findings(_complete(run)), output)
+    show(signal_findings(_complete(run)), output)
 
 
 @analyze.command()
@@ -64,7 +64,7 @@ def scaling(run: Run, output: Output = _ANALYSIS) -> None:
     """Score against N and against tokens, for every way of choosing."""
     from scalingar.analysis.scaling import scaling_findings  # noqa: PLC0415
 
-    _show(scaling_findings(_complete(run)), output)
+    show(scaling_findings(_complete(run)), output)
 
 
 @analyze.command()
@@ -75,7 +75,7 @@ def gates(
     """How often each condition of the gate binds, when it cuts, and whether it cuts the right ones."""
     from scalingar.analysis.gates import gate_findings, gate_record  # noqa: PLC0415
 
-    _show(gate_findings([gate_record(folder) for folder in runs]), output)
+    show(gate_findings([gate_record(folder) for folder in runs]), output)
 
 
 @analyze.command()
@@ -88,7 +88,7 @@ def calibration(
     """Whether a signal's value says how often an image is right."""
     from scalingar.analysis.calibration import calibration_findings  # noqa: PLC0415
 
-    _show(calibration_findings(_complete(run), bins=bins, seed=seed), output)
+    show(calibration_findings(_complete(run), bins=bins, seed=seed), output)
 
 
 @analyze.command()
@@ -96,7 +96,7 @@ def ablation(run: Run, num_trajectories: Count = None, output: Output = _ANALYSI
     """The paper's ablations of channels and gate, with termination only."""
     from scalingar.analysis.ablation import ablation_findings  # noqa: PLC0415
 
-    _show(ablation_findings(_complete(run), num_trajectories), output)
+    show(ablation_findings(_complete(run), num_trajectories), output)
 
 
 @analyze.command()
@@ -118,7 +118,7 @@ def sweep(
 
     words = [word.strip() for word in values.split(",") if word.strip()]
     wanted = [parse_override(f"value={word}")[1] for word in words]
-    _show(sweep_findings(_complete(run), parameter, wanted, dict(map(parse_override, fixed or []))), output)
+    show(sweep_findings(_complete(run), parameter, wanted, dict(map(parse_override, fixed or []))), output)
 
 
 @analyze.command()
@@ -126,7 +126,7 @@ def tune(run: Run, seed: Seed = 0, output: Output = _ANALYSIS) -> None:
     """Search a rule that helps on half of the prompts, and tell what it does on the other half."""
     from scalingar.analysis.tune import tune_findings  # noqa: PLC0415
 
-    _show(tune_findings(_complete(run), seed), output)
+    show(tune_findings(_complete(run), seed), output)
 
 
 def _complete(folder: Path) -> "CompleteRun":
@@ -135,7 +135,7 @@ def _complete(folder: Path) -> "CompleteRun":
     return CompleteRun.read(folder)
 
 
-def _show(findings: "Findings", folder: Path) -> None:
+def show(findings: "Findings", folder: Path) -> None:
     """Print the table, write table and plot."""
     from rich.console import Console  # noqa: PLC0415
     from rich.markdown import Markdown  # noqa: PLC0415

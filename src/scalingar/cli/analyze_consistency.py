@@ -23,7 +23,7 @@ def consistency(
     [b]scalingar analyze consistency prompts.txt --model FoundationVision/Infinity:2b-1024 --device cuda[/]
     """
     from scalingar.analysis.consistency import consistency_findings  # noqa: PLC0415
-    from scalingar.cli.analyze import _show  # noqa: PLC0415
+    from scalingar.cli.analyze import show  # noqa: PLC0415
     from scalingar.cli.run import load  # noqa: PLC0415
     from scalingar.config import Recipe  # noqa: PLC0415
     from scalingar.files import check_writable  # noqa: PLC0415
@@ -31,7 +31,7 @@ def consistency(
     check_writable(output)
     pipe = load(Recipe.from_dict({"model": model, "device": device, "dtype": dtype}))
     findings = consistency_findings(pipe, _read(prompts), reward, trajectories=num_trajectories, seed=seed)
-    _show(findings, output)
+    show(findings, output)
 
 
 def _read(prompts: list[str]) -> list[str]:
