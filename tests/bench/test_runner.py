@@ -158,3 +158,12 @@ def test_a_next_scale_run_is_judged_without_traces(tmp_path: Path) -> None:
     assert finish(one) == [0, 6]
     assert not (tmp_path / "traces").exists()
     assert all(candidate["verdict"] for line in one.store.samples() for candidate in line["candidates"])
+
+
+def test_workers_show_in_no_byte(tmp_path: Path) -> None:
+    assert finish(runner(tmp_path / "one")) == [0, 4, 8, 10]
+    two = runner(tmp_path / "two")
+    two.workers = 2
+    assert finish(two) == [0, 4, 8, 10]
+    assert written(tmp_path / "two") == written(tmp_path / "one")
+    assert [line["workers"] for line in two.store.costs()] == [2, 2, 2]

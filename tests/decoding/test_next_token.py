@@ -160,18 +160,15 @@ def join(first: Trajectories, second: Trajectories) -> Trajectories:
         return torch.cat([getattr(first, name), getattr(second, name)])
 
     def branches(one: Tensor, other: Tensor) -> Tensor:
-        pairs = zip(one.chunk(2), other.chunk(2), strict=True)
-        return torch.cat([half for pair in pairs for half in pair])
+        pairs = zip(one.chunk(2, 1), other.chunk(2, 1), strict=True)
+        return torch.cat([half for pair in pairs for half in pair], 1)
 
     indices = together("indices")
     return Trajectories(
         **{name: together(name) for name in ("prompts", "positions", "codes")},
         **{name: together(name) for name in ("conditional", "unconditional")},
         indices=indices,
-        cache=KVCache(
-            list(map(branches, first.cache.keys, second.cache.keys)),
-            list(map(branches, first.cache.values, second.cache.values)),
-        ),
+        cache=KVCache(list(map(branches, first.cache.layers, second.cache.layers))),
         noise=TrajectoryNoise.streams(11, indices.tolist()),
     )
 

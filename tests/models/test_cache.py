@@ -11,11 +11,12 @@ from scalingar.models.slots import Slots
 def numbered(rows: int, slots: int = 4, layers: int = 2) -> KVCache:
     """Every entry of a row holds the row's number."""
     fill = torch.arange(rows, dtype=torch.float32)[:, None, None, None].expand(-1, 2, slots, 3)
-    return KVCache(
-        [fill.clone() for _ in range(layers)],
-        [fill.clone() + 100 for _ in range(layers)],
-        torch.eye(rows, 3).bool(),
-    )
+    return KVCache([torch.stack([fill, fill + 100]) for _ in range(layers)], torch.eye(rows, 3).bool())
+
+
+def attend(cache: KVCache, layer: int, key: torch.Tensor, slots: Slots) -> torch.Tensor:
+    """Store ``key`` and its negative as the value; what queries of zero read is the mean of the values they see."""
+    return cache.view(slots).attend(layer, torch.stack([torch.zeros_like(key), key, -key]))
 
 
 def test_select_takes_rows_in_order_and_repeats() -> None:
@@ -32,7 +33,7 @@ def test_selected_copies_do_not_share_memory() -> None:
     cache = numbered(2).select(torch.tensor([1, 1]))
     key = torch.full((2, 2, 1, 3), 7.0)
     key[1] = 9.0
-    cache.write(0, key, key, Slots(0, 1))
+    attend(cache, 0, key, Slots(0, 1))
     assert cache.keys[0][:, 0, 0, 0].tolist() == [7.0, 9.0]
 
 
@@ -42,28 +43,29 @@ def test_select_shrinks_the_memory() -> None:
     assert before == 2 * 2 * (8 * 2 * 4 * 3) * 4
     cache = cache.select(torch.tensor([5, 1]))
     assert cache.nbytes == before // 4
-    held = sum(t.untyped_storage().nbytes() for t in (*cache.keys, *cache.values))
+    held = sum(layer.untyped_storage().nbytes() for layer in cache.layers)
     assert held == cache.nbytes
 
 
-def test_uniform_write_returns_what_is_filled() -> None:
+def test_rows_in_step_are_written_at_the_same_slots() -> None:
     cache = numbered(2)
-    key = torch.full((2, 2, 2, 3), 5.0)
-    keys, values = cache.write(1, key, -key, Slots(1, 3))
-    assert keys.shape == (2, 2, 3, 3)
-    assert keys[1, 0, :, 0].tolist() == [1.0, 5.0, 5.0]
-    assert values[0, 0, :, 0].tolist() == [100.0, -5.0, -5.0]
+    cache.prefix_mask = None
+    key = torch.full((2, 2, 1, 3), 5.0)
+    read = attend(cache, 1, key, Slots(2, 3))
+    assert cache.keys[1][1, 0, :, 0].tolist() == [1.0, 1.0, 5.0, 1.0]
+    assert cache.values[1][0, 0, :, 0].tolist() == [100.0, 100.0, -5.0, 100.0]
     assert cache.keys[0][1, 0, :, 0].tolist() == [1.0] * 4, "another layer was touched"
-    assert keys.data_ptr() == cache.keys[1].data_ptr(), "a copy was made"
+    torch.testing.assert_close(read[:, 0, 0, 0], torch.tensor([195 / 3, 197 / 3]))
 
 
-def test_ragged_write_puts_each_row_at_its_own_slot() -> None:
+def test_ragged_rows_are_written_each_at_its_own_slot() -> None:
     cache = numbered(2)
+    cache.prefix_mask = None
     key = torch.tensor([50.0, 60.0])[:, None, None, None].expand(2, 2, 1, 3)
-    slots = Slots.at(torch.tensor([2, 0]))
-    keys, values = cache.write(0, key, -key, slots)
-    assert keys[:, 1, :, 2].tolist() == [[0.0, 0.0, 50.0], [60.0, 1.0, 1.0]]
-    assert values[:, 0, :, 0].tolist() == [[100.0, 100.0, -50.0], [-60.0, 101.0, 101.0]]
+    read = attend(cache, 0, key, Slots.at(torch.tensor([2, 0])))
+    assert cache.keys[0][:, 1, :, 2].tolist() == [[0.0, 0.0, 50.0, 0.0], [60.0, 1.0, 1.0, 1.0]]
+    assert cache.values[0][:, 0, :, 0].tolist() == [[100.0, 100.0, -50.0, 100.0], [-60.0, 101.0, 101.0, 101.0]]
+    torch.testing.assert_close(read[:, 1, 0, 2], torch.tensor([50.0, -60.0]))
 
 
 # --- a collapsed prefix ------------------------------------------------------------------------
@@ -110,8 +112,7 @@ POSITIONS = [5, 5, 2, 2, 2, 7, 1, 5, 5, 2, 2, 2, 7, 1]
 
 def filled(prefix_mask: torch.Tensor | None) -> KVCache:
     generator = torch.Generator().manual_seed(0)
-    keys, values = (torch.randn(len(POSITIONS), 2, 9, 3, generator=generator) for _ in range(2))
-    return KVCache([keys], [values], prefix_mask)
+    return KVCache([torch.randn(2, len(POSITIONS), 2, 9, 3, generator=generator)], prefix_mask)
 
 
 @pytest.mark.parametrize("worth", [0, 200, 10**6])
@@ -122,9 +123,10 @@ def test_every_row_attends_as_it_would_alone(monkeypatch: pytest.MonkeyPatch, wo
     count = len(POSITIONS)
     valid = torch.rand(count, 2, generator=generator) < 0.5
     mask = {"none": None, "words": valid, "collapsed": torch.rand(count, 1, generator=generator)}[prefix]
-    query, key, value = torch.randn(3, count, 2, 1, 3, generator=generator).unbind()
+    qkv = torch.randn(3, count, 2, 1, 3, generator=generator)
+    query, key, value = qkv
     cache, slots = filled(mask), Slots.at(torch.tensor(POSITIONS))
-    together = cache.attend(0, query, key, value, cache.windows(slots))
+    together = cache.view(slots).attend(0, qkv)
     for row, at in enumerate(POSITIONS):
         keys, values = (t[0][row].clone() for t in (filled(None).keys, filled(None).values))
         keys[:, at], values[:, at] = key[row, :, 0], value[row, :, 0]
@@ -136,6 +138,5 @@ def test_every_row_attends_as_it_would_alone(monkeypatch: pytest.MonkeyPatch, wo
 
 
 def test_rows_in_step_are_read_in_one_call_without_a_copy() -> None:
-    cache = filled(None)
-    windows = cache.windows(Slots(3, 4))
+    windows = filled(None).view(Slots(3, 4)).windows
     assert [(window.slots.rows, window.mask) for window in windows] == [(slice(None), None)]

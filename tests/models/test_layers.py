@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from scalingar.models.layers import FeedForward, Linear, RMSNorm, apply_rope, rope_table
+from scalingar.models.layers import FeedForward, Linear, RMSNorm, apply_rope, rope_table, rotations
 from tests import reference
 
 FILES = ("llamagen_c2i", "llamagen_t2i", "basic/gpt_c2i", "basic/gpt_c2i_hd20", "basic/gpt_t2i")
@@ -35,7 +35,7 @@ def test_rope_turns_the_first_half_by_row_and_the_second_by_column() -> None:
 
 
 def test_rope_rotates_adjacent_pairs() -> None:
-    quarter_turn = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])
+    quarter_turn = rotations(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]))
     x = torch.tensor([1.0, 2.0, 3.0, 4.0])[None, None, None]
     assert apply_rope(x, quarter_turn).flatten().tolist() == [-2.0, 1.0, 3.0, 4.0]
 
@@ -44,18 +44,18 @@ def test_rope_per_row_equals_rope_of_each_row() -> None:
     table = rope_table((4, 4), 8, base=10000.0, prefix=0, prefix_rotation=False)
     x = torch.randn(3, 1, 2, 8, generator=torch.Generator().manual_seed(0))
     at = torch.tensor([3, 9, 14])
-    together = apply_rope(x, table[at][:, None])
+    together = apply_rope(x, rotations(table[at][:, None]))
     for row, position in enumerate(at.tolist()):
-        alone = apply_rope(x[row : row + 1], table[position : position + 1])
+        alone = apply_rope(x[row : row + 1], rotations(table[position : position + 1]))
         assert torch.equal(together[row : row + 1], alone)
 
 
 def test_rope_keeps_dtype_and_computes_in_fp32() -> None:
     table = rope_table((8, 8), 16, base=10000.0, prefix=0, prefix_rotation=False)
     x = torch.randn(1, 64, 2, 16, generator=torch.Generator().manual_seed(0)).bfloat16()
-    turned = apply_rope(x, table)
+    turned = apply_rope(x, rotations(table))
     assert turned.dtype == torch.bfloat16
-    assert torch.equal(turned, apply_rope(x.float(), table).bfloat16())
+    assert torch.equal(turned, apply_rope(x.float(), rotations(table)).bfloat16())
 
 
 def test_rms_norm_is_the_root_mean_square() -> None:

@@ -85,11 +85,9 @@ def test_ragged_rows_equal_each_row_alone() -> None:
 
 def stack(caches: list[KVCache]) -> KVCache:
     """A new cache holding the rows of all."""
-    layers = range(len(caches[0].keys))
     masks = [cache.prefix_mask for cache in caches if cache.prefix_mask is not None]
     return KVCache(
-        [torch.cat([cache.keys[layer] for cache in caches]) for layer in layers],
-        [torch.cat([cache.values[layer] for cache in caches]) for layer in layers],
+        [torch.cat(layers, 1) for layers in zip(*(cache.layers for cache in caches), strict=True)],
         torch.cat(masks) if masks else None,
     )
 

@@ -81,18 +81,24 @@ def judged_samples(items: Sequence[Item], samples: Sequence[dict[str, Any]]) -> 
 
 
 def costs(samples: Sequence[dict[str, Any]], shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Totals, and per image what a table prints beside a score; None for what was not measured."""
+    """Totals, and per image what a table prints beside a score; None for what was not measured.
+
+    Seconds per image are the machine's: a shard that shared it with ``workers - 1`` others counts that part of its own.
+    The ledger adds up what every shard took.
+    """
     ledger = Ledger()
     for shard in shards:
         ledger.add(Ledger(**{key: value for key, value in shard["ledger"].items() if key != "total_seconds"}))
     images = len(samples)
-    seconds = sum(shard["draw_seconds"] for shard in shards)
+    drawing, judging = (
+        sum(shard[f"{what}_seconds"] / shard.get("workers", 1) for shard in shards) for what in ("draw", "judge")
+    )
     timed = sum(shard["images"] for shard in shards)
     return {
         "images": images,
         "tokens_per_image": sum(line["tokens"] for line in samples) / max(1, images),
-        "seconds_per_image": seconds / timed if timed else None,
-        "judge_seconds_per_image": sum(shard["judge_seconds"] for shard in shards) / timed if timed else None,
+        "seconds_per_image": drawing / timed if timed else None,
+        "judge_seconds_per_image": judging / timed if timed else None,
         "ledger": ledger.to_dict() if shards else None,
     }
 

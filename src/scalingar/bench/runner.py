@@ -4,8 +4,9 @@ import hashlib
 import io
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 from scalingar.bench.benchmark import Benchmark, Verdict
 from scalingar.bench.plan import Job, RunPlan
 from scalingar.bench.store import COSTS, IMAGES, SAMPLES, TRACES, RunStore
+from scalingar.bench.workers import Stopped, in_order
 from scalingar.errors import BenchmarkError
 from scalingar.outputs import Candidate, PromptResult
 from scalingar.pipeline import ImagePipeline
@@ -30,14 +32,30 @@ class ShardDone:
     total: int
 
 
+@dataclass(frozen=True)
+class _Shard:
+    """What one shard leaves, to be written in its turn."""
+
+    number: int
+    lines: list[Line]
+    cost: Line
+    traces: bytes | None
+
+
+class _StoppedError(Exception):
+    """Nobody waits for this shard any more."""
+
+
 @dataclass
 class Runner:
-    """One plan with everything it needs."""
+    """One plan with everything it needs, and how many shards are computed at once (which no byte depends on)."""
 
     pipe: ImagePipeline
     benchmark: Benchmark
     plan: RunPlan
     store: RunStore
+    workers: int = 1
+    _judging: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def run(self) -> Iterator[ShardDone]:
         """Do what is left to do. Raises BenchmarkError, DecodingError, OutputError; what was done stays."""
@@ -46,16 +64,25 @@ class Runner:
         if done > len(jobs):
             raise BenchmarkError(f"{self.store.folder} holds {done} images of {len(jobs)}; choose another folder.")
         yield ShardDone(done, len(jobs))
+        shards = list(enumerate(self.plan.shards(jobs)))
+        left = shards[done // self.plan.shard :] if done < len(jobs) else []
         with torch_threads(self.plan.threads):
-            for number, shard in enumerate(self.plan.shards(jobs)):
-                end = min((number + 1) * self.plan.shard, len(jobs))
-                if end > done:
-                    self._shard(number, shard, skip=max(0, done - number * self.plan.shard))
-                    yield ShardDone(end, len(jobs))
+            for shard in in_order(self._shard, left, workers=self.workers, threads=self.plan.threads):
+                end = min((shard.number + 1) * self.plan.shard, len(jobs))
+                self._write(shard, skip=max(0, done - shard.number * self.plan.shard))
+                yield ShardDone(end, len(jobs))
 
-    def _shard(self, number: int, jobs: Sequence[Job], skip: int) -> None:
+    def _write(self, shard: _Shard, skip: int) -> None:
+        """What depends on order. Of a shard that was cut short, only the lines that are not there yet."""
+        if shard.traces is not None:
+            self.store.write(f"{TRACES}/{shard.number:05d}.npz", shard.traces)
+        self.store.append(COSTS, [shard.cost])
+        self.store.append(SAMPLES, shard.lines[skip:])
+
+    def _shard(self, numbered: tuple[int, Sequence[Job]], stopped: Stopped) -> _Shard:
         """Compute a whole shard, whatever part of it was written before, so that its bytes come out the same."""
         started = time.perf_counter()
+        number, jobs = numbered
         recipe = self.plan.recipe
         stream = self.pipe.stream(
             [job.item.prompt for job in jobs],
@@ -66,16 +93,27 @@ class Runner:
             max_rows=max(self.plan.max_rows, recipe.strategy.num_trajectories),
         )
         for _ in stream:
-            pass
+            if stopped():
+                raise _StoppedError
         assert stream.output is not None
         drawn = time.perf_counter()
-        lines = self._lines(jobs, stream.output.results)
-        if self.plan.all_candidates and self.pipe.family == "next-token":
-            self.store.write(f"{TRACES}/{number:05d}.npz", self._traces(stream.output.results))
-        ledger = stream.output.ledger.to_dict()
-        cost = {"draw_seconds": drawn - started, "judge_seconds": time.perf_counter() - drawn}
-        self.store.append(COSTS, [{"shard": number, "images": len(jobs), **cost, "ledger": ledger}])
-        self.store.append(SAMPLES, lines[skip:])
+        with self._judging:  # judges may keep answers
+            judging = time.perf_counter()
+            lines = self._lines(jobs, stream.output.results)
+        told = self.plan.all_candidates and self.pipe.family == "next-token"
+        return _Shard(
+            number,
+            lines,
+            {
+                "shard": number,
+                "images": len(jobs),
+                "workers": self.workers,
+                "draw_seconds": drawn - started,
+                "judge_seconds": time.perf_counter() - judging,
+                "ledger": stream.output.ledger.to_dict(),
+            },
+            self._traces(stream.output.results) if told else None,
+        )
 
     def _lines(self, jobs: Sequence[Job], results: Sequence[PromptResult]) -> list[Line]:
         """Judge and write the images of a shard; prompts stay together, as a judge may ask."""

@@ -59,10 +59,20 @@ def run(
     model: Annotated[str, typer.Option(help="As for generate.", rich_help_panel=_WHERE)] = "embedded",
     device: Annotated[str, typer.Option(help="cpu, cuda, mps, xpu.", rich_help_panel=_WHERE)] = "cpu",
     dtype: Annotated[str, typer.Option(help="fp32, bf16 or fp16.", rich_help_panel=_WHERE)] = "fp32",
-    max_rows: Annotated[int, typer.Option(min=1, help="Trajectories alive at once.", rich_help_panel=_WHERE)] = 64,
+    max_rows: Annotated[
+        int, typer.Option(min=1, help="Trajectories of a shard alive at once.", rich_help_panel=_WHERE)
+    ] = 64,
     shard: Annotated[
         int, typer.Option(min=1, help="Images computed together; a kill loses at most these.", rich_help_panel=_WHERE)
     ] = 64,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Shards under way at once, sharing torch's threads; 2 on a CPU if not given.",
+            rich_help_panel=_WHERE,
+        ),
+    ] = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder; each strategy gets one in it.", rich_help_panel=_WHERE)
     ] = Path("runs"),
@@ -91,6 +101,7 @@ def run(
             limit=limit,
             max_rows=max_rows,
             shard=shard,
+            workers=workers or (2 if device == "cpu" else 1),
             all_candidates=all_candidates,
             output=output,
         )

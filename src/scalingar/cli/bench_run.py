@@ -36,6 +36,7 @@ class Request:
     limit: int | None
     max_rows: int
     shard: int
+    workers: int
     all_candidates: bool
     output: Path
 
@@ -50,7 +51,7 @@ def run_all(request: Request) -> None:
         pipe = load(Recipe.from_dict(request.recipe))
         for label, strategy in request.strategies.items():
             store = RunStore(request.output / label)
-            runner = Runner(pipe, benchmark, plan_of(request, strategy, pipe, benchmark), store)
+            runner = Runner(pipe, benchmark, plan_of(request, strategy, pipe, benchmark), store, request.workers)
             follow(runner, label)
             results = read_results(store.folder, benchmark)
             write_results(results, store)
@@ -73,7 +74,7 @@ def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark
         max_rows=request.max_rows,
         shard=request.shard,
         all_candidates=request.all_candidates,
-        threads=torch.get_num_threads(),
+        threads=max(1, torch.get_num_threads() // request.workers),
         versions=RunPlan.versions_here(),
     )
 

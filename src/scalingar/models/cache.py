@@ -45,14 +45,23 @@ class Cache(Protocol):
 class KVCache:
     """Keys and values of every layer for ``n`` rows and up to ``s`` slots.
 
-    ``keys[i]``, ``values[i]``: ``(n, heads, s, head_dim)``, filled from slot 0 upward and written in place.
+    ``layers[i]``: ``(2, n, heads, s, head_dim)``, keys and values, filled from slot 0 upward and written in place.
     ``prefix_mask``: which condition slots a row may see, or None when all of them. A collapsed prefix has numbers
     there instead of truth values, to be added to the scores.
     """
 
-    keys: list[Float[Tensor, "n h s d"]]
-    values: list[Float[Tensor, "n h s d"]]
+    layers: list[Float[Tensor, "2 n h s d"]]
     prefix_mask: PrefixMask | None = None
+
+    @property
+    def keys(self) -> list[Float[Tensor, "n h s d"]]:
+        """Of every layer; views."""
+        return [layer[0] for layer in self.layers]
+
+    @property
+    def values(self) -> list[Float[Tensor, "n h s d"]]:
+        """Of every layer; views."""
+        return [layer[1] for layer in self.layers]
 
     @property
     def collapsed(self) -> bool:
@@ -62,20 +71,19 @@ class KVCache:
     @property
     def rows(self) -> int:
         """Rows held."""
-        return self.keys[0].shape[0]
+        return self.layers[0].shape[1]
 
     @property
     def nbytes(self) -> int:
         """Bytes of all keys and values."""
-        return sum(t.nbytes for t in (*self.keys, *self.values))
+        return sum(layer.nbytes for layer in self.layers)
 
     def select(self, rows: Int[Tensor, " m"]) -> "KVCache":
         """The given rows, in the given order; a row may repeat. This cache is spent: its layers are freed one by one,
         so that never more than one layer exists twice.
         """
-        for tensors in (self.keys, self.values):
-            for layer, tensor in enumerate(tensors):
-                tensors[layer] = tensor.index_select(0, rows)
+        for index, layer in enumerate(self.layers):
+            self.layers[index] = layer.index_select(1, rows)
         if self.prefix_mask is not None:
             self.prefix_mask = self.prefix_mask.index_select(0, rows)
         return self
@@ -87,9 +95,8 @@ class KVCache:
 
     def place(self, rows: Int[Tensor, " m"], fresh: "KVCache") -> None:
         """Put the rows of ``fresh``, a cache of the same model, into the places ``rows``."""
-        for mine, theirs in ((self.keys, fresh.keys), (self.values, fresh.values)):
-            for layer, tensor in enumerate(mine):
-                tensor[rows] = theirs[layer]
+        for mine, theirs in zip(self.layers, fresh.layers, strict=True):
+            mine[:, rows] = theirs
         if self.prefix_mask is not None and fresh.prefix_mask is not None:
             self.prefix_mask[rows] = fresh.prefix_mask
 
@@ -102,58 +109,57 @@ class KVCache:
         valid = self._valid(prefix)
         count = valid.sum(1)
         share = (valid / count.clamp_min(1)[:, None])[:, None, :, None]
-        for layer, values in enumerate(self.values):
+        for index, (_, values) in enumerate(self.layers):
             mean = (values[:, :, :prefix].float().masked_fill(~valid[:, None, :, None], 0) * share).sum(2)
-            shape = (*values.shape[:2], 1 + slots, values.shape[3])
-            self.keys[layer] = torch.zeros(shape, dtype=values.dtype, device=values.device)
-            self.values[layer] = torch.zeros_like(self.keys[layer])
-            self.values[layer][:, :, 0] = mean
-        return KVCache(self.keys, self.values, count.float().log()[:, None])
+            shape = (2, *values.shape[:2], 1 + slots, values.shape[3])
+            self.layers[index] = torch.zeros(shape, dtype=values.dtype, device=values.device)
+            self.layers[index][1, :, :, 0] = mean
+        return KVCache(self.layers, count.float().log()[:, None])
 
     def _valid(self, prefix: int) -> Bool[Tensor, "n t"]:
         if self.prefix_mask is None:
-            return torch.ones(self.rows, prefix, dtype=torch.bool, device=self.values[0].device)
+            return torch.ones(self.rows, prefix, dtype=torch.bool, device=self.layers[0].device)
         return self.prefix_mask.bool()
 
-    def windows(self, slots: Slots) -> list[Window]:
-        """``slots`` as attention should read them, each part with its mask; the same for every layer."""
-        row_bytes = self.keys[0][0, :, 0].nbytes + self.values[0][0, :, 0].nbytes
-        device = self.keys[0].device
-        parts = slots.split(WORTH_A_CALL // row_bytes) if device.type == "cpu" else [slots]
+    def view(self, slots: Slots) -> "View":
+        """What one forward pass sees when its queries stand at ``slots``; the same for every layer."""
+        layer = self.layers[0]
+        parts = [slots]
+        if layer.device.type == "cpu":
+            parts = slots.split(WORTH_A_CALL // layer[:, 0, :, 0].nbytes)
         masks = self.prefix_mask
-        return [Window(part, part.mask(None if masks is None else masks[part.rows], device)) for part in parts]
+        windows = [Window(part, part.mask(None if masks is None else masks[part.rows], layer.device)) for part in parts]
+        rows = None if slots.per_row is None else torch.arange(self.rows, device=layer.device)
+        return View(self, slots, rows, windows)
 
-    def attend(
-        self,
-        layer: int,
-        query: Float[Tensor, "n h q d"],
-        key: Float[Tensor, "n h q d"],
-        value: Float[Tensor, "n h q d"],
-        windows: list[Window],
-    ) -> Float[Tensor, "n h q d"]:
-        """Store ``key`` and ``value``, then let every row attend over its own window."""
-        attended = []
-        for window in windows:
-            rows = window.slots.rows
-            keys, values = self.write(layer, key[rows], value[rows], window.slots)
-            attended.append(F.scaled_dot_product_attention(query[rows], keys, values, window.mask))
-        return attended[0] if len(attended) == 1 else torch.cat(attended)
 
-    def write(
-        self,
-        layer: int,
-        key: Float[Tensor, "m h q d"],
-        value: Float[Tensor, "m h q d"],
-        slots: Slots,
-    ) -> tuple[Float[Tensor, "m h k d"], Float[Tensor, "m h k d"]]:
-        """Store at ``slots`` and return the filled part of these rows of the layer (views, no copy)."""
-        keys, values = self.keys[layer][slots.rows], self.values[layer][slots.rows]
-        if slots.uniform:
-            first, last = slots.first, slots.end
-            keys[:, :, first:last] = key
-            values[:, :, first:last] = value
+@dataclass(frozen=True)
+class View:
+    """A cache as the queries of one forward pass see it: where they write, and what each of them reads."""
+
+    cache: KVCache
+    slots: Slots
+    rows: Int[Tensor, " n"] | None
+    windows: list[Window]
+
+    def attend(self, layer: int, qkv: Float[Tensor, "3 n h q d"]) -> Float[Tensor, "n h q d"]:
+        """Store keys and values, then let every row attend over its own window."""
+        query, stored = qkv[0], self.cache.layers[layer]
+        self._write(stored, qkv[1:])
+        if len(self.windows) == 1:
+            return self._read(stored, query, self.windows[0])
+        parts = [(w, stored[:, w.slots.rows], query[w.slots.rows]) for w in self.windows]
+        return torch.cat([self._read(rows, some, window) for window, rows, some in parts])
+
+    def _write(self, stored: Float[Tensor, "2 n h s d"], new: Float[Tensor, "2 n h q d"]) -> None:
+        if self.rows is None:
+            stored[:, :, :, self.slots.first : self.slots.end] = new
         else:
-            at = torch.arange(keys.shape[0], device=keys.device)
-            keys[at, :, slots.per_row] = key[:, :, 0]
-            values[at, :, slots.per_row] = value[:, :, 0]
-        return keys[:, :, : slots.end], values[:, :, : slots.end]
+            stored[:, self.rows, :, self.slots.per_row] = new[:, :, :, 0].transpose(0, 1)
+
+    @staticmethod
+    def _read(
+        stored: Float[Tensor, "2 m h s d"], query: Float[Tensor, "m h q d"], window: Window
+    ) -> Float[Tensor, "m h q d"]:
+        keys, values = stored[:, :, :, : window.slots.end].unbind()
+        return F.scaled_dot_product_attention(query, keys, values, window.mask)

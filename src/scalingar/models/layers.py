@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 FEW_ROWS = (8, 64)
@@ -38,9 +38,9 @@ class Linear(nn.Linear):
 
     def _few_rows(self, x: Tensor) -> bool:
         # With the weight on the left, BLAS streams it as it lies in memory; on the right it is repacked each time.
-        if torch.is_grad_enabled() or x.dtype != torch.float32 or x.device.type != "cpu":
+        if not FEW_ROWS[0] <= x.numel() // x.shape[-1] <= FEW_ROWS[1] or self.weight.nbytes < LARGE_WEIGHT:
             return False
-        return FEW_ROWS[0] <= x.numel() // x.shape[-1] <= FEW_ROWS[1] and self.weight.nbytes >= LARGE_WEIGHT
+        return not torch.is_grad_enabled() and x.dtype == torch.float32 and x.device.type == "cpu"
 
 
 class FeedForward(nn.Module):
@@ -79,8 +79,12 @@ def rope_table(
     return torch.cat([before, table])
 
 
-def apply_rope(x: Float[Tensor, "n s h d"], table: Float[Tensor, "*n s p 2"]) -> Float[Tensor, "n s h d"]:
-    """Rotate adjacent pairs of the last axis, in fp32. ``table`` is shared by the rows or given per row."""
+def rotations(table: Float[Tensor, "*n s p 2"]) -> Complex[Tensor, "*n s 1 p"]:
+    """A part of the rotary table as :func:`apply_rope` takes it: the same for all heads."""
+    return torch.view_as_complex(table).unsqueeze(-2)
+
+
+def apply_rope(x: Float[Tensor, "*n d"], turns: Complex[Tensor, "*m p"]) -> Float[Tensor, "*n d"]:
+    """Rotate adjacent pairs of the last axis, in fp32. ``turns`` broadcasts over the other axes."""
     pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    turned = pairs * torch.view_as_complex(table).unsqueeze(-2)
-    return torch.view_as_real(turned).flatten(-2).to(x.dtype)
+    return torch.view_as_real(pairs * turns).flatten(-2).to(x.dtype)

@@ -10,15 +10,15 @@ from typing import Self
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor, nn
 
 from scalingar.errors import ConfigError
-from scalingar.models.cache import KVCache
-from scalingar.models.layers import FeedForward, Linear, RMSNorm, apply_rope, rope_table
+from scalingar.models.cache import KVCache, View
+from scalingar.models.layers import FeedForward, Linear, RMSNorm, apply_rope, rope_table, rotations
 from scalingar.models.llamagen_condition import CaptionEmbedder, Condition, LabelEmbedder
 from scalingar.models.llamagen_config import LlamaGenConfig
-from scalingar.models.slots import Slots, Window
+from scalingar.models.slots import Slots
 
 
 def rotary_table(config: LlamaGenConfig) -> Float[Tensor, "s p 2"]:
@@ -30,6 +30,12 @@ def rotary_table(config: LlamaGenConfig) -> Float[Tensor, "s p 2"]:
         prefix=config.condition_tokens,
         prefix_rotation=config.condition_positions == "learned",
     )
+
+
+def turns(table: Float[Tensor, "*n q p 2"]) -> Complex[Tensor, "*n q 3 1 p"]:
+    """How queries, keys and values of one pass are turned: values not at all, so that one product serves the three."""
+    turned = rotations(table)
+    return torch.stack([turned, turned, torch.ones_like(turned)], -3)
 
 
 class Attention(nn.Module):
@@ -44,17 +50,16 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "n q d"],
-        rope: Float[Tensor, "*n q p 2"],
-        cache: tuple[KVCache, int, list[Window]] | None = None,
+        turns: Complex[Tensor, "*n q 3 1 p"],
+        seen: tuple[View, int] | None = None,
     ) -> Float[Tensor, "n q d"]:
-        """Without ``cache``: causal attention within ``x``, for training."""
-        qk, v = self.wqkv(x).unflatten(-1, (3 * self.heads, -1)).split((2 * self.heads, self.heads), -2)
-        q, k, v = (*apply_rope(qk, rope).transpose(1, 2).chunk(2, 1), v.transpose(1, 2))
-        if cache is None:
-            attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        """``seen``: what is cached, and this layer's number. Without: causal attention within ``x``, for training."""
+        qkv = apply_rope(self.wqkv(x).unflatten(-1, (3, self.heads, -1)), turns).permute(2, 0, 3, 1, 4)
+        if seen is None:
+            attended = F.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], is_causal=True)
         else:
-            store, layer, windows = cache
-            attended = store.attend(layer, q, k, v, windows)
+            view, layer = seen
+            attended = view.attend(layer, qkv)
         return self.wo(attended.transpose(1, 2).flatten(-2))
 
 
@@ -71,10 +76,10 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "n q d"],
-        rope: Float[Tensor, "*n q p 2"],
-        cache: tuple[KVCache, int, list[Window]] | None = None,
+        turns: Complex[Tensor, "*n q 3 1 p"],
+        seen: tuple[View, int] | None = None,
     ) -> Float[Tensor, "n q d"]:
-        h = x + self.attention(self.attention_norm(x), rope, cache)
+        h = x + self.attention(self.attention_norm(x), turns, seen)
         return h + self.feed_forward(self.ffn_norm(h))
 
 
@@ -183,23 +188,22 @@ class LlamaGen(nn.Module):
         if cells is not None:
             slots = self.config.condition_tokens
             rope = torch.cat([self.rope[:slots], self.rope[slots + cells]])
+        turned = turns(rope)
         for layer in self.layers:
-            x = layer(x, rope)
+            x = layer(x, turned)
         return self.output(self.norm(x[:, self.config.condition_tokens - 1 :])).float()
 
     def _empty_cache(self, rows: int, slots: int, mask: Bool[Tensor, "n t"] | None) -> KVCache:
         config = self.config
-        shape = (rows, config.heads, slots, config.dim // config.heads)
+        shape = (2, rows, config.heads, slots, config.dim // config.heads)
         # Not torch.empty: a masked slot still enters attention as 0 * value, and 0 * NaN is NaN.
-        keys, values = (
-            [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in range(config.layers)] for _ in range(2)
-        )
-        return KVCache(keys, values, mask)
+        layers = [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in range(config.layers)]
+        return KVCache(layers, mask)
 
     def _run(
         self, x: Float[Tensor, "n q d"], rope: Float[Tensor, "*n q p 2"], slots: Slots, cache: KVCache
     ) -> Float[Tensor, "n v"]:
-        windows = cache.windows(slots)
+        view, turned = cache.view(slots), turns(rope)
         for index, layer in enumerate(self.layers):
-            x = layer(x, rope, (cache, index, windows))
+            x = layer(x, turned, (view, index))
         return self.output(self.norm(x[:, -1])).float()

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from scalingar.models.layers import apply_rope
+from scalingar.models.layers import apply_rope, rotations
 
 MAX_LOG_SCALE = math.log(100)
 """Bound of the learned logarithm that scales cosine scores."""
@@ -55,7 +55,8 @@ class ScaleAttention(nn.Module):
             scale = self.scale_mul_1H11.float().clamp(max=MAX_LOG_SCALE).exp().view(-1, 1)
             q, k = F.normalize(q.float(), dim=-1) * scale, F.normalize(k.float(), dim=-1)
         if rope is not None:
-            q, k = apply_rope(q, rope), apply_rope(k, rope)
+            turns = rotations(rope)
+            q, k = apply_rope(q, turns), apply_rope(k, turns)
         q, k, v = (t.to(v.dtype).transpose(1, 2) for t in (q, k, v))
         if store is not None:
             k, v = store(k, v)
