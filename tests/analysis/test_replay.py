@@ -41,7 +41,11 @@ STRATEGIES: list[dict[str, Any]] = [
         "guidance": {"form": "constant"},
         "gate": {"recovery_steps": 2, "recovery_gap": 0.5, "recovery_threshold": 0.5},
     },
+    {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.3, 3], [0.6, 1]]},
+    {"name": "successive-halving", "num_trajectories": 3, "rounds": [[0.5, 2]], "signal": "entropy"},
+    {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.2, 3], [0.7, 2]], "signal": "confidence"},
 ]
+CUTTING = ("scaling-ar", "successive-halving")
 
 
 @pytest.mark.parametrize("settings", STRATEGIES, ids=lambda s: f"{s['name']}-{len(str(s))}")
@@ -49,7 +53,7 @@ def test_a_replay_is_what_decoding_gives(settings: dict[str, Any], complete: Com
     strategy = build_strategy(settings)
     there = RunStore(decode(tmp_path, strategy, all_candidates=False)).samples()
     here = derived_lines(complete, strategy)
-    assert any(c["cut"] for line in there for c in line["candidates"]) == (settings["name"] == "scaling-ar")
+    assert any(c["cut"] for line in there for c in line["candidates"]) == (settings["name"] in CUTTING)
     for computed, decoded in zip(here, there, strict=True):
         for line in (computed, decoded):
             line.pop("image")

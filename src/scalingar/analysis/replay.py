@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from scalingar.analysis.batched_gate import BatchedGate
+from scalingar.analysis.batched_halving import BatchedHalving
 from scalingar.analysis.batched_profile import BatchedProfile
 from scalingar.analysis.complete import CompleteRun, fixed_guidance
 from scalingar.errors import ConfigError
@@ -17,6 +18,7 @@ from scalingar.policy.termination import GateConfig
 from scalingar.profile.config import ProfileConfig
 from scalingar.strategies import ScalingAR, Strategy
 from scalingar.strategies.setting import BOTH_FAMILIES
+from scalingar.strategies.successive_halving import SuccessiveHalving
 
 FINISHED = -1
 
@@ -71,12 +73,25 @@ def replay(run: CompleteRun, profile: ProfileConfig, gate: GateConfig, n: int | 
         ConfigError: more trajectories than the run has, or a profile that reads other distributions.
     """
     n = run.trajectories if n is None else n
+    return _followed(run, profile, BatchedGate(gate, run.steps, run.images, n), n)
+
+
+def replay_halving(run: CompleteRun, strategy: SuccessiveHalving) -> Replay:
+    """Follow successive halving. Raises ConfigError as :func:`replay`."""
+    n = strategy.num_trajectories
+    values = None
+    if strategy.signal != "confidence":
+        values = run.traces[strategy.signal][:, :n] * (-1 if strategy.signal == "entropy" else 1)
+    judge = BatchedHalving(strategy.rounds_of(run.steps), values, run.images, n)
+    return _followed(run, strategy.profile, judge, n)
+
+
+def _followed(run: CompleteRun, profile: ProfileConfig, judge: BatchedGate | BatchedHalving, n: int) -> Replay:
     check_profile(run, profile, n)
     entropy, margin, kl = (run.traces[name][:, :n] for name in ("entropy", "margin", "K"))
     normalized = entropy / np.float32(np.log(run.traces.vocab_size))
     record = _empty(run.images, n, run.steps)
     followed = BatchedProfile(profile, run.images, n, run.traces.grid)
-    judge = BatchedGate(gate, run.steps, run.images, n)
     alive = np.ones((run.images, n), bool)
     for step in range(run.steps):
         followed.update(normalized[:, :, step], margin[:, :, step], kl[:, :, step], step, alive)
@@ -100,6 +115,8 @@ def replay_strategy(run: CompleteRun, strategy: Strategy) -> Replay:
                 "guidance.enabled to false."
             )
         return replay(run, strategy.profile, strategy.gate, strategy.num_trajectories)
+    if isinstance(strategy, SuccessiveHalving):
+        return replay_halving(run, strategy)
     check_complete(strategy)
     return replay(run, strategy.profile, GateConfig(enabled=False), strategy.num_trajectories)
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from scalingar.outputs import Candidate
 from scalingar.strategies.base import NOT_A_NUMBER, STRATEGIES, Decision, Search, Setting, Step, Strategy
 
+NOT_AMONG_THE_BEST = "not among the best"
 Signal = Literal["deepconf", "entropy", "confidence"]
 
 
@@ -35,6 +36,10 @@ class SuccessiveHalving(Strategy):
             raise ValueError(f"the counts of rounds {list(counts)} must descend to 1 or more")
         return self
 
+    def rounds_of(self, total_steps: int) -> dict[int, int]:
+        """How many go on, by the step before which the others are cut."""
+        return {math.ceil(share * total_steps): count for share, count in self.rounds}
+
     def search(self, setting: Setting) -> "SuccessiveHalvingSearch":
         """A fresh run for one prompt."""
         return SuccessiveHalvingSearch(setting, self)
@@ -52,7 +57,7 @@ class SuccessiveHalvingSearch(Search):
     def __init__(self, setting: Setting, strategy: SuccessiveHalving) -> None:
         super().__init__(setting, strategy.profile, strategy.num_trajectories)
         self.signal = strategy.signal
-        self.rounds = {math.ceil(share * setting.total_steps): count for share, count in strategy.rounds}
+        self.rounds = strategy.rounds_of(setting.total_steps)
         self.sums = np.zeros(strategy.num_trajectories)
 
     def observe(self, step: Step) -> Decision:
@@ -61,7 +66,7 @@ class SuccessiveHalvingSearch(Search):
         self.profile = self.profile.update(step.statistics, step.position)
         finite = np.isfinite(self.profile.values["C"])
         reasons = [
-            None if k and f else NOT_A_NUMBER if not f else "not among the best"
+            None if k and f else NOT_A_NUMBER if not f else NOT_AMONG_THE_BEST
             for k, f in zip(keep, finite, strict=True)
         ]
         self.sums = (self.sums + self._now(step))[keep & finite]
