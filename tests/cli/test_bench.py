@@ -40,6 +40,10 @@ def test_a_suite_is_run_reported_and_validated(
     assert (tmp_path / "told" / "report.md").read_text() in table
     assert (tmp_path / "told" / "quality.png").stat().st_size > 5000
 
+    pair = [str(tmp_path / "runs" / name) for name in ("single", "single")]
+    assert main(["bench", "pictures", *pair, "-o", str(tmp_path / "told" / "pictures.png")]) == 1
+    assert "right about the same images" in capsys.readouterr().err
+
     assert main(["bench", "validate", str(tmp_path / "runs")]) == 0
     assert capsys.readouterr().out.count("10 images, complete and unchanged") == 3
 

@@ -130,6 +130,22 @@ def report(
 
 
 @bench.command()
+def pictures(
+    folders: Annotated[list[Path], typer.Argument(help="Two or more runs; the first and the last choose the images.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="PNG to write.")] = Path("pictures.png"),
+) -> None:
+    """Show the same prompts in several runs, where the first and the last differ in who is right."""
+    from scalingar.bench.pictures import pictures as drawn  # noqa: PLC0415
+    from scalingar.bench.runner import png  # noqa: PLC0415
+    from scalingar.files import check_writable, write_file  # noqa: PLC0415
+
+    sheet = drawn([_results(folder) for folder in folders])
+    check_writable(output.parent)
+    write_file(output, png(sheet))
+    typer.echo(f"wrote {output}", err=True)
+
+
+@bench.command()
 def validate(folders: Annotated[list[Path], typer.Argument(help="Runs, or a folder of runs.")]) -> None:
     """Check that runs are complete, and that their images are those they were judged by."""
     from scalingar.bench.validate import check_run  # noqa: PLC0415
