@@ -11,6 +11,7 @@ from benchmarks.decode import (
     median_seconds,
     ours,
     random_model,
+    seconds_and_copy,
     straightforward,
 )
 from scalingar.models.llamagen_config import LlamaGenConfig
@@ -47,10 +48,24 @@ def test_medians_leave_out_the_first_run() -> None:
     assert len(calls) == 4
 
 
+def test_a_copy_is_timed_after_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    speeds = iter([3.0, 1.0, 2.0])
+
+    def copied() -> float:
+        calls.append("copy")
+        return next(speeds)
+
+    monkeypatch.setattr("benchmarks.decode.copy_speed", copied)
+    assert seconds_and_copy(lambda: calls.append("run"), 3)[1] == 2.0
+    assert calls == ["run", *["run", "copy"] * 3]
+
+
 def test_speed_of_the_table() -> None:
     model = tiny.tiny_llamagen(tiny.CLASS_CONFIG)
     words = line("B fp32", model, 4, 10, 2.0, 1e6).split()
     assert words[:5] == ["B", "fp32", "4", "200.00", "10.0"]  # 10 steps of 2 codes in 2 seconds
+    assert words[-1] == f"{1e6 / (bytes_per_step(model, 4) * 10 / 2.0):.2f}x"
     assert copy_speed(megabytes=1, repeats=1) > 1e6
 
 
@@ -62,4 +77,4 @@ def test_smallest_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     )
     main()
     lines = capsys.readouterr().out.splitlines()
-    assert [text[:12].strip() for text in lines[3:]] == ["B fp32", "B fp32, stra"]
+    assert [text[:12].strip() for text in lines[2:]] == ["B fp32", "B fp32, stra"]
