@@ -128,7 +128,10 @@ class KVCache:
         if layer.device.type == "cpu":
             parts = slots.split(WORTH_A_CALL // layer[:, 0, :, 0].nbytes)
         masks = self.prefix_mask
-        windows = [Window(part, part.mask(None if masks is None else masks[part.rows], layer.device)) for part in parts]
+        windows = [
+            Window(part, _added(part.mask(None if masks is None else masks[part.rows], layer.device), layer.dtype))
+            for part in parts
+        ]
         rows = None if slots.per_row is None else torch.arange(self.rows, device=layer.device)
         return View(self, slots, rows, windows)
 
@@ -163,3 +166,10 @@ class View:
     ) -> Float[Tensor, "m h q d"]:
         keys, values = stored[:, :, :, : window.slots.end].unbind()
         return F.scaled_dot_product_attention(query, keys, values, window.mask)
+
+
+def _added(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """The mask as what is added to the scores, which attention would otherwise make of it in every layer."""
+    if mask is None or mask.is_floating_point():
+        return mask
+    return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, -torch.inf)
