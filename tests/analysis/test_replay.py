@@ -42,6 +42,7 @@ STRATEGIES: list[dict[str, Any]] = [
         "gate": {"recovery_steps": 2, "recovery_gap": 0.5, "recovery_threshold": 0.5},
     },
     {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.3, 3], [0.6, 1]]},
+    {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.3, 3], [0.6, 2]], "signal": "deepconf"},
     {"name": "successive-halving", "num_trajectories": 3, "rounds": [[0.5, 2]], "signal": "entropy"},
     {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.2, 3], [0.7, 2]], "signal": "confidence"},
 ]

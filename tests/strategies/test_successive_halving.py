@@ -1,4 +1,4 @@
-"""Late cuts by a running mean: what is kept, what it costs, and what it picks."""
+"""Late cuts by what was seen so far: what is kept, what it costs, and what it picks."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,17 @@ from scalingar.strategies import SuccessiveHalving
 from tests.pipes import PROMPT, tiny_pipe
 
 
-@pytest.mark.parametrize(("signal", "sign"), [("deepconf", 1), ("entropy", -1), ("confidence", 1)])
-def test_the_best_by_the_mean_so_far_go_on(signal: str, sign: int) -> None:
+@pytest.mark.parametrize(
+    ("signal", "sign"), [("deepconf", 1), ("entropy", -1), ("confidence", 1), ("final_confidence", 1)]
+)
+def test_the_best_so_far_go_on(signal: str, sign: int) -> None:
     pipe = tiny_pipe()
     complete = pipe(PROMPT, strategy="random-of-n", num_trajectories=6, seed=3).candidates[0]
-    letter = "C" if signal == "confidence" else signal
+    letter = "C" if signal.endswith("confidence") else signal
+    seen = slice(7, 8) if signal == "final_confidence" else slice(8)
     strategy = SuccessiveHalving.model_validate({"num_trajectories": 6, "signal": signal, "rounds": [[0.5, 2]]})
     result = pipe(PROMPT, strategy=strategy, seed=3).results[0]
-    means = [sign * float(candidate.trace[letter][:8].mean()) for candidate in complete]
+    means = [sign * float(candidate.trace[letter][seen].mean()) for candidate in complete]
     survivors = sorted(np.argsort(means)[-2:].tolist())
     assert [candidate.index for candidate in result.candidates if candidate.finished] == survivors
     assert {candidate.tokens for candidate in result.candidates if not candidate.finished} == {8}

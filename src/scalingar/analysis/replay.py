@@ -79,10 +79,8 @@ def replay(run: CompleteRun, profile: ProfileConfig, gate: GateConfig, n: int | 
 def replay_halving(run: CompleteRun, strategy: SuccessiveHalving) -> Replay:
     """Follow successive halving. Raises ConfigError as :func:`replay`."""
     n = strategy.num_trajectories
-    values = None
-    if strategy.signal != "confidence":
-        values = run.traces[strategy.signal][:, :n] * (-1 if strategy.signal == "entropy" else 1)
-    judge = BatchedHalving(strategy.rounds_of(run.steps), values, run.images, n)
+    traced = run.traces[strategy.signal][:, :n] if strategy.signal in ("entropy", "deepconf") else None
+    judge = BatchedHalving(strategy.rounds_of(run.steps), strategy.signal, traced)
     return _followed(run, strategy.profile, judge, n)
 
 

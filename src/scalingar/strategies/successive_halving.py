@@ -1,4 +1,4 @@
-"""Successive halving: late, gentle cuts by a running mean, where ScalingAR cuts early and at every step."""
+"""Successive halving: one late, gentle cut, where ScalingAR cuts early and at every step."""
 
 import math
 from typing import Literal, Self
@@ -11,18 +11,21 @@ from scalingar.outputs import Candidate
 from scalingar.strategies.base import NOT_A_NUMBER, STRATEGIES, Decision, Search, Setting, Step, Strategy
 
 NOT_AMONG_THE_BEST = "not among the best"
-Signal = Literal["deepconf", "entropy", "confidence"]
+Signal = Literal["final_confidence", "confidence", "entropy", "deepconf"]
 
 
 @STRATEGIES.register("successive-halving")
 class SuccessiveHalving(Strategy):
-    """Keeps the best few by a running signal of the model once half of the image is there; no reward.
+    """Keeps the best few by a signal of the model once half of the image is there; no reward.
 
     Not a method of the paper: the rule that ``scalingar analyze tune`` found on half of GenEval's prompts of the
     embedded model and that helped on the other half (docs/results.md). After Jamieson & Talwalkar 2016.
     """
 
-    signal: Signal = Field("deepconf", description="what is averaged over steps; of the entropy, less is better")
+    signal: Signal = Field(
+        "final_confidence",
+        description="C of the last step, or the mean of C, entropy (less is better) or DeepConf over the steps",
+    )
     rounds: tuple[tuple[float, int], ...] = Field(
         ((0.5, 4),), description="after which share of the steps how many go on, such as [[0.25, 4], [0.5, 2]]"
     )
@@ -45,14 +48,14 @@ class SuccessiveHalving(Strategy):
         return SuccessiveHalvingSearch(setting, self)
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
-        """Place of the best mean, the first among equals."""
+        """Place of the best, the first among equals."""
         sign = -1 if self.signal == "entropy" else 1
         values = [sign * candidate.signals[self.signal] for candidate in candidates]
         return values.index(max(values))
 
 
 class SuccessiveHalvingSearch(Search):
-    """One prompt: sums of the signal, and the steps at which the lower ones go."""
+    """One prompt: the signal so far, and the steps at which the lower ones go."""
 
     def __init__(self, setting: Setting, strategy: SuccessiveHalving) -> None:
         super().__init__(setting, strategy.profile, strategy.num_trajectories)
@@ -69,7 +72,8 @@ class SuccessiveHalvingSearch(Search):
             None if k and f else NOT_A_NUMBER if not f else NOT_AMONG_THE_BEST
             for k, f in zip(keep, finite, strict=True)
         ]
-        self.sums = (self.sums + self._now(step))[keep & finite]
+        before = 0.0 if self.signal == "final_confidence" else self.sums
+        self.sums = (before + self._now(step))[keep & finite]
         return self.decide(keep & finite, reasons, self.base_scale(step))
 
     def _now(self, step: Step) -> Float[np.ndarray, " n"]:
