@@ -13,7 +13,7 @@ from scalingar.analysis.findings import Findings, Interval, told
 from scalingar.analysis.scaling import scaling_findings, sizes
 from scalingar.analysis.signals import signal_findings
 from scalingar.analysis.sweep import sweep_findings
-from scalingar.analysis.tune import tune_findings
+from scalingar.analysis.tune import preset, tune_findings
 from scalingar.bench.statistics import Estimate
 from scalingar.bench.suite import read_suite
 from scalingar.errors import BenchmarkError, ConfigError
@@ -104,6 +104,14 @@ def test_tuning_finds_the_signal_and_its_direction(run: CompleteRun) -> None:
     assert best["fitted"] > 0.5
     assert any(str(one["rule"]).startswith("keep ") for one in findings.rows)
     assert row(findings, "r-of-4")["score"].value < best["score"].value
+
+
+def test_the_preset_is_told_beside_what_costs_the_same(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).integers(0, 2, (3, 8)).astype(float)
+    halved, complete = preset(CompleteRun.read(write_made_up(tmp_path / "eight", points)))
+    assert (halved.name, complete.name) == ("successive-halving", "final_confidence-of-6.00")
+    assert set(halved.tokens) == set(complete.tokens) == {8 * 6 + 4 * 6}
+    assert preset(CompleteRun.read(write_made_up(tmp_path / "four", points[:, :4]))) == []
 
 
 def test_numbers_are_rounded_for_people_only() -> None:

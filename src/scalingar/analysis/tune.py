@@ -11,10 +11,12 @@ from scalingar.analysis.comparison import outcome_plot, outcome_row
 from scalingar.analysis.complete import CompleteRun
 from scalingar.analysis.findings import Cell, Findings
 from scalingar.analysis.prompts import fitting_images
+from scalingar.analysis.replay import replay_strategy
 from scalingar.analysis.running import RUNNING, running
 from scalingar.analysis.scores import SEED, Outcome, score
-from scalingar.analysis.selection import best_by, handed_out, random_of
+from scalingar.analysis.selection import best_at_tokens, best_by, handed_out, random_of
 from scalingar.analysis.signals import concordance
+from scalingar.strategies import SuccessiveHalving
 
 FRACTIONS = (0.125, 0.25, 0.5, 0.75)
 """Shares of the steps after which a gate cuts."""
@@ -97,6 +99,7 @@ def tune_findings(run: CompleteRun, seed: int = SEED) -> Findings:
     gates = sorted(tuner.gates(), key=tuner.fitted, reverse=True)[:_SHOWN]
     n = run.trajectories
     references = [random_of(run, n), best_by(run, "confidence", n), *(best_by(run, name, n) for name in run.rewards)]
+    references += preset(run)
     outcomes = [*picks, *gates, *references]
     told = ~tuner.fit
     rows = [_row(tuner, outcome, {f"random-of-{n}": references[0]}, told) for outcome in outcomes]
@@ -104,6 +107,16 @@ def tune_findings(run: CompleteRun, seed: int = SEED) -> Findings:
     weights = tuner.combined(run.steps - 1)
     figure = outcome_plot(run, outcomes, found.name, images=told)
     return Findings("tune", rows, figure, notes=_notes(tuner, found, weights))
+
+
+def preset(run: CompleteRun) -> list[Outcome]:
+    """`SuccessiveHalving` as it is offered, and its own signal on as many complete candidates as cost the same."""
+    strategy = SuccessiveHalving(num_trajectories=run.trajectories, profile=run.profile)
+    if run.trajectories <= min(count for _, count in strategy.rounds):
+        return []
+    ended = replay_strategy(run, strategy)
+    halved = handed_out(run, ended.chosen, "successive-halving", ended.tokens)
+    return [halved, best_at_tokens(run, strategy.signal, float(ended.tokens.mean()))]
 
 
 def _row(tuner: Tuner, outcome: Outcome, bases: dict[str, Outcome], images: Bool[np.ndarray, " i"]) -> dict[str, Cell]:
