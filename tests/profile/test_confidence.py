@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from scalingar.profile import ConfidenceProfile, ProfileConfig, TokenStatistics
 from scalingar.profile.confidence import joint_confidence, recovery
+from scalingar.strategies import ScalingAR
 
 LETTERS = {"u", "s_tok", "B", "K", "D", "D_hat", "I", "I_hat", "C", "R", "entropy", "margin"}
 
@@ -217,15 +218,22 @@ def test_the_defaults_are_the_printed_ones() -> None:
     assert (config.alpha_entropy, config.alpha_margin, config.min_fill) == (0.5, 0.5, 0.5)
 
 
+def test_of_a_pair_of_weights_one_is_enough() -> None:
+    config = ProfileConfig(token_weight=0.5, conditional_weight=1, alpha_margin=0)
+    assert config.weights == (0.5, 0.5, 0, 1)
+    assert (config.alpha_entropy, config.alpha_margin) == (1, 0)
+    assert ScalingAR.v1(profile={"block_weight": 0.5}).profile.token_weight == 0.5
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"tokenrate": 0.1}, "Extra inputs"),
         ({"token_rate": 0.0}, "greater than 0"),
         ({"worst_fraction": 1.5}, "less than or equal to 1"),
-        ({"token_weight": 0.5}, "token_weight and block_weight must sum to 1"),
-        ({"alpha_margin": 0.3}, "alpha_entropy and alpha_margin must sum to 1"),
-        ({"conditional_weight": 0.5}, "must sum to 1"),
+        ({"token_weight": 0.5, "block_weight": 0.35}, "token_weight and block_weight must sum to 1"),
+        ({"alpha_margin": 0.3, "alpha_entropy": 0.3}, "alpha_entropy and alpha_margin must sum to 1"),
+        ({"conditional_weight": 1.5}, "less than or equal to 1"),
         ({"sigmoid_map": (math.nan, 0.0)}, "finite number"),
         (dict.fromkeys(["token_channel", "block_channel", "conditional_channel"], False), "is off"),
     ],

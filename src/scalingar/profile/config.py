@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,6 +25,8 @@ class ChannelWeights(NamedTuple):
 
 class ProfileConfig(BaseModel):
     """Hyperparameters of Eqs. (3) to (12); the defaults are those printed in v3 of the paper.
+
+    Of two weights that sum to 1, one is enough: the other gets the rest.
 
     Raises:
         pydantic.ValidationError: an unknown key, a value out of range, a pair of weights that
@@ -95,6 +97,19 @@ class ProfileConfig(BaseModel):
             (self.conditional_weight, self.conditional_channel),
         )
         return ChannelWeights(token, block, intrinsic, conditional)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        rest = {}
+        for pair in _PAIRS:
+            for given, missing in (pair, pair[::-1]):
+                weight = values.get(given)
+                if isinstance(weight, int | float) and 0 <= weight <= 1 and missing not in values:
+                    rest[missing] = 1 - weight
+        return {**values, **rest}
 
     @model_validator(mode="after")
     def _check(self) -> Self:

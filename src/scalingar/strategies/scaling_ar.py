@@ -32,7 +32,9 @@ class ScalingAR(Strategy):
         }
         given = {name: values.get(name, {}) for name in parts}
         filled = {
-            name: {**part.model_dump(), **given[name]} if isinstance(given[name], dict) else given[name]
+            name: {**part.model_dump(exclude_defaults=True), **given[name]}
+            if isinstance(given[name], dict)
+            else given[name]
             for name, part in parts.items()
         }
         return {**values, **filled}
