@@ -80,7 +80,7 @@ class Slots:
 
 @dataclass(frozen=True)
 class Window:
-    """Rows that attention reads in one call, up to the longest of them, and the mask this needs."""
+    """Rows that attention reads in one call, up to the longest of them, and what is added to their scores."""
 
     slots: Slots
-    mask: Bool[Tensor, "m 1 q k"] | Float[Tensor, "m 1 q k"] | None
+    mask: Float[Tensor, "m 1 q k"] | None
