@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from scalingar.analysis.comparison import outcome_row
 from scalingar.analysis.complete import CompleteRun
 from scalingar.analysis.findings import Cell, Findings
+from scalingar.analysis.pooled import PooledRun
 from scalingar.analysis.replay import replay_strategy
 from scalingar.analysis.scores import Outcome, score
 from scalingar.analysis.selection import best_at_tokens, best_by, handed_out, importance_of, oracle_of, random_of
@@ -15,28 +16,44 @@ from scalingar.analysis.variants import termination
 from scalingar.report.figure import new_figure, quiet_axes
 from scalingar.report.palette import INK
 
+Point = tuple[int, CompleteRun, Outcome]
+"""N, the run its trajectories are of, and what a rule made of them."""
 _SIGNALS = ("confidence", "pmi", "log_likelihood")
 
 
 def scaling_findings(run: CompleteRun) -> Findings:
-    """Every rule at N = 1, 2, 4, ... up to the run's own; ScalingAR with termination only and its defaults."""
+    """Every rule at N = 1, 2, 4, ...; ScalingAR with termination only and its defaults.
+
+    Up to the run's own N, and on by pooling the images of a prompt.
+    """
     rows: list[dict[str, Cell]] = []
-    curves: dict[str, list[tuple[int, Outcome]]] = {}
-    for n in sizes(run.trajectories):
-        base = random_of(run, n)
-        for rule, outcome in (("random", base), *rules(run, n)):
+    curves: dict[str, list[Point]] = {}
+    for n, source in sources(run):
+        base = random_of(source, n)
+        for rule, outcome in (("random", base), *rules(source, n)):
             if n > 1 or outcome is base:  # of one candidate all rules hand out the same
-                rows.append({"N": n, **outcome_row(run, outcome, {"random": base}), "rule": rule})
-            curves.setdefault(rule, []).append((n, outcome))
-    return Findings("scaling", rows, _plot(run, curves), notes=[_NOTE])
+                row = outcome_row(source, outcome, {"random": base})
+                rows.append({"N": n, "images": source.images, **row, "rule": rule})
+            curves.setdefault(rule, []).append((n, source, outcome))
+    return Findings("scaling", rows, _plot(curves), notes=[_NOTE])
 
 
 _NOTE = (
-    "N takes the first N trajectories of each image, as a run with N would draw them. 'random' is the mean over all of "
-    "them, 'oracle' the judge's own pick; 'importance' draws in proportion to exp(10·reward), told in expectation. "
-    "'tokens of termination': best of k complete candidates, k such that they cost what ScalingAR's termination costs, "
-    "between two counts the mixture of both. Intervals are 95 %, paired by prompt."
+    "N takes the first N trajectories of each image, as a run with N would draw them; beyond the run's own N, images "
+    "of a prompt are taken together, so that there are fewer of them. 'random' is the mean over all of them, 'oracle' "
+    "the judge's own pick; 'importance' draws in proportion to exp(10·reward), told in expectation. 'tokens of "
+    "termination': best of k complete candidates, k such that they cost what ScalingAR's termination costs, between "
+    "two counts the mixture of both. Intervals are 95 %, paired by prompt."
 )
+
+
+def sources(run: CompleteRun) -> Iterator[tuple[int, CompleteRun]]:
+    """Every N, and the run that has that many trajectories."""
+    yield from ((n, run) for n in sizes(run.trajectories))
+    together = 2
+    while run.plan.images_per_prompt % together == 0:
+        yield together * run.trajectories, PooledRun.of(run, together)
+        together *= 2
 
 
 def sizes(n: int) -> list[int]:
@@ -56,11 +73,11 @@ def rules(run: CompleteRun, n: int) -> Iterator[tuple[str, Outcome]]:
     yield "oracle", oracle_of(run, n)
 
 
-def _plot(run: CompleteRun, curves: dict[str, list[tuple[int, Outcome]]]) -> Figure:
+def _plot(curves: dict[str, list[Point]]) -> Figure:
     figure = new_figure(11.0, 4.6)
     left, right = figure.subplots(1, 2, sharey=True)
     for number, (rule, points) in enumerate(curves.items()):
-        scores = [score(run, outcome.points).value for _, outcome in points]
+        scores = [score(source, outcome.points).value for _, source, outcome in points]
         style = {
             "color": f"C{number % 10}",
             "marker": "o^"[number // 10 % 2],
@@ -68,8 +85,8 @@ def _plot(run: CompleteRun, curves: dict[str, list[tuple[int, Outcome]]]) -> Fig
             "linewidth": 1.4,
             "label": rule,
         }
-        left.plot([n for n, _ in points], scores, **style)
-        right.plot([outcome.tokens.mean() for _, outcome in points], scores, **style)
+        left.plot([n for n, _, _ in points], scores, **style)
+        right.plot([outcome.tokens.mean() for _, _, outcome in points], scores, **style)
     _settle(left, "N")
     _settle(right, "tokens per image")
     left.set_ylabel("score", color=INK)
