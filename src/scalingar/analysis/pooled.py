@@ -1,6 +1,6 @@
 """More trajectories than a run was drawn with: several images of a prompt taken as one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -17,7 +17,8 @@ class PooledRun(CompleteRun):
     of that many trajectories, drawn with other seeds.
     """
 
-    together: int = 1
+    source: CompleteRun
+    together: int
 
     @classmethod
     def of(cls, run: CompleteRun, together: int) -> Self:
@@ -27,15 +28,14 @@ class PooledRun(CompleteRun):
             raise BenchmarkError(f"{run.folder} has {each} images per prompt; {together} of them cannot be pooled.")
         groups = (run.lines[start : start + together] for start in range(0, run.images, together))
         lines = [{**group[0], "candidates": [one for line in group for one in line["candidates"]]} for group in groups]
-        return cls(run.folder, run.plan, lines, together)
+        return cls(run.folder, run.plan, lines, run, together)
 
     @property
     def trajectories(self) -> int:
         """N of the run, as often as images are taken together."""
-        return self.together * super().trajectories
+        return self.together * self.source.trajectories
 
     @cached_property
     def traces(self) -> TraceFiles:
-        """Its step-wise values, image by image as here."""
-        images = self.together * self.images
-        return TraceFiles.of(self.folder, images=images, shard=self.plan.shard, together=self.together)
+        """The source's step-wise values, read once for both."""
+        return replace(self.source.traces, together=self.together)

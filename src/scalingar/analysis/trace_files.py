@@ -30,7 +30,7 @@ class TraceFiles:
     _cache: dict[str, Float[np.ndarray, "i n t"]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, folder: Path, *, images: int, shard: int, together: int = 1) -> "TraceFiles":
+    def of(cls, folder: Path, *, images: int, shard: int) -> "TraceFiles":
         """The traces of a run's folder. Raises BenchmarkError: some are missing, damaged or of a next-scale model."""
         paths = tuple(folder / TRACES / f"{number:05d}.npz" for number in range(-(-images // shard)))
         if not paths:
@@ -47,7 +47,7 @@ class TraceFiles:
             )
         if steps != height * width:
             raise BenchmarkError(f"{folder} has traces of {steps} steps on a grid of {height}x{width}; run it again.")
-        return cls(paths, images, names, (height, width), vocab_size, together)
+        return cls(paths, images, names, (height, width), vocab_size)
 
     def __getitem__(self, name: str) -> Float[np.ndarray, "i n t"]:
         """Values by the paper's letter, fp32; NaN after a trajectory's last step. Raises BenchmarkError."""
@@ -60,8 +60,9 @@ class TraceFiles:
                     f"{self.paths[0].parent} holds traces of {len(values)} images, and {self.images} were judged; "
                     "resume the run with 'bench run'."
                 )
-            self._cache[name] = values.reshape(len(values) // self.together, -1, values.shape[-1])
-        return self._cache[name]
+            self._cache[name] = values
+        values = self._cache[name]
+        return values.reshape(len(values) // self.together, -1, values.shape[-1])
 
     def _parts(self, place: int) -> Iterator[Float[np.ndarray, "i n t"]]:
         for path in self.paths:
