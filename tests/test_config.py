@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scalingar.config import Recipe, build_strategy, strategy_name
+from scalingar.config import Recipe
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import ConfigError
 from scalingar.strategies import STRATEGIES, BestOfN, ScalingAR, Single, Strategy
+from scalingar.strategies.build import build_strategy, strategy_name
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
 

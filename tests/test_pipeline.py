@@ -90,6 +90,8 @@ def test_all_rows_nan_is_an_error() -> None:
         ({"prompt": " ".join(["dog"] * 9)}, PromptError, "9 known words"),
         ({"strategy": "scaling_ar"}, ConfigError, "did you mean 'scaling-ar'"),
         ({"strategy": BestOfN(reward="pmy")}, ConfigError, "did you mean 'pmi'"),
+        ({"strategy": {"name": "best-of-n", "rewards": "pmi"}}, ConfigError, "did you mean 'reward'"),
+        ({"strategy": 3}, ConfigError, "strategy=3: must be a name or settings"),
         ({"num_trajectories": 0}, ConfigError, "num_trajectories is 0"),
         ({"strategy": "single", "num_trajectories": 2}, ConfigError, "decodes one trajectory, not 2"),
         ({"num_images_per_prompt": 0}, ConfigError, "num_images_per_prompt is 0"),
@@ -112,6 +114,14 @@ def test_best_of_n_takes_the_highest_reward() -> None:
     rewards = [candidate.rewards["negative-entropy"] for candidate in result.candidates]
     assert result.chosen == int(np.argmax(rewards))
     assert rewards[0] == -result.candidates[0].signals["entropy"]
+
+
+def test_a_strategy_is_named_configured_or_settings_of_a_recipe() -> None:
+    pipe = tiny_pipe()
+    ways = (BestOfN(num_trajectories=3, reward="pmi"), {"name": "best-of-n", "num_trajectories": 3, "reward": "pmi"})
+    configured, settings = (pipe(PROMPT, strategy=way, seed=2).results[0] for way in ways)
+    assert configured.best.rewards == settings.best.rewards
+    assert len(pipe(PROMPT, strategy={"num_trajectories": 2}).results[0].candidates) == 2, "the model's own strategy"
 
 
 def test_guidance_interval_reaches_every_step() -> None:

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from scalingar.errors import ConfigError, PromptError
-from scalingar.pipeline import ImagePipeline, resolve_strategy, to_pil
+from scalingar.pipeline import ImagePipeline, to_pil
 from scalingar.strategies import STRATEGIES, TTSVar
+from scalingar.strategies.build import build_strategy
 from tests.scale_pipes import PIPES, PROMPTS
 
 NAMES = [name for name in STRATEGIES if "next-scale" in STRATEGIES[name].families]
@@ -57,7 +58,7 @@ def test_tts_var_is_the_default_and_starts_eight_for_one(pipe: ImagePipeline) ->
     result = pipe(PROMPTS[0], seed=1).results[0]
     assert len([one for one in result.candidates if one.parent is None]) == 8
     assert len([one for one in result.candidates if one.finished]) == 1
-    assert resolve_strategy("tts-var").num_trajectories == 1
+    assert build_strategy("tts-var").num_trajectories == 1
 
 
 def test_fewer_rows_at_once_change_no_image(pipe: ImagePipeline) -> None:

@@ -23,37 +23,12 @@ from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import ConfigError
 from scalingar.loading.family import family_of
 from scalingar.overrides import merged
-from scalingar.pipeline import DEFAULT_STRATEGIES
-from scalingar.rewards import check_reward
-from scalingar.strategies import STRATEGIES, Strategy
-from scalingar.strategies.best_of_n import RewardedStrategy
+from scalingar.strategies import Strategy
+from scalingar.strategies.build import DEFAULT_STRATEGIES, build_strategy, strategy_name
 from scalingar.validation import sentence
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
-DEFAULT_STRATEGY = DEFAULT_STRATEGIES["next-token"]
 _OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
-
-
-def build_strategy(value: Any, default: str = DEFAULT_STRATEGY) -> Strategy:
-    """A strategy from its name, or from ``{"name": ..., setting: value}``; settings without a name are ``default``'s.
-
-    Raises:
-        ConfigError: unknown name, setting or reward, or a value out of range.
-    """
-    if isinstance(value, Strategy):
-        return value
-    settings = {"name": value} if isinstance(value, str) else value
-    name = settings.get("name", default) if isinstance(settings, dict) else None
-    if not isinstance(name, str):
-        raise ConfigError(f"strategy={value!r}: must be a name or settings such as {{name: {default}}}")
-    kind = STRATEGIES[name]
-    try:
-        strategy = kind.model_validate({key: setting for key, setting in settings.items() if key != "name"})
-    except ValidationError as error:
-        raise ConfigError(sentence(error, kind, "strategy")) from None
-    if isinstance(strategy, RewardedStrategy):
-        check_reward(strategy.reward)
-    return strategy
 
 
 def default_strategy(model: str) -> str:
@@ -66,14 +41,6 @@ def _strategy_for_model(value: Any, info: ValidationInfo) -> Strategy:
     # A model that is no string was refused already.
     model = info.data.get("model", "embedded")
     return build_strategy(value) if named else build_strategy(value, default_strategy(model))
-
-
-def strategy_name(strategy: Strategy) -> str:
-    """The name a strategy is registered under. Raises ConfigError if it is not."""
-    for name in STRATEGIES:
-        if STRATEGIES[name] is type(strategy):
-            return name
-    raise ConfigError(f"{type(strategy).__name__} is not registered; a recipe cannot name it.")
 
 
 def _plain_strategy(strategy: Strategy, info: SerializationInfo) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """``ImagePipeline``: prompts in, images out, with a strategy of choice."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
@@ -20,10 +19,11 @@ from scalingar.features import make_feature
 from scalingar.loading import Options, load
 from scalingar.outputs import Candidate, ImageOutput
 from scalingar.prompts import PromptEncoder, check_prompts
-from scalingar.rewards import PixelReward, Reward, build_reward, check_reward
-from scalingar.strategies import STRATEGIES, Strategy
+from scalingar.rewards import PixelReward, Reward, build_reward
+from scalingar.strategies import Strategy
 from scalingar.strategies.base import check_family
 from scalingar.strategies.best_of_n import RewardedStrategy
+from scalingar.strategies.build import DEFAULT_STRATEGIES, build_strategy, with_trajectories
 from scalingar.strategies.engine import Engine, StepEvent
 from scalingar.strategies.scale_engine import ScaleEngine
 from scalingar.strategies.setting import Family
@@ -32,7 +32,6 @@ from scalingar.strategies.tts_var import TTSVar
 OutputType = Literal["pil", "np", "pt", "codes"]
 OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
 StepCallback = Callable[["ImagePipeline", int, int, dict[str, Any]], dict[str, Any] | None]
-DEFAULT_STRATEGIES: dict[Family, str] = {"next-token": "scaling-ar", "next-scale": "tts-var"}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -121,7 +120,7 @@ class ImagePipeline:
         self,
         prompt: str | Sequence[str],
         *,
-        strategy: str | Strategy | None = None,
+        strategy: str | Mapping[str, Any] | Strategy | None = None,
         num_trajectories: int | None = None,
         num_images_per_prompt: int = 1,
         seed: int | Sequence[int] = 0,
@@ -135,8 +134,8 @@ class ImagePipeline:
 
         Args:
             prompt: one prompt or several; several are decoded in one live batch.
-            strategy: a name (see ``scalingar ls``) or a configured strategy; None: scaling-ar, or tts-var for a
-                next-scale model.
+            strategy: a name (see ``scalingar ls``), a configured strategy, or settings as in a recipe,
+                ``{"name": "best-of-n", "reward": "embedded"}``; None: scaling-ar, or tts-var for a next-scale model.
             num_trajectories: N; overrides the strategy's own.
             num_images_per_prompt: images of each prompt; repeat ``j`` is the image of ``seed + j``.
             seed: keys every trajectory's noise, together with its index; or a seed for each image.
@@ -175,7 +174,7 @@ class ImagePipeline:
         self,
         prompt: str | Sequence[str],
         *,
-        strategy: str | Strategy | None = None,
+        strategy: str | Mapping[str, Any] | Strategy | None = None,
         num_trajectories: int | None = None,
         num_images_per_prompt: int = 1,
         seed: int | Sequence[int] = 0,
@@ -197,7 +196,10 @@ class ImagePipeline:
             )
         if min(seeds) < 0:
             raise ConfigError(f"seed is {min(seeds)}; it must not be negative.")
-        resolved = resolve_strategy(strategy or DEFAULT_STRATEGIES[self.family], num_trajectories)
+        default = DEFAULT_STRATEGIES[self.family]
+        resolved = build_strategy(default if strategy is None else strategy, default)
+        if num_trajectories is not None:
+            resolved = with_trajectories(resolved, num_trajectories)
         if max_rows is not None and max_rows < resolved.num_trajectories:
             raise ConfigError(f"max_rows is {max_rows}; one image alone needs {resolved.num_trajectories}.")
         scale = self.guidance_scale if guidance_scale is None else guidance_scale
@@ -214,7 +216,6 @@ class ImagePipeline:
             return Engine(decoder, strategy, guidance_scale, self.preview, reward, max_rows)
         feature = None
         if isinstance(strategy, TTSVar):
-            check_clustering(strategy)
             feature = make_feature(strategy.feature, self.device)
         return ScaleEngine(
             self._scale_decoder(sampling), strategy, guidance_scale, reward, feature, max_rows, to_image=to_pil
@@ -295,34 +296,6 @@ class Stream:
     def _condition(self, prompts: list[str]) -> Any:
         inputs, mask = self._pipe.encode_prompts(prompts)
         return self._pipe.model.condition(inputs, mask)
-
-
-def resolve_strategy(strategy: str | Strategy, num_trajectories: int | None = None) -> Strategy:
-    """A strategy by name or as it is, with N replaced if given. Raises ConfigError."""
-    settings = {} if num_trajectories is None else {"num_trajectories": num_trajectories}
-    if isinstance(strategy, str):
-        kind, given = STRATEGIES[strategy], {}
-    else:
-        kind, given = type(strategy), strategy.model_dump(exclude_unset=True)
-    if num_trajectories is not None and num_trajectories < 1:
-        raise ConfigError(f"num_trajectories is {num_trajectories}; it must be at least 1.")
-    if kind is STRATEGIES["single"] and num_trajectories not in (None, 1):
-        raise ConfigError(
-            f"the strategy 'single' decodes one trajectory, not {num_trajectories}; choose another strategy."
-        )
-    resolved = kind(**{**given, **settings})
-    if isinstance(resolved, RewardedStrategy):
-        check_reward(resolved.reward)
-    return resolved
-
-
-def check_clustering(strategy: TTSVar) -> None:
-    """Raises ConfigError where the strategy would find out on the way that it lacks a package."""
-    if strategy.clustering and find_spec("sklearn") is None:
-        raise ConfigError(
-            "tts-var clusters with scikit-learn, which is missing; install scalingar[next-scale], or set "
-            "strategy.clustering=false."
-        )
 
 
 def to_pil(picture: Float[Tensor, "3 h w"]) -> Image.Image:

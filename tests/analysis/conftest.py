@@ -1,7 +1,7 @@
 import pytest
 
 from scalingar.analysis.complete import CompleteRun
-from scalingar.config import build_strategy
+from scalingar.strategies.build import build_strategy
 from tests.analysis.runs import decode
 
 

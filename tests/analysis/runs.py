@@ -11,11 +11,12 @@ from scalingar.bench.plan import RunPlan
 from scalingar.bench.results import RESULTS, read_results, write_results
 from scalingar.bench.runner import Runner
 from scalingar.bench.store import SAMPLES, RunStore
-from scalingar.config import Recipe, build_strategy
+from scalingar.config import Recipe
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.pipeline import ImagePipeline
 from scalingar.profile.signals import signals
 from scalingar.strategies import Strategy
+from scalingar.strategies.build import build_strategy
 from tests.bench.fakes import Bright
 from tests.bench.test_runner import plan
 from tests.pipes import tiny_pipe

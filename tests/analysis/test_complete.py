@@ -9,8 +9,8 @@ import pytest
 from scalingar.analysis.complete import CompleteRun
 from scalingar.bench.results import RESULTS
 from scalingar.bench.store import SAMPLES
-from scalingar.config import build_strategy
 from scalingar.errors import BenchmarkError
+from scalingar.strategies.build import build_strategy
 from tests.analysis.runs import decode, write_made_up
 
 POINTS = np.array([[1, 0], [0, 0], [1, 1], [0, 1]], dtype=float)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from scalingar.analysis.gates import GateRecord, binding, fates, gate_findings, gate_record, over_steps
-from scalingar.config import build_strategy
 from scalingar.errors import BenchmarkError
+from scalingar.strategies.build import build_strategy
 from tests.analysis.runs import decode
 
 

@@ -14,8 +14,8 @@ from scalingar.bench.report import compare, markdown
 from scalingar.bench.results import read_results
 from scalingar.bench.store import RunStore
 from scalingar.bench.validate import check_run
-from scalingar.config import build_strategy
 from scalingar.errors import BenchmarkError, ConfigError
+from scalingar.strategies.build import build_strategy
 from tests import scale_pipes
 from tests.analysis.runs import decode
 from tests.bench.fakes import Bright

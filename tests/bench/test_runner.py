@@ -11,9 +11,10 @@ from scalingar.bench.results import read_results, write_results
 from scalingar.bench.runner import Runner
 from scalingar.bench.store import COSTS, SAMPLES, RunStore
 from scalingar.bench.validate import check_run
-from scalingar.config import Recipe, build_strategy
+from scalingar.config import Recipe
 from scalingar.errors import BenchmarkError
 from scalingar.pipeline import ImagePipeline
+from scalingar.strategies.build import build_strategy
 from tests import scale_pipes
 from tests.bench.fakes import Bright
 from tests.pipes import tiny_pipe

@@ -23,6 +23,15 @@ def test_a_healthy_installation(
     assert main(["doctor"]) == 1
 
 
+def test_a_missing_extra_is_named_with_its_brackets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = environment.find_spec
+    monkeypatch.setattr(environment, "find_spec", lambda name: None if name == "openai" else real(name))
+    main(["doctor"])
+    assert "pip install 'scalingar[judge]'" in " ".join(capsys.readouterr().out.split())
+
+
 def test_files_that_agree(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--golden", FILTER, str(reference.GOLDEN / "basic" / "filter.npz")]) == 0
     out = capsys.readouterr().out

@@ -1,5 +1,6 @@
 """What the doctor finds here, and what it says of a machine that lacks something."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ def test_missing_extras_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> 
     found = {fact.name: fact for fact in facts() if fact.topic == "extras"}
     assert found["t5"].found == "missing transformers, ftfy: pip install 'scalingar[t5]'"
     assert found["hf"].ok, "an extra is optional"
+
+
+def test_every_extra_is_looked_for() -> None:
+    declared = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    named = {fact.name for fact in facts() if fact.topic == "extras"}
+    assert named == declared["optional-dependencies"].keys() - {"test"}
 
 
 def test_missing_weights_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

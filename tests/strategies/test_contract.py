@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from scalingar.pipeline import resolve_strategy
 from scalingar.strategies import STRATEGIES
+from scalingar.strategies.build import build_strategy
 from tests.pipes import PROMPT, tiny_pipe
 
 NAMES = [name for name in STRATEGIES if "next-token" in STRATEGIES[name].families]
@@ -14,7 +14,7 @@ NAMES = [name for name in STRATEGIES if "next-token" in STRATEGIES[name].familie
 @pytest.mark.parametrize("name", NAMES)
 def test_hands_out_a_finished_candidate_and_keeps_all(name: str) -> None:
     result = tiny_pipe()(PROMPT, strategy=name, seed=3).results[0]
-    count = resolve_strategy(name).num_trajectories
+    count = build_strategy(name).num_trajectories
     assert [candidate.index for candidate in result.candidates] == list(range(count))
     assert result.best.finished
     assert result.best.image is not None

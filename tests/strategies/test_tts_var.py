@@ -182,7 +182,7 @@ def test_settings_that_contradict(settings: dict[str, Any], complaint: str) -> N
 
 def test_clustering_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scalingar.strategies.tts_var.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install scalingar\[tts\]"):
+    with pytest.raises(ConfigError, match=r"pip install scalingar\[next-scale\]"):
         run(TTSVar())
     assert run(TTSVar(clustering=False)).results[0].best.finished
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from scalingar.analysis.complete import CompleteRun
-from scalingar.config import build_strategy
 from scalingar.errors import ConfigError
 from scalingar.overrides import merged
 from scalingar.strategies import ScalingAR
+from scalingar.strategies.build import build_strategy
 
 
 def termination(run: CompleteRun, settings: Mapping[str, Any]) -> ScalingAR:

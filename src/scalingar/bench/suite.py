@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
-from scalingar.config import build_strategy
 from scalingar.errors import ConfigError
 from scalingar.strategies import Strategy
 from scalingar.strategies.best_of_n import RewardedStrategy
+from scalingar.strategies.build import build_strategy
 
 
 def named(names: str, *, num_trajectories: int | None, reward: str | None) -> dict[str, Strategy]:

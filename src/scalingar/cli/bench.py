@@ -25,7 +25,7 @@ def list_benchmarks() -> None:
     from scalingar.cli.listing import first_line, names_table  # noqa: PLC0415
     from scalingar.detectors import DETECTORS  # noqa: PLC0415
 
-    console = Console()
+    console = Console(markup=False)
     console.print(names_table("benchmarks", {name: first_line(BENCHMARKS[name]) for name in BENCHMARKS}))
     console.print()
     console.print(names_table("detectors", {name: first_line(DETECTORS[name]) for name in DETECTORS}))

@@ -46,7 +46,7 @@ def score_folder(
         if not lines:
             raise ConfigError(f"{name} has no official result lines; leave --output out.")
         write_file(output, "".join(json.dumps(line) + "\n" for line in lines).encode())
-    Console(highlight=False).print(summary_table(benchmark.summary(judged)))
+    Console(highlight=False, markup=False).print(summary_table(benchmark.summary(judged)))
 
 
 def summary_table(summary: Summary) -> Table:

@@ -34,7 +34,7 @@ def _examine() -> bool:
     from scalingar.doctor.selftest import self_test  # noqa: PLC0415
 
     found = [*facts(), *(fact for device in devices() for fact in self_test(device))]
-    Console(highlight=False).print(_facts(found))
+    Console(highlight=False, markup=False).print(_facts(found))
     return all(fact.ok for fact in found)
 
 
@@ -43,15 +43,15 @@ def _compare(paths: list[Path]) -> bool:
 
     from scalingar.doctor.golden import check_golden  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     good = True
     for path in paths:
         report = check_golden(path)
         good = good and report.ok
-        console.print(f"{report.path} ({report.kind})", style="bold", markup=False, soft_wrap=True)
+        console.print(f"{report.path} ({report.kind})", style="bold", soft_wrap=True)
         console.print(_comparisons(report))
         for name in report.unused:
-            console.print(f"{name} is in the file, but nothing compares it", style="red", markup=False)
+            console.print(f"{name} is in the file, but nothing compares it", style="red")
         console.print()
     console.print("everything agrees" if good else "NOT everything agrees", style="bold green" if good else "bold red")
     return good

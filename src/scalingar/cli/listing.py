@@ -31,7 +31,7 @@ def ls(
         "words": _words,
     }
     wanted = TOPICS[:-1] if topic is None else (topic,)
-    console = Console()
+    console = Console(markup=False)
     for place, name in enumerate(wanted):
         if place:
             console.print()

@@ -86,15 +86,13 @@ def decode(pipe: ImagePipeline, recipe: Recipe, *, visible: bool) -> ImageOutput
 
 def tell(results: Results, files: list[str], identical_to: Path | None) -> None:
     """Print a table per image, the ledger, and where everything is."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     for result in results.shown:
-        console.print(f"{result.prompt} (seed {result.seed})", markup=False, style="bold", soft_wrap=True)
+        console.print(f"{result.prompt} (seed {result.seed})", style="bold", soft_wrap=True)
         console.print(trajectory_table(result))
         console.print()
     console.print(ledger_table(results.output.ledger, results.full_tokens))
     console.print()
-    console.print(
-        f"wrote {', '.join(Path(file).name for file in files)} to {results.folder}", markup=False, soft_wrap=True
-    )
+    console.print(f"wrote {', '.join(Path(file).name for file in files)} to {results.folder}", soft_wrap=True)
     if identical_to is not None:
-        console.print(f"identical to {identical_to}, pixel by pixel", markup=False, soft_wrap=True)
+        console.print(f"identical to {identical_to}, pixel by pixel", soft_wrap=True)

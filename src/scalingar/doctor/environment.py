@@ -13,11 +13,15 @@ from scalingar.package import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo, emb
 
 _LIBRARIES = ("scalingar", "torch", "numpy", "pillow", "pydantic", "safetensors")
 _EXTRAS = {
-    "hub": ("huggingface_hub",),
+    "analysis": ("sklearn",),
+    "compbench": ("spacy", "transformers"),
+    "geneval": ("scipy", "transformers"),
     "hf": ("transformers",),
+    "hub": ("huggingface_hub",),
+    "judge": ("openai",),
     "next-scale": ("sklearn",),
     "t5": ("transformers", "sentencepiece", "ftfy", "bs4"),
-    "tts": ("sklearn",),
+    "train": ("resvg_py", "sklearn"),
 }
 """What each extra makes importable."""
 

@@ -96,7 +96,7 @@ class TTSVar(BestOfN):
         if self.clustering and find_spec("sklearn") is None:
             raise ConfigError(
                 "tts-var clusters with scikit-learn, which is not installed; install it with "
-                "'pip install scalingar[tts]', or set clustering to false."
+                "'pip install scalingar[next-scale]', or set clustering to false."
             )
         return TTSVarSearch(setting, self)
 
