@@ -13,7 +13,6 @@ from typing import Literal, TypeVar
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from scalingar.decoding.sampling import SamplingConfig
@@ -28,6 +27,7 @@ from scalingar.models.var_config import VARConfig
 from scalingar.models.var_released import build_multiscale_vq, build_var
 from scalingar.models.var_released import check_pair as check_scale_pair
 from scalingar.models.vq import VQConfig, VQTokenizer
+from scalingar.models.weight_file import save_weights
 from scalingar.text.t5_loading import FLAN_T5_XL
 from scalingar.world.grammar import TERMINALS
 
@@ -160,13 +160,9 @@ def embedded_folder(kind: Kind = "next-token") -> Path:
 
 
 def save_module(path: Path, module: nn.Module, config: BaseModel, dtype: torch.dtype) -> None:
-    """Write one weight file with its configuration inside. Raises OSError."""
-    weights = {key: value.to(dtype).contiguous() for key, value in module.state_dict().items()}
-    metadata = {"kind": type(config).__name__, "config": config.model_dump_json()}
-    partial = path.with_suffix(".partial")
-    save_file(weights, partial, metadata)
-    partial.chmod(0o644)  # safetensors makes files only their owner can read
-    partial.replace(path)
+    """Write one weight file with its configuration inside. Raises OutputError."""
+    weights = {key: value.to(dtype) for key, value in module.state_dict().items()}
+    save_weights(path, weights, {"kind": type(config).__name__, "config": config.model_dump_json()})
 
 
 def read_module(path: Path, kind: type[C]) -> tuple[C, dict[str, Tensor]]:

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from scalingar.errors import ConfigError, OutputError, WeightsError
+from scalingar.errors import ConfigError, WeightsError
 from scalingar.files import check_writable, sha256
 from scalingar.loading import Options, load
 from scalingar.loading.loaded import Loaded
@@ -19,6 +18,7 @@ from scalingar.models.llamagen import LlamaGen
 from scalingar.models.llamagen_names import TOKENIZER_PARTS, TRANSFORMER_PARTS, from_llama_names, part
 from scalingar.models.parts import Kind, ModelFamily, Parts, kinds, read_next_scale
 from scalingar.models.var import VAR
+from scalingar.models.weight_file import save_weights
 from scalingar.package import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo, save_package
 from scalingar.prompts import LabelEncoder
 from scalingar.text.t5 import T5Encoder
@@ -59,15 +59,8 @@ def _convert_file(source: str | Path, destination: Path, options: Options) -> Pa
 
 def _write(file: Path, weights: dict[str, Tensor], source: str, dtype: torch.dtype) -> Path:
     """Tables of whole numbers stay what they are."""
-    save = {n: (t.to(dtype) if t.is_floating_point() else t).contiguous() for n, t in weights.items()}
-    partial = file.with_suffix(".partial")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(save, partial, {"format": "pt", "source": source})
-        partial.chmod(0o644)  # safetensors makes files only their owner can read
-        partial.replace(file)
-    except OSError as error:
-        raise OutputError(f"cannot write {file}: {error.strerror}; choose another place.") from None
+    kept = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    save_weights(file, kept, {"format": "pt", "source": source})
     return file
 
 
