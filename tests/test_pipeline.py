@@ -7,7 +7,8 @@ from PIL import Image
 
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.errors import ConfigError, DecodingError, PromptError
-from scalingar.pipeline import ImagePipeline, to_pil
+from scalingar.pictures import rounded
+from scalingar.pipeline import ImagePipeline
 from scalingar.profile.config import ProfileConfig
 from scalingar.prompts import UnknownWordsWarning
 from scalingar.strategies import BestOfN, ImportanceSampling
@@ -23,8 +24,8 @@ def test_output_types_agree() -> None:
     assert array.shape == (16, 16, 3)
     assert tensor.shape == (3, 16, 16)
     np.testing.assert_allclose(array, tensor.permute(1, 2, 0).numpy())
-    assert pil.tobytes() == to_pil(tensor * 2 - 1).tobytes()
-    assert to_pil(pipe.decode(codes[None])[0]).tobytes() == pil.tobytes()
+    assert pil.tobytes() == rounded(tensor * 2 - 1).tobytes()
+    assert rounded(pipe.decode(codes[None])[0]).tobytes() == pil.tobytes()
 
 
 def test_repeats_are_neighbouring_seeds_prompt_major() -> None:

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from scalingar.errors import ConfigError, PromptError
-from scalingar.pipeline import ImagePipeline, to_pil
+from scalingar.pictures import rounded
+from scalingar.pipeline import ImagePipeline
 from scalingar.strategies import STRATEGIES, TTSVar
 from scalingar.strategies.build import build_strategy
 from tests.scale_pipes import PIPES, PROMPTS
@@ -74,7 +75,7 @@ def test_output_types_agree(pipe: ImagePipeline) -> None:
     )
     np.testing.assert_allclose(array, tensor.permute(1, 2, 0).numpy())
     assert codes.shape == (tokens(pipe), pipe.model.groups)
-    assert pil.tobytes() == to_pil(tensor * 2 - 1).tobytes() == to_pil(pipe.decode(codes[None])[0]).tobytes()
+    assert pil.tobytes() == rounded(tensor * 2 - 1).tobytes() == rounded(pipe.decode(codes[None])[0]).tobytes()
 
 
 def test_stream_and_callback_see_every_scale(pipe: ImagePipeline) -> None:

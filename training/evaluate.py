@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from scalingar.pipeline import ImagePipeline, to_pil
+from scalingar.pictures import rounded
+from scalingar.pipeline import ImagePipeline
 from training.scenes import TASK_SHARES, Scene, Sprites, render, sample_scene
 from training.templates import Match, Templates
 from training.tokenizer import to_tensor
@@ -68,7 +69,7 @@ def main() -> None:
     announce(f"{'all':14s} {np.mean(everything):6.1%}")
     if args.sheet is not None:
         rows = [torch.cat(images[i : i + 16], dim=2) for i in range(0, len(images) // 16 * 16, 16)]
-        to_pil(torch.cat(rows, dim=1)).save(args.sheet)
+        rounded(torch.cat(rows, dim=1)).save(args.sheet)
 
 
 if __name__ == "__main__":

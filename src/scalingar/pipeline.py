@@ -1,6 +1,6 @@
 """``ImagePipeline``: prompts in, images out, with a strategy of choice."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import accumulate
 from pathlib import Path
@@ -18,16 +18,18 @@ from scalingar.errors import ConfigError
 from scalingar.features import make_feature
 from scalingar.loading import Options, load
 from scalingar.outputs import Candidate, ImageOutput
+from scalingar.pictures import rounded
 from scalingar.prompts import PromptEncoder, check_prompts
 from scalingar.rewards import PixelReward, Reward, build_reward
 from scalingar.strategies import Strategy
 from scalingar.strategies.base import check_family
 from scalingar.strategies.best_of_n import RewardedStrategy
 from scalingar.strategies.build import DEFAULT_STRATEGIES, build_strategy, with_trajectories
-from scalingar.strategies.engine import Engine, StepEvent
+from scalingar.strategies.engine import Engine
 from scalingar.strategies.scale_engine import ScaleEngine
 from scalingar.strategies.setting import Family
 from scalingar.strategies.tts_var import TTSVar
+from scalingar.stream import Stream
 
 OutputType = Literal["pil", "np", "pt", "codes"]
 OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
@@ -181,7 +183,7 @@ class ImagePipeline:
         guidance_scale: float | None = None,
         sampling: SamplingConfig | None = None,
         max_rows: int | None = None,
-    ) -> "Stream":
+    ) -> Stream:
         """An iterator over steps; once it is exhausted its ``output`` holds the result. Arguments as in a call."""
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         check_prompts(prompts)
@@ -203,7 +205,7 @@ class ImagePipeline:
         if max_rows is not None and max_rows < resolved.num_trajectories:
             raise ConfigError(f"max_rows is {max_rows}; one image alone needs {resolved.num_trajectories}.")
         scale = self.guidance_scale if guidance_scale is None else guidance_scale
-        return Stream(self, texts, seeds, self._engine(resolved, scale, sampling or self.sampling, max_rows))
+        return Stream(self._engine(resolved, scale, sampling or self.sampling, max_rows), texts, self._condition, seeds)
 
     def _engine(
         self, strategy: Strategy, guidance_scale: float, sampling: SamplingConfig, max_rows: int | None
@@ -218,8 +220,12 @@ class ImagePipeline:
         if isinstance(strategy, TTSVar):
             feature = make_feature(strategy.feature, self.device)
         return ScaleEngine(
-            self._scale_decoder(sampling), strategy, guidance_scale, reward, feature, max_rows, to_image=to_pil
+            self._scale_decoder(sampling), strategy, guidance_scale, reward, feature, max_rows, to_image=rounded
         )
+
+    def _condition(self, prompts: list[str]) -> Any:
+        inputs, mask = self.encode_prompts(prompts)
+        return self.model.condition(inputs, mask)
 
     def _scale_decoder(self, sampling: SamplingConfig) -> NextScaleDecoder:
         return NextScaleDecoder(model=self.model, tokenizer=self.tokenizer, sampling=sampling)
@@ -250,7 +256,7 @@ class ImagePipeline:
         if candidate.image is not None:
             return candidate.image
         if candidate.finished or self.family == "next-scale":
-            return to_pil(self.decode(candidate.codes[None])[0])
+            return rounded(self.decode(candidate.codes[None])[0])
         height, width = self.model.grid
         codes = torch.zeros(height * width, dtype=torch.long)
         codes[: candidate.tokens] = candidate.codes
@@ -258,13 +264,13 @@ class ImagePipeline:
         cell = self.tokenizer.downsample
         drawn = (torch.arange(height * width) < candidate.tokens).view(height, width)
         mask = drawn.repeat_interleave(cell, 0).repeat_interleave(cell, 1).to(picture.device)
-        return to_pil(torch.where(mask, picture, torch.zeros_like(picture)))
+        return rounded(torch.where(mask, picture, torch.zeros_like(picture)))
 
     def progress(self, candidate: Candidate) -> list[Image.Image]:
         """What a next-scale model's candidate looked like after each scale it drew."""
         ends = list(accumulate(height * width for height, width in self.grids))
         drawn = [end for end in ends if end <= candidate.tokens]
-        return [to_pil(self.decode(candidate.codes[None, :end])[0]) for end in drawn]
+        return [rounded(self.decode(candidate.codes[None, :end])[0]) for end in drawn]
 
     def _converted(self, candidate: Candidate, output_type: OutputType) -> Any:
         if output_type == "codes":
@@ -273,32 +279,3 @@ class ImagePipeline:
             return candidate.image
         picture = (self.decode(candidate.codes[None])[0].cpu() + 1) / 2
         return picture if output_type == "pt" else picture.permute(1, 2, 0).numpy()
-
-
-class Stream:
-    """A run in progress: iterate over its steps, then read ``output``."""
-
-    def __init__(self, pipe: ImagePipeline, prompts: list[str], seeds: list[int], engine: Engine | ScaleEngine) -> None:
-        self.strategy = engine.strategy
-        self.output: ImageOutput | None = None
-        self._pipe = pipe
-        self._engine = engine
-        self._steps = self._run(prompts, seeds)
-
-    def __iter__(self) -> Iterator[StepEvent]:
-        return self._steps
-
-    def _run(self, prompts: list[str], seeds: list[int]) -> Iterator[StepEvent]:
-        yield from self._engine.run(prompts, self._condition, seeds)
-        results = self._engine.results
-        self.output = ImageOutput([result.best.image for result in results], results, self._engine.ledger)
-
-    def _condition(self, prompts: list[str]) -> Any:
-        inputs, mask = self._pipe.encode_prompts(prompts)
-        return self._pipe.model.condition(inputs, mask)
-
-
-def to_pil(picture: Float[Tensor, "3 h w"]) -> Image.Image:
-    """RGB in [-1, 1] to 8 bits: ``trunc(127.5 x + 128)``, clamped (LlamaGen's rounding)."""
-    pixels = (picture * 127.5 + 128.0).clamp(0, 255).to(torch.uint8)
-    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
