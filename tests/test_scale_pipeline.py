@@ -34,9 +34,9 @@ def test_hands_out_a_finished_image_and_counts_its_costs(pipe: ImagePipeline, na
     assert output.images[0] is result.best.image
     assert [candidate.index for candidate in result.candidates] == list(range(len(result.candidates)))
     assert {one.tokens for one in result.candidates if one.finished} == {tokens(pipe)}
-    # A copy's codes up to its birth are its parent's.
     ends = np.cumsum([0, *(height * width for height, width in pipe.grids)])
-    assert ledger.tokens == sum(one.tokens - ends[one.born] for one in result.candidates)
+    assert [one.inherited for one in result.candidates] == [ends[one.born] for one in result.candidates]
+    assert ledger.tokens == sum(one.drawn for one in result.candidates)
     first = len([one for one in result.candidates if one.parent is None])
     assert ledger.forward_rows == 2 * (ledger.tokens - first)
     assert ledger.prefill_rows == 2

@@ -70,6 +70,8 @@ class Candidate:
     """Of a copy made by resampling: index of the trajectory it was the same as, up to its step ``born``."""
     born: int = 0
     """The first step that was its own."""
+    inherited: int = 0
+    """How many of its codes are its parent's, drawn before that step."""
 
     @property
     def finished(self) -> bool:
@@ -78,8 +80,13 @@ class Candidate:
 
     @property
     def tokens(self) -> int:
-        """Codes drawn."""
+        """Codes it has, those of its parent among them."""
         return len(self.codes)
+
+    @property
+    def drawn(self) -> int:
+        """Codes drawn for it alone: what it cost."""
+        return self.tokens - self.inherited
 
     @property
     def step_name(self) -> str:

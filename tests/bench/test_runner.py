@@ -161,6 +161,16 @@ def test_a_next_scale_run_is_judged_without_traces(tmp_path: Path) -> None:
     assert all(candidate["verdict"] for line in one.store.samples() for candidate in line["candidates"])
 
 
+def test_what_a_copy_shares_with_its_parent_counts_once(tmp_path: Path) -> None:
+    pipe, numbered = scale_pipes.var_pipe(), Bright(prompts={"one": ["1", "2"], "two": ["3"]})
+    one = Runner(pipe, numbered, plan(pipe, "tts-var"), RunStore(tmp_path))
+    finish(one)
+    lines = one.store.samples()
+    assert sum(line["tokens"] for line in lines) == sum(cost["ledger"]["tokens"] for cost in one.store.costs())
+    whole = [sum(candidate["tokens"] for candidate in line["candidates"]) for line in lines]
+    assert any(codes > line["tokens"] for codes, line in zip(whole, lines, strict=True)), "there should be copies"
+
+
 def test_workers_show_in_no_byte(tmp_path: Path) -> None:
     assert finish(runner(tmp_path / "one")) == [0, 4, 8, 10]
     two = runner(tmp_path / "two")

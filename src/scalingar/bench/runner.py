@@ -155,7 +155,7 @@ class Runner:
             "image": path,
             "sha256": hashlib.sha256(content).hexdigest(),
             "chosen": result.chosen,
-            "tokens": sum(candidate.tokens for candidate in result.candidates),
+            "tokens": sum(candidate.drawn for candidate in result.candidates),
             "verdict": _verdict(verdicts[result.chosen]),
             "truncated": {name: asdict(cut) for name, cut in result.truncated.items()},
             "candidates": [_candidate(candidate, verdicts.get(candidate.index)) for candidate in result.candidates],

@@ -146,6 +146,7 @@ class ScaleRun:
             trace=trace,
             parent=parent,
             born=born,
+            inherited=self._codes_before(born) // self.groups,
         )
 
     def _trace_of(self, index: int) -> Trace:
