@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scalingar.errors import OutputError
@@ -19,17 +20,28 @@ def check_writable(folder: Path) -> None:
         raise OutputError(f"cannot write to the folder {folder}: {error.strerror}; choose another one.") from None
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Put ``content`` in place in one go: a reader sees the old file or the new one. Raises OutputError."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A place beside ``path`` to write to, which takes its place in one go: a reader sees the old file or the new one.
+
+    Nothing is left of it when writing fails.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(content)
+        yield partial
         partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}; choose another folder.") from None
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Put ``content`` in place by :func:`replacing`. Raises OutputError."""
+    try:
+        with replacing(path) as partial:
+            partial.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}; choose another folder.") from None
 
 
 def sha256(path: Path) -> str:

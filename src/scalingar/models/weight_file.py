@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -10,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from scalingar.errors import OutputError
+from scalingar.files import replacing
 
 _LENGTH = 8
 """Bytes at the start of the file that say how long its header is."""
@@ -21,19 +21,15 @@ def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[st
     Raises:
         OutputError: the place cannot be written, or is full.
     """
-    partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, partial, dict(metadata))
-        _sort_metadata(partial)
-        partial.chmod(0o644)  # safetensors makes files only their owner can read
-        partial.replace(path)
+        with replacing(path) as partial:
+            save_file({name: tensor.contiguous() for name, tensor in weights.items()}, partial, dict(metadata))
+            _sort_metadata(partial)
+            partial.chmod(0o644)  # safetensors makes files only their owner can read
     except (OSError, SafetensorError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or error
         raise OutputError(f"cannot write {path}: {reason}; choose another place.") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink()
 
 
 def _sort_metadata(path: Path) -> None:
