@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scalingar.analysis.complete import CompleteRun
 from scalingar.analysis.findings import Cell, Findings, Interval
 from scalingar.analysis.prompts import fitting_images
-from scalingar.analysis.running import RUNNING, running
+from scalingar.analysis.running import running, signal_names
 from scalingar.analysis.scores import SEED
 from scalingar.bench.statistics import Bin, calibration_bins, expected_calibration_error
 from scalingar.errors import ConfigError
@@ -31,7 +31,7 @@ def calibration_findings(run: CompleteRun, *, bins: int = 10, seed: int = SEED) 
         ConfigError: scikit-learn is not installed. BenchmarkError: a task has one prompt.
     """
     fit = fitting_images(run, seed)
-    every = {name: running(run, name)[:, :, -1] for name in RUNNING} | run.rewards
+    every = {name: running(run, name)[:, :, -1] for name in signal_names(run)} | run.rewards
     rows, panels = [], {}
     for name, values in every.items():
         mapped = isotonic(values[fit], run.correct[fit], values[~fit])

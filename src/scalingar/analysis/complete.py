@@ -145,10 +145,23 @@ class CompleteRun(TracedRun):
             raise BenchmarkError(f"{self.folder} holds images that were not judged; run it again.")
 
     @cached_property
+    def tokens_each(self) -> int:
+        """Codes of one trajectory."""
+        return int(self.lines[0]["candidates"][0]["tokens"])
+
+    @cached_property
     def rewards(self) -> dict[str, Float[np.ndarray, "i n"]]:
         """What rewards said of every image, by their names."""
-        names = self.lines[0]["candidates"][0]["rewards"]
-        return {name: self._table(lambda candidate, name=name: candidate["rewards"][name]) for name in names}
+        return self._tables("rewards")
+
+    @cached_property
+    def signals(self) -> dict[str, Float[np.ndarray, "i n"]]:
+        """What was recorded of every trajectory when it was complete, by name."""
+        return self._tables("signals")
+
+    def _tables(self, kind: str) -> dict[str, Float[np.ndarray, "i n"]]:
+        names = self.lines[0]["candidates"][0][kind]
+        return {name: self._table(lambda candidate, name=name: candidate[kind][name]) for name in names}
 
 
 def fixed_guidance(strategy: ScalingAR) -> bool:

@@ -13,10 +13,20 @@ Running = Callable[[CompleteRun], Float[np.ndarray, "i n t"]]
 
 
 def running(run: CompleteRun, name: str) -> Float[np.ndarray, "i n t"]:
-    """A signal at every step, the last of which is the complete trajectory's. Raises BenchmarkError."""
-    if name not in RUNNING:
-        raise BenchmarkError(f"there is no signal {name!r}; choose from {', '.join(RUNNING)}.")
-    return RUNNING[name](run)
+    """A signal at every step, the last of which is the complete trajectory's; without traces only that one.
+
+    Raises:
+        BenchmarkError: the run knows no such signal.
+    """
+    known = signal_names(run)
+    if name not in known:
+        raise BenchmarkError(f"{run.folder} knows no signal {name!r}; choose from {', '.join(known)}.")
+    return RUNNING[name](run) if run.traced else _recorded(run, name)[:, :, None]
+
+
+def signal_names(run: CompleteRun) -> tuple[str, ...]:
+    """The signals known of a run: all of them, or without traces those it recorded of complete trajectories."""
+    return tuple(name for name in RUNNING if run.traced or _NEGATED.get(name, name) in run.signals)
 
 
 def mean_so_far(values: Float[np.ndarray, "i n t"]) -> Float[np.ndarray, "i n t"]:
@@ -35,6 +45,10 @@ def lowest_group_so_far(deepconf: Float[np.ndarray, "i n t"]) -> Float[np.ndarra
     return means
 
 
+def _recorded(run: CompleteRun, name: str) -> Float[np.ndarray, "i n"]:
+    return -run.signals[_NEGATED[name]] if name in _NEGATED else run.signals[name]
+
+
 def _traced(letter: str) -> Running:
     return lambda run: run.traces[letter]
 
@@ -46,6 +60,9 @@ def _mean(letter: str, sign: float = 1.0) -> Running:
 def _pmi(run: CompleteRun) -> Float[np.ndarray, "i n t"]:
     return (run.traces["log_p"].astype(np.float64) - run.traces["log_p_null"]).cumsum(axis=-1)
 
+
+_NEGATED = {"negative_entropy": "entropy"}
+"""Signals whose opposite is recorded."""
 
 RUNNING: dict[str, Running] = {
     "final_confidence": _traced("C"),

@@ -22,7 +22,7 @@ _SIGNALS = ("confidence", "pmi", "log_likelihood")
 
 
 def scaling_findings(run: CompleteRun) -> Findings:
-    """Every rule at N = 1, 2, 4, ...; ScalingAR with termination only and its defaults.
+    """Every rule at N = 1, 2, 4, ...; ScalingAR with termination only and its defaults, of next-token models.
 
     Up to the run's own N, and on by pooling the images of a prompt.
     """
@@ -35,15 +35,19 @@ def scaling_findings(run: CompleteRun) -> Findings:
                 row = outcome_row(source, outcome, {"random": base})
                 rows.append({"N": n, "images": source.images, **row, "rule": rule})
             curves.setdefault(rule, []).append((n, source, outcome))
-    return Findings("scaling", rows, _plot(curves), notes=[_NOTE])
+    notes = [_NOTE, _NOTE_ON_TOKENS] if run.traced else [_NOTE]
+    return Findings("scaling", rows, _plot(curves), notes=notes)
 
 
 _NOTE = (
     "N takes the first N trajectories of each image, as a run with N would draw them; beyond the run's own N, images "
     "of a prompt are taken together, so that there are fewer of them. 'random' is the mean over all of them, 'oracle' "
-    "the judge's own pick; 'importance' draws in proportion to exp(10·reward), told in expectation. 'tokens of "
-    "termination': best of k complete candidates, k such that they cost what ScalingAR's termination costs, between "
-    "two counts the mixture of both. Intervals are 95 %, paired by prompt."
+    "the judge's own pick; 'importance' draws in proportion to exp(10·reward), told in expectation. Intervals "
+    "are 95 %, paired by prompt."
+)
+_NOTE_ON_TOKENS = (
+    "'tokens of termination': best of k complete candidates, k such that they cost what ScalingAR's termination costs, "
+    "between two counts the mixture of both."
 )
 
 
@@ -66,10 +70,11 @@ def rules(run: CompleteRun, n: int) -> Iterator[tuple[str, Outcome]]:
     names = [*run.rewards, *(name for name in _SIGNALS if name not in run.rewards)]
     yield from ((name, best_by(run, name, n)) for name in names)
     yield from ((f"importance, {name}", importance_of(run, name, n)) for name in run.rewards)
-    ended = replay_strategy(run, termination(run, {"num_trajectories": n}))
-    yield "scaling-ar, termination only", handed_out(run, ended.chosen, f"termination-of-{n}", ended.tokens)
-    tokens = float(ended.tokens.mean())
-    yield from ((f"{name}, tokens of termination", best_at_tokens(run, name, tokens)) for name in names)
+    if run.traced:
+        ended = replay_strategy(run, termination(run, {"num_trajectories": n}))
+        yield "scaling-ar, termination only", handed_out(run, ended.chosen, f"termination-of-{n}", ended.tokens)
+        tokens = float(ended.tokens.mean())
+        yield from ((f"{name}, tokens of termination", best_at_tokens(run, name, tokens)) for name in names)
     yield "oracle", oracle_of(run, n)
 
 

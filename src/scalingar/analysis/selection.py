@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 
 from scalingar.analysis.complete import CompleteRun
 from scalingar.analysis.replay import check_profile, replay
-from scalingar.analysis.running import RUNNING, running
+from scalingar.analysis.running import running, signal_names
 from scalingar.analysis.scores import Outcome, picked
 from scalingar.errors import BenchmarkError, ConfigError
 from scalingar.policy.termination import GateConfig
@@ -42,10 +42,10 @@ def best_at_tokens(run: CompleteRun, name: str, tokens: float) -> Outcome:
     Raises:
         ConfigError: fewer tokens than one image costs, or more than the run has.
     """
-    k = tokens / run.steps
+    k = tokens / run.tokens_each
     if not 1 <= k <= run.trajectories:
         raise ConfigError(
-            f"{tokens:g} tokens per image are not between {run.steps} and {run.trajectories * run.steps}."
+            f"{tokens:g} tokens per image are not between {run.tokens_each} and {run.trajectories * run.tokens_each}."
         )
     few, share = int(k), k - int(k)
     lower = best_by(run, name, few)
@@ -62,13 +62,13 @@ def candidate_scores(run: CompleteRun, name: str, n: int) -> Float[np.ndarray, "
         ConfigError: more candidates than there are.
     """
     check_profile(run, run.profile, n)
-    if name in ("confidence", "final_confidence"):
+    if run.traced and name in ("confidence", "final_confidence"):
         confidence = replay(run, run.profile, GateConfig(enabled=False), n).confidence.astype(np.float64)
         return confidence.mean(axis=-1) if name == "confidence" else confidence[:, :, -1]
-    if name in RUNNING:
+    if name in signal_names(run):
         return running(run, name)[:, :n, -1]
     if name not in run.rewards:
-        known = ", ".join([*run.rewards, *RUNNING])
+        known = ", ".join([*run.rewards, *signal_names(run)])
         raise BenchmarkError(f"{run.folder} recorded no {name!r}; choose from {known}.")
     values = run.rewards[name][:, :n]
     if not np.isfinite(values).all():
@@ -83,4 +83,4 @@ def handed_out(run: CompleteRun, chosen: Int[np.ndarray, " i"], name: str, token
 
 def _full(run: CompleteRun, name: str, points: Float[np.ndarray, " i"], n: int) -> Outcome:
     """Of a rule that completes ``n`` trajectories."""
-    return Outcome(name, points, np.full(run.images, float(n * run.steps)))
+    return Outcome(name, points, np.full(run.images, float(n * run.tokens_each)))

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 
 from scalingar.analysis.complete import CompleteRun
 from scalingar.analysis.findings import Cell, Findings, Interval
-from scalingar.analysis.running import RUNNING, running
+from scalingar.analysis.running import running, signal_names
 from scalingar.analysis.scores import RESAMPLES, SEED
 from scalingar.bench.statistics import auc, auc_interval
 from scalingar.errors import BenchmarkError
 from scalingar.report.figure import new_figure, quiet_axes, title
-from scalingar.report.palette import INK, RULE
+from scalingar.report.palette import FINISHED, INK, MUTED, RULE
 
 FRACTIONS = (0.125, 0.25, 0.5, 0.75)
 """Of the steps, at which the table shows the concordance on the way."""
@@ -36,19 +36,17 @@ def signal_findings(run: CompleteRun) -> Findings:
         raise BenchmarkError(
             f"no image of {run.folder} has both a right and a wrong candidate; nothing can be ordered."
         )
-    steps = np.unique(np.linspace(0, run.steps - 1, _POINTS).round().astype(int))
-    rows, curves = [], {}
-    for name, values in _all_signals(run):
-        rows.append(_row(run, name, values))
-        if values.shape[-1] > 1:
-            curves[name] = curve(run, values, steps)
-    return Findings("signals", rows, _plot(steps, curves), notes=[_note(run, int(pairs))])
+    every = dict(_all_signals(run))
+    rows = [_row(run, name, values) for name, values in every.items()]
+    figure = _plot(run, every) if run.traced else _plot_ends(rows)
+    return Findings("signals", rows, figure, notes=[_note(run, int(pairs))])
 
 
 def _all_signals(run: CompleteRun) -> Iterator[tuple[str, Float[np.ndarray, "i n t"]]]:
-    """What changes over the steps, then rewards, which are of complete images only."""
-    yield from ((name, running(run, name)) for name in RUNNING)
-    yield from ((name, values[:, :, None]) for name, values in run.rewards.items() if name not in RUNNING)
+    """What changes over the steps, where that was traced; then rewards, which are of complete images only."""
+    names = signal_names(run)
+    yield from ((name, running(run, name)) for name in names)
+    yield from ((name, values[:, :, None]) for name, values in run.rewards.items() if name not in names)
 
 
 def concordance(
@@ -88,8 +86,8 @@ def curve(
 def _row(run: CompleteRun, name: str, values: Float[np.ndarray, "i n t"]) -> dict[str, Cell]:
     clusters = np.repeat(run.prompt_numbers, run.trajectories)
     row: dict[str, Cell] = {"signal": name}
-    for fraction in FRACTIONS:
-        step = round(fraction * run.steps) - 1
+    for fraction in FRACTIONS if run.traced else ():
+        step = round(fraction * values.shape[-1]) - 1
         row[f"at {fraction:.1%}".replace(".0%", "%")] = (
             float(curve(run, values, np.array([max(step, 0)]))[0, 0]) if values.shape[-1] > 1 else None
         )
@@ -103,13 +101,17 @@ def _row(run: CompleteRun, name: str, values: Float[np.ndarray, "i n t"]) -> dic
 
 def _note(run: CompleteRun, pairs: int) -> str:
     mixed = int((run.correct.any(axis=1) & ~run.correct.all(axis=1)).sum())
+    at = " Columns 'at' are among candidates after that share of the steps." if run.traced else ""
     return (
-        f"{mixed} of {run.images} images have both right and wrong candidates ({pairs} pairs). 0.5 is chance. Columns "
-        "'at' are among candidates after that share of the steps; intervals are 95 %, over whole prompts."
+        f"{mixed} of {run.images} images have both right and wrong candidates ({pairs} pairs). 0.5 is chance.{at} "
+        "Intervals are 95 %, over whole prompts."
     )
 
 
-def _plot(steps: Int[np.ndarray, " s"], curves: dict[str, Float[np.ndarray, "2 s"]]) -> Figure:
+def _plot(run: CompleteRun, every: dict[str, Float[np.ndarray, "i n t"]]) -> Figure:
+    """What was traced, over the steps."""
+    steps = np.unique(np.linspace(0, run.steps - 1, _POINTS).round().astype(int))
+    curves = {name: curve(run, values, steps) for name, values in every.items() if values.shape[-1] > 1}
     figure = new_figure(11.0, 4.6)
     panels: Sequence[Axes] = figure.subplots(1, 2, sharex=True)
     for axes, place, text in zip(panels, (0, 1), ("among candidates of an image", "across prompts"), strict=True):
@@ -122,4 +124,23 @@ def _plot(steps: Int[np.ndarray, " s"], curves: dict[str, Float[np.ndarray, "2 s
         axes.set_xlabel("tokens drawn", color=INK)
     panels[0].set_ylabel("AUC", color=INK)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=8.5)
+    return figure
+
+
+def _plot_ends(rows: Sequence[dict[str, Cell]]) -> Figure:
+    """What complete trajectories say, with its intervals, one line per signal."""
+    figure = new_figure(9.0, 1.2 + 0.32 * len(rows))
+    panels: Sequence[Axes] = figure.subplots(1, 2, sharex=True, sharey=True)
+    for axes, column in zip(panels, ("among candidates", "across prompts"), strict=True):
+        quiet_axes(axes)
+        title(axes, column)
+        axes.axvline(0.5, color=RULE, linewidth=1.2)
+        for place, row in enumerate(rows):
+            found = row[column]
+            if isinstance(found, Interval):
+                axes.plot([found.low, found.high], [place, place], color=MUTED, linewidth=1.4)
+                axes.plot(found.value, place, "o", color=FINISHED)
+        axes.set_xlabel("AUC", color=INK)
+    panels[0].set_yticks(range(len(rows)), [str(row["signal"]) for row in rows])
+    panels[0].invert_yaxis()
     return figure
