@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from scalingar.models.vq import Resample, ResBlock, feature_norm
+from scalingar.models.autoencoder import Level, NormChoice, ResBlock, feature_norm
 
 
 class AutoencoderConfig(BaseModel):
@@ -40,7 +40,7 @@ class AutoencoderConfig(BaseModel):
 class FusedAttnBlock(nn.Module):
     """Single-head attention over all positions of the map, queries, keys and values from one projection."""
 
-    def __init__(self, config: AutoencoderConfig, channels: int) -> None:
+    def __init__(self, config: NormChoice, channels: int) -> None:
         super().__init__()
         self.norm = feature_norm(config, channels)
         self.qkv = nn.Conv2d(channels, 3 * channels, 1)
@@ -52,32 +52,11 @@ class FusedAttnBlock(nn.Module):
         return x + self.proj_out(attended.transpose(1, 2).reshape(x.shape))
 
 
-class Level(nn.Module):
-    """One resolution: residual blocks, attention after each where asked, and maybe a resample."""
+class LDMLevel(Level):
+    """Keys ``block.j`` and ``attn.j``."""
 
-    def __init__(
-        self,
-        config: AutoencoderConfig,
-        c_in: int,
-        c_out: int,
-        *,
-        blocks: int,
-        attention: bool,
-        resample: Literal["upsample", "downsample"] | None,
-    ) -> None:
-        super().__init__()
-        self.block = nn.ModuleList(ResBlock(config, c_in if j == 0 else c_out, c_out) for j in range(blocks))
-        self.attn = nn.ModuleList(FusedAttnBlock(config, c_out) for _ in range(blocks * attention))
-        if resample is not None:
-            self.add_module(resample, Resample(c_out, up=resample == "upsample"))
-        self.resample = resample
-
-    def forward(self, x: Tensor) -> Tensor:
-        for j, block in enumerate(self.block):
-            x = block(x)
-            if len(self.attn):
-                x = self.attn[j](x)
-        return x if self.resample is None else self.get_submodule(self.resample)(x)
+    blocks_key = "block"
+    attention_block = FusedAttnBlock
 
 
 class Middle(nn.Module):
@@ -102,7 +81,7 @@ class Encoder(nn.Module):
         self.patch_size = config.patch_size
         self.conv_in = nn.Conv2d(3 * config.patch_size**2, config.channels, 3, padding=1)
         self.down = nn.ModuleList(
-            Level(
+            LDMLevel(
                 config,
                 widths[i - 1] if i else config.channels,
                 width,
@@ -133,7 +112,7 @@ class Decoder(nn.Module):
         self.conv_in = nn.Conv2d(config.z_channels, widths[-1], 3, padding=1)
         self.mid = Middle(config, widths[-1])
         self.up = nn.ModuleList(
-            Level(
+            LDMLevel(
                 config,
                 widths[min(i + 1, last)],
                 width,

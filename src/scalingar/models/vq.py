@@ -6,13 +6,14 @@ at each pixel (codes then do not depend on far-away pixels), ``attention=False``
 ``patch_size=2`` folds 2 x 2 pixels into channels, which saves the costly full-resolution level.
 """
 
-from typing import Literal, Protocol
+from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
+
+from scalingar.models.autoencoder import Level, NormChoice, ResBlock, feature_norm
 
 
 class VQConfig(BaseModel):
@@ -36,58 +37,10 @@ class VQConfig(BaseModel):
         return int(self.patch_size * 2 ** (len(self.channel_mult) - 1))
 
 
-class ChannelNorm(nn.Module):
-    """Layer norm over the channels of each pixel of an ``(n, c, h, w)`` map."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        channels_last = x.permute(0, 2, 3, 1)
-        normed = F.layer_norm(channels_last, self.weight.shape, self.weight, self.bias, 1e-6)
-        return normed.permute(0, 3, 1, 2)
-
-
-class NormChoice(Protocol):
-    """The one setting a residual block needs of an autoencoder's configuration."""
-
-    @property
-    def norm(self) -> Literal["group", "channel"]:
-        """Over groups of channels and all pixels, or over the channels of each pixel."""
-        ...
-
-
-def feature_norm(config: NormChoice, channels: int) -> nn.Module:
-    """The norm an autoencoder uses throughout."""
-    if config.norm == "group":
-        return nn.GroupNorm(32, channels, eps=1e-6)
-    return ChannelNorm(channels)
-
-
-class ResBlock(nn.Module):
-    """Two convolutions, each behind a norm and SiLU, around a shortcut."""
-
-    def __init__(self, config: NormChoice, c_in: int, c_out: int) -> None:
-        super().__init__()
-        self.norm1 = feature_norm(config, c_in)
-        self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
-        self.norm2 = feature_norm(config, c_out)
-        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1)
-        if c_in != c_out:
-            self.nin_shortcut = nn.Conv2d(c_in, c_out, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = self.conv1(F.silu(self.norm1(x)))
-        h = self.conv2(F.silu(self.norm2(h)))
-        return (self.nin_shortcut(x) if hasattr(self, "nin_shortcut") else x) + h
-
-
 class AttnBlock(nn.Module):
     """Single-head attention over all positions of the map."""
 
-    def __init__(self, config: VQConfig, channels: int) -> None:
+    def __init__(self, config: NormChoice, channels: int) -> None:
         super().__init__()
         self.norm = feature_norm(config, channels)
         self.q = nn.Conv2d(channels, channels, 1)
@@ -102,46 +55,11 @@ class AttnBlock(nn.Module):
         return x + self.proj_out(attended.transpose(1, 2).reshape(x.shape))
 
 
-class Resample(nn.Module):
-    """Halve (stride-2 convolution, zero pad right and bottom) or double (nearest, convolution) both sides."""
+class VQLevel(Level):
+    """Keys ``res.j`` and ``attn.j``."""
 
-    def __init__(self, channels: int, *, up: bool) -> None:
-        super().__init__()
-        self.up = up
-        self.conv = nn.Conv2d(channels, channels, 3, 1 if up else 2, padding=1 if up else 0)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.up:
-            return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
-        return self.conv(F.pad(x, (0, 1, 0, 1)))
-
-
-class Level(nn.Module):
-    """One resolution: residual blocks, attention after each where asked, then a resample unless it is the last."""
-
-    def __init__(
-        self,
-        config: VQConfig,
-        c_in: int,
-        c_out: int,
-        *,
-        blocks: int,
-        attention: bool,
-        resample: Literal["upsample", "downsample"] | None,
-    ) -> None:
-        super().__init__()
-        self.res = nn.ModuleList(ResBlock(config, c_in if j == 0 else c_out, c_out) for j in range(blocks))
-        self.attn = nn.ModuleList(AttnBlock(config, c_out) for _ in range(blocks * attention))
-        if resample is not None:
-            self.add_module(resample, Resample(c_out, up=resample == "upsample"))
-        self.resample = resample
-
-    def forward(self, x: Tensor) -> Tensor:
-        for j, block in enumerate(self.res):
-            x = block(x)
-            if len(self.attn):
-                x = self.attn[j](x)
-        return x if self.resample is None else self.get_submodule(self.resample)(x)
+    blocks_key = "res"
+    attention_block = AttnBlock
 
 
 def _middle(config: VQConfig, channels: int) -> nn.ModuleList:
@@ -159,7 +77,7 @@ class Encoder(nn.Module):
         self.patch_size = config.patch_size
         self.conv_in = nn.Conv2d(3 * config.patch_size**2, config.channels, 3, padding=1)
         self.conv_blocks = nn.ModuleList(
-            Level(
+            VQLevel(
                 config,
                 widths[i - 1] if i else config.channels,
                 width,
@@ -190,7 +108,7 @@ class Decoder(nn.Module):
         self.conv_in = nn.Conv2d(config.z_channels, widths[0], 3, padding=1)
         self.mid = _middle(config, widths[0])
         self.conv_blocks = nn.ModuleList(
-            Level(
+            VQLevel(
                 config,
                 widths[i - 1] if i else widths[0],
                 width,

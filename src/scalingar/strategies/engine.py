@@ -190,21 +190,9 @@ class Engine:
         """Close the prompts whose images are complete; their places become free."""
         for run in [run for run in self._active if run.position == live.total_steps]:
             run.finish(live.codes[torch.from_numpy(run.rows).to(live.codes.device)])
-            self._done[run.number] = self._result(run)
+            self._done[run.number] = self.judge.result(self.strategy, run.prompt, run.setting, run.candidates)
             self._free += run.rows.tolist()
             self._active.remove(run)
-
-    def _result(self, run: PromptRun) -> PromptResult:
-        """Score where the strategy asks for it, pick, and decode what is needed: all for a judge, else the pick."""
-        candidates = [run.candidates[index] for index in sorted(run.candidates)]
-        finished = [candidate for candidate in candidates if candidate.finished]
-        truncated = {}
-        if self.strategy.needs_reward:
-            self.judge.score(finished)
-            truncated = self.judge.truncated(run.prompt)
-        chosen = finished[self.strategy.choose(finished, run.setting)]
-        self.judge.decode([chosen])
-        return PromptResult(run.prompt, run.setting.seed, candidates, chosen.index, truncated)
 
     @torch.inference_mode()
     def _advance(self, live: Trajectories) -> Trajectories:

@@ -1,6 +1,6 @@
 """Pictures of candidates, what a reward says of them and what they look like: made when asked for, and counted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,10 @@ from torch import Tensor
 
 from scalingar.errors import ConfigError
 from scalingar.features.base import Feature
-from scalingar.outputs import Candidate, Ledger, Truncation
+from scalingar.outputs import Candidate, Ledger, PromptResult, Truncation
 from scalingar.rewards.base import PixelReward, Reward, ask
+from scalingar.strategies.base import Strategy
+from scalingar.strategies.setting import Setting
 
 
 @dataclass
@@ -56,6 +58,20 @@ class Judge:
         self.ledger.feature_calls += len(candidates)
         with self.ledger.timed("features"):
             return self.feature([one.image for one in candidates if one.image is not None])
+
+    def result(
+        self, strategy: Strategy, prompt: str, setting: Setting, candidates: Mapping[int, Candidate]
+    ) -> PromptResult:
+        """A prompt's end: score where the strategy asks for it, pick among those that finished, show the pick."""
+        ordered = [candidates[index] for index in sorted(candidates)]
+        finished = [candidate for candidate in ordered if candidate.finished]
+        truncated = {}
+        if strategy.needs_reward:
+            self.score(finished)
+            truncated = self.truncated(prompt)
+        chosen = finished[strategy.choose(finished, setting)]
+        self.decode([chosen])
+        return PromptResult(prompt, setting.seed, ordered, chosen.index, truncated)
 
     def truncated(self, prompt: str) -> dict[str, Truncation]:
         """What the reward does not read of the prompt, under its name."""

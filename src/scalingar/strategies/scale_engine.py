@@ -66,7 +66,9 @@ class ScaleEngine:
         for first in range(0, len(runs), size):
             together = runs[first : first + size]
             yield from self._decode(together, encode)
-            self.results += [self._finish(run) for run in together]
+            self.results += [
+                run.judge.result(self.strategy, run.prompt, run.setting, run.candidates) for run in together
+            ]
 
     def _run_of(self, number: int, prompt: str, seed: int) -> ScaleRun:
         model = self.decoder.model
@@ -141,18 +143,6 @@ class ScaleEngine:
             values = {**part.trace(), **decision.trace}
             events.append(StepEvent(run.number, scale, live.total_steps, who, cut, values))
         return torch.from_numpy(np.concatenate(kept)), events
-
-    def _finish(self, run: ScaleRun) -> PromptResult:
-        """Score where the strategy asks for it, pick, and decode what is needed: all for a judge, else the pick."""
-        candidates = [run.candidates[index] for index in sorted(run.candidates)]
-        finished = [candidate for candidate in candidates if candidate.finished]
-        truncated = {}
-        if self.strategy.needs_reward:
-            run.judge.score(finished)
-            truncated = run.judge.truncated(run.prompt)
-        chosen = finished[self.strategy.choose(finished, run.setting)]
-        run.judge.decode([chosen])
-        return PromptResult(run.prompt, run.setting.seed, candidates, chosen.index, truncated)
 
     def _picture(self, candidate: Candidate) -> Image.Image:
         return self.to_image(self.decoder.pixels(self.decoder.latent(candidate.codes[None]))[0])
