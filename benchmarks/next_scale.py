@@ -22,8 +22,7 @@ from benchmarks.machine import describe
 from scalingar.decoding.sampling import SamplingConfig
 from scalingar.doctor.random_weights import random_weights
 from scalingar.models.bsq_vae import BSQVae, bsq_config
-from scalingar.models.checkpoint import fit_weights
-from scalingar.models.empty import empty_weights
+from scalingar.models.empty import filled
 from scalingar.models.infinity import Infinity
 from scalingar.models.infinity_config import InfinityConfig, feed_forward_width
 from scalingar.models.infinity_released import build_bsq_vae, pair
@@ -66,16 +65,16 @@ def random_infinity(layers: int, dim: int, preset: str, dtype: torch.dtype, chan
     config = InfinityConfig.published("125M").model_copy(
         update={"layers": layers, "dim": dim, "hidden": feed_forward_width(dim), "chunks": (layers,)}
     )
-    with empty_weights():
-        model = Infinity(config, infinity_schedule(preset=preset))
-    weights = random_weights(lambda: Infinity(config, model.schedule))
-    fit_weights(
-        model,
-        weights,
+
+    def make() -> Infinity:
+        return Infinity(config, infinity_schedule(preset=preset))
+
+    model = filled(
+        make,
+        random_weights(make),
         "random weights",
         dtype=lambda name: dtype if name.startswith("blocks.") else torch.float32,
     )
-    model.eval().requires_grad_(False)
     vae_config = bsq_config(config.bits, channels=channels)
     vae = build_bsq_vae(random_weights(lambda: BSQVae(vae_config)), "random weights")
     return ImagePipeline(

@@ -1,11 +1,17 @@
 """Modules without weights, to be filled from a file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+from scalingar.models.checkpoint import fit_weights
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class _NoInitialisation(TorchFunctionMode):
@@ -20,16 +26,30 @@ class _NoInitialisation(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-@contextmanager
-def empty_weights() -> Iterator[None]:
-    """Modules built inside have shapes but no values."""
+def filled(
+    make: Callable[[], M],
+    weights: Mapping[str, Tensor],
+    path: str | Path,
+    *,
+    dtype: torch.dtype | Callable[[str], torch.dtype],
+    device: str | torch.device = "cpu",
+) -> M:
+    """What ``make`` builds, with copies of ``weights``, ready to use and frozen.
+
+    Raises:
+        WeightsError: the weights, which come from ``path``, are another model's.
+    """
     with _NoInitialisation():
-        yield
+        module = make()
+    return fit_weights(module, weights, path, dtype=dtype, device=device).eval().requires_grad_(False)
 
 
 @contextmanager
 def empty_transformers() -> Iterator[None]:
-    """The same for transformers' classes. Some draw numbers by themselves: the global generator is left as it was."""
+    """Modules of transformers built inside have shapes but no values.
+
+    Some draw numbers by themselves: the global generator is left as it was.
+    """
     from transformers.initialization import no_init_weights  # noqa: PLC0415
 
     with no_init_weights(), torch.random.fork_rng(devices=[]):

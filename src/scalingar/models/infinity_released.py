@@ -9,8 +9,8 @@ from torch import Tensor
 
 from scalingar.errors import WeightsError
 from scalingar.models.bsq_vae import BSQTokenizer, BSQVae
-from scalingar.models.checkpoint import CONTAINERS, fit_weights, listed_keys, read_weights
-from scalingar.models.empty import empty_weights
+from scalingar.models.checkpoint import CONTAINERS, listed_keys, read_weights
+from scalingar.models.empty import filled
 from scalingar.models.infinity import Infinity
 from scalingar.models.infinity_config import SIZES, InfinityConfig
 from scalingar.models.infinity_names import chunk_sizes, from_infinity_names, from_vae_names
@@ -69,12 +69,13 @@ def build_infinity(
     own = from_infinity_names(weights, config.chunks)
     # Longer than any text can be; the official loader cuts it too.
     own["cfg_uncond"] = own["cfg_uncond"][: config.text_tokens]
-    with empty_weights():
-        model = Infinity(config, schedule)
-    fit_weights(
-        model, own, path, dtype=lambda name: dtype if name.startswith("blocks.") else torch.float32, device=device
+    return filled(
+        lambda: Infinity(config, schedule),
+        own,
+        path,
+        dtype=lambda name: dtype if name.startswith("blocks.") else torch.float32,
+        device=device,
     )
-    return model.eval().requires_grad_(False)
 
 
 def infinity_config(weights: Mapping[str, Tensor], path: str | Path) -> InfinityConfig:
@@ -123,10 +124,7 @@ def build_bsq_vae(weights: Mapping[str, Tensor], path: str | Path, *, device: st
     """The autoencoder of official ``weights``, frozen, in fp32. Raises WeightsError naming ``path``."""
     own = from_vae_names(weights, path)
     config = bsq_vae_config(own, path)
-    with empty_weights():
-        model = BSQVae(config)
-    fit_weights(model, own, path, dtype=torch.float32, device=device)
-    return model.eval().requires_grad_(False)
+    return filled(lambda: BSQVae(config), own, path, dtype=torch.float32, device=device)
 
 
 def bsq_vae_config(weights: Mapping[str, Tensor], path: str | Path) -> AutoencoderConfig:

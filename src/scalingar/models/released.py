@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from scalingar.errors import ConfigError, WeightsError
-from scalingar.models.checkpoint import CONTAINERS, FOLDER_FILES, fit_weights, listed_keys, read_weights
-from scalingar.models.empty import empty_weights
+from scalingar.models.checkpoint import CONTAINERS, FOLDER_FILES, listed_keys, read_weights
+from scalingar.models.empty import filled
 from scalingar.models.llamagen import LlamaGen
 from scalingar.models.llamagen_config import LlamaGenConfig
 from scalingar.models.llamagen_names import (
@@ -66,11 +66,9 @@ def build_llamagen(
     dtype: torch.dtype = torch.float32,
 ) -> LlamaGen:
     """The transformer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
-    with empty_weights():
-        model = LlamaGen(config)
-    fit_weights(model, weights, path, dtype=dtype, device=device)
+    model = filled(lambda: LlamaGen(config), weights, path, dtype=dtype, device=device)
     model.rope = model.rope.to(device)
-    return model.eval().requires_grad_(False)
+    return model
 
 
 def load_vq(path: str | Path, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> VQTokenizer:
@@ -92,10 +90,7 @@ def build_vq(
     dtype: torch.dtype = torch.float32,
 ) -> VQTokenizer:
     """The tokenizer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
-    with empty_weights():
-        model = VQTokenizer(config)
-    fit_weights(model, weights, path, dtype=dtype, device=device)
-    return model.eval().requires_grad_(False)
+    return filled(lambda: VQTokenizer(config), weights, path, dtype=dtype, device=device)
 
 
 def check_pair(model: LlamaGen, tokenizer: VQTokenizer) -> None:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from scalingar.errors import WeightsError
-from scalingar.models.checkpoint import CONTAINERS, fit_weights, listed_keys, read_weights
-from scalingar.models.empty import empty_weights
+from scalingar.models.checkpoint import CONTAINERS, listed_keys, read_weights
+from scalingar.models.empty import filled
 from scalingar.models.multiscale_vq import SIDES_256, SIDES_512, MultiScaleVQ, MultiScaleVQConfig
 from scalingar.models.var import VAR
 from scalingar.models.var_config import VARConfig
@@ -57,10 +57,7 @@ def build_var(
     dtype: torch.dtype = torch.float32,
 ) -> VAR:
     """The transformer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
-    with empty_weights():
-        model = VAR(config)
-    fit_weights(model, _learned(weights), path, dtype=dtype, device=device)
-    return model.eval().requires_grad_(False)
+    return filled(lambda: VAR(config), _learned(weights), path, dtype=dtype, device=device)
 
 
 def load_multiscale_vq(
@@ -91,10 +88,7 @@ def build_multiscale_vq(
     dtype: torch.dtype = torch.float32,
 ) -> MultiScaleVQ:
     """The tokenizer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
-    with empty_weights():
-        model = MultiScaleVQ(config)
-    fit_weights(model, _learned(weights), path, dtype=dtype, device=device)
-    return model.eval().requires_grad_(False)
+    return filled(lambda: MultiScaleVQ(config), _learned(weights), path, dtype=dtype, device=device)
 
 
 def check_pair(model: VAR, tokenizer: MultiScaleVQ) -> None:
