@@ -14,6 +14,7 @@ from scalingar.analysis.findings import Cell, Findings, Interval
 from scalingar.analysis.running import RUNNING, running, signal_names
 from scalingar.analysis.scaling import scaling_findings
 from scalingar.analysis.signals import signal_findings
+from scalingar.analysis.tune import tune_findings
 from scalingar.errors import BenchmarkError
 from tests.analysis.runs import write_made_up
 
@@ -60,8 +61,10 @@ def test_the_recorded_signals_stand_for_the_last_step(traced: CompleteRun, untra
     for name in RECORDED:
         assert running(untraced, name).shape == (*SHAPE, 1)
         np.testing.assert_allclose(running(untraced, name)[:, :, -1], running(traced, name)[:, :, -1], rtol=1e-5)
-    with pytest.raises(BenchmarkError, match="knows no signal 'I_hat'; choose from final_confidence"):
+    with pytest.raises(BenchmarkError, match="has no traces; only runs of next-token models have them"):
         running(untraced, "I_hat")
+    with pytest.raises(BenchmarkError, match="there is no signal 'x'; choose from final_confidence"):
+        running(untraced, "x")
 
 
 def test_scaling_is_told_without_what_needs_traces(traced: CompleteRun, untraced: CompleteRun) -> None:
@@ -91,6 +94,9 @@ def test_signals_of_complete_trajectories_say_the_same(
     assert all(path.stat().st_size for path in findings.write(tmp_path))
 
 
-def test_what_happens_on_the_way_needs_traces(untraced: CompleteRun) -> None:
+@pytest.mark.parametrize("findings_of", [ablation_findings, lambda run: tune_findings(run, seed=1)])
+def test_what_happens_on_the_way_needs_traces(
+    untraced: CompleteRun, findings_of: Callable[[CompleteRun], Findings]
+) -> None:
     with pytest.raises(BenchmarkError, match="has no traces; only runs of next-token models have them"):
-        ablation_findings(untraced)
+        findings_of(untraced)

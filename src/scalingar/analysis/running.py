@@ -16,12 +16,13 @@ def running(run: CompleteRun, name: str) -> Float[np.ndarray, "i n t"]:
     """A signal at every step, the last of which is the complete trajectory's; without traces only that one.
 
     Raises:
-        BenchmarkError: the run knows no such signal.
+        BenchmarkError: there is no such signal, or it needs traces and the run has none.
     """
-    known = signal_names(run)
-    if name not in known:
-        raise BenchmarkError(f"{run.folder} knows no signal {name!r}; choose from {', '.join(known)}.")
-    return RUNNING[name](run) if run.traced else _recorded(run, name)[:, :, None]
+    if name not in RUNNING:
+        raise BenchmarkError(f"there is no signal {name!r}; choose from {', '.join(RUNNING)}.")
+    if not run.traced and name in signal_names(run):
+        return _recorded(run, name)[:, :, None]
+    return RUNNING[name](run)
 
 
 def signal_names(run: CompleteRun) -> tuple[str, ...]:
