@@ -5,7 +5,7 @@ copy of as many bytes says how far decoding is from the floor; copies are timed 
 256 codes, class-conditional, guided (rows count both branches). ``--reference`` adds what a straightforward loop needs
 for the same work, for size B, 16 rows and 256 codes: LlamaGen's own, which attends over all slots of a cache that is
 filled with zeros ahead, masked, by the plain products that torch calls the math backend, and copies keys and values in
-every layer of every step.
+every layer of every step. ``--compile`` adds the step that ``torch.compile`` makes; the time of making it is left out.
 """
 
 import argparse
@@ -145,6 +145,13 @@ def line(label: str, model: LlamaGen, rows: int, steps: int, seconds: float, cop
     )
 
 
+def lines(label: str, model: LlamaGen, rows: list[int], steps: int, repeats: int) -> None:
+    """Measure and print each number of rows."""
+    for count in rows:
+        times = seconds_and_copy(lambda: ours(model, count, steps), repeats)  # noqa: B023  # called at once
+        print(line(label, model, count, steps, *times), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", nargs="+", default=["B"], choices=["B", "L", "XL"])
@@ -152,6 +159,7 @@ def main() -> None:
     parser.add_argument("--dtypes", nargs="+", default=["fp32", "bf16"], choices=list(DTYPES))
     parser.add_argument("--grid", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--compile", action="store_true", help="time the compiled step too")
     parser.add_argument("--reference", action="store_true", help="time the straightforward loop too")
     args = parser.parse_args()
     print(describe())
@@ -161,9 +169,10 @@ def main() -> None:
     for size in args.sizes:
         for name in args.dtypes:
             model = random_model(LlamaGenConfig.published(size, grid), DTYPES[name])
-            for rows in args.rows:
-                times = seconds_and_copy(lambda m=model, r=rows: ours(m, r, steps), args.repeats)  # type: ignore[misc]
-                print(line(f"{size} {name}", model, rows, steps, *times), flush=True)
+            lines(f"{size} {name}", model, args.rows, steps, args.repeats)
+            if args.compile:
+                model.compile()
+                lines(f"{size} {name}, compiled", model, args.rows, steps, args.repeats)
     if args.reference:
         model = random_model(LlamaGenConfig.published("B", grid), torch.float32)
         times = seconds_and_copy(lambda: straightforward(model, 16, steps), args.repeats)

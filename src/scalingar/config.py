@@ -61,6 +61,7 @@ class Recipe(BaseModel):
     model: str = Field("embedded", description="'embedded', a file or folder, or a name on the hub")
     device: str = Field("cpu", description="cpu, cuda, cuda:1, mps, xpu")
     dtype: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the transformer")
+    compile: bool = Field(False, description="torch.compile for the decoding step of LlamaGen's family")
     prompt: str | None = Field(None, coerce_numbers_to_str=True, description="what the image shows")
     image_size: int | None = Field(None, description="pixels, for weights that draw several sizes")
     aspect_ratio: float | None = Field(None, description="width over height, of Infinity; the nearest it knows")

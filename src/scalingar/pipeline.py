@@ -69,6 +69,7 @@ class ImagePipeline:
         aspect_ratio: float | None = None,
         heads: int | None = None,
         collapse_prefix: bool | None = None,
+        compile: bool = False,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> "ImagePipeline":
@@ -86,6 +87,8 @@ class ImagePipeline:
             aspect_ratio: width over height, of Infinity; the nearest of its templates is taken.
             heads: of a transformer of unpublished width.
             collapse_prefix: keep one cache slot per prompt; None: in fp32, where the model allows it.
+            compile: let ``torch.compile`` make LlamaGen's decoding step, when it first comes: a minute of waiting, then
+                faster steps. On the CPU it needs a C++ compiler.
             device, dtype: of the transformer and the text encoder.
 
         Raises:
@@ -102,6 +105,7 @@ class ImagePipeline:
             aspect_ratio=aspect_ratio,
             heads=heads,
             collapse_prefix=collapse_prefix,
+            compile=compile,
             device=device,
             dtype=dtype,
         )

@@ -72,9 +72,11 @@ def test_speed_of_the_table() -> None:
 def test_smallest_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(LlamaGenConfig, "published", lambda *_: tiny.CLASS_CONFIG)
     monkeypatch.setattr("benchmarks.decode.copy_speed", lambda: 1e9)
-    monkeypatch.setattr(
-        "sys.argv", ["decode", "--grid", "4", "--rows", "2", "--dtypes", "fp32", "--repeats", "1", "--reference"]
-    )
+    compiled: list[LlamaGenConfig] = []
+    monkeypatch.setattr("scalingar.models.llamagen.LlamaGen.compile", lambda model: compiled.append(model.config))
+    options = ["--grid", "4", "--rows", "2", "--dtypes", "fp32", "--repeats", "1", "--compile", "--reference"]
+    monkeypatch.setattr("sys.argv", ["decode", *options])
     main()
     lines = capsys.readouterr().out.splitlines()
-    assert [text[:12].strip() for text in lines[2:]] == ["B fp32", "B fp32, stra"]
+    assert [text[:12].strip() for text in lines[2:]] == ["B fp32", "B fp32, comp", "B fp32, stra"]
+    assert compiled == [tiny.CLASS_CONFIG]

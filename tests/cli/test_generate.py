@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +264,28 @@ def test_print_config_is_a_recipe(package: Path, tmp_path: Path, capsys: pytest.
     assert generate(package, tmp_path / "a", *options, "-q") == 0
     assert main(["generate", "--config", str(tmp_path / "r.yaml"), "-o", str(tmp_path / "b"), "-q"]) == 0
     assert (tmp_path / "a" / "image.png").read_bytes() == (tmp_path / "b" / "image.png").read_bytes()
+
+
+def test_a_compiled_step_is_part_of_the_recipe(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compiled: list[bool] = []
+
+    def plain(function: Callable[..., Any], *, dynamic: bool) -> Callable[..., Any]:
+        compiled.append(dynamic)
+        return function
+
+    monkeypatch.setattr("torch.compile", plain)
+    assert generate(package, tmp_path / "a", "--compile", "-q") == 0
+    assert generate(package, tmp_path / "b", "-q") == 0
+    assert compiled == [True], "once, and only where it was asked for"
+    assert read_recipe(tmp_path / "a" / "image.png").recipe.compile
+    picture = str(tmp_path / "a" / "image.png")
+    assert main(["generate", "--like", picture, "-o", str(tmp_path / "c")]) == 0
+    assert f"identical to {picture}" in capsys.readouterr().out
+    assert compiled == [True, True]
+    assert main(["generate", "--like", picture, "--no-compile", "-o", str(tmp_path / "d")]) == 0
+    assert "identical" not in capsys.readouterr().out, "rounding may differ, so nothing is promised"
 
 
 def test_options_win_over_a_recipe(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,6 +62,8 @@ def test_var_has_no_use_for_some_options(tmp_path: Path) -> None:
             ImagePipeline.from_pretrained(tmp_path, **{name: value})  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="only LlamaGen's prefix can be collapsed"):
         ImagePipeline.from_pretrained(tmp_path, collapse_prefix=True)
+    with pytest.raises(ConfigError, match=r"compile is True; .* has no step that can be compiled"):
+        ImagePipeline.from_pretrained(tmp_path, compile=True)
 
 
 # --- Infinity ----------------------------------------------------------------------------------

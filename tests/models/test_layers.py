@@ -104,3 +104,10 @@ def test_linear_learns() -> None:
     layer(torch.ones(16, 4)).sum().backward()
     assert layer.weight.grad is not None
     assert layer.weight.grad.tolist() == [[16.0] * 4] * 3
+
+
+def test_rope_takes_numbers_or_pairs() -> None:
+    table = rope_table((4, 4), 8, base=10000.0, prefix=0, prefix_rotation=False)
+    x = torch.randn(2, 16, 3, 8, generator=torch.Generator().manual_seed(0))
+    turns = rotations(table)
+    torch.testing.assert_close(apply_rope(x, torch.view_as_real(turns)), apply_rope(x, turns), atol=1e-6, rtol=0)

@@ -59,6 +59,9 @@ def run(
     model: Annotated[str, typer.Option(help="As for generate.", rich_help_panel=_WHERE)] = "embedded",
     device: Annotated[str, typer.Option(help="cpu, cuda, mps, xpu.", rich_help_panel=_WHERE)] = "cpu",
     dtype: Annotated[str, typer.Option(help="fp32, bf16 or fp16.", rich_help_panel=_WHERE)] = "fp32",
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Faster steps after a minute of waiting.", rich_help_panel=_WHERE)
+    ] = False,
     max_rows: Annotated[
         int, typer.Option(min=1, help="Trajectories of a shard alive at once.", rich_help_panel=_WHERE)
     ] = 64,
@@ -96,7 +99,14 @@ def run(
             benchmark=benchmark,
             settings=settings_of(benchmark, settings or [], embedded=embedded),
             strategies=strategies,
-            recipe={"model": model, "device": device, "dtype": dtype, "seed": seed, "guidance_scale": guidance_scale},
+            recipe={
+                "model": model,
+                "device": device,
+                "dtype": dtype,
+                "compile": compile,
+                "seed": seed,
+                "guidance_scale": guidance_scale,
+            },
             images_per_prompt=images_per_prompt,
             limit=limit,
             max_rows=max_rows,

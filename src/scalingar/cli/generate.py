@@ -43,6 +43,10 @@ def generate(
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, mps, xpu.", rich_help_panel=_RUN)] = None,
     dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.", rich_help_panel=_RUN)] = None,
+    compile: Annotated[
+        bool | None,
+        typer.Option("--compile/--no-compile", help="Faster steps after a minute of waiting.", rich_help_panel=_RUN),
+    ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.", rich_help_panel=_RUN)] = Path(
         "out"
     ),
@@ -73,6 +77,7 @@ def generate(
         "model": model,
         "device": device,
         "dtype": dtype,
+        "compile": compile,
     }
     prompt, overrides = split_words(words or [])
     values = {name: value for name, value in {"prompt": prompt, **values}.items() if value is not None}

@@ -66,6 +66,7 @@ def load(recipe: Recipe) -> ImagePipeline:
         aspect_ratio=recipe.aspect_ratio,
         device=recipe.device,
         dtype=DTYPES[recipe.dtype],
+        compile=recipe.compile,
     )
 
 

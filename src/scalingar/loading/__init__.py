@@ -33,6 +33,10 @@ def load(model: str | Path, options: Options) -> Loaded:
             raise ConfigError(f"collapse_prefix is {options.collapse_prefix}; only LlamaGen's prefix can be collapsed.")
         loaded.model.collapse_prefix = options.collapse_prefix
         _ = loaded.model.collapses  # refuses now what decoding would
+    if options.compile:
+        if not isinstance(loaded.model, LlamaGen):
+            raise ConfigError(f"compile is True; {model} has no step that can be compiled, only LlamaGen's family has.")
+        loaded.model.compile()
     return loaded
 
 

@@ -22,6 +22,7 @@ class Options:
     aspect_ratio: float | None = None
     heads: int | None = None
     collapse_prefix: bool | None = None
+    compile: bool = False
     device: str | torch.device = "cpu"
     dtype: torch.dtype = torch.float32
 

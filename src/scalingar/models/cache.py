@@ -74,6 +74,11 @@ class KVCache:
         return self.layers[0].shape[1]
 
     @property
+    def slots(self) -> int:
+        """Slots a row has, filled or not."""
+        return self.layers[0].shape[3]
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all keys and values."""
         return sum(layer.nbytes for layer in self.layers)
@@ -144,6 +149,14 @@ class View:
     slots: Slots
     rows: Int[Tensor, " n"] | None
     windows: list[Window]
+
+    @property
+    def special(self) -> bool:
+        """A compiler would make a program of its own for this: several windows, a full cache, or numbers that happen
+        to be equal or 1.
+        """
+        slots, rows = self.slots, self.cache.rows
+        return len(self.windows) > 1 or slots.end in {2, rows, rows + 1, self.cache.slots}
 
     def attend(self, layer: int, qkv: Float[Tensor, "3 n h q d"]) -> Float[Tensor, "n h q d"]:
         """Store keys and values, then let every row attend over its own window."""

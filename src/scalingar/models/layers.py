@@ -9,6 +9,9 @@ FEW_ROWS = (8, 64)
 LARGE_WEIGHT = 2**21
 """Rows and bytes of a weight between which a product is bound by how the weight is read: see :class:`Linear`."""
 
+Turns = Complex[Tensor, "*n p"] | Float[Tensor, "*n p 2"]
+"""Rotations of pairs: complex numbers, which take one call, or (cos, sin), which a compiler can fuse."""
+
 
 class RMSNorm(nn.Module):
     """Root-mean-square norm in fp32, cast back *before* the weight is applied (it matters in bf16)."""
@@ -84,7 +87,10 @@ def rotations(table: Float[Tensor, "*n s p 2"]) -> Complex[Tensor, "*n s 1 p"]:
     return torch.view_as_complex(table).unsqueeze(-2)
 
 
-def apply_rope(x: Float[Tensor, "*n d"], turns: Complex[Tensor, "*m p"]) -> Float[Tensor, "*n d"]:
+def apply_rope(x: Float[Tensor, "*n d"], turns: Turns) -> Float[Tensor, "*n d"]:
     """Rotate adjacent pairs of the last axis, in fp32. ``turns`` broadcasts over the other axes."""
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * turns).flatten(-2).to(x.dtype)
+    pairs = x.float().unflatten(-1, (-1, 2))
+    if turns.is_complex():
+        return torch.view_as_real(torch.view_as_complex(pairs) * turns).flatten(-2).to(x.dtype)
+    (a, b), (cos, sin) = pairs.unbind(-1), turns.unbind(-1)
+    return torch.stack([a * cos - b * sin, a * sin + b * cos], -1).flatten(-2).to(x.dtype)

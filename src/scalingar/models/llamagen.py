@@ -6,16 +6,17 @@ released models rotate condition slots by zero, which erases word order).
 """
 
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Complex, Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from scalingar.errors import ConfigError
 from scalingar.models.cache import KVCache, View
-from scalingar.models.layers import FeedForward, Linear, RMSNorm, apply_rope, rope_table, rotations
+from scalingar.models.compiling import compiled, fix_sizes
+from scalingar.models.layers import FeedForward, Linear, RMSNorm, Turns, apply_rope, rope_table, rotations
 from scalingar.models.llamagen_condition import CaptionEmbedder, Condition, LabelEmbedder
 from scalingar.models.llamagen_config import LlamaGenConfig
 from scalingar.models.slots import Slots
@@ -32,8 +33,8 @@ def rotary_table(config: LlamaGenConfig) -> Float[Tensor, "s p 2"]:
     )
 
 
-def turns(table: Float[Tensor, "*n q p 2"]) -> Complex[Tensor, "*n q 3 1 p"]:
-    """How queries, keys and values of one pass are turned: values not at all, so that one product serves the three."""
+def turns(table: Float[Tensor, "*n q p 2"]) -> Turns:
+    """``(*n, q, 3, 1, p)``: queries, keys and values as one pass turns them, values not at all: one product for all."""
     turned = rotations(table)
     return torch.stack([turned, turned, torch.ones_like(turned)], -3)
 
@@ -50,7 +51,7 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "n q d"],
-        turns: Complex[Tensor, "*n q 3 1 p"],
+        turns: Turns,
         seen: tuple[View, int] | None = None,
     ) -> Float[Tensor, "n q d"]:
         """``seen``: what is cached, and this layer's number. Without: causal attention within ``x``, for training."""
@@ -76,7 +77,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "n q d"],
-        turns: Complex[Tensor, "*n q 3 1 p"],
+        turns: Turns,
         seen: tuple[View, int] | None = None,
     ) -> Float[Tensor, "n q d"]:
         h = x + self.attention(self.attention_norm(x), turns, seen)
@@ -100,12 +101,21 @@ class LlamaGen(nn.Module):
         self.register_buffer("rope", rotary_table(config), persistent=False)
         self.collapse_prefix: bool | None = None
         """Keep one cache slot per prompt instead of one per condition slot; None: in fp32, where that is possible."""
+        self._compiled: Callable[[Tensor, Turns, View], Tensor] | None = None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         rope = self.rope
         super()._apply(fn, recurse)
         self.rope = rope.to(self.rope.device)  # moved, never cast: the angles need fp32
         return self
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Let ``torch.compile`` (whose arguments these are) make the decoding step, in place, when it first comes.
+
+        Later steps need fewer and larger calls; their logits differ by rounding. Steps that are special to a compiler
+        (:attr:`~scalingar.models.cache.View.special`) go the plain way, and so does all that is no step.
+        """
+        self._compiled = compiled(self._run, *args, **options)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -164,7 +174,7 @@ class LlamaGen(nn.Module):
         prefix = self.config.condition_tokens
         later = self.config.image_tokens - 1  # the last code is never fed back
         cache = self._empty_cache(len(x), prefix if self.collapses else prefix + later, mask)
-        logits = self._run(x.to(self.dtype), self.rope[:prefix], Slots(0, prefix), cache)
+        logits = self._run(x.to(self.dtype), turns(self.rope[:prefix]), cache.view(Slots(0, prefix)))
         return logits, cache.collapse(prefix, later) if self.collapses else cache
 
     def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: KVCache) -> Float[Tensor, "n v"]:
@@ -174,7 +184,16 @@ class LlamaGen(nn.Module):
         turn = prefix + positions
         first = int(turn[0])
         rope = self.rope[first : first + 1] if slots.uniform else self.rope[turn.to(self.device)][:, None]
-        return self._run(self.tok_embeddings(codes)[:, None], rope, slots, cache)
+        x, turned, view = self.tok_embeddings(codes)[:, None], turns(rope), cache.view(slots)
+        if self._compiled is None or view.special:
+            return self._run(x, turned, view)
+        pairs = torch.view_as_real(turned)
+        if slots.uniform:
+            fix_sizes(pairs)
+        fix_sizes(x, but=0)
+        for layer in cache.layers:
+            fix_sizes(layer, but=1)
+        return self._compiled(x, pairs, view)
 
     def forward(
         self, condition: Float[Tensor, "n t d"], codes: Int[Tensor, "n i"], cells: Int[Tensor, " i"] | None = None
@@ -200,10 +219,7 @@ class LlamaGen(nn.Module):
         layers = [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in range(config.layers)]
         return KVCache(layers, mask)
 
-    def _run(
-        self, x: Float[Tensor, "n q d"], rope: Float[Tensor, "*n q p 2"], slots: Slots, cache: KVCache
-    ) -> Float[Tensor, "n v"]:
-        view, turned = cache.view(slots), turns(rope)
+    def _run(self, x: Float[Tensor, "n q d"], turned: Turns, view: View) -> Float[Tensor, "n v"]:
         for index, layer in enumerate(self.layers):
             x = layer(x, turned, (view, index))
         return self.output(self.norm(x[:, -1])).float()

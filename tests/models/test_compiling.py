@@ -1,0 +1,92 @@
+"""The compiled step: the plain one's logits to rounding, one program for many rows, and an error without a compiler."""
+
+import shutil
+
+import pytest
+import torch
+from torch import Tensor
+from torch._dynamo.utils import counters
+
+from scalingar.errors import ConfigError
+from scalingar.models.cache import KVCache
+from scalingar.models.compiling import compiled
+from scalingar.models.llamagen import LlamaGen
+from tests import tiny
+
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++ on the CPU")
+
+
+def programs() -> int:
+    """Made so far."""
+    return counters["stats"]["unique_graphs"]
+
+
+def drawn(rows: int) -> Tensor:
+    return torch.randint(16, (rows, 16), generator=torch.Generator().manual_seed(1))
+
+
+def started(model: LlamaGen, rows: int) -> KVCache:
+    """A cache of ``rows`` after the condition, whose captions are of different lengths where there are any."""
+    if model.config.condition == "class":
+        return model.prefill(model.condition(torch.arange(rows)[:, None]), guided=False)[1]
+    features = torch.randn(rows, 5, model.config.caption_dim, generator=torch.Generator().manual_seed(2))
+    valid = torch.arange(5) >= torch.arange(rows)[:, None] % 4
+    return model.prefill(model.condition(features, valid), guided=False)[1]
+
+
+def pruned_run(model: LlamaGen) -> list[Tensor]:
+    """Logits of all steps, from six rows down to two."""
+    cache, codes, steps = started(model, 6), drawn(6), []
+    for place in range(15):
+        if place in {5, 10}:
+            kept = torch.arange(len(codes) - 2)
+            cache, codes = cache.select(kept), codes[kept]
+        steps.append(model.step(codes[:, place], torch.full((len(codes),), place), cache))
+    return steps
+
+
+def ragged_run(model: LlamaGen) -> list[Tensor]:
+    """Logits of all steps of rows that stand at different codes."""
+    cache, codes, starts = started(model, 3), drawn(3), torch.tensor([4, 0, 2])
+    steps = []
+    for place in range(4):  # the rows ahead fill their slots first
+        steps.append(model.step(codes[:, place], torch.full((3,), place), cache))
+    for place in range(8):
+        at = starts + place
+        steps.append(model.step(codes.gather(1, at[:, None])[:, 0], at, cache))
+    return steps
+
+
+@needs_compiler
+@torch.inference_mode()
+def test_one_program_serves_all_positions_and_rows() -> None:
+    model = tiny.tiny_llamagen(tiny.CLASS_CONFIG)
+    plain, before = pruned_run(model), programs()
+    model.compile()
+    fused = pruned_run(model)
+    assert programs() == before + 1
+    for ours, theirs in zip(fused, plain, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+@needs_compiler
+@torch.inference_mode()
+def test_rows_at_different_positions_and_captions_of_different_lengths() -> None:
+    model = tiny.tiny_llamagen(tiny.TEXT_CONFIG)
+    plain, before = ragged_run(model), programs()
+    model.compile()
+    fused = ragged_run(model)
+    assert programs() == before + 2, "rows in step, and rows that are not"
+    for ours, theirs in zip(fused, plain, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_a_failure_is_one_sentence() -> None:
+    def backend(*_: object) -> None:
+        raise RuntimeError("no compiler anywhere.\nand more")
+
+    broken = compiled(torch.sin, backend=backend)
+    with pytest.raises(
+        ConfigError, match=r"^compile: torch.compile failed here \(.*no compiler anywhere\); on the CPU"
+    ):
+        broken(torch.ones(2))
