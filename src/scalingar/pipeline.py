@@ -88,7 +88,7 @@ class ImagePipeline:
             heads: of a transformer of unpublished width.
             collapse_prefix: keep one cache slot per prompt; None: in fp32, where the model allows it.
             compile: let ``torch.compile`` make LlamaGen's decoding step, when it first comes: a minute of waiting, then
-                faster steps. On the CPU it needs a C++ compiler.
+                faster steps, whose logits differ by rounding. On the CPU it needs a C++ compiler.
             device, dtype: of the transformer and the text encoder.
 
         Raises:

@@ -188,8 +188,7 @@ class LlamaGen(nn.Module):
         if self._compiled is None or view.special:
             return self._run(x, turned, view)
         pairs = torch.view_as_real(turned)
-        if slots.uniform:
-            fix_sizes(pairs)
+        fix_sizes(pairs, but=None if slots.uniform else 0)
         fix_sizes(x, but=0)
         for layer in cache.layers:
             fix_sizes(layer, but=1)
