@@ -13,6 +13,7 @@ from scalingar.bench.statistics.paired import OVERALL
 from scalingar.errors import BenchmarkError
 from scalingar.files import check_writable, write_file
 from scalingar.report.figure import new_figure, png_bytes, quiet_axes
+from scalingar.report.labels import label_points
 from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
 
 SEED = 20250926
@@ -101,10 +102,12 @@ def quality_plot(comparison: Comparison) -> Figure:
         overall, tokens = run.summary.overall, run.costs["tokens_per_image"]
         color = CHOSEN if "scaling-ar" in run.name else FINISHED
         axes.errorbar(tokens, overall.value, yerr=overall.standard_error, fmt="o", color=color, ecolor=RULE, capsize=3)
-        axes.annotate(run.name, (tokens, overall.value), xytext=(6, 4), textcoords="offset points", fontsize=8.5)
     axes.set_xlabel("tokens per image", color=INK)
     axes.set_ylabel(f"{comparison.runs[0].summary.label}, overall", color=INK)
     axes.margins(x=0.2)
+    label_points(
+        axes, {run.name: (run.costs["tokens_per_image"], run.summary.overall.value) for run in comparison.runs}
+    )
     return figure
 
 

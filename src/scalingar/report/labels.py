@@ -1,0 +1,33 @@
+"""Names beside the points of a plot, none on top of another."""
+
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+_PLACES = ((6, 4, "left"), (6, -10, "left"), (-6, 4, "right"), (-6, -10, "right"))
+"""Offsets in points and which side of the text is held: right of the point if possible, else left of it."""
+
+
+def label_points(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
+    """Write each name beside its point, the highest first, where no earlier one is; if none of four places is free, at
+    the first of them.
+
+    To be called when everything else is drawn: later changes of the limits move points and names differently.
+    """
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    figure.draw_without_rendering()
+    taken = []
+    for name, point in sorted(points.items(), key=lambda named: -named[1][1]):
+        texts = [
+            axes.annotate(name, point, xytext=(x, y), textcoords="offset points", ha=side, fontsize=8.5)
+            for x, y, side in _PLACES
+        ]
+        boxes = [text.get_window_extent() for text in texts]
+        free = [i for i, box in enumerate(boxes) if not any(box.overlaps(other) for other in taken)]
+        chosen = free[0] if free else 0
+        taken.append(boxes[chosen])
+        for i, text in enumerate(texts):
+            if i != chosen:
+                text.remove()
