@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 _PLACES = ((6, 4, "left"), (6, -10, "left"), (-6, 4, "right"), (-6, -10, "right"))
 """Offsets in points and which side of the text is held: right of the point if possible, else left of it."""
@@ -18,7 +19,7 @@ def label_points(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
     figure = axes.figure
     assert isinstance(figure, Figure)
     figure.draw_without_rendering()
-    taken = []
+    taken: list[Bbox] = []
     for name, point in sorted(points.items(), key=lambda named: -named[1][1]):
         texts = [
             axes.annotate(name, point, xytext=(x, y), textcoords="offset points", ha=side, fontsize=8.5)
