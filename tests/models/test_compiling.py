@@ -1,6 +1,8 @@
 """The compiled step: the plain one's logits to rounding, one program for many rows, and an error without a compiler."""
 
 import shutil
+import sysconfig
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +15,11 @@ from scalingar.models.compiling import compiled
 from scalingar.models.llamagen import LlamaGen
 from tests import tiny
 
-needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++ on the CPU")
+HEADERS = Path(sysconfig.get_path("include")) / "Python.h"
+needs_compiler = pytest.mark.skipif(
+    shutil.which("g++") is None or not HEADERS.is_file(),
+    reason="torch.compile needs g++ and Python's headers on the CPU",
+)
 
 
 def programs() -> int:
