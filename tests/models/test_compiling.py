@@ -2,6 +2,7 @@
 
 import shutil
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from scalingar.errors import ConfigError
 from scalingar.models.cache import KVCache
 from scalingar.models.compiling import compiled
 from scalingar.models.llamagen import LlamaGen
+from scalingar.models.llamagen_config import LlamaGenConfig
 from tests import tiny
 
 HEADERS = Path(sysconfig.get_path("include")) / "Python.h"
@@ -66,25 +68,22 @@ def ragged_run(model: LlamaGen) -> list[Tensor]:
 
 
 @needs_compiler
+@pytest.mark.parametrize(
+    ("config", "run", "made"),
+    [
+        pytest.param(tiny.CLASS_CONFIG, pruned_run, 1, id="one program for all positions and rows"),
+        pytest.param(tiny.TEXT_CONFIG, ragged_run, 2, id="one for rows in step, one for rows that are not"),
+    ],
+)
 @torch.inference_mode()
-def test_one_program_serves_all_positions_and_rows() -> None:
-    model = tiny.tiny_llamagen(tiny.CLASS_CONFIG)
-    plain, before = pruned_run(model), programs()
+def test_the_same_logits_to_rounding(
+    config: LlamaGenConfig, run: Callable[[LlamaGen], list[Tensor]], made: int
+) -> None:
+    model = tiny.tiny_llamagen(config)
+    plain, before = run(model), programs()
     model.compile()
-    fused = pruned_run(model)
-    assert programs() == before + 1
-    for ours, theirs in zip(fused, plain, strict=True):
-        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
-
-
-@needs_compiler
-@torch.inference_mode()
-def test_rows_at_different_positions_and_captions_of_different_lengths() -> None:
-    model = tiny.tiny_llamagen(tiny.TEXT_CONFIG)
-    plain, before = ragged_run(model), programs()
-    model.compile()
-    fused = ragged_run(model)
-    assert programs() == before + 2, "rows in step, and rows that are not"
+    fused = run(model)
+    assert programs() == before + made
     for ours, theirs in zip(fused, plain, strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 

@@ -13,12 +13,12 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def compiled(function: Callable[Arguments, Result], *args: Any, **options: Any) -> Callable[Arguments, Result]:
+def compiled(function: Callable[Arguments, Result], **options: Any) -> Callable[Arguments, Result]:
     """The function as ``torch.compile`` makes it when it is first called, for sizes and numbers that change.
 
     Its calls raise ConfigError where that fails; on the CPU it takes a C++ compiler.
     """
-    built = torch.compile(function, *args, **{"dynamic": True, **options})
+    built = torch.compile(function, **{"dynamic": True, **options})
 
     @wraps(function)
     def call(*given: Arguments.args, **named: Arguments.kwargs) -> Result:
@@ -40,4 +40,5 @@ def fix_sizes(tensor: Tensor, but: int | None = None) -> None:
     Sizes that may change are taken for one where they happen to be equal: 8 rows and 8 heads would make a program for 8
     rows only.
     """
-    torch._dynamo.mark_static(tensor, [axis for axis in range(tensor.ndim) if axis != but])
+    if not hasattr(tensor, "_dynamo_static_indices"):  # a tensor keeps its marks, and making them takes 10 µs
+        torch._dynamo.mark_static(tensor, [axis for axis in range(tensor.ndim) if axis != but])

@@ -109,13 +109,13 @@ class LlamaGen(nn.Module):
         self.rope = rope.to(self.rope.device)  # moved, never cast: the angles need fp32
         return self
 
-    def compile(self, *args: Any, **options: Any) -> None:
-        """Let ``torch.compile`` (whose arguments these are) make the decoding step, in place, when it first comes.
+    def compile(self, **options: Any) -> None:
+        """Let ``torch.compile`` (whose options these are) make the decoding step, in place, when it first comes.
 
         Later steps need fewer and larger calls; their logits differ by rounding. Steps that are special to a compiler
         (:attr:`~scalingar.models.cache.View.special`) go the plain way, and so does all that is no step.
         """
-        self._compiled = compiled(self._run, *args, **options)
+        self._compiled = compiled(self._run, **options)
 
     @property
     def dtype(self) -> torch.dtype:
