@@ -159,15 +159,15 @@ def join(first: Trajectories, second: Trajectories) -> Trajectories:
     def together(name: str) -> Any:
         return torch.cat([getattr(first, name), getattr(second, name)])
 
-    def branches(one: Tensor, other: Tensor) -> Tensor:
-        pairs = zip(one.chunk(2, 1), other.chunk(2, 1), strict=True)
-        return torch.cat([half for pair in pairs for half in pair], 1)
+    def branches(one: Tensor, other: Tensor, axis: int = 1) -> Tensor:
+        pairs = zip(one.chunk(2, axis), other.chunk(2, axis), strict=True)
+        return torch.cat([half for pair in pairs for half in pair], axis)
 
     indices = together("indices")
     return Trajectories(
         **{name: together(name) for name in ("prompts", "positions", "codes")},
-        **{name: together(name) for name in ("conditional", "unconditional")},
         indices=indices,
+        logits=branches(first.logits, second.logits, axis=0),
         cache=KVCache(list(map(branches, first.cache.layers, second.cache.layers))),
         noise=TrajectoryNoise.streams(11, indices.tolist()),
     )

@@ -12,6 +12,10 @@ def logits(seed: int) -> torch.Tensor:
     return 3 * torch.randn(2, 4, 3, 5, generator=torch.Generator().manual_seed(seed))
 
 
+def both(conditional: torch.Tensor, unconditional: torch.Tensor) -> torch.Tensor:
+    return torch.stack([conditional, unconditional])
+
+
 def softmax(x: np.ndarray) -> np.ndarray:
     e = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
@@ -20,7 +24,7 @@ def softmax(x: np.ndarray) -> np.ndarray:
 def test_means_over_codes_restated() -> None:
     c, u = logits(0).double().numpy(), logits(1).double().numpy()
     codes = torch.arange(24).view(2, 4, 3) % 5
-    distributions = scale_distributions(logits(0), logits(1), 3.0, CONFIG)
+    distributions = scale_distributions(both(logits(0), logits(1)), 3.0, CONFIG)
     found = scale_statistics(distributions, codes, CONFIG)
     guided, p, q = softmax(u + 3 * (c - u)), softmax(c), softmax(u)
     entropy = -(guided * np.log(guided)).sum(-1)
@@ -39,9 +43,9 @@ def test_means_over_codes_restated() -> None:
 def test_certain_and_undecided() -> None:
     certain = torch.zeros(1, 2, 1, 4)
     certain[..., 1] = 100
-    both = torch.cat([certain, torch.zeros_like(certain)])
+    each = torch.cat([certain, torch.zeros_like(certain)])
     found = scale_statistics(
-        scale_distributions(both, None, 1.0, CONFIG), torch.ones(2, 2, 1, dtype=torch.long), CONFIG
+        scale_distributions(each[None], 1.0, CONFIG), torch.ones(2, 2, 1, dtype=torch.long), CONFIG
     )
     np.testing.assert_allclose(found.confidence, [1, 0], atol=1e-5)
     np.testing.assert_allclose(found.log_p, [0, 2 * np.log(0.25)], atol=1e-5)
@@ -52,8 +56,8 @@ def test_a_broken_row_alone_is_broken() -> None:
     broken = logits(0)
     broken[1, 2, 0, 3] = torch.nan
     codes = torch.zeros(2, 4, 3, dtype=torch.long)
-    found = scale_statistics(scale_distributions(broken, logits(1), 3.0, CONFIG), codes, CONFIG)
-    whole = scale_statistics(scale_distributions(logits(0), logits(1), 3.0, CONFIG), codes, CONFIG)
+    found = scale_statistics(scale_distributions(both(broken, logits(1)), 3.0, CONFIG), codes, CONFIG)
+    whole = scale_statistics(scale_distributions(both(logits(0), logits(1)), 3.0, CONFIG), codes, CONFIG)
     assert np.isnan(found.confidence[1])
     assert found.confidence[0] == whole.confidence[0]
 

@@ -35,9 +35,8 @@ def statistics(
     distribution: Distribution = "guided",
     top_k: int = 3,
 ) -> TokenStatistics:
-    return token_statistics(
-        step_distributions(conditional, unconditional, guidance_scale=scale, distribution=distribution), top_k
-    )
+    branches = conditional[None] if unconditional is None else torch.stack([conditional, unconditional])
+    return token_statistics(step_distributions(branches, guidance_scale=scale, distribution=distribution), top_k)
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -158,10 +157,9 @@ def test_strong_guidance_over_a_wide_range_stays_exact() -> None:
 
 
 def test_shapes_are_checked() -> None:
-    with pytest.raises(ValueError, match="v >= 2"):
-        statistics(torch.zeros(2, 1))
-    with pytest.raises(ValueError, match="unconditional logits are"):
-        statistics(torch.zeros(2, 4), torch.zeros(1, 4))
+    for shape in ((1, 2, 1), (3, 2, 4), (2, 4)):
+        with pytest.raises(ValueError, match="v >= 2"):
+            step_distributions(torch.zeros(shape), guidance_scale=1.0, distribution="guided")
 
 
 def test_selecting_statistics() -> None:
@@ -192,7 +190,8 @@ def test_arsample_temperature_worked_by_hand() -> None:
 
 def test_the_probability_of_a_drawn_token_worked_by_hand() -> None:
     rows = torch.tensor([[0.0, math.log(3)], [-torch.inf, 2.0]])
-    got = step_distributions(rows, rows.flip(1), guidance_scale=1.0, distribution="conditional")
+    branches = torch.stack([rows, rows.flip(1)])
+    got = step_distributions(branches, guidance_scale=1.0, distribution="conditional")
     wanted = [[math.log(0.75), 0.0], [math.log(0.25), -70.0]]
     np.testing.assert_allclose(got.of(np.array([0, 1]), torch.tensor([1, 1])), wanted, rtol=1e-6)
     np.testing.assert_allclose(

@@ -1,14 +1,18 @@
 """Classifier-free guidance, in LlamaGen's convention."""
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+Scale = float | Float[Tensor, " n"] | Float[np.ndarray, " n"]
+"""A guidance scale: one number, or one per row on any device."""
 
 
 def guide(
     conditional: Float[Tensor, "n v"],
     unconditional: Float[Tensor, "n v"] | None,
-    scale: float | Float[Tensor, " n"],
+    scale: Scale,
 ) -> Float[Tensor, "n v"]:
     """``u + s (c - u)`` in fp32, or the conditional logits when there is no other branch.
 

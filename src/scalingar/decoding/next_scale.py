@@ -105,8 +105,7 @@ class NextScaleDecoder:
             indices=torch.tensor([i for some in indices for i in some]),
             positions=torch.zeros(len(rows), dtype=torch.long),
             codes=torch.zeros(len(rows), ends[-1], dtype=torch.long, device=logits.device),
-            conditional=logits[:count][rows],
-            unconditional=logits[count:][rows] if guided else None,
+            logits=logits[branches],
             cache=cache.select(branches),
             noise=noise,
             ends=ends,
@@ -145,11 +144,7 @@ class NextScaleDecoder:
         assert trajectories.latent is not None
         scale = int(trajectories.positions[0])
         features = self.tokenizer.features(trajectories.latent, scale)
-        logits = self.model.step(features, scale, trajectories.cache)
-        if not trajectories.guided:
-            return replace(trajectories, conditional=logits)
-        conditional, unconditional = logits.chunk(2)
-        return replace(trajectories, conditional=conditional, unconditional=unconditional)
+        return replace(trajectories, logits=self.model.step(features, scale, trajectories.cache))
 
     @torch.inference_mode()
     def latent(self, codes: Int[Tensor, "n t g"]) -> Float[Tensor, "n d h w"]:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from scalingar.decoding.guidance import guide
+from scalingar.decoding.guidance import Scale, guide
 from scalingar.decoding.sampling import SamplingConfig, draw, filter_logits
 from scalingar.decoding.trajectories import CacheT, Trajectories
 from scalingar.noise import Noise
@@ -65,14 +65,13 @@ class NextTokenDecoder:
             indices=torch.tensor([i for some in indices for i in some]),
             positions=torch.zeros(len(rows), dtype=torch.long),
             codes=torch.zeros(len(rows), height * width, dtype=torch.long, device=logits.device),
-            conditional=logits[:count][rows],
-            unconditional=logits[count:][rows] if guided else None,
+            logits=logits[branches],
             cache=cache.select(branches),
             noise=noise,
         )
 
     @torch.inference_mode()
-    def draw(self, trajectories: Trajectories, guidance_scale: float | Float[Tensor, " n"]) -> Int[Tensor, " n"]:
+    def draw(self, trajectories: Trajectories, guidance_scale: Scale) -> Int[Tensor, " n"]:
         """The next code of every row, from logits guided at ``guidance_scale``."""
         scale = self.scale_at(trajectories.positions, guidance_scale)
         logits = guide(trajectories.conditional, trajectories.unconditional, scale)
@@ -83,9 +82,7 @@ class NextTokenDecoder:
         noise = trajectories.noise.exponential(positions, logits.shape[-1], logits.device)
         return draw(logits, noise)
 
-    def scale_at(
-        self, positions: Int[Tensor, " n"], guidance_scale: float | Float[Tensor, " n"]
-    ) -> float | Float[Tensor, " n"]:
+    def scale_at(self, positions: Int[Tensor, " n"], guidance_scale: Scale) -> Scale:
         """The guidance scale that acts on code number ``positions``: 1 beyond the sampling's guidance interval."""
         interval = self.sampling.guidance_interval
         if interval < 0:
@@ -99,9 +96,6 @@ class NextTokenDecoder:
         """Feed the last code of every row and compute the logits of the next; no row may be finished."""
         at = trajectories.positions - 1
         last = trajectories.codes.gather(1, at.to(trajectories.codes.device)[:, None])[:, 0]
-        if not trajectories.guided:
-            logits = self.model.step(last, at, trajectories.cache)
-            return replace(trajectories, conditional=logits)
-        logits = self.model.step(torch.cat([last, last]), torch.cat([at, at]), trajectories.cache)
-        conditional, unconditional = logits.chunk(2)
-        return replace(trajectories, conditional=conditional, unconditional=unconditional)
+        if trajectories.guided:
+            last, at = torch.cat([last, last]), torch.cat([at, at])
+        return replace(trajectories, logits=self.model.step(last, at, trajectories.cache))

@@ -21,9 +21,9 @@ class Trajectories(Generic[CacheT]):
     ``indices``: which of that prompt's trajectories it is, ``(n,)`` on the CPU.
     ``positions``: steps made so far, ``(n,)`` on the CPU; with ``ends`` the same for all rows.
     ``codes``: ``(n, t)``, drawn from the left, zero where nothing is drawn yet.
-    ``conditional``, ``unconditional``: raw fp32 logits of the next step, ``(n, v)`` or ``(n, l, g, v)`` for ``l``
-    tokens of ``g`` codes; the latter None without guidance.
-    ``cache``: ``n`` rows, or ``2 n`` with guidance (conditional rows, then unconditional ones).
+    ``logits``: raw fp32 logits of the next step, ``(b, v)`` or ``(b, l, g, v)`` for ``l`` tokens of ``g`` codes; ``b``
+    is ``n``, or ``2 n`` with guidance (conditional rows, then unconditional ones).
+    ``cache``: as many rows, in the same order.
     ``ends``: where in ``codes`` each step ends; None: a step is a code.
     ``latent``: ``(n, d, h, w)``, what the codes so far add up to in a next-scale model's tokenizer; else None.
     """
@@ -32,8 +32,7 @@ class Trajectories(Generic[CacheT]):
     indices: Int[Tensor, " n"]
     positions: Int[Tensor, " n"]
     codes: Int[Tensor, "n t"]
-    conditional: Float[Tensor, "n *l v"]
-    unconditional: Float[Tensor, "n *l v"] | None
+    logits: Float[Tensor, "b *l v"]
     cache: CacheT
     noise: Noise
     ends: tuple[int, ...] | None = None
@@ -45,7 +44,22 @@ class Trajectories(Generic[CacheT]):
     @property
     def guided(self) -> bool:
         """There is an unconditional branch."""
-        return self.unconditional is not None
+        return len(self.logits) > len(self)
+
+    @property
+    def branches(self) -> Float[Tensor, "c n *l v"]:
+        """The logits branch by branch, conditional and, with guidance, unconditional ones."""
+        return self.logits.view(-1, len(self), *self.logits.shape[1:])
+
+    @property
+    def conditional(self) -> Float[Tensor, "n *l v"]:
+        """Logits that know the prompt."""
+        return self.logits[: len(self)]
+
+    @property
+    def unconditional(self) -> Float[Tensor, "n *l v"] | None:
+        """Logits that do not; None without guidance."""
+        return self.logits[len(self) :] if self.guided else None
 
     @property
     def total_steps(self) -> int:
@@ -60,9 +74,8 @@ class Trajectories(Generic[CacheT]):
     @property
     def nbytes(self) -> int:
         """Bytes held by the live rows: cache, logits, codes and latents."""
-        logits = self.conditional.nbytes * (2 if self.guided else 1)
         latent = 0 if self.latent is None else self.latent.nbytes
-        return self.cache.nbytes + logits + self.codes.nbytes + latent
+        return self.cache.nbytes + self.logits.nbytes + self.codes.nbytes + latent
 
     def codes_until(self, step: int) -> int:
         """How many codes the first ``step`` steps draw."""
@@ -92,10 +105,8 @@ class Trajectories(Generic[CacheT]):
         self.positions[rows] = fresh.positions
         on_device = rows.to(self.codes.device)
         self.codes[on_device] = fresh.codes
-        self.conditional[on_device] = fresh.conditional
-        if self.unconditional is not None and fresh.unconditional is not None:
-            self.unconditional[on_device] = fresh.unconditional
-        branches = torch.cat([on_device, on_device + len(self)]) if self.guided else on_device
+        branches = self._rows_of(on_device)
+        self.logits[branches] = fresh.logits
         self.cache.place(branches, fresh.cache)
         return replace(self, noise=self.noise.place(rows, fresh.noise))
 
@@ -108,16 +119,19 @@ class Trajectories(Generic[CacheT]):
         if len(rows) == len(self) and bool((rows == torch.arange(len(self))).all()):
             return self
         on_device = rows.to(self.codes.device)
-        branches = torch.cat([on_device, on_device + len(self)]) if self.guided else on_device
+        branches = self._rows_of(on_device)
         return replace(
             self,
             prompts=self.prompts[rows],
             indices=self.indices[rows],
             positions=self.positions[rows],
             codes=self.codes[on_device],
-            conditional=self.conditional[on_device],
-            unconditional=None if self.unconditional is None else self.unconditional[on_device],
+            logits=self.logits[branches],
             cache=self.cache.select(branches),
             noise=self.noise.select(rows),
             latent=None if self.latent is None else self.latent[on_device],
         )
+
+    def _rows_of(self, rows: Int[Tensor, " m"]) -> Int[Tensor, " b"]:
+        """Where the branches of some trajectories stand in logits and cache."""
+        return torch.cat([rows, rows + len(self)]) if self.guided else rows

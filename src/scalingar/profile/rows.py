@@ -31,8 +31,7 @@ class RowState:
 
 def as_array(values: Tensor) -> np.ndarray:
     """The values on the CPU as an array of the same shape and type; shares memory if it can."""
-    held = values.detach()
-    array: np.ndarray = (held.cpu() if held.device.type != "cpu" else held).numpy()
+    array: np.ndarray = values.numpy(force=True)
     return array
 
 

@@ -52,18 +52,10 @@ class ScaleStatistics(RowState):
 
 
 def scale_distributions(
-    conditional: Float[Tensor, "n l g v"],
-    unconditional: Float[Tensor, "n l g v"] | None,
-    guidance_scale: float,
-    config: ProfileConfig,
+    logits: Float[Tensor, "c n l g v"], guidance_scale: float, config: ProfileConfig
 ) -> StepDistributions:
     """The distribution of every code of a scale as a row of its own, ``(n·l·g, v)``; see `step_distributions`."""
-    return step_distributions(
-        conditional.flatten(0, -2),
-        None if unconditional is None else unconditional.flatten(0, -2),
-        guidance_scale=guidance_scale,
-        distribution=config.distribution,
-    )
+    return step_distributions(logits.flatten(1, -2), guidance_scale=guidance_scale, distribution=config.distribution)
 
 
 def scale_statistics(

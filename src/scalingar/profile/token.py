@@ -28,18 +28,20 @@ LOG_FLOOR = -70.0
 class StepDistributions:
     """A step's distributions over the vocabulary, as log-probabilities of at least -70, in fp32.
 
-    `branches`: ln softmax of ℓ_c and of ℓ_u, `(2, n, v)`; the same where there are no unconditional logits.
+    `branches`: ln softmax of ℓ_c and, with guidance, of ℓ_u, `(c, n, v)`.
     `drawn_from`: ln π_t `(n, v)`, what the statistics are of.
     """
 
-    branches: Float[Values, "2 n v"]
+    branches: Float[Values, "c n v"]
     drawn_from: Float[Values, "n v"]
 
     def of(self, rows: Int[np.ndarray, " m"], tokens: Int[Tensor, " m"]) -> Float[np.ndarray, "2 m"]:
-        """ln p(x_t|c) and ln p(x_t|∅) of the tokens drawn in some rows, in nats."""
+        """ln p(x_t|c) and ln p(x_t|∅) of the tokens drawn in some rows, in nats; the same without guidance."""
         if isinstance(self.branches, Tensor):
-            return as_array(self.branches[:, torch.from_numpy(rows).to(tokens.device), tokens])
-        return self.branches[:, rows, as_array(tokens)]
+            log_p = as_array(self.branches[:, torch.from_numpy(rows).to(tokens.device), tokens])
+        else:
+            log_p = self.branches[:, rows, as_array(tokens)]
+        return log_p if len(log_p) == 2 else np.repeat(log_p, 2, axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,33 +61,30 @@ class TokenStatistics(RowState):
 
 
 def step_distributions(
-    conditional: Float[Tensor, "n v"],
-    unconditional: Float[Tensor, "n v"] | None,
+    logits: Float[Tensor, "c n v"],
     *,
-    guidance_scale: float | Float[Tensor, " n"],
+    guidance_scale: float | Float[Values, " n"],
     distribution: Distribution,
 ) -> StepDistributions:
     """The distributions of one step's raw logits, before temperature and filters.
 
     Args:
-        conditional: ℓ_c `(n, v)`, any float type; computed in fp32. -inf marks a masked token.
-        unconditional: ℓ_u `(n, v)`, or None without guidance: then π_t is the conditional
-            distribution whatever `distribution` says.
+        logits: ℓ_c and, with guidance, ℓ_u: `(1, n, v)` or `(2, n, v)`, any float type; computed in
+            fp32. -inf marks a masked token. Without ℓ_u, π_t is the conditional distribution
+            whatever `distribution` says.
         guidance_scale: s, one number or one per row `(n,)`.
         distribution: what π_t is: softmax of the guided logits ℓ_u + s(ℓ_c − ℓ_u), or of ℓ_c.
             The paper does not say which; guided is this project's default.
 
     Raises:
-        ValueError: the shapes are not two equal `(n, v)` with at least two tokens.
+        ValueError: the shape is not one or two times `(n, v)` with at least two tokens.
     """
-    _check_shapes(conditional, unconditional)
-    if unconditional is None:
-        log_c = log_probabilities(conditional)
-        return StepDistributions(_local(log_c.expand(2, -1, -1)), _local(log_c))
+    if logits.ndim != 3 or len(logits) not in (1, 2) or logits.shape[2] < 2:
+        raise ValueError(f"logits must be (1, n, v) or (2, n, v) with v >= 2, not {tuple(logits.shape)}")
     # Both branches in one pass: on few rows a step pays for calls, not for arithmetic.
-    branches = log_probabilities(torch.stack((conditional, unconditional)))
-    log_c, log_u = branches.unbind()
-    drawn_from = _guided(log_c, log_u, guidance_scale) if distribution == "guided" else log_c
+    branches = log_probabilities(logits)
+    guided = len(logits) == 2 and distribution == "guided"
+    drawn_from = _guided(branches, guidance_scale) if guided else branches[0]
     return StepDistributions(_local(branches), _local(drawn_from))
 
 
@@ -106,12 +105,12 @@ def token_statistics(distributions: StepDistributions, deepconf_top_k: int) -> T
         normalized_entropy=entropy / np.float32(math.log(vocabulary)),
         margin=likeliest[:, 1] - likeliest[:, 0],
         deepconf=deepconf_confidence(top[:, -k:]),
-        kl=conditional_divergence(distributions.branches[0], distributions.branches[1]),
+        kl=conditional_divergence(distributions.branches[0], distributions.branches[-1]),
     )
 
 
 def _local(values: Float[Tensor, "*n v"]) -> Float[Values, "*n v"]:
-    return as_array(values) if values.device.type == "cpu" else values
+    return as_array(values) if values.is_cpu else values
 
 
 def _largest(log_probs: Float[Values, "n v"], k: int) -> Float[np.ndarray, "n k"]:
@@ -190,20 +189,10 @@ def arsample_temperature(entropy: Float[Tensor, " n"], base: float) -> Float[Ten
     return base * (2.5 * torch.exp(-entropy / 3) + 0.6)
 
 
-def _guided(conditional: Tensor, unconditional: Tensor, guidance_scale: float | Tensor) -> Float[Tensor, "n v"]:
+def _guided(branches: Float[Tensor, "2 n v"], guidance_scale: float | Float[Values, " n"]) -> Float[Tensor, "n v"]:
     """ln softmax of ℓ_u + s(ℓ_c − ℓ_u), LlamaGen's convention: s = 1 is the conditional one.
 
     Log-probabilities serve as logits: they differ from them by a constant of the row.
     """
-    if isinstance(guidance_scale, Tensor):
-        guidance_scale = guidance_scale.to(conditional).unsqueeze(-1)
-    return log_probabilities(torch.lerp(unconditional, conditional, guidance_scale))
-
-
-def _check_shapes(conditional: Tensor, unconditional: Tensor | None) -> None:
-    if conditional.ndim != 2 or conditional.shape[1] < 2:
-        raise ValueError(f"logits must be (n, v) with v >= 2, not {tuple(conditional.shape)}")
-    if unconditional is not None and unconditional.shape != conditional.shape:
-        raise ValueError(
-            f"unconditional logits are {tuple(unconditional.shape)}, conditional ones {tuple(conditional.shape)}"
-        )
+    scale = torch.as_tensor(guidance_scale).to(branches)[..., None]
+    return log_probabilities(torch.lerp(branches[1], branches[0], scale))

@@ -23,15 +23,14 @@ class Step:
 
     ``position``: index of that code, the same for all of the prompt's rows.
     ``indices``: which trajectories are alive.
-    ``conditional``, ``unconditional``: raw fp32 logits ``(n, v)``.
+    ``logits``: raw and in fp32, conditional and, with guidance, unconditional ones.
     ``statistics``: of the distribution guided at the last step's scale.
     ``guidance_scale``: the last step's, ``(n,)``.
     """
 
     position: int
     indices: list[int]
-    conditional: Float[Tensor, "n v"]
-    unconditional: Float[Tensor, "n v"] | None
+    logits: Float[Tensor, "c n v"]
     statistics: TokenStatistics
     guidance_scale: Float[np.ndarray, " n"]
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.trajectories import Trajectories
@@ -141,30 +140,28 @@ class Engine:
     def _statistics(self, live: Trajectories) -> tuple[StepDistributions, TokenStatistics]:
         config = self.strategy.profile
         distributions = step_distributions(
-            live.conditional,
-            live.unconditional,
+            live.branches,
             guidance_scale=self.decoder.scale_at(live.positions, self._scales(live)),
             distribution=config.distribution,
         )
         return distributions, token_statistics(distributions, config.deepconf_top_k)
 
-    def _scales(self, live: Trajectories) -> Tensor:
+    def _scales(self, live: Trajectories) -> Float[np.ndarray, " n"]:
         """The guidance scale of every row; free ones have the base scale."""
         if len(self._active) == 1 and not self._free:
-            return torch.from_numpy(self._active[0].scale).to(live.codes.device)
+            return self._active[0].scale
         scale = np.full(len(live), self.guidance_scale, np.float32)
         for run in self._active:
             scale[run.rows] = run.scale
-        return torch.from_numpy(scale).to(live.codes.device)
+        return scale
 
     def _observe(self, run: PromptRun, live: Trajectories, statistics: TokenStatistics) -> StepEvent:
         """Ask one prompt's search about its rows; the places of those that are cut become free."""
-        conditional, unconditional = live.conditional, live.unconditional
+        logits = live.branches
         if len(run.rows) < len(live):
-            statistics, conditional = statistics.select(run.rows), conditional[run.rows]
-            unconditional = None if unconditional is None else unconditional[run.rows]
+            statistics, logits = statistics.select(run.rows), logits[:, run.rows]
         who, before = run.live, run.rows
-        step = Step(run.position, who, conditional, unconditional, statistics, run.scale)
+        step = Step(run.position, who, logits, statistics, run.scale)
         decision = run.observe(step, live.codes)
         if run.rows is not before:
             self._free += sorted(set(before.tolist()) - set(run.rows.tolist()))

@@ -124,7 +124,7 @@ class ScaleEngine:
     def _statistics(self, live: Trajectories, codes: Tensor, scale: int) -> ScaleStatistics:
         strength = self.decoder.model.guidance_at(scale, self.guidance_scale)
         config = self.strategy.profile
-        distributions = scale_distributions(live.conditional, live.unconditional, strength, config)
+        distributions = scale_distributions(live.branches, strength, config)
         return scale_statistics(distributions, codes, config)
 
     def _observe(
