@@ -47,6 +47,8 @@ def test_a_run_leaves_its_files_and_tells_who_descends_from_whom(
     for copy in copies:
         assert copy["codes"][0] == candidates[copy["parent"]]["codes"][0]
         assert f"#{copy['parent']} from scale {copy['born']}" in out
+        assert copy["drawn"] < copy["tokens"]
+    assert sum(one["drawn"] for one in candidates) == trace["ledger"]["tokens"]
     chosen = candidates[trace["images"][0]["chosen"]]
     scored = [scale for scale, value in enumerate(chosen["trace"]["reward"]) if value is not None]
     assert tuple(scored) == TTSVar().plan(len(scale_pipes.SIDES)).resampling

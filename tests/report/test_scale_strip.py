@@ -28,6 +28,7 @@ def candidate(index: int = 0, *, parent: int | None = None, scales: int = 3, rea
         trace={"C": rising, "entropy": rising[::-1].copy(), "reward": reward},
         parent=parent,
         born=0 if parent is None else 2,
+        inherited=0 if parent is None else sum(h * w for h, w in GRIDS[:2]),
         rewards={} if reason else {"redness": 1.0 + index},
     )
 
@@ -60,6 +61,7 @@ def test_tables_and_tiles_say_whose_copy_it_is_and_what_was_scored() -> None:
     table = trajectory_table(result())
     cells = {str(column.header): list(column.cells) for column in table.columns}
     assert cells["copy of"] == ["", "", "#0 from scale 2"]
+    assert cells["tokens"] == ["17", "5", "12"], "a copy costs what it draws itself"
     assert cells["redness"] == ["1.000", "1.500", "3.000"]
     assert cells["fate"][1] == "cut at scale 2: not drawn"
     captions = [tile.caption for tile in tiles_of(result(), lambda _: RED)]

@@ -10,7 +10,7 @@ from scalingar.report.trace import descent, last_confidence, last_reward
 
 
 def trajectory_table(result: PromptResult) -> Table:
-    """One row per trajectory: descent if any is a copy, tokens, last confidence C, last rewards if asked, fate."""
+    """One row per trajectory: descent if any is a copy, tokens it cost, last confidence C, rewards if asked, fate."""
     columns = _columns(result)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in columns:
@@ -28,7 +28,7 @@ def _columns(result: PromptResult) -> dict[str, Callable[[Candidate], str]]:
     columns: dict[str, Callable[[Candidate], str]] = {"trajectory": lambda one: str(one.index)}
     if any(candidate.parent is not None for candidate in result.candidates):
         columns["copy of"] = lambda one: descent(one).removeprefix("copy of ")
-    columns["tokens"] = lambda one: str(one.tokens)
+    columns["tokens"] = lambda one: str(one.drawn)
     columns["confidence"] = lambda one: _number(last_confidence(one))
     for reward in sorted({name for candidate in result.candidates for name in candidate.rewards}):
         # The source of its weights is in the trace; here it would crowd out the numbers.

@@ -31,6 +31,7 @@ def candidate_dict(candidate: Candidate, *, steps: bool) -> dict[str, Any]:
     summary = {
         "index": candidate.index,
         "tokens": candidate.tokens,
+        "drawn": candidate.drawn,
         "confidence": plain_number(last_confidence(candidate)),
         "fate": candidate.fate,
         "cut": None if cut is None else {"step": cut.step, "reason": cut.reason},
