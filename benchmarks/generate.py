@@ -2,18 +2,47 @@
 
 Prints, as medians over repeats: seconds and codes of every strategy at N = 8; the share of a step that profile and
 policy take; and whether pruning frees time, time(ScalingAR) / time(all N complete) against the ratio of codes.
+``--size B --grid 8`` takes a LlamaGen of that size with random weights instead: a step and its policy cost the same
+whatever the weights know, only which trajectories are cut does not.
 """
 
 import argparse
 import statistics
 import time
 
+import torch
+from torch import Tensor
+
+from benchmarks.decode import random_model
 from benchmarks.machine import describe
+from scalingar.decoding.sampling import SamplingConfig
+from scalingar.doctor.random_weights import random_weights
+from scalingar.models.llamagen_config import SIZES, LlamaGenConfig
+from scalingar.models.released import build_vq
+from scalingar.models.vq import VQConfig, VQTokenizer
 from scalingar.outputs import ImageOutput
 from scalingar.pipeline import ImagePipeline
 
 PROMPT = "a photo of a red apple left of a dog"
 STRATEGIES = ("single", "random-of-n", "best-of-n", "most-confident-of-n", "scaling-ar")
+
+
+def random_llamagen(config: LlamaGenConfig) -> ImagePipeline:
+    """Its labels are all the same one, and its tokenizer is narrow: pictures are not what is timed."""
+    small = VQConfig(codebook_size=config.vocab_size, channels=32, z_channels=32)
+    return ImagePipeline(
+        name=f"random LlamaGen, {config.layers} layers of {config.dim}",
+        model=random_model(config, torch.float32),
+        tokenizer=build_vq(small, random_weights(lambda: VQTokenizer(small)), "random weights"),
+        encode_prompts=first_label,
+        guidance_scale=4.0,
+        sampling=SamplingConfig(),
+    )
+
+
+def first_label(prompts: list[str]) -> tuple[Tensor, None]:
+    """The same class for every prompt."""
+    return torch.zeros(len(prompts), 1, dtype=torch.long), None
 
 
 def measured(pipe: ImagePipeline, strategy: str, repeats: int) -> tuple[float, list[ImageOutput]]:
@@ -30,10 +59,16 @@ def measured(pipe: ImagePipeline, strategy: str, repeats: int) -> tuple[float, l
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="embedded")
+    parser.add_argument("--size", choices=SIZES, help="a random LlamaGen of this size in place of --model")
+    parser.add_argument("--grid", type=int, default=16, help="codes along each side of its image")
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
-    pipe = ImagePipeline.from_pretrained(args.model)
+    if args.size:
+        pipe = random_llamagen(LlamaGenConfig.published(args.size, (args.grid, args.grid)))
+    else:
+        pipe = ImagePipeline.from_pretrained(args.model)
     print(describe())
+    print(pipe.name)
     print(f"{'strategy':22s} {'seconds':>8s} {'codes':>6s} {'ms/step':>8s} {'policy':>7s}")
     seconds, codes = {}, {}
     for strategy in STRATEGIES:
