@@ -58,11 +58,14 @@ def measured(pipe: ImagePipeline, strategy: str, repeats: int) -> tuple[float, l
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="embedded")
-    parser.add_argument("--size", choices=SIZES, help="a random LlamaGen of this size in place of --model")
-    parser.add_argument("--grid", type=int, default=16, help="codes along each side of its image")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--model", default="embedded")
+    source.add_argument("--size", choices=SIZES, help="a random LlamaGen of this size in place of --model")
+    parser.add_argument("--grid", type=int, help="codes along each side of the random model's image")
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
+    if (args.size is None) != (args.grid is None):
+        parser.error("--size and --grid go together: a model that is loaded has a grid of its own")
     if args.size:
         pipe = random_llamagen(LlamaGenConfig.published(args.size, (args.grid, args.grid)))
     else:

@@ -199,6 +199,11 @@ def test_the_probability_of_a_drawn_token_worked_by_hand() -> None:
     )
 
 
+def test_without_guidance_a_token_is_as_probable_with_the_prompt_as_without() -> None:
+    got = step_distributions(torch.tensor([[[0.0, math.log(3)]]]), guidance_scale=7.5, distribution="guided")
+    np.testing.assert_allclose(got.of(np.array([0]), torch.tensor([1])), [[math.log(0.75)]] * 2, rtol=1e-6)
+
+
 def test_the_largest_are_found_as_topk_finds_them() -> None:
     log_probs = torch.randn(5, 33, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
     got = statistics(log_probs, top_k=7)

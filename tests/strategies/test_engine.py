@@ -6,7 +6,8 @@ import torch
 
 from scalingar.errors import ConfigError
 from scalingar.pipeline import ImagePipeline
-from scalingar.strategies import STRATEGIES
+from scalingar.strategies import STRATEGIES, MostConfidentOfN
+from scalingar.strategies.base import Decision, Search, Step
 from tests.pipes import tiny_pipe
 
 PROMPTS = ["a dog", "two cats", "a blue cow", "a bird above a cup", "three clocks", "a red bus", "a cat"]
@@ -44,6 +45,22 @@ def test_the_batch_stays_within_its_rows_and_is_filled_from_cut_places() -> None
     ledger = stream.output.ledger
     assert ledger.tokens == sum(c.tokens for some in stream.output.candidates for c in some)
     assert ledger.forward_rows >= 2 * (ledger.tokens - len(PROMPTS))
+
+
+def test_a_search_sees_the_logits_its_statistics_are_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    observe = Search.observe
+    sizes = set()
+
+    def checked(search: Search, step: Step) -> Decision:
+        distribution = torch.distributions.Categorical(logits=step.logits[0])
+        np.testing.assert_allclose(step.statistics.entropy, distribution.entropy(), rtol=1e-4, atol=1e-5)
+        sizes.add((*step.logits.shape[:2], step.batch.shape[1]))
+        return observe(search, step)
+
+    monkeypatch.setattr(Search, "observe", checked)
+    strategy = MostConfidentOfN(num_trajectories=2, profile={"distribution": "conditional"})
+    tiny_pipe()(PROMPTS[:3], strategy=strategy, guidance_scale=3.0, max_rows=4)
+    assert sizes == {(2, 2, 4), (2, 2, 2)}
 
 
 def test_prompts_enter_in_order() -> None:

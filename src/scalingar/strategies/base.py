@@ -23,16 +23,22 @@ class Step:
 
     ``position``: index of that code, the same for all of the prompt's rows.
     ``indices``: which trajectories are alive.
-    ``logits``: raw and in fp32, conditional and, with guidance, unconditional ones.
+    ``batch``, ``rows``: the raw fp32 logits of all prompts' rows and which of them are this prompt's; see ``logits``.
     ``statistics``: of the distribution guided at the last step's scale.
     ``guidance_scale``: the last step's, ``(n,)``.
     """
 
     position: int
     indices: list[int]
-    logits: Float[Tensor, "c n v"]
+    batch: Float[Tensor, "c b v"]
+    rows: Int[np.ndarray, " n"]
     statistics: TokenStatistics
     guidance_scale: Float[np.ndarray, " n"]
+
+    @property
+    def logits(self) -> Float[Tensor, "c n v"]:
+        """This prompt's, conditional and, with guidance, unconditional ones; a copy, made only for who asks."""
+        return self.batch[:, self.rows]
 
 
 @dataclass(frozen=True)

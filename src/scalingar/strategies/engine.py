@@ -157,11 +157,10 @@ class Engine:
 
     def _observe(self, run: PromptRun, live: Trajectories, statistics: TokenStatistics) -> StepEvent:
         """Ask one prompt's search about its rows; the places of those that are cut become free."""
-        logits = live.branches
         if len(run.rows) < len(live):
-            statistics, logits = statistics.select(run.rows), logits[:, run.rows]
+            statistics = statistics.select(run.rows)
         who, before = run.live, run.rows
-        step = Step(run.position, who, logits, statistics, run.scale)
+        step = Step(run.position, who, live.branches, before, statistics, run.scale)
         decision = run.observe(step, live.codes)
         if run.rows is not before:
             self._free += sorted(set(before.tolist()) - set(run.rows.tolist()))
