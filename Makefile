@@ -6,9 +6,10 @@ PYTHON ?= python3
 PROMPT ?= a photo of two bananas
 BIN := .venv/bin
 
-STAGES := art tokenizer transformer export scale_tokenizer scale_transformer export_scale detector reward export_judges
+STAGES := world.art generators.tokenizer generators.transformer generators.export generators.scale_tokenizer \
+	generators.scale_transformer generators.export_scale judges.detector judges.reward judges.export_judges
 
-.PHONY: demo test lint train $(STAGES) benchmark clean
+.PHONY: demo test lint train $(STAGES) speed clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -35,12 +36,12 @@ $(STAGES): .venv/ready
 train:
 	for stage in $(STAGES); do $(MAKE) $$stage || exit 1; done
 
-benchmark: .venv/ready
-	$(BIN)/python -m benchmarks.generate
-	$(BIN)/python -m benchmarks.memory
-	$(BIN)/python -m benchmarks.decode --reference
-	$(BIN)/python -m benchmarks.next_scale --model embedded-next-scale
-	$(BIN)/python -m benchmarks.next_scale
+speed: .venv/ready
+	$(BIN)/python -m speed.generate
+	$(BIN)/python -m speed.memory
+	$(BIN)/python -m speed.decode --reference
+	$(BIN)/python -m speed.next_scale --model embedded-next-scale
+	$(BIN)/python -m speed.next_scale
 
 clean:
 	rm -rf .venv out build dist

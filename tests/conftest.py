@@ -1,11 +1,11 @@
-"""Fixtures every test may ask for; :mod:`tests.tiny` has the same as functions with options."""
+"""Fixtures every test may ask for; :mod:`tests.tiny.llamagen` has the same as functions with options."""
 
 import pytest
 
 from scalingar.decoding.next_token import NextTokenDecoder
-from scalingar.models.llamagen import LlamaGen
-from scalingar.models.vq import VQTokenizer
-from tests import tiny
+from scalingar.models.llamagen.transformer import LlamaGen
+from scalingar.models.llamagen.vq import VQTokenizer
+from tests.tiny import llamagen as tiny
 
 
 @pytest.fixture

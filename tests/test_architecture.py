@@ -3,60 +3,114 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "src" / "scalingar"
-LAYERS = (
-    "models",
-    "detectors",
-    "judges",
-    "decoding",
-    "profile",
-    "policy",
-    "strategies",
-    "pipeline",
-    "bench",
-    "analysis",
-    "cli",
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "scalingar"
+HOUSE = (
+    ("cli",),
+    ("analysis",),
+    ("bench",),
+    ("report", "doctor"),
+    ("pipeline",),
+    ("strategies",),
+    ("rewards",),
+    ("models", "decoding", "policy"),
+    ("core", "profile"),
 )
-"""Each may import from itself and from those before it."""
+"""Rooms from the top floor down; a room imports from floors below its own, not from others on its floor."""
+ROOMS = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
+LARGEST_FOLDER = 15
+
+FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def imported(path: Path) -> set[str]:
-    """Second words of the ``scalingar.x`` modules a file imports anywhere."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("scalingar."):
-            found.add(str(node.module).split(".")[1])
+def module(path: Path) -> str:
+    """Dotted name of a file; a folder's ``__init__`` has the folder's."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module(path): path for path in FILES}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Modules of the package that a file imports anywhere, those for type checkers left out."""
+    tree = ast.parse(path.read_text("utf-8"))
+    unseen = {id(node) for block in ast.walk(tree) if _for_checkers(block) for node in ast.walk(block)}
+    for node in ast.walk(tree):
+        if id(node) in unseen:
+            continue
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "scalingar":
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in MODULES else str(node.module)
         elif isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("scalingar.")}
-    return found
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "scalingar")
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_imports_go_one_way(layer: str) -> None:
-    home = PACKAGE / layer
-    files = [PACKAGE / f"{layer}.py"] if not home.is_dir() else sorted(home.rglob("*.py"))
+def _for_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def room(name: str) -> str:
+    """The room of a dotted module name; empty for the package itself."""
+    return name.split(".")[1] if "." in name else ""
+
+
+def test_the_house_is_the_folder_list() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == set(ROOMS)
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py"}
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_a_room_imports_only_from_floors_below(name: str) -> None:
+    files = [path for path in FILES if room(module(path)) == name]
     assert files
-    later = set(LAYERS[LAYERS.index(layer) + 1 :])
-    wrong = {str(path.relative_to(PACKAGE)): imported(path) & later for path in files if imported(path) & later}
-    assert wrong == {}
+    wrong = {
+        f"{path.relative_to(PACKAGE)} imports {other}"
+        for path in files
+        for other in imports(path)
+        if room(other) not in ("", name) and ROOMS[room(other)] <= ROOMS[name]
+    }
+    assert wrong == set()
 
 
-@pytest.mark.parametrize("layer", ["profile", "policy"])
-def test_profile_and_policy_know_no_models(layer: str) -> None:
-    for path in (PACKAGE / layer).rglob("*.py"):
-        assert imported(path) <= {"profile", "policy"}, path.name
+def test_no_circle_of_files() -> None:
+    arrows = {name: {other for other in imports(path) if other != name} for name, path in MODULES.items()}
+    left = dict(arrows)
+    while free := {name for name, others in left.items() if not others & left.keys()}:
+        left = {name: others for name, others in left.items() if name not in free}
+    assert left.keys() == set()
 
 
-@pytest.mark.parametrize("layer", ["detectors", "judges"])
-def test_those_who_look_at_images_know_no_models_of_ours(layer: str) -> None:
-    """Files of the package's top are free, other folders are not."""
-    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
-    for path in (PACKAGE / layer).rglob("*.py"):
-        assert imported(path) & folders <= {layer, "models", "world"}, path.name
+def test_no_folder_is_crowded() -> None:
+    for folder in {path.parent for path in FILES}:
+        files = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(files) <= LARGEST_FOLDER, f"{folder.relative_to(PACKAGE)}: {len(files)}"
+
+
+def test_every_folder_says_what_belongs_in_it() -> None:
+    for folder in {path.parent for path in FILES} - {PACKAGE}:
+        assert (folder / "__init__.py").is_file(), folder
+        docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
+        assert docstring, folder
+
+
+def test_profile_and_policy_know_no_models() -> None:
+    for path in FILES:
+        if room(module(path)) in ("profile", "policy"):
+            assert {room(other) for other in imports(path)} <= {"profile", "policy"}, path.name
+
+
+def test_those_who_grade_do_not_choose() -> None:
+    """Judges of a benchmark know no reward, so that what chose an image never grades it."""
+    for path in (PACKAGE / "bench" / "judges").rglob("*.py"):
+        assert not {room(other) for other in imports(path)} & {"rewards", "strategies"}, path.name
 
 
 def test_help_imports_no_torch() -> None:
@@ -74,7 +128,7 @@ def test_import_changes_no_environment_and_no_global_seed() -> None:
     code = (
         "import os, numpy, torch\n"
         "before = dict(os.environ), torch.get_rng_state(), numpy.random.get_state()[1].copy()\n"
-        "import scalingar.pipeline, scalingar.cli.main, scalingar.report.contact_sheet\n"
+        "import scalingar.pipeline.pipeline, scalingar.cli.main, scalingar.report.contact_sheet\n"
         "assert dict(os.environ) == before[0]\n"
         "assert torch.equal(torch.get_rng_state(), before[1])\n"
         "assert (numpy.random.get_state()[1] == before[2]).all()\n"

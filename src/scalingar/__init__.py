@@ -12,8 +12,8 @@ __version__ = version("scalingar")
 __all__ = ["ImagePipeline", "SamplingConfig", "__version__"]
 
 _HOMES = {
-    "ImagePipeline": "scalingar.pipeline",
-    "SamplingConfig": "scalingar.decoding.sampling",
+    "ImagePipeline": "scalingar.pipeline.pipeline",
+    "SamplingConfig": "scalingar.core.sampling_config",
 }
 
 

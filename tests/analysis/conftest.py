@@ -1,8 +1,8 @@
 import pytest
 
-from scalingar.analysis.complete import CompleteRun
-from scalingar.strategies.build import build_strategy
-from tests.analysis.runs import decode
+from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.strategies.build_strategy import build_strategy
+from tests.analysis.made_up_runs import decode
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image
 
-from scalingar.judges import Answers
+from scalingar.bench.judges.questions import Answers
 
 
 class Reciting:

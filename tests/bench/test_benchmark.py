@@ -18,7 +18,7 @@ from scalingar.bench.benchmark import (
     score_table,
 )
 from scalingar.bench.statistics import ScoreTable
-from scalingar.errors import BenchmarkError
+from scalingar.core.errors import BenchmarkError
 
 ITEMS = [Item("x", "p", "a"), Item("y", "q", "a"), Item("z", "r", "b")]
 

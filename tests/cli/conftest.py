@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_package import save_tiny_package
+from tests.tiny.package import save_tiny_package
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scalingar.cli.main import main
-from tests.analysis.runs import write_made_up
+from tests.analysis.made_up_runs import write_made_up
 
 
 @pytest.fixture

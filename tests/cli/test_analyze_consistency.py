@@ -5,8 +5,8 @@ import typer
 from typer.testing import CliRunner
 
 from scalingar.cli.analyze_consistency import consistency
-from scalingar.errors import ConfigError
-from tests import scale_pipes
+from scalingar.core.errors import ConfigError
+from tests.tiny import scale_pipes
 
 
 def run(*arguments: str) -> str:

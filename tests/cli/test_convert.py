@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from scalingar.cli.main import main
-from scalingar.files import sha256
-from tests import released_files
+from scalingar.core.files import sha256
+from tests.upstream import released_files
 
 
 def test_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from scalingar.cli.main import main
 from scalingar.doctor import environment
-from tests import reference
-from tests.tiny_package import save_tiny_package
+from tests.tiny.package import save_tiny_package
+from tests.upstream import reference
 
 FILTER = str(reference.GOLDEN / "llamagen_filter.npz")
 
@@ -14,12 +14,12 @@ FILTER = str(reference.GOLDEN / "llamagen_filter.npz")
 def test_a_healthy_installation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(environment, "embedded_folder", lambda: save_tiny_package(tmp_path))
+    monkeypatch.setattr(environment, "embedded_folder", lambda kind: save_tiny_package(tmp_path))
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "torch" in out
     assert "decode an image on cpu" in out
-    monkeypatch.setattr(environment, "embedded_folder", lambda: tmp_path / "none")
+    monkeypatch.setattr(environment, "embedded_folder", lambda kind: tmp_path / "none")
     assert main(["doctor"]) == 1
 
 

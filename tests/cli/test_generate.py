@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from scalingar.cli.main import main
-from scalingar.metadata import read_recipe, save_png
-from scalingar.pipeline import ImagePipeline
+from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.pipeline.png import read_recipe, save_png
 from scalingar.strategies import ScalingAR
-from tests.tiny_package import save_tiny_package
+from tests.tiny.package import save_tiny_package
 
 PROMPT = "a photo of a red apple left of a dog"
 FILES = {"image.png", "sheet.png", "confidence.png", "entropy.png", "trace.json"}

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from scalingar.cli.main import main
-from scalingar.metadata import read_recipe
+from scalingar.pipeline.png import read_recipe
 from scalingar.strategies import TTSVar
-from tests import scale_pipes
+from tests.tiny import scale_pipes
 
 FILES = {"image.png", "sheet.png", "confidence.png", "scales.png", "trace.json"}
 

@@ -2,10 +2,10 @@ import pytest
 
 from scalingar.cli.listing import first_line
 from scalingar.cli.main import main
-from scalingar.features import FEATURES
+from scalingar.models.embedded.grammar import TERMINALS
 from scalingar.rewards import REWARDS
+from scalingar.rewards.features import FEATURES
 from scalingar.strategies import STRATEGIES
-from scalingar.world.grammar import TERMINALS
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from scalingar import __version__
 from scalingar.cli import main as module
 from scalingar.cli.main import main
-from scalingar.errors import WeightsError
+from scalingar.core.errors import WeightsError
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scalingar.cli.main import main
-from tests.tiny_rewards import save_tiny_image_reward
+from tests.tiny.rewards import save_tiny_image_reward
 
 PROMPT = "a dog " + "on the mat " * 12
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from scalingar.decoding.guidance import guide
-from tests import reference
+from tests.upstream import reference
 
 GENERATOR = torch.Generator().manual_seed(0)
 COND = torch.randn(4, 50, generator=GENERATOR)

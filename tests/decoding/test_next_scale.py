@@ -5,12 +5,12 @@ from itertools import accumulate
 import pytest
 import torch
 
+from scalingar.core.errors import ConfigError
+from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.next_scale import NextScaleDecoder
-from scalingar.decoding.sampling import SamplingConfig
+from scalingar.decoding.noise import GeneratorNoise, Noise
 from scalingar.decoding.trajectories import Trajectories
-from scalingar.errors import ConfigError
-from scalingar.noise import GeneratorNoise, Noise
-from tests import tiny_scales as tiny
+from tests.tiny import scales as tiny
 
 
 def started(

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.next_token import NextTokenDecoder
-from scalingar.decoding.sampling import SamplingConfig
+from scalingar.decoding.noise import GeneratorNoise, Noise, TrajectoryNoise
 from scalingar.decoding.trajectories import Trajectories
-from scalingar.models.cache import KVCache
-from scalingar.noise import GeneratorNoise, Noise, TrajectoryNoise
-from tests import reference, tiny
+from scalingar.models.llamagen.kv_cache import KVCache
+from tests.tiny import llamagen as tiny
+from tests.upstream import reference
 
 PROMPTS = ((1, 2), (3, 4, 5), (6,))
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from scalingar.decoding.sampling import SamplingConfig, draw, filter_logits, top_k, top_p
+from scalingar.core.sampling_config import SamplingConfig
+from scalingar.decoding.sampling import draw, filter_logits, top_k, top_p
 
 
 def kept(logits: torch.Tensor) -> list[list[int]]:

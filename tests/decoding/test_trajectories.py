@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from scalingar.decoding.next_token import NextTokenDecoder
+from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.decoding.trajectories import Trajectories
-from scalingar.noise import TrajectoryNoise
-from tests import tiny
+from tests.tiny import llamagen as tiny
 
 
 def started(decoder: NextTokenDecoder, indices: list[list[int]], *, guided: bool = True) -> Trajectories:

@@ -9,12 +9,12 @@ import torch
 from scalingar.doctor import environment, selftest, selftest_scales
 from scalingar.doctor.environment import devices, facts
 from scalingar.doctor.selftest import self_test
-from scalingar.models.cache import KVCache
-from tests.tiny_package import save_tiny_package
+from scalingar.models.llamagen.kv_cache import KVCache
+from tests.tiny.package import save_tiny_package
 
 
 def test_facts_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "embedded_folder", lambda: save_tiny_package(tmp_path))
+    monkeypatch.setattr(environment, "embedded_folder", lambda kind: save_tiny_package(tmp_path))
     found = {(fact.topic, fact.name): fact for fact in facts()}
     assert found["versions", "torch"].found == torch.__version__
     assert found["devices", "cpu"].found.startswith("fp32")
@@ -38,7 +38,7 @@ def test_every_extra_is_looked_for() -> None:
 
 
 def test_missing_weights_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "embedded_folder", lambda: tmp_path)
+    monkeypatch.setattr(environment, "embedded_folder", lambda kind: tmp_path)
     (fact,) = (fact for fact in facts() if fact.name == "embedded")
     assert not fact.ok
     assert "pipeline.json, transformer.safetensors, tokenizer.safetensors missing in" in fact.found

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from scalingar.models.layers import FeedForward, Linear, RMSNorm, apply_rope, rope_table, rotations
-from tests import reference
+from tests.upstream import reference
 
 FILES = ("llamagen_c2i", "llamagen_t2i", "basic/gpt_c2i", "basic/gpt_c2i_hd20", "basic/gpt_t2i")
 

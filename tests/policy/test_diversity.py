@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from scalingar.policy.diversity import reduce_features, select_diverse
-from tests import reference
+from tests.upstream import reference
 
 SELECT = reference.load("tts_var_select")
 

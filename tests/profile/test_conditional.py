@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from scalingar.profile import ProfileConfig
 from scalingar.profile.conditional import ConditionalUtilisation, Moments, sigmoid
-from scalingar.profile.config import Window
+from scalingar.profile.profile_config import Window
 
 divergences = hnp.arrays(np.float32, (9, 4), elements=st.floats(0, 20, width=32))
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from scalingar.profile.config import ProfileConfig
+from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.scales import scale_distributions, scale_signals, scale_statistics
 
 CONFIG = ProfileConfig()

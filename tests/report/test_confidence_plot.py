@@ -7,7 +7,7 @@ from numpy.testing import assert_array_equal
 from scalingar.report.confidence_plot import confidence_plot
 from scalingar.report.figure import png_bytes
 from scalingar.report.palette import CHOSEN, CUT, FINISHED
-from tests.tiny_package import result
+from tests.tiny.package import result
 
 
 def lines(axes: Axes, colour: str, marker: str = "None") -> list[np.ndarray]:

@@ -3,7 +3,7 @@ from PIL import Image, ImageColor
 
 from scalingar.report.contact_sheet import LARGEST, MARGIN, SMALLEST, Tile, contact_sheet, fitted, tiles_of
 from scalingar.report.palette import CHOSEN
-from tests.tiny_package import candidate, result
+from tests.tiny.package import candidate, result
 
 RED = Image.new("RGB", (16, 16), (255, 0, 0))
 

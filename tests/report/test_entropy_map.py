@@ -5,7 +5,7 @@ from PIL import Image
 
 from scalingar.report.entropy_map import entropy_map
 from scalingar.report.figure import png_bytes
-from tests.tiny_package import candidate
+from tests.tiny.package import candidate
 
 IMAGE = Image.new("RGB", (16, 16), "red")
 

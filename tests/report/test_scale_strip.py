@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from scalingar.outputs import Candidate, Cut, PromptResult
+from scalingar.core.outputs import Candidate, Cut, PromptResult
 from scalingar.report.confidence_plot import confidence_plot
 from scalingar.report.contact_sheet import tiles_of
 from scalingar.report.figure import png_bytes

@@ -3,9 +3,9 @@ import io
 from rich.console import Console
 from rich.table import Table
 
-from scalingar.outputs import Ledger
+from scalingar.core.outputs import Ledger
 from scalingar.report.tables import ledger_table, trajectory_table
-from tests.tiny_package import result
+from tests.tiny.package import result
 
 
 def lines(table: Table) -> list[str]:

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from scalingar.errors import ConfigError, WeightsError
+from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.rewards import ClipScore, HPSv2, HPSv21, PickScore, TruncationWarning, hps
+from scalingar.rewards.clip_pixels import cropped, normalised, padded
 from scalingar.rewards.hps import from_open_clip
-from scalingar.rewards.pictures import cropped, normalised, padded
-from tests.tiny_rewards import CLIP_VOCABULARY, pictures, save_clip_tokenizer, save_tiny_clip, tiny_open_clip
+from tests.tiny.rewards import CLIP_VOCABULARY, pictures, save_clip_tokenizer, save_tiny_clip, tiny_open_clip
 
 IMAGES = pictures((70, 50), (32, 32), (33, 97))
 BEGIN, END = len(CLIP_VOCABULARY), len(CLIP_VOCABULARY) + 1

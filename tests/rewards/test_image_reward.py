@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from scalingar.errors import WeightsError
-from scalingar.models.checkpoint import read_weights
+from scalingar.core.errors import WeightsError
+from scalingar.models.weights.checkpoint import read_weights
 from scalingar.rewards import ImageReward, TruncationWarning
 from scalingar.rewards.blip import build
-from scalingar.rewards.pictures import cropped, normalised
-from tests import reference
-from tests.tiny_rewards import pictures, save_tiny_image_reward
+from scalingar.rewards.clip_pixels import cropped, normalised
+from tests.tiny.rewards import pictures, save_tiny_image_reward
+from tests.upstream import reference
 
 LONG = " ".join(["a red dog on the mat and"] * 6)
 

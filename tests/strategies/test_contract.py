@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from scalingar.strategies import STRATEGIES
-from scalingar.strategies.build import build_strategy
-from tests.pipes import PROMPT, tiny_pipe
+from scalingar.strategies.build_strategy import build_strategy
+from tests.tiny.pipes import PROMPT, tiny_pipe
 
 NAMES = [name for name in STRATEGIES if "next-token" in STRATEGIES[name].families]
 

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from scalingar.policy.guidance_schedule import GuidanceConfig
 from scalingar.policy.termination import GateConfig
 from scalingar.strategies import ScalingAR
-from tests.pipes import PROMPT, tiny_pipe
+from tests.tiny.pipes import PROMPT, tiny_pipe
 
 GATE_OFF = GateConfig(enabled=False)
 GUIDANCE_OFF = GuidanceConfig(enabled=False)

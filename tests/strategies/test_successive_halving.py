@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from scalingar.strategies import SuccessiveHalving
-from tests.pipes import PROMPT, tiny_pipe
+from tests.tiny.pipes import PROMPT, tiny_pipe
 
 
 @pytest.mark.parametrize(

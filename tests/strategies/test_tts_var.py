@@ -5,13 +5,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from scalingar.errors import ConfigError, DecodingError
-from scalingar.features import PixelFeature
-from scalingar.outputs import Candidate
-from scalingar.rewards.base import FunctionReward
+from scalingar.core.errors import ConfigError, DecodingError
+from scalingar.core.outputs import Candidate
+from scalingar.rewards.features import PixelFeature
 from scalingar.rewards.intrinsic import IntrinsicReward
+from scalingar.rewards.reward import FunctionReward
 from scalingar.strategies import BestOfN, TTSVar
-from tests import tiny_scales as tiny
+from tests.tiny import scales as tiny
 
 
 def run(strategy: Any, *prompts: str, **options: Any) -> tiny.ScaleEngine:

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scalingar.world.vocabulary import OBJECT_CLASSES
-from training.scenes import Sprites
+from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
+from training.world.scenes import Sprites
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from scalingar.bench.statistics import Estimate, ScoreTable, overall, task_estimates
-from scalingar.errors import BenchmarkError
-from scalingar.registry import Registry
+from scalingar.core.errors import BenchmarkError
+from scalingar.core.registry import Registry
 
 _SHOWN = 5
 """Complaints told in full before the rest are only counted."""

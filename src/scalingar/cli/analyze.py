@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from scalingar.analysis.complete import CompleteRun
-    from scalingar.analysis.findings import Findings
+    from scalingar.analysis.outcomes.findings import Findings
+    from scalingar.analysis.runs.complete import CompleteRun
 
 analyze = typer.Typer(
     no_args_is_help=True,
@@ -37,8 +37,8 @@ def derive(
     ),
 ) -> None:
     """Write whole runs of other strategies, computed from a complete one; [b]bench report[/] reads them."""
-    from scalingar.analysis.derive import derive as write_derived  # noqa: PLC0415
-    from scalingar.bench.suite import named, read_suite  # noqa: PLC0415
+    from scalingar.analysis.replay.derive import derive as write_derived  # noqa: PLC0415
+    from scalingar.bench.runs.suite import named, read_suite  # noqa: PLC0415
 
     complete = _complete(run)
     count = num_trajectories or complete.trajectories
@@ -54,7 +54,7 @@ def derive(
 @analyze.command()
 def signals(run: Run, output: Output = _ANALYSIS) -> None:
     """How well each signal tells right images from wrong ones, step by step: among candidates and across prompts."""
-    from scalingar.analysis.signals import signal_findings  # noqa: PLC0415
+    from scalingar.analysis.studies.signal_study import signal_findings  # noqa: PLC0415
 
     show(signal_findings(_complete(run)), output)
 
@@ -62,7 +62,7 @@ def signals(run: Run, output: Output = _ANALYSIS) -> None:
 @analyze.command()
 def scaling(run: Run, output: Output = _ANALYSIS) -> None:
     """Score against N and against tokens, for every way of choosing."""
-    from scalingar.analysis.scaling import scaling_findings  # noqa: PLC0415
+    from scalingar.analysis.studies.scaling import scaling_findings  # noqa: PLC0415
 
     show(scaling_findings(_complete(run)), output)
 
@@ -73,7 +73,7 @@ def gates(
     output: Output = _ANALYSIS,
 ) -> None:
     """How often each condition of the gate binds, when it cuts, and whether it cuts the right ones."""
-    from scalingar.analysis.gates import gate_findings, gate_record  # noqa: PLC0415
+    from scalingar.analysis.studies.gates import gate_findings, gate_record  # noqa: PLC0415
 
     show(gate_findings([gate_record(folder) for folder in runs]), output)
 
@@ -86,7 +86,7 @@ def calibration(
     output: Output = _ANALYSIS,
 ) -> None:
     """Whether a signal's value says how often an image is right."""
-    from scalingar.analysis.calibration import calibration_findings  # noqa: PLC0415
+    from scalingar.analysis.studies.calibration import calibration_findings  # noqa: PLC0415
 
     show(calibration_findings(_complete(run), bins=bins, seed=seed), output)
 
@@ -94,7 +94,7 @@ def calibration(
 @analyze.command()
 def ablation(run: Run, num_trajectories: Count = None, output: Output = _ANALYSIS) -> None:
     """The paper's ablations of channels and gate, with termination only."""
-    from scalingar.analysis.ablation import ablation_findings  # noqa: PLC0415
+    from scalingar.analysis.studies.ablation import ablation_findings  # noqa: PLC0415
 
     show(ablation_findings(_complete(run), num_trajectories), output)
 
@@ -113,8 +113,8 @@ def sweep(
 
     [b]scalingar analyze sweep runs/best-of-n --parameter gate.quantile --values 0.05,0.1,0.2,0.4[/]
     """
-    from scalingar.analysis.sweep import sweep_findings  # noqa: PLC0415
-    from scalingar.config import parse_override  # noqa: PLC0415
+    from scalingar.analysis.studies.sweep import sweep_findings  # noqa: PLC0415
+    from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
 
     words = [word.strip() for word in values.split(",") if word.strip()]
     wanted = [parse_override(f"value={word}")[1] for word in words]
@@ -124,13 +124,13 @@ def sweep(
 @analyze.command()
 def tune(run: Run, seed: Seed = 0, output: Output = _ANALYSIS) -> None:
     """Search a rule that helps on half of the prompts, and tell what it does on the other half."""
-    from scalingar.analysis.tune import tune_findings  # noqa: PLC0415
+    from scalingar.analysis.studies.tune import tune_findings  # noqa: PLC0415
 
     show(tune_findings(_complete(run), seed), output)
 
 
 def _complete(folder: Path) -> "CompleteRun":
-    from scalingar.analysis.complete import CompleteRun  # noqa: PLC0415
+    from scalingar.analysis.runs.complete import CompleteRun  # noqa: PLC0415
 
     return CompleteRun.read(folder)
 

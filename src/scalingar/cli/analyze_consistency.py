@@ -22,11 +22,11 @@ def consistency(
 
     [b]scalingar analyze consistency prompts.txt --model FoundationVision/Infinity:2b-1024 --device cuda[/]
     """
-    from scalingar.analysis.consistency import consistency_findings  # noqa: PLC0415
+    from scalingar.analysis.studies.consistency import consistency_findings  # noqa: PLC0415
     from scalingar.cli.analyze import show  # noqa: PLC0415
     from scalingar.cli.run import load  # noqa: PLC0415
-    from scalingar.config import Recipe  # noqa: PLC0415
-    from scalingar.files import check_writable  # noqa: PLC0415
+    from scalingar.core.files import check_writable  # noqa: PLC0415
+    from scalingar.pipeline.recipe import Recipe  # noqa: PLC0415
 
     check_writable(output)
     pipe = load(Recipe.from_dict({"model": model, "device": device, "dtype": dtype}))
@@ -36,7 +36,7 @@ def consistency(
 
 def _read(prompts: list[str]) -> list[str]:
     """The prompts themselves, or the lines of a single file. Raises ConfigError."""
-    from scalingar.errors import ConfigError  # noqa: PLC0415
+    from scalingar.core.errors import ConfigError  # noqa: PLC0415
 
     place = Path(prompts[0])
     if len(prompts) > 1 or not place.is_file():

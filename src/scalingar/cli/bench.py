@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from scalingar.bench.benchmark import Benchmark
-    from scalingar.bench.results import RunResults
+    from scalingar.bench.runs.results import RunResults
 
 bench = typer.Typer(
     no_args_is_help=True, help="Measure strategies against each other.", rich_markup_mode="rich", add_completion=False
@@ -22,8 +22,8 @@ def list_benchmarks() -> None:
     from rich.console import Console  # noqa: PLC0415
 
     from scalingar.bench import BENCHMARKS  # noqa: PLC0415
+    from scalingar.bench.judges.detectors import DETECTORS  # noqa: PLC0415
     from scalingar.cli.listing import first_line, names_table  # noqa: PLC0415
-    from scalingar.detectors import DETECTORS  # noqa: PLC0415
 
     console = Console(markup=False)
     console.print(names_table("benchmarks", {name: first_line(BENCHMARKS[name]) for name in BENCHMARKS}))
@@ -84,9 +84,9 @@ def run(
 
     [b]scalingar bench run geneval --strategy single,scaling-ar --images-per-prompt 1 --limit 10 -o runs/try[/]
     """
-    from scalingar.bench.suite import named, read_suite  # noqa: PLC0415
+    from scalingar.bench.runs.suite import named, read_suite  # noqa: PLC0415
     from scalingar.cli.bench_run import Request, run_all  # noqa: PLC0415
-    from scalingar.loading import EMBEDDED  # noqa: PLC0415
+    from scalingar.pipeline.loading import EMBEDDED  # noqa: PLC0415
 
     embedded = model in EMBEDDED
     strategies = (
@@ -128,7 +128,7 @@ def report(
     """Compare runs: scores with standard errors, paired differences with intervals, tokens and seconds."""
     import json  # noqa: PLC0415
 
-    from scalingar.bench.report import compare, markdown, write_report  # noqa: PLC0415
+    from scalingar.bench.runs.comparison import compare, markdown, write_report  # noqa: PLC0415
 
     comparison = compare([_results(folder) for folder in run_folders(folders)], baseline)
     if as_json:
@@ -145,9 +145,9 @@ def pictures(
     output: Annotated[Path, typer.Option("-o", "--output", help="PNG to write.")] = Path("pictures.png"),
 ) -> None:
     """Show the same prompts in several runs, where the first and the last differ in who is right."""
-    from scalingar.bench.pictures import pictures as drawn  # noqa: PLC0415
-    from scalingar.bench.runner import png  # noqa: PLC0415
-    from scalingar.files import check_writable, write_file  # noqa: PLC0415
+    from scalingar.bench.runs.runner import png  # noqa: PLC0415
+    from scalingar.bench.runs.side_by_side import pictures as drawn  # noqa: PLC0415
+    from scalingar.core.files import check_writable, write_file  # noqa: PLC0415
 
     sheet = drawn([_results(folder) for folder in folders])
     check_writable(output.parent)
@@ -158,7 +158,7 @@ def pictures(
 @bench.command()
 def validate(folders: Annotated[list[Path], typer.Argument(help="Runs, or a folder of runs.")]) -> None:
     """Check that runs are complete, and that their images are those they were judged by."""
-    from scalingar.bench.validate import check_run  # noqa: PLC0415
+    from scalingar.bench.runs.validate import check_run  # noqa: PLC0415
 
     for folder in run_folders(folders):
         images = check_run(folder, benchmark_of(folder))
@@ -187,8 +187,8 @@ def score(
 def settings_of(benchmark: str, words: list[str], *, embedded: bool) -> dict[str, Any]:
     """Benchmark settings; images of the embedded world are judged by its own detector unless told otherwise."""
     from scalingar.bench import BENCHMARKS  # noqa: PLC0415
-    from scalingar.config import parse_override  # noqa: PLC0415
-    from scalingar.overrides import merged  # noqa: PLC0415
+    from scalingar.pipeline.overrides import merged  # noqa: PLC0415
+    from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
 
     given = dict(map(parse_override, words))
     if embedded and "detector" in BENCHMARKS[benchmark].settings.model_fields and "detector" not in given:
@@ -198,8 +198,8 @@ def settings_of(benchmark: str, words: list[str], *, embedded: bool) -> dict[str
 
 def run_folders(folders: list[Path]) -> list[Path]:
     """The runs among ``folders``, or in them. Raises BenchmarkError where there is none."""
-    from scalingar.bench.plan import PLAN  # noqa: PLC0415
-    from scalingar.errors import BenchmarkError  # noqa: PLC0415
+    from scalingar.bench.runs.plan import PLAN  # noqa: PLC0415
+    from scalingar.core.errors import BenchmarkError  # noqa: PLC0415
 
     found = []
     for folder in folders:
@@ -212,14 +212,14 @@ def run_folders(folders: list[Path]) -> list[Path]:
 
 def benchmark_of(folder: Path) -> "Benchmark":
     """The benchmark of a run, with the judge it had."""
-    from scalingar.bench.build import build_benchmark  # noqa: PLC0415
-    from scalingar.bench.plan import RunPlan  # noqa: PLC0415
+    from scalingar.bench.build_benchmark import build_benchmark  # noqa: PLC0415
+    from scalingar.bench.runs.plan import RunPlan  # noqa: PLC0415
 
     plan = RunPlan.read(folder)
     return build_benchmark(plan.benchmark, plan.settings, device=plan.recipe.device)
 
 
 def _results(folder: Path) -> "RunResults":
-    from scalingar.bench.results import read_results  # noqa: PLC0415
+    from scalingar.bench.runs.results import read_results  # noqa: PLC0415
 
     return read_results(folder, benchmark_of(folder))

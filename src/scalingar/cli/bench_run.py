@@ -10,17 +10,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scalingar.bench.benchmark import BENCHMARKS, Benchmark
-from scalingar.bench.build import build_benchmark
-from scalingar.bench.plan import RunPlan
-from scalingar.bench.results import read_results, write_results
-from scalingar.bench.runner import Runner
-from scalingar.bench.store import RunStore
+from scalingar.bench.build_benchmark import build_benchmark
+from scalingar.bench.runs.plan import RunPlan
+from scalingar.bench.runs.results import read_results, write_results
+from scalingar.bench.runs.runner import Runner
+from scalingar.bench.runs.store import RunStore
 from scalingar.cli.progress import plain_warnings
 from scalingar.cli.run import load
-from scalingar.config import Recipe
-from scalingar.errors import ConfigError
-from scalingar.files import check_writable
-from scalingar.pipeline import ImagePipeline
+from scalingar.core.errors import ConfigError
+from scalingar.core.files import check_writable
+from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.pipeline.recipe import Recipe
 from scalingar.strategies import Strategy
 
 

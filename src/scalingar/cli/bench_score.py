@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from scalingar.bench.benchmark import BENCHMARKS, Judged, Summary, check_judged
-from scalingar.bench.build import build_benchmark
-from scalingar.bench.geneval.benchmark import GenEval
-from scalingar.bench.report import with_error
-from scalingar.errors import ConfigError
-from scalingar.files import write_file
+from scalingar.bench.benchmarks.geneval.geneval import GenEval
+from scalingar.bench.build_benchmark import build_benchmark
+from scalingar.bench.runs.comparison import with_error
+from scalingar.core.errors import ConfigError
+from scalingar.core.files import write_file
 
 
 def score_folder(

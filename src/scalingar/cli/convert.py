@@ -20,12 +20,12 @@ def convert(
 
     With a tokenizer DST becomes a model folder, which [b]scalingar generate --model DST[/] reads.
     """
-    from scalingar.loading import Options  # noqa: PLC0415
-    from scalingar.loading.conversion import convert as run  # noqa: PLC0415
-    from scalingar.pipeline import DTYPES  # noqa: PLC0415
+    from scalingar.pipeline.loading import Options  # noqa: PLC0415
+    from scalingar.pipeline.loading.conversion import convert as run  # noqa: PLC0415
+    from scalingar.pipeline.pipeline import DTYPES  # noqa: PLC0415
 
     if dtype not in DTYPES:
-        from scalingar.registry import suggestion  # noqa: PLC0415
+        from scalingar.core.registry import suggestion  # noqa: PLC0415
 
         raise typer.BadParameter(f"there is no dtype {dtype!r}{suggestion(dtype, list(DTYPES))}")
     options = Options(

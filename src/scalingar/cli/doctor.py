@@ -8,8 +8,8 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from scalingar.doctor.check import Report
     from scalingar.doctor.environment import Fact
-    from scalingar.doctor.golden import Report
 
 
 def doctor(
@@ -41,7 +41,7 @@ def _examine() -> bool:
 def _compare(paths: list[Path]) -> bool:
     from rich.console import Console  # noqa: PLC0415
 
-    from scalingar.doctor.golden import check_golden  # noqa: PLC0415
+    from scalingar.doctor.check import check_golden  # noqa: PLC0415
 
     console = Console(highlight=False, markup=False)
     good = True

@@ -8,8 +8,8 @@ import typer
 from scalingar.cli.words import split_words
 
 if TYPE_CHECKING:
-    from scalingar.config import Recipe
-    from scalingar.metadata import RecipeInfo
+    from scalingar.pipeline.png import RecipeInfo
+    from scalingar.pipeline.recipe import Recipe
 
 _SEARCH, _DRAW, _RUN, _SOURCE = "Search", "Drawing", "Where and how to run", "Recipes"
 
@@ -96,19 +96,19 @@ def generate(
 
 def settings(overrides: list[str]) -> dict[str, Any]:
     """Each ``a.b=value`` by its dotted name. Raises ConfigError."""
-    from scalingar.config import parse_override  # noqa: PLC0415
+    from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
 
     return dict(map(parse_override, overrides))
 
 
 def _info(like: Path) -> "RecipeInfo":
-    from scalingar.metadata import read_recipe  # noqa: PLC0415
+    from scalingar.pipeline.png import read_recipe  # noqa: PLC0415
 
     return read_recipe(like)
 
 
 def _base(config: Path | None, info: "RecipeInfo | None") -> "Recipe":
-    from scalingar.config import Recipe  # noqa: PLC0415
+    from scalingar.pipeline.recipe import Recipe  # noqa: PLC0415
 
     if info is not None:
         return info.recipe

@@ -20,7 +20,7 @@ def ls(
     from rich.console import Console  # noqa: PLC0415
 
     if topic is not None and topic not in TOPICS:
-        from scalingar.registry import suggestion  # noqa: PLC0415
+        from scalingar.core.registry import suggestion  # noqa: PLC0415
 
         raise typer.BadParameter(f"there is no list {topic!r}{suggestion(topic, list(TOPICS))}")
     tables = {
@@ -48,9 +48,10 @@ def _table(title: str, names: str = "bold") -> "Table":
 
 
 def _models() -> "Table":
-    from scalingar.loading.packages import EMBEDDED  # noqa: PLC0415
-    from scalingar.models.hub import RELEASES  # noqa: PLC0415
-    from scalingar.package import PIPELINE, embedded_folder, read_info  # noqa: PLC0415
+    from scalingar.models.embedded.places import embedded_folder  # noqa: PLC0415
+    from scalingar.models.weights.hub import RELEASES  # noqa: PLC0415
+    from scalingar.pipeline.loading.model_folder import PIPELINE, read_info  # noqa: PLC0415
+    from scalingar.pipeline.loading.own_models import EMBEDDED  # noqa: PLC0415
 
     table = _table("models")
     for name, kind in EMBEDDED.items():
@@ -88,7 +89,7 @@ def _rewards() -> "Table":
 
 
 def _features() -> "Table":
-    from scalingar.features import FEATURES  # noqa: PLC0415
+    from scalingar.rewards.features import FEATURES  # noqa: PLC0415
 
     table = _table("features of images")
     for name in FEATURES:
@@ -97,7 +98,7 @@ def _features() -> "Table":
 
 
 def _words() -> "Table":
-    from scalingar.world.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS  # noqa: PLC0415
+    from scalingar.models.embedded.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS  # noqa: PLC0415
 
     table = _table("words the embedded model understands")
     for name, words in (

@@ -13,7 +13,7 @@ from scalingar.cli.convert import convert
 from scalingar.cli.doctor import doctor
 from scalingar.cli.generate import generate
 from scalingar.cli.listing import ls
-from scalingar.errors import ScalingarError
+from scalingar.core.errors import ScalingarError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 

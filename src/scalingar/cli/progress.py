@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from scalingar.prompts import UnknownWordsWarning
-from scalingar.strategies.engine import StepEvent
+from scalingar.models.prompts.encoders import UnknownWordsWarning
+from scalingar.strategies.engine.token_engine import StepEvent
 
 
 def follow(events: Iterable[StepEvent], *, visible: bool) -> None:

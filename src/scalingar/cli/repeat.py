@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from scalingar.config import Recipe
-from scalingar.errors import OutputError
-from scalingar.metadata import RecipeInfo
-from scalingar.threads import torch_threads
+from scalingar.core.errors import OutputError
+from scalingar.core.threads import torch_threads
+from scalingar.pipeline.png import RecipeInfo
+from scalingar.pipeline.recipe import Recipe
 
 
 @dataclass(frozen=True)

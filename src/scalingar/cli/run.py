@@ -10,14 +10,14 @@ from rich.console import Console
 
 from scalingar.cli.progress import follow, plain_warnings
 from scalingar.cli.repeat import Repeat
-from scalingar.cli.results import Results
-from scalingar.config import Recipe
-from scalingar.errors import ConfigError
-from scalingar.files import check_writable
-from scalingar.outputs import ImageOutput
-from scalingar.pipeline import DTYPES, ImagePipeline
-from scalingar.prompts import check_prompts
+from scalingar.core.errors import ConfigError
+from scalingar.core.files import check_writable
+from scalingar.core.outputs import ImageOutput
+from scalingar.models.prompts.encoders import check_prompts
+from scalingar.pipeline.pipeline import DTYPES, ImagePipeline
+from scalingar.pipeline.recipe import Recipe
 from scalingar.report import ledger_table, trajectory_table
+from scalingar.report.run_folder import Results
 
 
 class Show(Enum):

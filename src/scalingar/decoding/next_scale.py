@@ -3,66 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from scalingar.core.errors import ConfigError
+from scalingar.core.sampling_config import SamplingConfig
+from scalingar.decoding.contracts import NextScaleModel, ScaleTokenizer
 from scalingar.decoding.guidance import guide
-from scalingar.decoding.sampling import SamplingConfig, draw, filter_logits
-from scalingar.decoding.trajectories import CacheT, Trajectories
-from scalingar.errors import ConfigError
-from scalingar.models.scale_tokenizer import ScaleTokenizer
-from scalingar.noise import Noise
+from scalingar.decoding.noise import Noise
+from scalingar.decoding.sampling import draw, filter_logits
+from scalingar.decoding.trajectories import Trajectories
 
 ConditionT = TypeVar("ConditionT")
-
-
-class NextScaleModel(Protocol[ConditionT, CacheT]):
-    """What the loop needs of a model whose step is a scale.
-
-    A scale's codes are ``(n, l, g)``: ``l`` tokens in raster order, ``g`` codes per token, each of ``v`` values.
-    """
-
-    @property
-    def scales(self) -> tuple[tuple[int, int], ...]:
-        """Rows and columns of every scale's token grid, coarse to fine."""
-        ...
-
-    @property
-    def groups(self) -> int:
-        """Codes per token, g."""
-        ...
-
-    @property
-    def values(self) -> int:
-        """Values of a code, v."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Of the weights; the tokenizer's are on the same."""
-        ...
-
-    def condition(self, inputs: Tensor, mask: Bool[Tensor, "p t"] | None = None) -> ConditionT:
-        """Embed what the prompts say, one row per prompt."""
-        ...
-
-    def prefill(self, condition: ConditionT, *, guided: bool) -> CacheT:
-        """The cache before the first scale, one row per prompt and branch: conditional rows, then unconditional."""
-        ...
-
-    def step(self, features: Float[Tensor, "n l d"] | None, scale: int, cache: CacheT) -> Float[Tensor, "b l g v"]:
-        """Raw fp32 logits of one scale for every row of the cache, both branches reading the same features.
-
-        ``features`` are None at scale 0.
-        """
-        ...
-
-    def guidance_at(self, scale: int, guidance_scale: float) -> float:
-        """The guidance scale that acts at one scale, where the model ramps it."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

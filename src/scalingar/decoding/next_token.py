@@ -1,47 +1,20 @@
 """Decoding one code at a time: prefill once, fork, then draw and feed."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
+from scalingar.core.sampling_config import SamplingConfig
+from scalingar.decoding.contracts import NextTokenModel
 from scalingar.decoding.guidance import Scale, guide
-from scalingar.decoding.sampling import SamplingConfig, draw, filter_logits
-from scalingar.decoding.trajectories import CacheT, Trajectories
-from scalingar.noise import Noise
+from scalingar.decoding.noise import Noise
+from scalingar.decoding.sampling import draw, filter_logits
+from scalingar.decoding.trajectories import Trajectories
 
 ConditionT = TypeVar("ConditionT")
-
-
-class NextTokenModel(Protocol[ConditionT, CacheT]):
-    """What the loop needs of a model: see :class:`scalingar.models.llamagen.LlamaGen`.
-
-    What a condition is and how a cache is kept are the model's own business; the loop only hands them back.
-    """
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of the code grid."""
-        ...
-
-    @property
-    def vocab_size(self) -> int:
-        """Image codes V."""
-        ...
-
-    def condition(self, inputs: Tensor, mask: Bool[Tensor, "p t"] | None = None) -> ConditionT:
-        """Embed what the prompts say."""
-        ...
-
-    def prefill(self, condition: ConditionT, *, guided: bool) -> tuple[Float[Tensor, "b v"], CacheT]:
-        """Logits of the first code and the cache, per prompt and branch."""
-        ...
-
-    def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: CacheT) -> Float[Tensor, "n v"]:
-        """Logits after feeding one code per row."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

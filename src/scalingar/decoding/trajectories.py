@@ -1,16 +1,14 @@
 """The live batch: everything that belongs to the trajectories being decoded, one row each."""
 
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from scalingar.models.cache import Cache
-from scalingar.noise import Noise
-
-CacheT = TypeVar("CacheT", bound=Cache)
+from scalingar.decoding.contracts import CacheT
+from scalingar.decoding.noise import Noise
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from scalingar.package import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo, embedded_folder
+from scalingar.models.embedded.places import embedded_folder
+from scalingar.pipeline.loading.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo
 
 _LIBRARIES = ("scalingar", "torch", "numpy", "pillow", "pydantic", "safetensors")
 _EXTRAS = {
@@ -87,7 +88,10 @@ def _missing(extra: str, modules: tuple[str, ...]) -> str:
 
 
 def _weights() -> list[Fact]:
-    return [Fact("weights", "embedded", *_embedded(embedded_folder())), Fact("weights", "hub cache", _hub_cache())]
+    return [
+        Fact("weights", "embedded", *_embedded(embedded_folder("next-token"))),
+        Fact("weights", "hub cache", _hub_cache()),
+    ]
 
 
 def _embedded(folder: Path) -> tuple[str, bool]:
@@ -100,7 +104,7 @@ def _embedded(folder: Path) -> tuple[str, bool]:
 
 def _hub_cache() -> str:
     """Repositories of the table that were fetched before; the hub is not asked."""
-    from scalingar.models.hub import RELEASES  # noqa: PLC0415
+    from scalingar.models.weights.hub import RELEASES  # noqa: PLC0415
 
     if find_spec("huggingface_hub") is None:
         return "unknown without huggingface_hub"

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from scalingar.decoding.next_token import NextTokenDecoder
+from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.doctor.environment import Fact
 from scalingar.doctor.random_weights import random_weights
 from scalingar.doctor.selftest_scales import draws_scales
-from scalingar.models.llamagen import LlamaGen
-from scalingar.models.llamagen_config import LlamaGenConfig
-from scalingar.models.released import build_llamagen, build_vq
-from scalingar.models.vq import VQConfig, VQTokenizer
-from scalingar.noise import TrajectoryNoise
+from scalingar.models.llamagen.config import LlamaGenConfig
+from scalingar.models.llamagen.released import build_llamagen, build_vq
+from scalingar.models.llamagen.transformer import LlamaGen
+from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
 
 _CONFIG = LlamaGenConfig(
     layers=2,

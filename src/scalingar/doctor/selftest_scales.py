@@ -4,13 +4,13 @@ import torch
 from torch import Tensor
 
 from scalingar.decoding.next_scale import NextScaleDecoder
+from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.doctor.random_weights import random_weights
-from scalingar.models.multiscale_vq import MultiScaleVQ, MultiScaleVQConfig
-from scalingar.models.var import VAR
-from scalingar.models.var_config import VARConfig
-from scalingar.models.var_released import build_multiscale_vq, build_var
-from scalingar.noise import TrajectoryNoise
+from scalingar.models.var.config import VARConfig
+from scalingar.models.var.multiscale_vq import MultiScaleVQ, MultiScaleVQConfig
+from scalingar.models.var.released import build_multiscale_vq, build_var
+from scalingar.models.var.transformer import VAR
 
 _SIDES = (1, 2, 4)
 _CONFIG = VARConfig(layers=2, heads=2, dim=32, hidden=64, sides=_SIDES, vocab_size=32, code_dim=4, condition_vocab=3)

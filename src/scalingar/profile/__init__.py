@@ -1,7 +1,7 @@
 """Profile level: what a trajectory's logits say about it. Pure functions of tensors."""
 
 from scalingar.profile.confidence import ConfidenceProfile
-from scalingar.profile.config import ProfileConfig
+from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.signals import signals
 from scalingar.profile.token import (
     StepDistributions,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from scalingar.profile.config import ProfileConfig
+from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.rows import RowState
 
 Extreme = Float[np.ndarray, " n"] | np.float32

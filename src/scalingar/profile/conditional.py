@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from scalingar.profile.config import ProfileConfig, Window
+from scalingar.profile.profile_config import ProfileConfig, Window
 from scalingar.profile.rows import RowState
 from scalingar.profile.token import ema
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from scalingar.profile.blocks import BlockStability
 from scalingar.profile.conditional import EPSILON, ConditionalUtilisation, sigmoid
-from scalingar.profile.config import ProfileConfig
+from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.rows import RowState
 from scalingar.profile.token import TokenStatistics, ema, token_uncertainty
 

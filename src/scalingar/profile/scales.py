@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scalingar.profile.config import ProfileConfig
+from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.rows import RowState
 from scalingar.profile.token import StepDistributions, step_distributions, token_statistics, token_uncertainty
 

@@ -3,9 +3,9 @@
 from scalingar.report.confidence_plot import confidence_plot
 from scalingar.report.contact_sheet import Tile, contact_sheet, tiles_of
 from scalingar.report.entropy_map import entropy_map
+from scalingar.report.plain import result_dict
 from scalingar.report.scale_strip import scale_strip
 from scalingar.report.tables import ledger_table, trajectory_table
-from scalingar.report.trace import result_dict
 
 __all__ = [
     "Tile",

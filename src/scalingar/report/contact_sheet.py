@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from scalingar.outputs import Candidate, PromptResult
+from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.report.lettering import font, line_height, wrapped
 from scalingar.report.palette import BACKGROUND, CHOSEN, CUT, INK, MUTED, RULE
-from scalingar.report.trace import descent, last_confidence, last_reward
+from scalingar.report.plain import descent, last_confidence, last_reward
 
 MARGIN, GAP, FRAME = 28, 24, 5
 SMALLEST, LARGEST = 256, 384

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from rich.table import Table
 
-from scalingar.outputs import Candidate, Ledger, PromptResult
-from scalingar.report.trace import descent, last_confidence, last_reward
+from scalingar.core.outputs import Candidate, Ledger, PromptResult
+from scalingar.report.plain import descent, last_confidence, last_reward
 
 
 def trajectory_table(result: PromptResult) -> Table:

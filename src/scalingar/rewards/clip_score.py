@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from scalingar.rewards.base import REWARDS
 from scalingar.rewards.clip_towers import ClipReward
+from scalingar.rewards.reward import REWARDS
 
 
 @REWARDS.register("clip-score")

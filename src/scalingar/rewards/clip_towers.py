@@ -9,10 +9,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from scalingar.errors import WeightsError
-from scalingar.models.hf_loading import check_type, load_network
+from scalingar.core.errors import WeightsError
+from scalingar.models.hf.loading import check_type, load_network
+from scalingar.rewards.clip_pixels import cropped, normalised
 from scalingar.rewards.learned import LearnedReward
-from scalingar.rewards.pictures import cropped, normalised
 
 
 class ClipReward(LearnedReward):

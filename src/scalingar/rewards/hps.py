@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from scalingar.errors import ConfigError, WeightsError
-from scalingar.models.checkpoint import fit_weights, read_weights
-from scalingar.models.empty import empty_transformers
-from scalingar.rewards.base import REWARDS
+from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.models.weights.checkpoint import fit_weights, read_weights
+from scalingar.models.weights.empty import empty_transformers
+from scalingar.rewards.clip_pixels import padded
 from scalingar.rewards.clip_towers import ClipReward
-from scalingar.rewards.pictures import padded
+from scalingar.rewards.reward import REWARDS
 
 HEADS = 16
 """Of both towers of ViT-H-14; shapes do not tell."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from scalingar.outputs import Candidate
-from scalingar.rewards.base import REWARDS
+from scalingar.core.outputs import Candidate
+from scalingar.rewards.reward import REWARDS
 
 
 @dataclass(frozen=True)

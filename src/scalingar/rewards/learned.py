@@ -13,11 +13,11 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from scalingar.errors import WeightsError
-from scalingar.models.hf_loading import first_sentence
-from scalingar.models.hub import fetch, split_name
-from scalingar.outputs import Truncation
-from scalingar.rewards.base import PixelReward
+from scalingar.core.errors import WeightsError
+from scalingar.core.outputs import Truncation
+from scalingar.models.hf.loading import first_sentence
+from scalingar.models.weights.hub import fetch, split_name
+from scalingar.rewards.reward import PixelReward
 
 _REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError)
 """What transformers raises on a tokenizer it cannot read."""

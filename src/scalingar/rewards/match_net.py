@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from scalingar.world.grammar import TERMINALS
+from scalingar.models.embedded.grammar import TERMINALS
 
 PATCH = 8
 """Pixels of a patch's side."""
@@ -92,7 +92,7 @@ class ReadingLayer(nn.Module):
 
 
 class MatchNet(nn.Module):
-    """Images in [-1, 1] and terminal ids of :func:`scalingar.world.grammar.parse` to a logit of their match."""
+    """Images in [-1, 1] and terminal ids of :func:`parse` to a logit of their match."""
 
     def __init__(self, config: MatchNetConfig) -> None:
         super().__init__()

@@ -8,9 +8,9 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from scalingar.rewards.base import REWARDS
+from scalingar.rewards.clip_pixels import cropped
 from scalingar.rewards.clip_towers import ClipReward
-from scalingar.rewards.pictures import cropped
+from scalingar.rewards.reward import REWARDS
 
 
 @REWARDS.register("pick-score")

@@ -1,11 +1,11 @@
 """Ways to spend test-time compute. Each is a frozen config with one search per prompt."""
 
-from scalingar.strategies.base import STRATEGIES, Strategy
 from scalingar.strategies.best_of_n import BestOfN
 from scalingar.strategies.controls import MostConfidentOfN, PmiOfN, RandomOfN
 from scalingar.strategies.importance_sampling import ImportanceSampling
 from scalingar.strategies.scaling_ar import ScalingAR
 from scalingar.strategies.single import Single
+from scalingar.strategies.strategy import STRATEGIES, Strategy
 from scalingar.strategies.successive_halving import SuccessiveHalving
 from scalingar.strategies.tts_var import TTSVar
 

@@ -4,9 +4,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from scalingar.outputs import Candidate
-from scalingar.strategies.base import STRATEGIES, Setting, Strategy
+from scalingar.core.outputs import Candidate
 from scalingar.strategies.setting import BOTH_FAMILIES, Family
+from scalingar.strategies.strategy import STRATEGIES, Setting, Strategy
 
 
 class RewardedStrategy(Strategy):

@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from scalingar.outputs import Candidate
-from scalingar.strategies.base import STRATEGIES, Setting, Strategy, choice_generator
+from scalingar.core.outputs import Candidate
 from scalingar.strategies.setting import BOTH_FAMILIES, Family
+from scalingar.strategies.strategy import STRATEGIES, Setting, Strategy, choice_generator
 
 
 @STRATEGIES.register("random-of-n")

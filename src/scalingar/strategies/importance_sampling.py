@@ -3,9 +3,9 @@
 import numpy as np
 from pydantic import Field
 
-from scalingar.outputs import Candidate
-from scalingar.strategies.base import STRATEGIES, Setting, choice_generator
+from scalingar.core.outputs import Candidate
 from scalingar.strategies.best_of_n import RewardedStrategy
+from scalingar.strategies.strategy import STRATEGIES, Setting, choice_generator
 
 
 @STRATEGIES.register("importance-sampling")

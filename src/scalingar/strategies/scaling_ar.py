@@ -5,11 +5,11 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from scalingar.outputs import Candidate
+from scalingar.core.outputs import Candidate
 from scalingar.policy.guidance_schedule import GuidanceConfig, guidance_scale
 from scalingar.policy.termination import Gate, GateConfig
 from scalingar.profile.confidence import ProfileConfig
-from scalingar.strategies.base import STRATEGIES, Decision, Search, Setting, Step, Strategy
+from scalingar.strategies.strategy import STRATEGIES, Decision, Search, Setting, Step, Strategy
 
 
 @STRATEGIES.register("scaling-ar")

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 
-from scalingar.outputs import Candidate
-from scalingar.strategies.base import NOT_A_NUMBER, STRATEGIES, Decision, Search, Setting, Step, Strategy
+from scalingar.core.outputs import Candidate
+from scalingar.strategies.strategy import NOT_A_NUMBER, STRATEGIES, Decision, Search, Setting, Step, Strategy
 
 NOT_AMONG_THE_BEST = "not among the best"
 Signal = Literal["final_confidence", "confidence", "entropy", "deepconf"]

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import Field, model_validator
 
-from scalingar.errors import ConfigError, DecodingError
+from scalingar.core.errors import ConfigError, DecodingError
 from scalingar.policy.batch_schedule import (
     PAPER_CLUSTERING,
     PAPER_RESAMPLING,
@@ -22,10 +22,10 @@ from scalingar.policy.batch_schedule import (
 from scalingar.policy.diversity import Reduction, reduce_features, select_diverse
 from scalingar.policy.potentials import Potential, RewardHistory, log_potential
 from scalingar.policy.resampling import Method, probabilities, resample
-from scalingar.strategies.base import STRATEGIES, Setting
 from scalingar.strategies.best_of_n import BestOfN
 from scalingar.strategies.scale_search import ScaleDecision, ScaleSearch, ScaleStep
 from scalingar.strategies.setting import Family
+from scalingar.strategies.strategy import STRATEGIES, Setting
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """How sure a score is, and whether two scores differ: pure functions of arrays."""
 
-from scalingar.bench.statistics.calibration import Bin, calibration_bins, expected_calibration_error
+from scalingar.bench.statistics.binned import Bin, calibration_bins, expected_calibration_error
 from scalingar.bench.statistics.paired import Difference, paired_bootstrap
 from scalingar.bench.statistics.proportions import wilson_interval
 from scalingar.bench.statistics.ranking import auc, auc_interval
-from scalingar.bench.statistics.scores import Estimate, ScoreTable, overall, task_estimates
+from scalingar.bench.statistics.task_scores import Estimate, ScoreTable, overall, task_estimates
 
 __all__ = [
     "Bin",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from scalingar.bench.statistics.scores import ScoreTable, task_weights
-from scalingar.errors import BenchmarkError
+from scalingar.bench.statistics.task_scores import ScoreTable, task_weights
+from scalingar.core.errors import BenchmarkError
 
 OVERALL = "overall"
 RESAMPLES = 10_000

@@ -3,7 +3,7 @@
 import math
 from statistics import NormalDist
 
-from scalingar.errors import ConfigError
+from scalingar.core.errors import ConfigError
 
 
 def wilson_interval(successes: float, total: int, *, level: float = 0.95) -> tuple[float, float]:

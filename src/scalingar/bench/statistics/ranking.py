@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from scalingar.errors import BenchmarkError
+from scalingar.core.errors import BenchmarkError
 
 _CHUNK = 500
 """Resamples held in memory at once."""

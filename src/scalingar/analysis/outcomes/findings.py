@@ -1,0 +1,99 @@
+"""What an analysis found: a table for people and programs, and a plot, under one name."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from scalingar.bench.statistics import Difference, Estimate
+from scalingar.core.files import check_writable, write_file
+from scalingar.report.figure import png_bytes
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value between the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    signed: bool = False
+
+    @classmethod
+    def of(cls, difference: Difference) -> "Interval":
+        """Of a paired difference."""
+        return cls(difference.value, difference.low, difference.high, signed=True)
+
+
+Cell = str | int | float | None | Estimate | Interval
+
+
+@dataclass(frozen=True)
+class Findings:
+    """``name``: of its files. ``rows``: the same columns in each. ``notes``: sentences that belong under the table."""
+
+    name: str
+    rows: Sequence[Mapping[str, Cell]]
+    figure: Figure
+    notes: Sequence[str] = ()
+
+    def markdown(self) -> str:
+        """The table with its notes."""
+        columns = list(self.rows[0])
+        head = [columns, ["---", *("---:" for _ in columns[1:])]]
+        lines = [*head, *([told(row[column]) for column in columns] for row in self.rows)]
+        table = "".join("| " + " | ".join(line) + " |\n" for line in lines)
+        return table + "".join(f"\n{note}\n" for note in self.notes)
+
+    def csv(self) -> str:
+        """The table with every number in a column of its own, unrounded."""
+        buffer = io.StringIO()
+        flat = [{key: value for name, cell in row.items() for key, value in _split(name, cell)} for row in self.rows]
+        columns = list(dict.fromkeys(key for row in flat for key in row))
+        writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")
+        writer.writeheader()
+        writer.writerows(flat)
+        return buffer.getvalue()
+
+    def write(self, folder: Path) -> list[Path]:
+        """Markdown, CSV and PNG; returns their paths. Raises OutputError."""
+        check_writable(folder)
+        contents = {
+            "md": self.markdown().encode(),
+            "csv": self.csv().encode(),
+            "png": png_bytes(self.figure),
+        }
+        paths = [folder / f"{self.name}.{suffix}" for suffix in contents]
+        for path, content in zip(paths, contents.values(), strict=True):
+            write_file(path, content)
+        return paths
+
+
+def told(cell: Cell) -> str:
+    """A cell for reading: three decimals, one of larger numbers, a dash for what there is not."""
+    if cell is None:
+        return "–"
+    if isinstance(cell, Estimate):
+        error = cell.standard_error
+        return f"{cell.value:.3f}" + ("" if error is None else f" ± {error:.3f}")
+    if isinstance(cell, Interval):
+        sign = "+" if cell.signed else ""
+        return f"{cell.value:{sign}.3f} [{cell.low:{sign}.3f}, {cell.high:{sign}.3f}]"
+    return _number(cell) if isinstance(cell, float) else str(cell)
+
+
+def _number(value: float) -> str:
+    if 0 < value < 0.001:
+        return "<0.001"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _split(name: str, cell: Cell) -> list[tuple[str, str | int | float | None]]:
+    if isinstance(cell, Estimate):
+        return [(name, cell.value), (f"{name} error", cell.standard_error)]
+    if isinstance(cell, Interval):
+        return [(name, cell.value), (f"{name} low", cell.low), (f"{name} high", cell.high)]
+    return [(name, cell)]

@@ -1,0 +1,86 @@
+"""Which of N complete candidates is handed out, and what that earns."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from scalingar.analysis.outcomes.candidate_scores import Outcome, picked
+from scalingar.analysis.outcomes.running import running, signal_names
+from scalingar.analysis.replay.replay import check_profile, replay
+from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.core.errors import BenchmarkError, ConfigError
+from scalingar.policy.termination import GateConfig
+
+
+def random_of(run: CompleteRun, n: int) -> Outcome:
+    """A random one of the first ``n``, in expectation over its draw: the exact mean."""
+    check_profile(run, run.profile, n)
+    return _full(run, f"random-of-{n}", run.points[:, :n].mean(axis=1), n)
+
+
+def oracle_of(run: CompleteRun, n: int) -> Outcome:
+    """The best of the first ``n``, as the judge sees it: what no rule can beat."""
+    check_profile(run, run.profile, n)
+    return _full(run, f"oracle-of-{n}", run.points[:, :n].max(axis=1), n)
+
+
+def best_by(run: CompleteRun, name: str, n: int) -> Outcome:
+    """The highest value of a reward or signal among the first ``n``, the first among equals."""
+    return _full(run, f"{name}-of-{n}", picked(run, candidate_scores(run, name, n).argmax(axis=1)), n)
+
+
+def importance_of(run: CompleteRun, name: str, n: int, temperature_inverse: float = 10.0) -> Outcome:
+    """One drawn in proportion to exp(λ·reward), in expectation over its draw."""
+    logits = temperature_inverse * candidate_scores(run, name, n)
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return _full(run, f"importance-{name}-of-{n}", (weights * run.points[:, :n]).sum(axis=1), n)
+
+
+def best_at_tokens(run: CompleteRun, name: str, tokens: float) -> Outcome:
+    """Best of k, k such that it costs ``tokens`` per image; between two counts, the mixture of both.
+
+    Raises:
+        ConfigError: fewer tokens than one image costs, or more than the run has.
+    """
+    k = tokens / run.tokens_each
+    if not 1 <= k <= run.trajectories:
+        raise ConfigError(
+            f"{tokens:g} tokens per image are not between {run.tokens_each} and {run.trajectories * run.tokens_each}."
+        )
+    few, share = int(k), k - int(k)
+    lower = best_by(run, name, few)
+    upper = best_by(run, name, few + 1) if share else lower
+    points = (1 - share) * lower.points + share * upper.points
+    return Outcome(f"{name}-of-{k:.2f}", points, np.full(run.images, float(tokens)))
+
+
+def candidate_scores(run: CompleteRun, name: str, n: int) -> Float[np.ndarray, "i n"]:
+    """A recorded reward or a signal of the first ``n`` candidates; confidence as ``n`` trajectories have it.
+
+    Raises:
+        BenchmarkError: no such reward or signal, or one that is not a number.
+        ConfigError: more candidates than there are.
+    """
+    check_profile(run, run.profile, n)
+    if run.traced and name in ("confidence", "final_confidence"):
+        confidence = replay(run, run.profile, GateConfig(enabled=False), n).confidence.astype(np.float64)
+        return confidence.mean(axis=-1) if name == "confidence" else confidence[:, :, -1]
+    if name in signal_names(run):
+        return running(run, name)[:, :n, -1]
+    if name not in run.rewards:
+        known = ", ".join([*run.rewards, *signal_names(run)])
+        raise BenchmarkError(f"{run.folder} recorded no {name!r}; choose from {known}.")
+    values = run.rewards[name][:, :n]
+    if not np.isfinite(values).all():
+        raise BenchmarkError(f"{run.folder}: the reward {name!r} is not a number for some image.")
+    return values
+
+
+def handed_out(run: CompleteRun, chosen: Int[np.ndarray, " i"], name: str, tokens: Float[np.ndarray, " i"]) -> Outcome:
+    """An outcome from which candidate was chosen of each image."""
+    return Outcome(name, picked(run, chosen), tokens.astype(np.float64))
+
+
+def _full(run: CompleteRun, name: str, points: Float[np.ndarray, " i"], n: int) -> Outcome:
+    """Of a rule that completes ``n`` trajectories."""
+    return Outcome(name, points, np.full(run.images, float(n * run.tokens_each)))

@@ -1,0 +1,1 @@
+"""One question to finished runs per file. Nothing that two studies share."""

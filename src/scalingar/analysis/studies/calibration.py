@@ -1,0 +1,127 @@
+"""Does a signal's value say how often an image is right?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from matplotlib.figure import Figure
+
+from scalingar.analysis.outcomes.candidate_scores import SEED
+from scalingar.analysis.outcomes.findings import Cell, Findings, Interval
+from scalingar.analysis.outcomes.running import running, signal_names
+from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.halves import fitting_images
+from scalingar.bench.statistics import Bin, calibration_bins, expected_calibration_error
+from scalingar.core.errors import ConfigError
+from scalingar.report.figure import new_figure, quiet_axes, title
+from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
+
+_RESAMPLES = 1_000
+_LEAST = 0.005
+"""Share of the images below which a bin is not drawn: its share of right ones is chance."""
+
+
+def calibration_findings(run: CompleteRun, *, bins: int = 10, seed: int = SEED) -> Findings:
+    """Expected calibration error of every signal, as it is and mapped to probabilities.
+
+    As it is: signals that lie in [0, 1]. Mapped: isotonic regression of right on the signal, fitted on half of each
+    task's prompts (seeded), the error told on the other half; rewards too.
+
+    Raises:
+        ConfigError: scikit-learn is not installed. BenchmarkError: a task has one prompt.
+    """
+    fit = fitting_images(run, seed)
+    every = {name: running(run, name)[:, :, -1] for name in signal_names(run)} | run.rewards
+    rows, panels = [], {}
+    for name, values in every.items():
+        mapped = isotonic(values[fit], run.correct[fit], values[~fit])
+        raw = values[~fit] if _is_share(values) else None
+        rows.append(_row(run, name, raw, mapped, ~fit, bins))
+        panels[name] = [_bins(part, run.correct[~fit], bins) for part in (raw, mapped) if part is not None]
+    right = run.correct[~fit].mean()
+    note = (
+        f"On {int((~fit).sum())} images whose prompts were not used for fitting; {right:.3f} of their candidates are "
+        f"right. Brier: mean squared error of the mapped value; always saying {right:.3f} has "
+        f"{right * (1 - right):.3f}. Intervals are 95 %, over whole prompts."
+    )
+    return Findings("calibration", rows, _plot(panels), notes=[note])
+
+
+def isotonic(
+    values: Float[np.ndarray, "i n"], correct: Bool[np.ndarray, "i n"], others: Float[np.ndarray, "j n"]
+) -> Float[np.ndarray, "j n"]:
+    """Probabilities of being right for ``others``, rising or falling with the value. Raises ConfigError."""
+    try:
+        from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415
+    except ImportError:
+        raise ConfigError(NEEDS_SKLEARN) from None
+    rising = bool(np.vdot(values - values.mean(), correct - correct.mean()) >= 0)
+    model = IsotonicRegression(y_min=0, y_max=1, increasing=rising, out_of_bounds="clip")
+    model.fit(values.ravel(), correct.ravel().astype(np.float64))
+    mapped: np.ndarray = model.predict(others.ravel()).reshape(others.shape)
+    return np.clip(mapped, 0, 1)
+
+
+NEEDS_SKLEARN = "this analysis needs scikit-learn; install it with pip install scalingar[analysis]."
+
+
+def ece_interval(
+    confidence: Float[np.ndarray, "i n"], correct: Bool[np.ndarray, "i n"], prompts: Int[np.ndarray, " i"], bins: int
+) -> Interval:
+    """ECE with a percentile bootstrap interval over whole prompts.
+
+    Resampling adds noise to every bin, so the interval lies above the value when that is near zero.
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(np.searchsorted(edges, confidence.ravel(), side="left") - 1, 0, bins - 1)
+    number = np.repeat(np.unique(prompts, return_inverse=True)[1], confidence.shape[1])
+    n = int(number.max()) + 1
+    gaps = np.bincount(number * bins + place, (correct - confidence).ravel(), n * bins).reshape(n, bins)
+    counts = np.bincount(number, minlength=n)
+    draws = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
+    low, high = np.quantile(np.abs(draws @ gaps).sum(axis=1) / (draws @ counts), [0.025, 0.975])
+    return Interval(expected_calibration_error(_bins(confidence, correct, bins)), float(low), float(high))
+
+
+def _row(
+    run: CompleteRun,
+    name: str,
+    raw: Float[np.ndarray, "i n"] | None,
+    mapped: Float[np.ndarray, "i n"],
+    images: Bool[np.ndarray, " i"],
+    bins: int,
+) -> dict[str, Cell]:
+    correct, prompts = run.correct[images], run.prompt_numbers[images]
+    return {
+        "signal": name,
+        "ECE as it is": None if raw is None else ece_interval(raw, correct, prompts, bins),
+        "ECE mapped": ece_interval(mapped, correct, prompts, bins),
+        "Brier mapped": float(np.square(mapped - correct).mean()),
+    }
+
+
+def _is_share(values: Float[np.ndarray, "i n"]) -> bool:
+    return bool((values >= 0).all() and (values <= 1).all())
+
+
+def _bins(confidence: Float[np.ndarray, "i n"], correct: Bool[np.ndarray, "i n"], bins: int) -> list[Bin]:
+    return calibration_bins(confidence.ravel(), correct.ravel().astype(np.float64), bins=bins)
+
+
+def _plot(panels: dict[str, list[list[Bin]]]) -> Figure:
+    """Reliability of every signal: share of right images against the mean value of a bin; the mapped one in colour."""
+    rows = -(-len(panels) // 4)
+    figure = new_figure(11.0, 2.8 * rows)
+    every = figure.subplots(rows, 4, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes in every[len(panels) :]:
+        axes.set_visible(False)
+    for axes, (name, lines) in zip(every, panels.items(), strict=False):
+        quiet_axes(axes)
+        title(axes, name)
+        axes.plot([0, 1], [0, 1], color=RULE, linewidth=1.0)
+        colors: Sequence[str] = (FINISHED, CHOSEN)[-len(lines) :]
+        for color, line in zip(colors, lines, strict=True):
+            shown = [one for one in line if one.count >= _LEAST * sum(each.count for each in line)]
+            axes.plot([one.confidence for one in shown], [one.accuracy for one in shown], "o-", color=color, ms=3)
+    every[0].set_ylabel("share right", color=INK)
+    return figure

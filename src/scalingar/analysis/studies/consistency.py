@@ -1,0 +1,131 @@
+"""How early a reward knows: intermediate images of a next-scale model scored against their complete ones."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from scipy.stats import pearsonr, spearmanr
+
+from scalingar.analysis.outcomes.findings import Findings
+from scalingar.core.errors import ConfigError
+from scalingar.core.outputs import Candidate
+from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.profile.scales import scale_signals
+from scalingar.report.figure import new_figure, quiet_axes, title
+from scalingar.report.palette import CHOSEN, FINISHED, INK
+from scalingar.rewards.reward import ask
+from scalingar.strategies import RandomOfN
+
+Correlation = Callable[[Float[np.ndarray, " n"], Float[np.ndarray, " n"]], float]
+
+
+def consistency_findings(
+    pipe: ImagePipeline, prompts: Sequence[str], reward: str, *, trajectories: int = 8, seed: int = 0
+) -> Findings:
+    """TTS-VAR, the consistency curve: correlation of the reward after each scale with that of the finished image.
+
+    Complete trajectories, nothing pruned. Correlations are taken among the trajectories of one prompt, which is what a
+    search chooses between, and averaged over prompts; those of a prompt whose rewards are all equal are left out.
+
+    Raises:
+        ConfigError: no next-scale model, fewer than three trajectories, or no such reward.
+    """
+    if pipe.family != "next-scale":
+        raise ConfigError(f"{pipe.name} draws token by token; the consistency curve is of next-scale models.")
+    if trajectories < 3:
+        raise ConfigError(f"num_trajectories is {trajectories}; a correlation needs at least 3.")
+    output = pipe(list(prompts), strategy=RandomOfN(num_trajectories=trajectories), seed=seed)
+    scores = np.stack([scale_rewards(pipe, result.candidates, reward) for result in output.results])
+    curves = {"Spearman": rank_correlations(scores), "Pearson": correlations(scores)}
+    agreement = best_agreement(scores)
+    rows = [
+        {
+            "scale": f"{scale} ({height} x {width})",
+            **{name: _known(curve[scale]) for name, curve in curves.items()},
+            "same best": float(agreement[scale]),
+            "mean reward": float(scores[..., scale].mean()),
+        }
+        for scale, (height, width) in enumerate(pipe.grids)
+    ]
+    note = (
+        f"{reward}, {len(prompts)} prompts of {trajectories} complete trajectories each; correlations within a prompt, "
+        "averaged. Same best: share of prompts whose best trajectory is already the best."
+    )
+    return Findings("consistency", rows, _plot(curves, reward), notes=[note])
+
+
+def scale_rewards(pipe: ImagePipeline, candidates: Sequence[Candidate], reward: str) -> Float[np.ndarray, "n k"]:
+    """What the reward says of each finished candidate as it was after each scale. Raises ConfigError."""
+    ends = list(accumulate(height * width for height, width in pipe.grids))
+    judge = pipe.reward(reward)
+    columns = []
+    for scale, end in enumerate(ends):
+        partial = [_until(candidate, scale, end) for candidate in candidates]
+        if judge.counts_images:
+            for one in partial:
+                one.image = pipe.preview(one)
+        columns.append(ask(judge, reward, partial))
+    return np.array(columns, np.float64).T
+
+
+def rank_correlations(scores: Float[np.ndarray, "p n k"]) -> Float[np.ndarray, " k"]:
+    """Spearman's ρ with the last scale, mean over prompts; NaN where no prompt has one."""
+    return _mean_correlation(scores, lambda first, last: float(spearmanr(first, last).statistic))
+
+
+def correlations(scores: Float[np.ndarray, "p n k"]) -> Float[np.ndarray, " k"]:
+    """Pearson's r with the last scale, mean over prompts; NaN where no prompt has one."""
+    return _mean_correlation(scores, lambda first, last: float(pearsonr(first, last).statistic))
+
+
+def best_agreement(scores: Float[np.ndarray, "p n k"]) -> Float[np.ndarray, " k"]:
+    """Share of prompts whose highest reward belongs to the trajectory that has it at the last scale."""
+    best = scores.argmax(axis=1)
+    return (best == best[:, -1:]).mean(axis=0)
+
+
+def _mean_correlation(scores: Float[np.ndarray, "p n k"], of: Correlation) -> Float[np.ndarray, " k"]:
+    prompts, _, scales = scores.shape
+    found = np.full((prompts, scales), np.nan)
+    for place, some in enumerate(scores):
+        for scale in range(scales):
+            if np.ptp(some[:, scale]) > 0 and np.ptp(some[:, -1]) > 0:
+                found[place, scale] = of(some[:, scale], some[:, -1])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Mean of empty slice")
+        return np.nanmean(found, axis=0)
+
+
+def _until(candidate: Candidate, scale: int, end: int) -> Candidate:
+    """The candidate as it was after ``scale``."""
+    trace = {name: values[: scale + 1] for name, values in candidate.trace.items()}
+    codes = candidate.codes[:end]
+    return Candidate(
+        prompt=candidate.prompt,
+        index=candidate.index,
+        codes=codes,
+        cut=None,
+        signals=scale_signals(trace, codes.numel()),
+        trace=trace,
+    )
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _plot(curves: dict[str, Float[np.ndarray, " k"]], reward: str) -> Figure:
+    figure = new_figure(7.0, 4.0)
+    axes = figure.subplots()
+    quiet_axes(axes)
+    for (name, curve), colour in zip(curves.items(), (CHOSEN, FINISHED), strict=True):
+        axes.plot(curve, color=colour, linewidth=1.8, marker="o", markersize=4, label=name)
+    axes.set_xlabel("scale", color=INK, fontsize=9.5)
+    axes.set_ylabel("correlation with the final reward", color=INK, fontsize=9.5)
+    axes.set_ylim(min(0.0, *(float(np.nanmin(curve, initial=0.0)) for curve in curves.values())), 1.05)
+    axes.legend(frameon=False, fontsize=9)
+    title(axes, reward)
+    return figure

@@ -1,0 +1,113 @@
+"""Score against the number of trajectories and against tokens, for every way of choosing among them."""
+
+from collections.abc import Iterator
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scalingar.analysis.outcomes.candidate_scores import Outcome, score
+from scalingar.analysis.outcomes.findings import Cell, Findings
+from scalingar.analysis.outcomes.outcomes import outcome_row
+from scalingar.analysis.outcomes.selection import (
+    best_at_tokens,
+    best_by,
+    handed_out,
+    importance_of,
+    oracle_of,
+    random_of,
+)
+from scalingar.analysis.replay.replay import replay_strategy
+from scalingar.analysis.replay.variants import termination
+from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.pooled import PooledRun
+from scalingar.report.figure import new_figure, quiet_axes
+from scalingar.report.palette import INK
+
+Point = tuple[int, CompleteRun, Outcome]
+"""N, the run its trajectories are of, and what a rule made of them."""
+_SIGNALS = ("confidence", "pmi", "log_likelihood")
+
+
+def scaling_findings(run: CompleteRun) -> Findings:
+    """Every rule at N = 1, 2, 4, ...; ScalingAR with termination only and its defaults, of next-token models.
+
+    Up to the run's own N, and on by pooling the images of a prompt.
+    """
+    rows: list[dict[str, Cell]] = []
+    curves: dict[str, list[Point]] = {}
+    for n, source in sources(run):
+        base = random_of(source, n)
+        for rule, outcome in (("random", base), *rules(source, n)):
+            if n > 1 or outcome is base:  # of one candidate all rules hand out the same
+                row = outcome_row(source, outcome, {"random": base})
+                rows.append({"N": n, "images": source.images, **row, "rule": rule})
+            curves.setdefault(rule, []).append((n, source, outcome))
+    notes = [_NOTE, _NOTE_ON_TOKENS] if run.traced else [_NOTE]
+    return Findings("scaling", rows, _plot(curves), notes=notes)
+
+
+_NOTE = (
+    "N takes the first N trajectories of each image, as a run with N would draw them; beyond the run's own N, images "
+    "of a prompt are taken together, so that there are fewer of them. 'random' is the mean over all of them, 'oracle' "
+    "the judge's own pick; 'importance' draws in proportion to exp(10·reward), told in expectation. Intervals "
+    "are 95 %, paired by prompt."
+)
+_NOTE_ON_TOKENS = (
+    "'tokens of termination': best of k complete candidates, k such that they cost what ScalingAR's termination costs, "
+    "between two counts the mixture of both."
+)
+
+
+def sources(run: CompleteRun) -> Iterator[tuple[int, CompleteRun]]:
+    """Every N, and the run that has that many trajectories."""
+    yield from ((n, run) for n in sizes(run.trajectories))
+    together = 2
+    while run.plan.images_per_prompt % together == 0:
+        yield together * run.trajectories, PooledRun.of(run, together)
+        together *= 2
+
+
+def sizes(n: int) -> list[int]:
+    """1, 2, 4, ... and the run's own number."""
+    return sorted({*(2**power for power in range(n.bit_length()) if 2**power <= n), n})
+
+
+def rules(run: CompleteRun, n: int) -> Iterator[tuple[str, Outcome]]:
+    """Every way to choose among the first ``n`` but chance, by its name."""
+    names = [*run.rewards, *(name for name in _SIGNALS if name not in run.rewards)]
+    yield from ((name, best_by(run, name, n)) for name in names)
+    yield from ((f"importance, {name}", importance_of(run, name, n)) for name in run.rewards)
+    if run.traced:
+        ended = replay_strategy(run, termination(run, {"num_trajectories": n}))
+        yield "scaling-ar, termination only", handed_out(run, ended.chosen, f"termination-of-{n}", ended.tokens)
+        tokens = float(ended.tokens.mean())
+        yield from ((f"{name}, tokens of termination", best_at_tokens(run, name, tokens)) for name in names)
+    yield "oracle", oracle_of(run, n)
+
+
+def _plot(curves: dict[str, list[Point]]) -> Figure:
+    figure = new_figure(11.0, 4.6)
+    left, right = figure.subplots(1, 2, sharey=True)
+    for number, (rule, points) in enumerate(curves.items()):
+        scores = [score(source, outcome.points).value for _, source, outcome in points]
+        style = {
+            "color": f"C{number % 10}",
+            "marker": "o^"[number // 10 % 2],
+            "markersize": 4,
+            "linewidth": 1.4,
+            "label": rule,
+        }
+        left.plot([n for n, _, _ in points], scores, **style)
+        right.plot([outcome.tokens.mean() for _, _, outcome in points], scores, **style)
+    _settle(left, "N")
+    _settle(right, "tokens per image")
+    left.set_ylabel("score", color=INK)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=8.5)
+    return figure
+
+
+def _settle(axes: Axes, label: str) -> None:
+    quiet_axes(axes)
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel(label, color=INK)

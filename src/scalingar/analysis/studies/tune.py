@@ -1,0 +1,135 @@
+"""A search for a rule that helps: chosen on half of the prompts, told on the other half."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from scalingar.analysis.outcomes.candidate_scores import SEED, Outcome, score
+from scalingar.analysis.outcomes.findings import Cell, Findings
+from scalingar.analysis.outcomes.outcomes import outcome_plot, outcome_row
+from scalingar.analysis.outcomes.running import RUNNING, running
+from scalingar.analysis.outcomes.selection import best_at_tokens, best_by, handed_out, random_of
+from scalingar.analysis.replay.replay import replay_strategy
+from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.halves import fitting_images
+from scalingar.analysis.studies.combined import Combined, fit_combined
+from scalingar.analysis.studies.signal_study import concordance
+from scalingar.strategies import SuccessiveHalving
+
+FRACTIONS = (0.125, 0.25, 0.5, 0.75)
+"""Shares of the steps after which a gate cuts."""
+COMBINED = "combined"
+_SHOWN = 8
+"""Gates in the table, by their score on the prompts they were chosen on."""
+
+
+@dataclass(frozen=True)
+class Tuner:
+    """``fit``: images to choose on. ``traces``: every signal at every step, in the direction that helps there."""
+
+    run: CompleteRun
+    fit: Bool[np.ndarray, " i"]
+    traces: dict[str, Float[np.ndarray, "i n t"]]
+
+    @classmethod
+    def of(cls, run: CompleteRun, seed: int) -> "Tuner":
+        """Signals that order candidates wrongly more often than rightly on the fitting half are negated."""
+        fit, traces = fitting_images(run, seed), {}
+        for name in RUNNING:
+            values = running(run, name).astype(np.float32)
+            wins, pairs = (part[fit].sum() for part in concordance(values[:, :, -1], run.correct))
+            helps = wins >= pairs / 2
+            traces[name if helps else f"minus {name}"] = values if helps else -values
+        return cls(run, fit, traces)
+
+    def combined(self, step: int) -> Combined:
+        """The joint signal at a step, fitted on the fitting half."""
+        return fit_combined(list(self.traces), self.features(step)[self.fit], self.run.correct[self.fit])
+
+    def features(self, step: int) -> Float[np.ndarray, "i n f"]:
+        """All signals at a step."""
+        return np.stack([values[:, :, step] for values in self.traces.values()], axis=-1).astype(np.float64)
+
+    def at(self, step: int) -> dict[str, Float[np.ndarray, "i n"]]:
+        """Every signal, and the joint one, at a step."""
+        single = {name: values[:, :, step] for name, values in self.traces.items()}
+        return {**single, COMBINED: self.combined(step)(self.features(step))}
+
+    def picks(self) -> Iterator[Outcome]:
+        """Choosing among all complete candidates, by each signal."""
+        tokens = np.full(self.run.images, float(self.run.trajectories * self.run.steps))
+        for name, values in self.at(self.run.steps - 1).items():
+            yield handed_out(self.run, values.argmax(axis=1), f"pick by {name}", tokens)
+
+    def gates(self) -> Iterator[Outcome]:
+        """Keeping the best k after a share of the steps, and choosing among them by the joint signal."""
+        last = self.at(self.run.steps - 1)[COMBINED]
+        n, steps = self.run.trajectories, self.run.steps
+        for fraction in FRACTIONS:
+            step = max(1, round(fraction * steps))
+            seen = self.at(step - 1)
+            for k in (2**power for power in range(n.bit_length()) if 2**power < n):
+                tokens = np.full(self.run.images, float(n * step + k * (steps - step)))
+                for name, values in seen.items():
+                    label = f"keep {k} at {step} by {name}"
+                    yield handed_out(self.run, kept_best(values, last, k), label, tokens)
+
+    def fitted(self, outcome: Outcome) -> float:
+        """Score on the fitting half."""
+        return score(self.run, outcome.points, self.fit).value
+
+
+def kept_best(early: Float[np.ndarray, "i n"], late: Float[np.ndarray, "i n"], k: int) -> Int[np.ndarray, " i"]:
+    """Of the ``k`` candidates with the highest early signal the one with the highest late one."""
+    order = np.argsort(-early, axis=1, kind="stable")[:, :k]
+    best = np.take_along_axis(late, order, axis=1).argmax(axis=1)
+    return np.take_along_axis(order, best[:, None], axis=1)[:, 0]
+
+
+def tune_findings(run: CompleteRun, seed: int = SEED) -> Findings:
+    """Picks and gates by every signal; directions, weights and the ranking come from the fitting half alone.
+
+    Raises:
+        BenchmarkError: too few prompts, or none whose candidates differ. ConfigError: scikit-learn is not installed.
+    """
+    tuner = Tuner.of(run, seed)
+    picks = sorted(tuner.picks(), key=tuner.fitted, reverse=True)
+    gates = sorted(tuner.gates(), key=tuner.fitted, reverse=True)[:_SHOWN]
+    n = run.trajectories
+    references = [random_of(run, n), best_by(run, "confidence", n), *(best_by(run, name, n) for name in run.rewards)]
+    references += preset(run)
+    outcomes = [*picks, *gates, *references]
+    told = ~tuner.fit
+    rows = [_row(tuner, outcome, {f"random-of-{n}": references[0]}, told) for outcome in outcomes]
+    found = max([*picks, *gates], key=tuner.fitted)
+    weights = tuner.combined(run.steps - 1)
+    figure = outcome_plot(run, outcomes, found.name, images=told)
+    return Findings("tune", rows, figure, notes=_notes(tuner, found, weights))
+
+
+def preset(run: CompleteRun) -> list[Outcome]:
+    """`SuccessiveHalving` as it is offered, and its own signal on as many complete candidates as cost the same."""
+    strategy = SuccessiveHalving(num_trajectories=run.trajectories, profile=run.profile)
+    if run.trajectories <= min(count for _, count in strategy.rounds):
+        return []
+    ended = replay_strategy(run, strategy)
+    halved = handed_out(run, ended.chosen, "successive-halving", ended.tokens)
+    return [halved, best_at_tokens(run, strategy.signal, float(ended.tokens.mean()))]
+
+
+def _row(tuner: Tuner, outcome: Outcome, bases: dict[str, Outcome], images: Bool[np.ndarray, " i"]) -> dict[str, Cell]:
+    row = outcome_row(tuner.run, outcome, bases, images)
+    return {"rule": row.pop("rule"), "fitted": tuner.fitted(outcome), **row}
+
+
+def _notes(tuner: Tuner, found: Outcome, weights: Combined) -> Sequence[str]:
+    terms = ", ".join(f"{name} {weight:+.2f}" for name, weight in zip(weights.names, weights.weights, strict=True))
+    fit, told = int(tuner.fit.sum()), int((~tuner.fit).sum())
+    return [
+        f"'fitted' is the score on the {fit} images whose prompts chose directions, weights and order; everything else "
+        f"is of the other {told}. The rule found is '{found.name}'; only its row is a test, the others are there to "
+        "compare. Intervals are 95 %, paired by prompt.",
+        f"Joint signal at the end, per deviation within an image: {terms}.",
+    ]

@@ -1,0 +1,135 @@
+"""GenEval as a benchmark, with any detector behind it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from PIL import Image
+from pydantic import Field
+
+from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict
+from scalingar.bench.benchmarks.geneval.layout import METADATA, check_complete, folder_name, image_name, read_layout
+from scalingar.bench.benchmarks.geneval.metadata import Metadata
+from scalingar.bench.benchmarks.geneval.prompts import official_prompts, read_prompts
+from scalingar.bench.benchmarks.geneval.rules import ColorOf, GenEvalOptions, Outcome, found_objects, judge
+from scalingar.bench.benchmarks.geneval.scoring import boxes, metadata_string, result_line
+from scalingar.bench.judges.detectors import COLOR_CLASSIFIERS, DETECTORS, ColorClassifier, Detection, Detector
+from scalingar.bench.statistics import Estimate
+from scalingar.core.errors import ConfigError
+
+
+class GenEvalSettings(BenchmarkSettings):
+    """Who looks at the images, and the official options."""
+
+    detector: str = Field("hf-mask2former", description="name of the detector")
+    detector_source: str | None = Field(None, description="its weights or detections: a file, folder or hub name")
+    colors: str = Field("clip", description="name of the colour classifier, or 'detector' for the detector's own")
+    colors_source: str | None = Field(None, description="weights of the colour classifier: a folder or hub name")
+    prompts: Path | None = Field(None, description="an evaluation_metadata.jsonl; the official prompts otherwise")
+    rule: GenEvalOptions = GenEvalOptions()
+
+
+@BENCHMARKS.register("geneval")
+class GenEval(Benchmark):
+    """553 prompts on objects, counts, colours and positions, checked by an object detector."""
+
+    name = "geneval"
+    version = "1"
+    images_per_prompt = 4
+    settings: ClassVar[type[BenchmarkSettings]] = GenEvalSettings
+
+    def __init__(
+        self,
+        detector: Detector,
+        *,
+        colors: ColorClassifier | None = None,
+        prompts: Sequence[Metadata] | None = None,
+        rule: GenEvalOptions | None = None,
+    ) -> None:
+        """``colors`` None: the detector says them."""
+        self.detector = detector
+        self.colors = colors
+        self.prompts = official_prompts() if prompts is None else tuple(prompts)
+        self.rule = rule or GenEvalOptions()
+        self._by_id = {folder_name(place): metadata for place, metadata in enumerate(self.prompts)}
+
+    @classmethod
+    def build(cls, settings: GenEvalSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
+        """Load detector and colour classifier."""
+        own = settings.colors == "detector"
+        return cls(
+            DETECTORS[settings.detector](settings.detector_source, device=device, dtype=dtype),
+            colors=None
+            if own
+            else COLOR_CLASSIFIERS[settings.colors](settings.colors_source, device=device, dtype=dtype),
+            prompts=None if settings.prompts is None else read_prompts(settings.prompts),
+            rule=settings.rule,
+        )
+
+    @property
+    def label(self) -> str:
+        """As the detector says: only the official one's scores are GenEval's."""
+        return self.detector.label
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Detector, colour classifier and prompts."""
+        return {
+            "detector": f"{self.detector.name} {self.detector.version}",
+            "colors": "detector" if self.colors is None else self.colors.name,
+            "prompts": "official" if self.prompts == official_prompts() else f"{len(self.prompts)} of another file",
+        }
+
+    def items(self) -> list[Item]:
+        """A prompt's id is the name of its official folder."""
+        return [Item(key, one.prompt, one.tag, one.to_dict()) for key, one in self._by_id.items()]
+
+    def image_path(self, item: Item, number: int) -> str:
+        """``NNNNN/samples/NNNN.png``."""
+        return image_name(int(item.id), number)
+
+    def side_files(self, item: Item) -> dict[str, str]:
+        """``NNNNN/metadata.jsonl``."""
+        return {f"{item.id}/{METADATA}": metadata_string(self._by_id[item.id]) + "\n"}
+
+    def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
+        """In the official layout, under any of its accepted names."""
+        wanted = {int(one.id): self._by_id[one.id] for one in items}
+        found = check_complete(read_layout(folder), wanted, images_per_prompt, where=folder)
+        return {folder_name(place): images for place, images in found.items()}
+
+    def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
+        """Right or wrong; ``details`` are the boxes that counted."""
+        found = self.detector(images)
+        return [self._verdict(item, image, seen) for image, seen in zip(images, found, strict=True)]
+
+    def _verdict(self, item: Item, image: Image.Image, detections: Sequence[Detection]) -> Verdict:
+        objects = found_objects(detections, item.task, self.rule)
+        outcome = judge(self._by_id[item.id], objects, self._color_of(image), self.rule)
+        return Verdict(float(outcome.correct), reason=outcome.reason, details={"boxes": boxes(objects)})
+
+    def _color_of(self, image: Image.Image) -> ColorOf:
+        def color_of(detection: Detection) -> str:
+            color = detection.color if self.colors is None else self.colors(image, detection)
+            if color is None:
+                raise ConfigError(f"the detector {self.detector.name} names no colours; choose a colour classifier.")
+            return color
+
+        return color_of
+
+    def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
+        """Upstream's two other figures."""
+        any_right: dict[str, bool] = defaultdict(bool)
+        for one in judged:
+            any_right[one.item.id] |= one.verdict.correct
+        return {
+            "correct_images": sum(one.verdict.correct for one in judged) / len(judged),
+            "correct_prompts": sum(any_right.values()) / len(any_right),
+        }
+
+    def official_line(self, judged: Judged, filename: str) -> dict[str, Any]:
+        """The verdict as a line of upstream's results.jsonl."""
+        outcome = Outcome(judged.verdict.correct, judged.verdict.reason)
+        return result_line(filename, self._by_id[judged.item.id], outcome, judged.verdict.details["boxes"])

@@ -1,0 +1,126 @@
+"""The 553 prompts: read from the official file, or spelled out from the phrases this package holds."""
+
+import json
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from scalingar.bench.benchmarks.geneval.metadata import Clause, Metadata
+from scalingar.core.errors import BenchmarkError, PromptError
+from scalingar.core.validation import sentence
+from scalingar.models.embedded.grammar import TERMINALS, parse
+from scalingar.models.embedded.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS, article, plural
+
+PHRASES = "phrases.txt"
+
+
+def read_prompts(path: str | Path) -> list[Metadata]:
+    """Lines of an ``evaluation_metadata.jsonl``.
+
+    Raises:
+        BenchmarkError: the file cannot be read, is empty, repeats a prompt, or a line says something GenEval does not.
+    """
+    path = Path(path).expanduser()
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise BenchmarkError(f"cannot read the prompts {path}: {reason}; give an evaluation_metadata.jsonl.") from None
+    prompts = [parse_line(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    if not prompts:
+        raise BenchmarkError(f"{path} holds no prompts; give an evaluation_metadata.jsonl.")
+    seen: set[str] = set()
+    for one in prompts:
+        if one.prompt in seen:
+            raise BenchmarkError(f"{path} holds the prompt {one.prompt!r} twice; remove one of them.")
+        seen.add(one.prompt)
+    return prompts
+
+
+def parse_line(line: str, where: str) -> Metadata:
+    """One official line. Raises BenchmarkError, which names ``where`` it was."""
+    try:
+        return Metadata.model_validate(json.loads(line))
+    except json.JSONDecodeError as error:
+        raise BenchmarkError(f"{where} is no JSON ({error.msg}); copy the file again.") from None
+    except ValidationError as error:
+        raise BenchmarkError(f"{where}: {sentence(error, Metadata)}.") from None
+
+
+@cache
+def official_prompts() -> tuple[Metadata, ...]:
+    """The 553 prompts in the official order (djghosh13/geneval, commit af4902f, MIT License)."""
+    phrases = files("scalingar.bench.benchmarks.geneval").joinpath(PHRASES).read_text("utf-8").splitlines()
+    return tuple(spell_out(phrase) for phrase in phrases)
+
+
+def spell_out(phrase: str) -> Metadata:
+    """The prompt and the clauses of a phrase of GenEval's grammar.
+
+    >>> spell_out("dog right of teddy bear").prompt
+    'a photo of a dog right of a teddy bear'
+    >>> spell_out("two bench").prompt
+    'a photo of two benchs'
+
+    Raises:
+        PromptError: the phrase is none of the six kinds.
+    """
+    parsed = parse(phrase)
+    words = list(parsed.terminals)
+    match [] if parsed.unknown else [_kind(terminal) for terminal in parsed.ids]:
+        case ["object"]:
+            return _metadata("single_object", _one(words[0]), Clause(name=words[0], count=1))
+        case ["object", "and", "object"]:
+            return _metadata("two_object", _both(words[:1], words[2:]), *(Clause(name=w, count=1) for w in words[::2]))
+        case ["number", "object"]:
+            return _counting(words[1], NUMBERS.index(words[0]) + 2)
+        case ["color", "object"]:
+            return _metadata("colors", _one(*words), _colored(*words))
+        case ["object", "relation", "object"]:
+            return _position(words[0], words[1], words[2])
+        case ["color", "object", "and", "color", "object"]:
+            return _metadata("color_attr", _both(words[:2], words[3:]), _colored(*words[:2]), _colored(*words[3:]))
+    raise PromptError(f"{phrase!r} is no phrase of GenEval's grammar, such as 'two clock' or 'red cup and blue bowl'.")
+
+
+def _kind(terminal: int) -> str:
+    """What a terminal is; by its id, because "orange" is both a colour and a fruit."""
+    word = TERMINALS[terminal]
+    if terminal >= len(TERMINALS) - len(OBJECT_CLASSES):
+        return "object"
+    kinds = {"number": NUMBERS, "relation": RELATIONS, "color": COLORS, "and": ("and",)}
+    return next(kind for kind, members in kinds.items() if word in members)
+
+
+def _counting(name: str, count: int) -> Metadata:
+    return Metadata(
+        tag="counting",
+        include=(Clause(name=name, count=count),),
+        exclude=(Clause(name=name, count=count + 1),),
+        prompt=f"a photo of {NUMBERS[count - 2]} {plural(name)}",
+    )
+
+
+def _position(subject: str, relation: str, target: str) -> Metadata:
+    """The target is the first clause, though the prompt names it last."""
+    clauses = Clause(name=target, count=1), Clause(name=subject, count=1, position=(relation, 0))
+    return _metadata("position", f"{_one(subject)} {relation} {_one(target)}", *clauses)
+
+
+def _metadata(tag: str, phrase: str, *include: Clause) -> Metadata:
+    return Metadata(tag=tag, include=include, prompt=f"a photo of {phrase}")
+
+
+def _colored(color: str, name: str) -> Clause:
+    return Clause(name=name, count=1, color=color)
+
+
+def _one(*words: str) -> str:
+    phrase = " ".join(words)
+    return f"{article(phrase)} {phrase}"
+
+
+def _both(first: list[str], second: list[str]) -> str:
+    return f"{_one(*first)} and {_one(*second)}"

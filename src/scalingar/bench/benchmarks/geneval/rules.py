@@ -1,0 +1,139 @@
+"""Is an image right? The per-image rule of GenEval's evaluate_images.py (commit af4902f), on detections."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from scalingar.bench.benchmarks.geneval.metadata import Clause, Metadata
+from scalingar.bench.judges.detectors.detector import Box, Detection
+from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES
+
+ColorOf = Callable[[Detection], str]
+Objects = Mapping[str, Sequence[Detection]]
+"""What counts as found, by class, most confident first; classes with nothing are absent."""
+
+
+class GenEvalOptions(BaseModel):
+    """The official options of the rule, with their defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    threshold: float = Field(0.3, ge=0, le=1, description="objects count above this score")
+    counting_threshold: float = Field(0.9, ge=0, le=1, description="the same for the task counting")
+    max_objects: int = Field(16, ge=1, description="per class, the most confident")
+    max_overlap: float = Field(1.0, gt=0, le=1, description="IoU from which a weaker object of a class is dropped")
+    position_threshold: float = Field(0.1, ge=0, description="of the summed sizes, a shift that is still no relation")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Right or wrong, and why as upstream prints it, a line per failed clause."""
+
+    correct: bool
+    reason: str
+
+
+def judge(metadata: Metadata, objects: Objects, color_of: ColorOf, options: GenEvalOptions) -> Outcome:
+    """Apply all clauses; every failed one gives its reason.
+
+    ``color_of`` is asked only about objects whose colour a clause names. Colour and position look at the ``count`` most
+    confident objects of the class and at no others.
+    """
+    reasons: list[str] = []
+    groups: list[Sequence[Detection] | None] = []
+    for clause in metadata.include:
+        found = objects.get(clause.name, ())[: clause.count]
+        wrong = next(_complaints(clause, found, groups, color_of, options), None)
+        groups.append(found if wrong is None else None)
+        reasons += [] if wrong is None else [wrong]
+    for clause in metadata.exclude:
+        if (count := len(objects.get(clause.name, ()))) >= clause.count:
+            reasons.append(f"expected {clause.name}<{clause.count}, found {count}")
+    return Outcome(not reasons, "\n".join(reasons))
+
+
+def found_objects(detections: Sequence[Detection], tag: str, options: GenEvalOptions) -> dict[str, list[Detection]]:
+    """Detections that count: above the task's threshold, at most ``max_objects`` a class, not overlapping too much."""
+    threshold = np.float32(options.counting_threshold if tag == "counting" else options.threshold)
+    by_class: dict[str, list[Detection]] = {name: [] for name in OBJECT_CLASSES}
+    for one in sorted(detections, key=lambda one: -one.score):
+        if np.float32(one.score) > threshold:  # upstream's scores are float32; .3 itself must not pass
+            by_class.setdefault(one.name, []).append(one)
+    limited = {name: members[: options.max_objects] for name, members in by_class.items() if members}
+    return {name: _without_overlaps(members, options.max_overlap) for name, members in limited.items()}
+
+
+def relations(a: Box, b: Box, threshold: float) -> set[str]:
+    """Where ``a`` lies relative to ``b``: none, one or (on diagonals) two of left of, right of, above, below.
+
+    The offset of the centres is reduced by ``threshold`` times the summed sizes along each axis; an axis counts if what
+    remains exceeds half the length of the full offset.
+    """
+    offset = [(a[i] + a[i + 2] - b[i] - b[i + 2]) / 2 for i in (0, 1)]
+    sizes = [abs(a[i + 2] - a[i]) + abs(b[i + 2] - b[i]) for i in (0, 1)]
+    reduced = [
+        math.copysign(max(abs(shift) - threshold * size, 0), shift) for shift, size in zip(offset, sizes, strict=True)
+    ]
+    if all(abs(shift) < 1e-3 for shift in reduced):
+        return set()
+    dx, dy = (shift / math.hypot(*offset) for shift in reduced)
+    holds = {"left of": dx < -0.5, "right of": dx > 0.5, "above": dy < -0.5, "below": dy > 0.5}
+    return {relation for relation, true in holds.items() if true}
+
+
+def intersection_over_union(a: Box, b: Box) -> float:
+    """With areas of inclusive pixels, (width + 1)(height + 1), as upstream has them."""
+    shared = _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+    union = _area(a) + _area(b) - shared
+    return shared / union if union else 0.0
+
+
+def _area(box: Box) -> float:
+    return max(box[2] - box[0] + 1, 0) * max(box[3] - box[1] + 1, 0)
+
+
+def _without_overlaps(members: list[Detection], max_overlap: float) -> list[Detection]:
+    """Greedy suppression, strongest first; none at 1."""
+    kept: list[Detection] = []
+    for one in members:
+        if max_overlap == 1 or all(intersection_over_union(other.box, one.box) < max_overlap for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _complaints(
+    clause: Clause,
+    found: Sequence[Detection],
+    groups: Sequence[Sequence[Detection] | None],
+    color_of: ColorOf,
+    options: GenEvalOptions,
+) -> Iterator[str]:
+    """What is wrong with a clause, the first thing first; only that one is asked for."""
+    if len(found) < clause.count:
+        yield f"expected {clause.name}>={clause.count}, found {len(found)}"
+    if clause.color is not None:
+        yield from _color_complaints(clause, clause.color, [color_of(one) for one in found])
+    if clause.position is not None:
+        relation, target = clause.position
+        yield from _position_complaints(clause.name, relation, found, groups[target], options.position_threshold)
+
+
+def _color_complaints(clause: Clause, color: str, seen: list[str]) -> Iterator[str]:
+    if seen.count(color) < clause.count:
+        counts = ", ".join(f"{seen.count(one)} {one}" for one in COLORS if one in seen)
+        yield f"expected {color} {clause.name}>={clause.count}, found {seen.count(color)} {color}; and {counts}"
+
+
+def _position_complaints(
+    name: str, relation: str, found: Sequence[Detection], targets: Sequence[Detection] | None, threshold: float
+) -> Iterator[str]:
+    if targets is None:
+        yield f"no target for {name} to be {relation}"
+        return
+    for one in found:
+        for target in targets:
+            if relation not in (true := relations(one.box, target.box, threshold)):
+                yield f"expected {name} {relation} target, found {' and '.join(sorted(true))} target"

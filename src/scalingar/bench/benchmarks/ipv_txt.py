@@ -1,0 +1,135 @@
+"""IPV-Txt (Bai et al. 2025, Impossible Videos): prompts of impossible scenes, and one question about each image.
+
+The authors judge by hand and publish neither a filter of prompts that suit images nor a question. The filter here keeps
+prompts whose videos the authors label as impossible in space, not in time; the question is this project's own.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from PIL import Image
+from pydantic import Field
+
+from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict
+from scalingar.bench.judges.questions import Judge, JudgeSettings, load_judge
+from scalingar.bench.statistics import Estimate, ScoreTable, wilson_interval
+from scalingar.core.errors import BenchmarkError
+
+SPATIAL_IDS = (
+    24, 42, 44, 57, 58, 72, 82, 84, 85, 88, 90, 93, 94, 95, 103, 107, 109, 112, 115, 119, 122, 137, 140, 144, 151, 175,
+    177, 181, 183, 185, 187, 200, 201, 204, 205, 212, 213, 216, 219, 225, 226, 227, 229, 234, 235, 242, 248, 256, 257,
+    258, 259, 266, 268, 273, 277, 278, 282, 283, 284, 286, 287, 289, 290, 298, 299, 300, 301, 305, 306, 308,
+)  # fmt: skip
+"""Prompts at least half of whose labelled videos are "spatial" in the authors' video2taxonomy_label.json."""
+QUESTION = (
+    "Does the image show the impossible scene that the following description asks for, its impossible element "
+    "clearly visible and not replaced by something possible? Description: {prompt}"
+)
+
+
+class IPVTxtSettings(BenchmarkSettings):
+    """Which prompts, and who judges."""
+
+    prompts: Path = Field(description="the authors' ipv_txt_prompt_suite.json")
+    subset: Literal["spatial", "all"] = Field(
+        "spatial", description="70 prompts that a still image can show, or all 260"
+    )
+    ids: tuple[int, ...] | None = Field(None, description="prompt ids to use in place of a subset")
+    judge: JudgeSettings
+
+
+@BENCHMARKS.register("ipv-txt")
+class IPVTxt(Benchmark):
+    """Impossible scenes; a vision-language model says whether each image follows its prompt."""
+
+    name = "ipv-txt"
+    version = "1"
+    settings: ClassVar[type[BenchmarkSettings]] = IPVTxtSettings
+
+    def __init__(self, settings: IPVTxtSettings, judge: Judge) -> None:
+        """Reads the prompts. Raises BenchmarkError."""
+        self.chosen = settings
+        self.judge = judge
+        self._items = chosen_items(read_suite(settings.prompts), settings)
+
+    @classmethod
+    def build(cls, settings: IPVTxtSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
+        """With the judge of the settings."""
+        return cls(settings, load_judge(settings.judge))
+
+    @property
+    def label(self) -> str:
+        """With filter and judge: neither is published."""
+        which = self.chosen.subset if self.chosen.ids is None else f"{len(self.chosen.ids)} chosen"
+        return f"IPV-Txt ({which} prompts, judged by {self.judge.name})"
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """The judge and its question."""
+        return {"judge": self.judge.name, "question": QUESTION}
+
+    def items(self) -> list[Item]:
+        """By id; the task is the domain."""
+        return self._items
+
+    def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
+        """Following the prompt or not."""
+        return [self._verdict(item, image) for image in images]
+
+    def _verdict(self, item: Item, image: Image.Image) -> Verdict:
+        answers = self.judge(image, [QUESTION.format(prompt=item.prompt)])
+        follows = answers.yes[0]
+        return Verdict(float(follows), reason="" if follows else "not followed", details={"judge": answers.model})
+
+    @classmethod
+    def weights(cls, table: ScoreTable) -> dict[str, float]:
+        """The overall score is the share of all images, so that a domain weighs what it holds."""
+        return {task: float(table.total[table.rows(task)].sum() / table.total.sum()) for task in table.names}
+
+    def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
+        """Wilson interval of the overall share, and the share of each category."""
+        by_category: dict[str, list[float]] = {}
+        for one in judged:
+            by_category.setdefault(one.item.metadata["category"], []).append(one.verdict.points)
+        low, high = wilson_interval(sum(one.verdict.points for one in judged), len(judged))
+        shares = {name: sum(points) / len(points) for name, points in by_category.items()}
+        return {"wilson_low": low, "wilson_high": high, **shares}
+
+
+def chosen_items(suite: Sequence[Item], settings: IPVTxtSettings) -> list[Item]:
+    """Those of the subset or the ids, by id. Raises BenchmarkError for an id that does not exist."""
+    by_id = {int(one.id): one for one in suite}
+    wanted = settings.ids or (SPATIAL_IDS if settings.subset == "spatial" else tuple(by_id))
+    if missing := sorted(set(wanted) - set(by_id)):
+        raise BenchmarkError(
+            f"{settings.prompts} has no prompt {missing[0]} ({len(missing)} such); copy the file again."
+        )
+    return [by_id[number] for number in sorted(set(wanted))]
+
+
+def read_suite(path: str | Path) -> list[Item]:
+    """All prompts of the authors' file. Raises BenchmarkError if it cannot be read or an id occurs twice."""
+    path = Path(path).expanduser()
+    try:
+        found = list(_leaves(json.loads(path.read_text("utf-8"))))
+    except OSError:
+        raise BenchmarkError(f"{path} is missing; set prompts to the authors' ipv_txt_prompt_suite.json.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BenchmarkError(f"{path} is no suite of IPV-Txt prompts ({type(error).__name__}: {error}).") from None
+    if len({one.id for one in found}) != len(found) or not found:
+        raise BenchmarkError(f"{path} holds no prompts or an id twice; copy the file again.")
+    return found
+
+
+def _leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[Item]:
+    """Domains hold categories, those may hold further ones, and in the end lists of prompts."""
+    if isinstance(node, dict):
+        for name, below in node.items():
+            yield from _leaves(below, (*path, name))
+    else:
+        for one in node:
+            metadata = {"category": " - ".join(path[:2]), "label": one["prompt_taxonomy_label"]}
+            yield Item(str(int(one["prompt_id"])), str(one["prompt_text"]), path[0], metadata)

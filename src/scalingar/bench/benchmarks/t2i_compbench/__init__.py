@@ -1,0 +1,1 @@
+"""T2I-CompBench and the judges that only it uses."""

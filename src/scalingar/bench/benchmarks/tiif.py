@@ -1,0 +1,176 @@
+"""TIIF-Bench (Wei et al. 2025): yes-or-no questions on long and short instructions, asked of a judge.
+
+The data's licence is not stated: it is read from the user's copy of the repository's ``data`` folder and stays there.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from PIL import Image
+from pydantic import Field
+
+from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict, shortened
+from scalingar.bench.judges.questions import Judge, JudgeSettings, load_judge
+from scalingar.bench.statistics import Estimate, ScoreTable
+from scalingar.core.errors import BenchmarkError
+
+_ATTRIBUTES, _SPACES = ("color", "texture"), ("2d", "3d")
+_REASONING = ("numeracy", "comparison", "differentiation", "negation")
+GROUPS: dict[str, tuple[str, ...]] = {
+    "basic attribute": ("shape+color", "color+texture", "texture+color", "shape+texture"),
+    "basic relation": ("2d_spatial_relation", "3d_spatial_relation", "action+2d", "action+3d"),
+    "basic reasoning": _REASONING,
+    "advanced attribute+relation": (
+        *(f"action+{other}" for other in _ATTRIBUTES),
+        *(f"{one}+{other}" for one in ("color", "shape", "texture") for other in _SPACES),
+    ),
+    "advanced attribute+reasoning": tuple(f"{one}+{other}" for one in _REASONING for other in _ATTRIBUTES),
+    "advanced relation+reasoning": tuple(f"{one}+{other}" for one in _REASONING for other in _SPACES),
+    "text": ("text",),
+    "style": ("style",),
+    "designer": ("real_world",),
+}
+"""The nine groups whose unweighted mean is the overall score, and their types."""
+TYPES = tuple(one for types in GROUPS.values() for one in types)
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+TIERS = {"basic": tuple(GROUPS)[:3], "advanced": tuple(GROUPS)[3:8]}
+"""Each the mean of all the types of its groups; the third tier, designer, is a single one."""
+
+
+class TIIFSettings(BenchmarkSettings):
+    """Which half of the data, and who answers."""
+
+    folder: Path = Field(description="the data folder of the TIIF-Bench repository")
+    subset: Literal["testmini", "test"] = Field("testmini", description="277 or 2538 prompts of each length")
+    length: Literal["short", "long"] = Field("long", description="of the prompts; published scores differ by length")
+    model_name: str = Field("scalingar", description="name of the model's folder in the official layout")
+    judge: JudgeSettings
+
+
+@BENCHMARKS.register("tiif")
+class TIIF(Benchmark):
+    """39 types of instructions, checked by yes-or-no questions to a vision-language model."""
+
+    name = "tiif"
+    version = "1"
+    settings: ClassVar[type[BenchmarkSettings]] = TIIFSettings
+
+    def __init__(self, settings: TIIFSettings, judge: Judge) -> None:
+        """Reads the data. Raises BenchmarkError."""
+        self.chosen = settings
+        self.judge = judge
+        self._items = [item for one in TYPES for item in read_type(settings, one)]
+
+    @classmethod
+    def build(cls, settings: TIIFSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
+        """With the judge of the settings."""
+        return cls(settings, load_judge(settings.judge))
+
+    @property
+    def label(self) -> str:
+        """With length and judge: judges differ by several points on the same images."""
+        return f"TIIF-Bench {self.chosen.subset} ({self.chosen.length} prompts, judged by {self.judge.name})"
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """The judge."""
+        return {"judge": self.judge.name}
+
+    def items(self) -> list[Item]:
+        """Type after type, rows in the order of the files."""
+        return self._items
+
+    def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
+        """Points are right answers, of as many as there are questions."""
+        return [self._verdict(item, image) for image in images]
+
+    def _verdict(self, item: Item, image: Image.Image) -> Verdict:
+        answers = self.judge(image, item.metadata["questions"])
+        pairs = zip(answers.yes, item.metadata["answers"], strict=True)
+        wrong = [place for place, (given, right) in enumerate(pairs, 1) if given != right]
+        return Verdict(
+            len(answers.yes) - len(wrong),
+            len(answers.yes),
+            reason=f"wrong answers to {len(wrong)} of {len(answers.yes)} questions: {wrong}" if wrong else "",
+            details={"yes": list(answers.yes), "judge": answers.model},
+        )
+
+    @classmethod
+    def weights(cls, table: ScoreTable) -> dict[str, float]:
+        """The overall score is the mean of groups, a group the mean of its types that are there."""
+        there = [[one for one in types if one in table.tasks] for types in GROUPS.values()]
+        groups = [types for types in there if types]
+        return {one: 1 / len(groups) / len(types) for types in groups for one in types}
+
+    def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
+        """The groups and the two tiers."""
+        return group_scores({name: one.value for name, one in tasks.items()})
+
+    def image_path(self, item: Item, number: int) -> str:
+        """``<type>/<model>/<length>_description/<row>.png``."""
+        row = item.metadata["row"]
+        return f"{item.task}/{self.chosen.model_name}/{self.chosen.length}_description/{row}{SUFFIXES[0]}"
+
+    def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
+        """In the official layout, with any of its suffixes."""
+        found: dict[str, tuple[Path, ...]] = {}
+        missing = []
+        for item in items:
+            path = folder / self.image_path(item, 0)
+            there = [path.with_suffix(suffix) for suffix in SUFFIXES if path.with_suffix(suffix).is_file()]
+            if there:
+                found[item.id] = (there[0],)
+            else:
+                missing.append(f"{path.relative_to(folder)} is missing")
+        if missing:
+            raise BenchmarkError(f"{folder} is not complete: {shortened(missing)}. Nothing was scored.")
+        return found
+
+
+def group_scores(types: Mapping[str, float]) -> dict[str, float]:
+    """Unweighted means of the types of each group and tier, as far as there are any."""
+    tiers = {tier: tuple(one for group in groups for one in GROUPS[group]) for tier, groups in TIERS.items()}
+    members = {**GROUPS, **tiers}
+    there = {name: [types[one] for one in each if one in types] for name, each in members.items()}
+    return {name: sum(values) / len(values) for name, values in there.items() if values}
+
+
+def read_type(settings: TIIFSettings, kind: str) -> list[Item]:
+    """The prompts of one type with their questions; row i of one file belongs to row i of the other.
+
+    Raises:
+        BenchmarkError: a file is missing or damaged, or the two do not fit each other.
+    """
+    folder = settings.folder.expanduser()
+    prompts = _rows(folder / f"{settings.subset}_prompts" / f"{kind}_prompts.jsonl")
+    asked = _rows(folder / f"{settings.subset}_eval_prompts" / f"{kind}_eval_prompts.jsonl")
+    if len(prompts) != len(asked):
+        raise BenchmarkError(f"{kind} has {len(prompts)} prompts and questions on {len(asked)}; copy the data again.")
+    return [_item(settings, kind, row, *both) for row, both in enumerate(zip(prompts, asked, strict=True))]
+
+
+def _item(settings: TIIFSettings, kind: str, row: int, prompt: dict[str, Any], asked: dict[str, Any]) -> Item:
+    try:
+        text = str(prompt[f"{settings.length}_description"])
+        questions = tuple(map(str, asked["yn_question_list"]))
+        answers = tuple(str(answer).strip().lower() for answer in asked["yn_answer_list"])
+    except (KeyError, TypeError) as error:
+        raise BenchmarkError(f"row {row} of {kind} lacks {error}; copy the data again.") from None
+    if not questions or len(questions) != len(answers) or not set(answers) <= {"yes", "no"}:
+        raise BenchmarkError(f"row {row} of {kind} needs an answer, yes or no, to each question; copy the data again.")
+    metadata = {"row": row, "questions": questions, "answers": tuple(answer == "yes" for answer in answers)}
+    return Item(f"{kind}/{row}", text, kind, metadata)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        return [dict(json.loads(line)) for line in path.read_text("utf-8").splitlines() if line.strip()]
+    except OSError:
+        raise BenchmarkError(
+            f"{path} is missing; set folder to the data folder of a copy of the TIIF-Bench repository."
+        ) from None
+    except ValueError as error:
+        raise BenchmarkError(f"{path} cannot be read ({error}); copy it again.") from None

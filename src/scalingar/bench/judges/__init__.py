@@ -1,0 +1,1 @@
+"""Who looks at images for a benchmark. Nothing that also chooses images: that would grade itself."""

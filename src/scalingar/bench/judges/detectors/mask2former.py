@@ -1,0 +1,127 @@
+"""Mask2Former through transformers, with mmdet's pre- and post-processing in place of the library's own.
+
+The published checkpoints are another training run than GenEval's, so that a score is called "GenEval (HF detector)".
+What the library would do differently: resize to 384 x 384, cut masks there, and drop boxes.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from PIL import Image
+from torch import Tensor
+
+from scalingar.bench.judges.detectors.detector import Box, Detection
+from scalingar.core.errors import WeightsError
+from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
+from scalingar.models.hf.loading import load_network
+
+DEFAULT = "facebook/mask2former-swin-small-coco-instance"
+SHORT_SIDE, LONG_SIDE = 800, 1333
+"""Pixels an image is resized to: the short side, unless the long one would become too long."""
+DIVISOR, PADDING = 32, 128
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+"""ImageNet's, RGB."""
+INSTANCES = 100
+"""Best pairs of query and class that are reported."""
+
+
+class Prepared(NamedTuple):
+    """An image as the network takes it, ``(1, 3, h, w)``; the sides before padding and the original ones (h, w)."""
+
+    pixels: Float[Tensor, "1 3 h w"]
+    resized: tuple[int, int]
+    original: tuple[int, int]
+
+
+class Mask2FormerDetector:
+    """Instances of COCO's 80 classes under GenEval's names, without any threshold."""
+
+    name = "hf-mask2former"
+    label = "GenEval (HF detector)"
+
+    def __init__(self, network: Any, version: str) -> None:
+        """``network``: a ``Mask2FormerForUniversalSegmentation`` of 80 classes in COCO's order."""
+        if (classes := network.config.num_labels) != len(OBJECT_CLASSES):
+            raise WeightsError(f"{version} knows {classes} classes, not COCO's 80; choose a COCO instance model.")
+        self.network = network
+        self.version = version
+
+    @classmethod
+    def load(
+        cls, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype
+    ) -> "Mask2FormerDetector":
+        """From a folder or a hub name. Raises WeightsError."""
+        from transformers import Mask2FormerForUniversalSegmentation  # noqa: PLC0415
+
+        source = source or DEFAULT
+        network = load_network(Mask2FormerForUniversalSegmentation, source, device=device, dtype=dtype)
+        return cls(network, str(source))
+
+    @torch.inference_mode()
+    def __call__(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
+        """One image at a time: sizes differ, and at 800 pixels a batch gains nothing."""
+        return [self._detect(image) for image in images]
+
+    def _detect(self, image: Image.Image) -> list[Detection]:
+        prepared = prepare(image)
+        parameter = next(self.network.parameters())
+        output = self.network(pixel_values=prepared.pixels.to(parameter))
+        logits = output.class_queries_logits[0].float()
+        return instances(logits, output.masks_queries_logits[0].float(), prepared)
+
+
+def prepare(image: Image.Image) -> Prepared:
+    """mmdet's test pipeline: resize without antialiasing, pad right and below, normalise."""
+    rgb = np.array(image.convert("RGB"))
+    pixels = torch.from_numpy(rgb).permute(2, 0, 1)[None].float()
+    original = (rgb.shape[0], rgb.shape[1])
+    resized = resized_sides(*original)
+    pixels = F.interpolate(pixels, resized, mode="bilinear", align_corners=False).round()
+    height, width = (-side % DIVISOR for side in resized)
+    pixels = F.pad(pixels, (0, width, 0, height), value=PADDING)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+    return Prepared((pixels - mean) / std, resized, original)
+
+
+def resized_sides(height: int, width: int) -> tuple[int, int]:
+    """Sides after resizing, rounded half up."""
+    scale = min(LONG_SIDE / max(height, width), SHORT_SIDE / min(height, width))
+    return int(height * scale + 0.5), int(width * scale + 0.5)
+
+
+def instances(
+    class_logits: Float[Tensor, "q c"], mask_logits: Float[Tensor, "q h w"], prepared: Prepared
+) -> list[Detection]:
+    """The best pairs of query and class; the score is class probability x mean probability inside the mask."""
+    scores = class_logits.softmax(-1)[:, :-1].flatten()
+    best = scores.topk(min(INSTANCES, len(scores)))
+    classes = len(OBJECT_CLASSES)
+    found = []
+    for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        logits = full_size(mask_logits[index // classes], prepared)
+        mask = logits > 0
+        inside = float((logits.sigmoid() * mask).sum() / (mask.sum() + 1e-6))
+        array = mask.cpu().numpy()
+        found.append(Detection(OBJECT_CLASSES[index % classes], tight_box(array), score * inside, mask=array))
+    return found
+
+
+def full_size(logits: Float[Tensor, "h w"], prepared: Prepared) -> Float[Tensor, "height width"]:
+    """Mask logits at the padded size, cut to the picture, then at the original size; thresholds come after."""
+    padded = F.interpolate(logits[None, None], prepared.pixels.shape[2:], mode="bilinear", align_corners=False)
+    height, width = prepared.resized
+    picture = padded[:, :, :height, :width]
+    return F.interpolate(picture, prepared.original, mode="bilinear", align_corners=False)[0, 0]
+
+
+def tight_box(mask: Bool[np.ndarray, "h w"]) -> Box:
+    """Around the mask, its far ends exclusive; zeros for an empty one."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not rows.size:
+        return 0.0, 0.0, 0.0, 0.0
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)

@@ -1,0 +1,58 @@
+"""COCO's run-length encoding of masks: runs of 0 and 1 in turn, column after column, beginning with 0."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from scalingar.core.errors import BenchmarkError
+
+_BITS, _SIGN, _MORE, _OFFSET = 5, 0x10, 0x20, 48
+"""Of the compressed form: five bits a character, least significant first; the sign and whether more follow."""
+
+
+def decode_mask(encoded: dict[str, Any]) -> Bool[np.ndarray, "h w"]:
+    """Of ``{"size": [h, w], "counts": ...}``, counts as a list of runs or as COCO's compressed string.
+
+    Raises:
+        BenchmarkError: the runs do not fill the mask.
+    """
+    try:
+        height, width = (int(side) for side in encoded["size"])
+        counts = encoded["counts"]
+        runs = np.array(decompress(counts) if isinstance(counts, str) else counts, dtype=np.int64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BenchmarkError(f"a mask is no COCO run-length encoding ({type(error).__name__}: {error}).") from None
+    if runs.ndim != 1 or (runs < 0).any() or runs.sum() != height * width:
+        raise BenchmarkError(f"a mask's runs cover {runs.sum()} pixels, its size [{height}, {width}] {height * width}.")
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
+
+
+def encode_mask(mask: Bool[np.ndarray, "h w"]) -> dict[str, Any]:
+    """The inverse of :func:`decode_mask`, counts as a list."""
+    flat = np.asarray(mask, dtype=bool).T.ravel()
+    edges = np.flatnonzero(np.diff(flat.astype(np.int8), prepend=0, append=0)[:-1])
+    return {"size": list(mask.shape), "counts": np.diff([0, *edges, flat.size]).tolist()}
+
+
+def decompress(text: str) -> list[int]:
+    """Runs of the compressed form, where from the fourth on the difference to the last but one is stored.
+
+    Raises:
+        ValueError: a character that does not occur in it, or a number that is cut off.
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for character in text:
+        code = ord(character) - _OFFSET
+        if not 0 <= code < 2 * _MORE:
+            raise ValueError(f"{character!r} does not occur in compressed counts")
+        value |= (code & (_MORE - 1)) << shift
+        shift += _BITS
+        if not code & _MORE:
+            signed = value - (1 << shift) if code & _SIGN else value
+            runs.append(signed + (runs[-2] if len(runs) > 2 else 0))
+            value = shift = 0
+    if shift:
+        raise ValueError("the last number is cut off")
+    return runs

@@ -1,0 +1,52 @@
+"""Answers kept on disk: a judge costs money, and a resumed run must not ask twice."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from scalingar.bench.judges.questions.question_judge import Answers
+from scalingar.core.errors import OutputError
+from scalingar.core.files import write_file
+
+
+def default_folder() -> Path:
+    """Where answers are kept unless told otherwise."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "scalingar" / "answers"
+
+
+@dataclass(frozen=True)
+class AnswerCache:
+    """One small JSON file per image and prompt. A file that cannot be read counts as missing."""
+
+    folder: Path
+
+    def get(self, key: str) -> Answers | None:
+        """What was answered under ``key``."""
+        try:
+            kept = json.loads((self.folder / f"{key}.json").read_text("utf-8"))
+            return Answers(tuple(map(bool, kept["yes"])), str(kept["model"]), str(kept["text"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, key: str, answers: Answers) -> None:
+        """Keep answers with their date. Raises OutputError: losing paid answers must not pass unnoticed."""
+        kept = {**asdict(answers), "date": datetime.now(UTC).isoformat(timespec="seconds")}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot keep answers in {self.folder}: {error.strerror}; choose another one.") from None
+        write_file(self.folder / f"{key}.json", (json.dumps(kept, indent=1) + "\n").encode())
+
+
+def answer_key(image: Image.Image, **asked: Any) -> str:
+    """A name for what is answered about an image's pixels when ``asked`` like this."""
+    rgb = image.convert("RGB")
+    pixels = hashlib.sha256(rgb.tobytes()).hexdigest()
+    return hashlib.sha256(json.dumps([rgb.size, pixels, asked], sort_keys=True).encode()).hexdigest()

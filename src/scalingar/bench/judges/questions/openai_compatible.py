@@ -1,0 +1,119 @@
+"""A vision-language model behind any endpoint that speaks OpenAI's chat protocol: OpenAI itself, vLLM, and others."""
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+
+from scalingar.bench.judges.questions.answer_cache import AnswerCache, answer_key, default_folder
+from scalingar.bench.judges.questions.question_judge import JUDGES, Answers, JudgeSettings
+from scalingar.core.errors import BenchmarkError, ConfigError
+
+SYSTEM = "You examine images carefully and answer questions about what they show."
+TEMPLATE = (
+    "Answer each of these {count} questions about the image with yes or no. "
+    "Write one answer per line, in the order of the questions, and nothing else.\n\n{questions}"
+)
+REMINDER = "Your last reply could not be read. Reply with exactly {count} lines, each of them only yes or no."
+_ANSWER = re.compile(r"(?:\d+[.):]\s*)?(yes|no)\b", re.IGNORECASE)
+"""A line that answers, numbered or not; other lines are passed over."""
+_TRANSPORT_RETRIES = 5
+"""Of the client itself, with growing pauses, when the endpoint is busy or away."""
+
+
+@JUDGES.register("openai-compatible")
+class OpenAICompatibleJudge:
+    """Asks all questions about an image in one call, with one fixed prompt, and keeps the answers."""
+
+    def __init__(self, settings: JudgeSettings, client: Any = None) -> None:
+        """``client``: an ``openai.OpenAI``; None: one for the settings' endpoint. Raises ConfigError."""
+        self.settings = settings
+        self.client = client or _client(settings)
+        self.cache = AnswerCache(settings.cache or default_folder())
+
+    @property
+    def name(self) -> str:
+        """Model, endpoint and temperature."""
+        where = f" at {self.settings.base_url}" if self.settings.base_url else ""
+        return f"{self.settings.model}{where}, temperature {self.settings.temperature:g}"
+
+    def __call__(self, image: Image.Image, questions: Sequence[str]) -> Answers:
+        """From the cache where the same was asked before. Raises BenchmarkError after the last attempt."""
+        lines = "\n".join(" ".join(question.split()) for question in questions)
+        prompt = TEMPLATE.format(count=len(questions), questions=lines)
+        key = answer_key(
+            image,
+            system=SYSTEM,
+            prompt=prompt,
+            model=self.settings.model,
+            base_url=self.settings.base_url,
+            temperature=self.settings.temperature,
+        )
+        answers = self.cache.get(key)
+        if answers is None or len(answers.yes) != len(questions):
+            answers = self._ask(image, prompt, len(questions))
+            self.cache.put(key, answers)
+        return answers
+
+    def _ask(self, image: Image.Image, prompt: str, count: int) -> Answers:
+        messages = opening(image, prompt)
+        text = ""
+        for _ in range(self.settings.attempts):
+            text, model = self._reply(messages)
+            if (yes := parse_answers(text, count)) is not None:
+                return Answers(yes, model, text)
+            messages = [
+                *messages,
+                {"role": "assistant", "content": text},
+                {"role": "user", "content": REMINDER.format(count=count)},
+            ]
+        raise BenchmarkError(
+            f"{self.name} gave no {count} answers in {self.settings.attempts} attempts; its last reply begins "
+            f"{text[:80]!r}. Run again, or choose another judge."
+        )
+
+    def _reply(self, messages: list[dict[str, Any]]) -> tuple[str, str]:
+        """What the model wrote, and its own name for itself."""
+        from openai import OpenAIError  # noqa: PLC0415
+
+        try:
+            reply = self.client.chat.completions.create(
+                model=self.settings.model, messages=messages, temperature=self.settings.temperature
+            )
+        except OpenAIError as error:
+            said = " ".join(str(error).split())[:200]
+            raise BenchmarkError(f"{self.name} cannot be asked: {said} Answers so far are kept; run again.") from None
+        if not reply.choices:
+            return "", str(reply.model)
+        return reply.choices[0].message.content or "", str(reply.model)
+
+
+def opening(image: Image.Image, prompt: str) -> list[dict[str, Any]]:
+    """The messages of a first attempt."""
+    file = io.BytesIO()
+    image.convert("RGB").save(file, "PNG")
+    url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    content = [{"type": "text", "text": prompt}, {"type": "image_url", "image_url": {"url": url}}]
+    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": content}]
+
+
+def parse_answers(text: str, count: int) -> tuple[bool, ...] | None:
+    """True for each yes; None unless there are exactly ``count`` answers."""
+    found = [match for line in text.splitlines() if (match := _ANSWER.match(line.strip()))]
+    return tuple(match[1].lower() == "yes" for match in found) if len(found) == count else None
+
+
+def _client(settings: JudgeSettings) -> Any:
+    try:
+        from openai import OpenAI, OpenAIError  # noqa: PLC0415
+    except ImportError:
+        raise ConfigError("asking a judge needs the package openai; install scalingar[judge].") from None
+    try:
+        return OpenAI(base_url=settings.base_url, max_retries=_TRANSPORT_RETRIES)
+    except OpenAIError:
+        raise ConfigError(
+            f"the judge {settings.model} needs a key: set OPENAI_API_KEY (for a server of your own, to any text)."
+        ) from None

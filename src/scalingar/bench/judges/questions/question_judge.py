@@ -1,0 +1,49 @@
+"""What a judge is: yes or no to each question about an image."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from scalingar.core.registry import Registry
+
+
+class JudgeSettings(BaseModel):
+    """Which judge, and how it is asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: str = Field("openai-compatible", description="name of the judge")
+    model: str = Field(description="pinned id, such as gpt-4o-2024-08-06: unpinned ones change without notice")
+    base_url: str | None = Field(None, description="of the endpoint; None: OpenAI's")
+    temperature: float = Field(0.0, ge=0, le=2)
+    attempts: int = Field(3, ge=1, description="calls per image before giving up on an answer that cannot be read")
+    cache: Path | None = Field(None, description="folder of answers; None: the user's cache folder")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One answer per question, the model that gave them by its own word, and what it wrote."""
+
+    yes: tuple[bool, ...]
+    model: str
+    text: str
+
+
+class Judge(Protocol):
+    """Answers questions about one image."""
+
+    @property
+    def name(self) -> str:
+        """Of the model and where it was asked: to be printed with every score."""
+        ...
+
+    def __call__(self, image: Image.Image, questions: Sequence[str]) -> Answers:
+        """Raises BenchmarkError if it cannot be reached or gives no readable answer."""
+        ...
+
+
+JUDGES: Registry[Callable[[JudgeSettings], Judge]] = Registry("judges")

@@ -1,0 +1,120 @@
+"""Runs side by side: scores with errors, paired differences, costs, and quality against tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from scalingar.bench.runs.results import RunResults
+from scalingar.bench.statistics import Difference, paired_bootstrap
+from scalingar.bench.statistics.paired import OVERALL
+from scalingar.core.errors import BenchmarkError
+from scalingar.core.files import check_writable, write_file
+from scalingar.report.figure import new_figure, png_bytes, quiet_axes
+from scalingar.report.labels import label_points
+from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
+
+SEED = 20250926
+"""Of the bootstrap's draws."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs of one benchmark on the same prompts, each against the first named."""
+
+    runs: Sequence[RunResults]
+    baseline: str
+    differences: dict[str, dict[str, Difference]]
+    """By run and then by task or ``overall``; none for the baseline."""
+
+
+def compare(runs: Sequence[RunResults], baseline: str | None = None) -> Comparison:
+    """Paired differences of all runs against ``baseline`` (None: the first).
+
+    Raises:
+        BenchmarkError: no such run, or runs of different benchmarks, models or prompts.
+    """
+    names = [run.name for run in runs]
+    baseline = names[0] if baseline is None else baseline
+    if baseline not in names:
+        raise BenchmarkError(f"the baseline {baseline!r} is none of the runs {', '.join(names)}.")
+    base = runs[names.index(baseline)]
+    for run in runs:
+        _check_comparable(base, run)
+    others = [run for run in runs if run is not base]
+    differences = {
+        run.name: paired_bootstrap(base.table, run.table, np.random.default_rng(SEED), weights=base.summary.weights)
+        for run in others
+    }
+    return Comparison(runs, baseline, differences)
+
+
+def _check_comparable(base: RunResults, run: RunResults) -> None:
+    for what in ("benchmark", "benchmark_version", "provenance", "weights", "images_per_prompt", "limit"):
+        there, here = getattr(base.plan, what), getattr(run.plan, what)
+        if there != here:
+            raise BenchmarkError(
+                f"{run.folder} cannot be compared with {base.folder}: {what} is {here!r} there and {there!r} here."
+            )
+
+
+def markdown(comparison: Comparison) -> str:
+    """A table of all runs: tasks, overall with its standard error, difference, tokens and seconds per image."""
+    tasks = list(comparison.runs[0].summary.tasks)
+    head = ["strategy", *(task.replace("_", " ") for task in tasks), "overall", f"against {comparison.baseline}"]
+    head += ["tokens/image", "s/image"]
+    rows = [_cells(run, comparison, tasks) for run in comparison.runs]
+    rule = ["---", *("---:" for _ in head[1:])]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows)) + "\n"
+
+
+def _cells(run: RunResults, comparison: Comparison, tasks: Sequence[str]) -> list[str]:
+    summary, seconds = run.summary, run.costs["seconds_per_image"]
+    difference = comparison.differences.get(run.name)
+    return [
+        run.name,
+        *(f"{summary.tasks[task].value:.3f}" for task in tasks),
+        with_error(summary.overall.value, summary.overall.standard_error),
+        "" if difference is None else told(difference[OVERALL]),
+        f"{run.costs['tokens_per_image']:.0f}",
+        "–" if seconds is None else f"{seconds:.2f}",
+    ]
+
+
+def with_error(value: float, error: float | None) -> str:
+    """A score with its standard error."""
+    return f"{value:.3f}" if error is None else f"{value:.3f} ± {error:.3f}"
+
+
+def told(difference: Difference) -> str:
+    """A difference with its 95 % interval."""
+    return f"{difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+
+
+def quality_plot(comparison: Comparison) -> Figure:
+    """Overall score, with its standard error, against tokens per image."""
+    figure = new_figure(7.5, 4.8)
+    axes = figure.subplots()
+    quiet_axes(axes)
+    for run in comparison.runs:
+        overall, tokens = run.summary.overall, run.costs["tokens_per_image"]
+        color = CHOSEN if "scaling-ar" in run.name else FINISHED
+        axes.errorbar(tokens, overall.value, yerr=overall.standard_error, fmt="o", color=color, ecolor=RULE, capsize=3)
+    axes.set_xlabel("tokens per image", color=INK)
+    axes.set_ylabel(f"{comparison.runs[0].summary.label}, overall", color=INK)
+    axes.margins(x=0.2)
+    label_points(
+        axes, {run.name: (run.costs["tokens_per_image"], run.summary.overall.value) for run in comparison.runs}
+    )
+    return figure
+
+
+def write_report(comparison: Comparison, folder: Path) -> list[Path]:
+    """``report.md`` and ``quality.png``; returns what was written. Raises OutputError."""
+    check_writable(folder)
+    table, plot = folder / "report.md", folder / "quality.png"
+    write_file(table, markdown(comparison).encode())
+    write_file(plot, png_bytes(quality_plot(comparison)))
+    return [table, plot]

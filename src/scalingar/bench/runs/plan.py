@@ -1,0 +1,117 @@
+"""What a run is: everything that decides which bytes it writes, kept beside them."""
+
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+import scalingar
+from scalingar.bench.benchmark import Item
+from scalingar.core.errors import BenchmarkError
+from scalingar.core.files import write_file
+from scalingar.pipeline.recipe import Recipe
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to make: image ``number`` of ``item``, from the noise of ``seed``."""
+
+    item: Item
+    number: int
+    seed: int
+
+
+class RunPlan(BaseModel):
+    """One strategy on one benchmark. Two runs of the same plan on the same kind of machine write the same bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    benchmark: str
+    benchmark_version: str
+    settings: dict[str, Any] = Field(description="of the benchmark: detector, options")
+    provenance: dict[str, str] = Field(description="data and judges with their versions")
+    recipe: Recipe = Field(description="model, strategy, guidance, sampling, seed; nothing left to defaults")
+    weights: dict[str, str] = Field(description="SHA-256 of the model's files")
+    images_per_prompt: int = Field(ge=1)
+    limit: int | None = Field(ge=1, description="prompts per task; None: all")
+    max_rows: int = Field(ge=1, description="trajectories alive at once")
+    shard: int = Field(ge=1, description="images computed together; the same shards whenever the run is resumed")
+    all_candidates: bool = Field(
+        description="judge every finished trajectory, not only the chosen one, and keep traces"
+    )
+    threads: int = Field(ge=1, description="of torch; they can show in last bits")
+    versions: dict[str, str] = Field(description="of the packages that compute")
+    derived_from: dict[str, str] | None = Field(
+        None, description="name and SHA-256 of the complete run this one was computed from; None: it was decoded"
+    )
+
+    @classmethod
+    def versions_here(cls) -> dict[str, str]:
+        """Of this installation."""
+        return {
+            "scalingar": scalingar.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        }
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The plan of a folder. Raises BenchmarkError: there is none, or this version cannot read it."""
+        path = folder / PLAN
+        try:
+            return cls.model_validate_json(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise BenchmarkError(f"{folder} holds no run ({PLAN} is missing); give a folder of 'bench run'.") from None
+        except (OSError, ValueError) as error:
+            first = " ".join(str(error).split())[:200]
+            raise BenchmarkError(f"{path} cannot be read as the plan of a run: {first}.") from None
+
+    def write(self, folder: Path) -> None:
+        """Put the plan into its folder. Raises OutputError."""
+        write_file(folder / PLAN, (self.model_dump_json(indent=1) + "\n").encode())
+
+    def items(self, items: list[Item]) -> list[Item]:
+        """The prompts of this run: all, or the first ``limit`` of each task."""
+        if self.limit is None:
+            return items
+        seen: dict[str, int] = {}
+        kept = []
+        for item in items:
+            seen[item.task] = seen.get(item.task, 0) + 1
+            if seen[item.task] <= self.limit:
+                kept.append(item)
+        return kept
+
+    def jobs(self, items: list[Item]) -> list[Job]:
+        """Every image, prompt by prompt; image ``j`` of each prompt has the seed ``seed + j``."""
+        numbers = range(self.images_per_prompt)
+        return [Job(item, number, self.recipe.seed + number) for item in self.items(items) for number in numbers]
+
+    def shards(self, jobs: list[Job]) -> list[list[Job]]:
+        """Images that are computed together."""
+        return [jobs[start : start + self.shard] for start in range(0, len(jobs), self.shard)]
+
+    def check_same(self, other: "RunPlan", folder: Path) -> None:
+        """Refuse to go on with another plan. Raises BenchmarkError with what differs."""
+        there, here = dict(_flat(other.model_dump(mode="json"))), dict(_flat(self.model_dump(mode="json")))
+        names = [name for name in {**there, **here} if there.get(name) != here.get(name)]
+        if names:
+            differences = "; ".join(f"{name}: {there.get(name)!r} there, {here.get(name)!r} here" for name in names)
+            raise BenchmarkError(f"{folder} holds another run ({differences}); choose another folder.")
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Leaves of nested dictionaries by their dotted names."""
+    if isinstance(value, dict) and value:
+        for key, part in value.items():
+            yield from _flat(part, f"{name}.{key}" if name else key)
+    else:
+        yield name, value

@@ -1,0 +1,121 @@
+"""From what a run left behind to figures: ``results.json``, and the same in memory.
+
+The schema of ``results.json`` is described in docs/benchmarks.md; ``SCHEMA`` changes with it.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scalingar.bench.benchmark import Benchmark, Item, Judged, Summary, Verdict, check_judged, score_table
+from scalingar.bench.runs.plan import RunPlan
+from scalingar.bench.runs.store import RunStore
+from scalingar.bench.statistics import ScoreTable
+from scalingar.core.outputs import Ledger
+
+SCHEMA = "scalingar.bench/1"
+RESULTS = "results.json"
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """A complete run, read back."""
+
+    folder: Path
+    plan: RunPlan
+    samples: list[dict[str, Any]]
+    judged: list[Judged]
+    summary: Summary
+    costs: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The folder's name, which is the strategy's label."""
+        return self.folder.name
+
+    @property
+    def table(self) -> ScoreTable:
+        """Points per prompt, for paired comparisons."""
+        return score_table(self.judged)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As ``results.json`` has it."""
+        return {
+            "schema": SCHEMA,
+            "label": self.summary.label,
+            "name": self.name,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "plan": self.plan.model_dump(mode="json"),
+            "hardware": hardware(),
+            "scores": {
+                "overall": asdict(self.summary.overall),
+                "tasks": {task: asdict(estimate) for task, estimate in self.summary.tasks.items()},
+                **self.summary.further,
+            },
+            "costs": self.costs,
+        }
+
+
+def read_results(folder: Path, benchmark: Benchmark) -> RunResults:
+    """A run's figures. Raises BenchmarkError: the folder holds none, or not all images are there."""
+    plan = RunPlan.read(folder)
+    store = RunStore(folder)
+    samples = store.samples()
+    items = plan.items(list(benchmark.items()))
+    judged = judged_samples(items, samples)
+    check_judged(items, judged, plan.images_per_prompt)
+    return RunResults(folder, plan, samples, judged, benchmark.summary(judged), costs(samples, store.costs()))
+
+
+def judged_samples(items: Sequence[Item], samples: Sequence[dict[str, Any]]) -> list[Judged]:
+    """The verdicts of lines whose prompts are among ``items``."""
+    by_id = {item.id: item for item in items}
+    return [
+        Judged(by_id[line["id"]], line["number"], Verdict(**line["verdict"])) for line in samples if line["id"] in by_id
+    ]
+
+
+def costs(samples: Sequence[dict[str, Any]], shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Totals, and per image what a table prints beside a score; None for what was not measured.
+
+    Seconds per image are the machine's: a shard that shared it with ``workers - 1`` others counts that part of its own.
+    The ledger adds up what every shard took.
+    """
+    ledger = Ledger()
+    for shard in shards:
+        ledger.add(Ledger(**{key: value for key, value in shard["ledger"].items() if key != "total_seconds"}))
+    images = len(samples)
+    drawing, judging = (
+        sum(shard[f"{what}_seconds"] / shard.get("workers", 1) for shard in shards) for what in ("draw", "judge")
+    )
+    timed = sum(shard["images"] for shard in shards)
+    return {
+        "images": images,
+        "tokens_per_image": sum(line["tokens"] for line in samples) / max(1, images),
+        "seconds_per_image": drawing / timed if timed else None,
+        "judge_seconds_per_image": judging / timed if timed else None,
+        "ledger": ledger.to_dict() if shards else None,
+    }
+
+
+def write_results(results: RunResults, store: RunStore) -> None:
+    """Put ``results.json`` beside the samples. Raises OutputError."""
+    store.write(RESULTS, (json.dumps(results.to_dict(), indent=1, allow_nan=False) + "\n").encode())
+
+
+def hardware() -> dict[str, Any]:
+    """Of this machine, as far as it shows in seconds."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "machine": platform.machine(),
+        "processor": names[0] if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+    }

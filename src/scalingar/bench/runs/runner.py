@@ -1,0 +1,217 @@
+"""Makes and judges the images of a plan, shard by shard, so that a killed run loses one shard and no more."""
+
+import hashlib
+import io
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from scalingar.bench.benchmark import Benchmark, Verdict
+from scalingar.bench.runs.plan import Job, RunPlan
+from scalingar.bench.runs.store import COSTS, IMAGES, SAMPLES, TRACES, RunStore
+from scalingar.bench.runs.workers import Stopped, in_order
+from scalingar.core.errors import BenchmarkError
+from scalingar.core.outputs import Candidate, PromptResult
+from scalingar.core.threads import torch_threads
+from scalingar.pipeline.pipeline import ImagePipeline
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ShardDone:
+    """Progress: so many of all images are complete."""
+
+    images: int
+    total: int
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """What one shard leaves, to be written in its turn."""
+
+    number: int
+    lines: list[Line]
+    cost: Line
+    traces: bytes | None
+
+
+class _StoppedError(Exception):
+    """Nobody waits for this shard any more."""
+
+
+@dataclass
+class Runner:
+    """One plan with everything it needs, and how many shards are computed at once (which no byte depends on)."""
+
+    pipe: ImagePipeline
+    benchmark: Benchmark
+    plan: RunPlan
+    store: RunStore
+    workers: int = 1
+    _judging: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def run(self) -> Iterator[ShardDone]:
+        """Do what is left to do. Raises BenchmarkError, DecodingError, OutputError; what was done stays."""
+        jobs = self.plan.jobs(list(self.benchmark.items()))
+        done = self.store.open(self.plan)
+        if done > len(jobs):
+            raise BenchmarkError(f"{self.store.folder} holds {done} images of {len(jobs)}; choose another folder.")
+        yield ShardDone(done, len(jobs))
+        shards = list(enumerate(self.plan.shards(jobs)))
+        left = shards[done // self.plan.shard :] if done < len(jobs) else []
+        with torch_threads(self.plan.threads):
+            for shard in in_order(self._shard, left, workers=self.workers, threads=self.plan.threads):
+                end = min((shard.number + 1) * self.plan.shard, len(jobs))
+                self._write(shard, skip=max(0, done - shard.number * self.plan.shard))
+                yield ShardDone(end, len(jobs))
+
+    def _write(self, shard: _Shard, skip: int) -> None:
+        """What depends on order. Of a shard that was cut short, only the lines that are not there yet."""
+        if shard.traces is not None:
+            self.store.write(f"{TRACES}/{shard.number:05d}.npz", shard.traces)
+        self.store.append(COSTS, [shard.cost])
+        self.store.append(SAMPLES, shard.lines[skip:])
+
+    def _shard(self, numbered: tuple[int, Sequence[Job]], stopped: Stopped) -> _Shard:
+        """Compute a whole shard, whatever part of it was written before, so that its bytes come out the same."""
+        started = time.perf_counter()
+        number, jobs = numbered
+        recipe = self.plan.recipe
+        stream = self.pipe.stream(
+            [job.item.prompt for job in jobs],
+            strategy=recipe.strategy,
+            seed=[job.seed for job in jobs],
+            guidance_scale=recipe.guidance_scale,
+            sampling=recipe.sampling,
+            max_rows=max(self.plan.max_rows, recipe.strategy.num_trajectories),
+        )
+        for _ in stream:
+            if stopped():
+                raise _StoppedError
+        assert stream.output is not None
+        drawn = time.perf_counter()
+        with self._judging:  # judges may keep answers
+            judging = time.perf_counter()
+            lines = self._lines(jobs, stream.output.results)
+        told = self.plan.all_candidates and self.pipe.family == "next-token"
+        return _Shard(
+            number,
+            lines,
+            {
+                "shard": number,
+                "images": len(jobs),
+                "workers": self.workers,
+                "draw_seconds": drawn - started,
+                "judge_seconds": time.perf_counter() - judging,
+                "ledger": stream.output.ledger.to_dict(),
+            },
+            self._traces(stream.output.results) if told else None,
+        )
+
+    def _lines(self, jobs: Sequence[Job], results: Sequence[PromptResult]) -> list[Line]:
+        """Judge and write the images of a shard; prompts stay together, as a judge may ask."""
+        lines = []
+        pairs = zip(jobs, results, strict=True)
+        for _, group in groupby(pairs, key=lambda pair: pair[0].item.id):
+            members = list(group)
+            shown = [self._judged(result) for _, result in members]
+            images = [self._picture(candidate) for some in shown for candidate in some]
+            verdicts = iter(self.benchmark.score(members[0][0].item, images))
+            for (job, result), some in zip(members, shown, strict=True):
+                told = {candidate.index: next(verdicts) for candidate in some}
+                lines.append(self._line(job, result, told))
+        return lines
+
+    def _traces(self, results: Sequence[PromptResult]) -> bytes:
+        model = self.pipe.model
+        return traces(results, grid=model.grid, vocab_size=model.vocab_size)
+
+    def _judged(self, result: PromptResult) -> list[Candidate]:
+        """The chosen candidate, or all that finished."""
+        return [c for c in result.candidates if c.finished] if self.plan.all_candidates else [result.best]
+
+    def _picture(self, candidate: Candidate) -> Image.Image:
+        return self.pipe.preview(candidate)
+
+    def _line(self, job: Job, result: PromptResult, verdicts: dict[int, Verdict]) -> Line:
+        path = f"{IMAGES}/{self.benchmark.image_path(job.item, job.number)}"
+        content = png(self._picture(result.best))
+        self.store.write(path, content)
+        for name, text in self.benchmark.side_files(job.item).items():
+            self.store.write(f"{IMAGES}/{name}", text.encode())
+        return {
+            "id": job.item.id,
+            "number": job.number,
+            "task": job.item.task,
+            "prompt": job.item.prompt,
+            "seed": job.seed,
+            "image": path,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "chosen": result.chosen,
+            "tokens": sum(candidate.drawn for candidate in result.candidates),
+            "verdict": _verdict(verdicts[result.chosen]),
+            "truncated": {name: asdict(cut) for name, cut in result.truncated.items()},
+            "candidates": [_candidate(candidate, verdicts.get(candidate.index)) for candidate in result.candidates],
+        }
+
+
+def png(image: Image.Image) -> bytes:
+    """A picture as a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def traces(results: Sequence[PromptResult], *, grid: tuple[int, int], vocab_size: int) -> bytes:
+    """Step-wise values of every trajectory of a shard, as an npz.
+
+    ``names``: of the values. ``values``: ``(images, n, names, steps)`` fp32, NaN after a trajectory's last step.
+    ``drawn``: tokens of each, ``(images, n)``. ``grid``: rows and columns of tokens. ``vocab_size``: V.
+    """
+    every = [result.candidates for result in results]
+    names = list(every[0][0].trace)
+    steps = max(len(c.trace[names[0]]) for some in every for c in some)
+    shape = (len(every), max(map(len, every)), len(names), steps)
+    values = np.full(shape, np.nan, np.float32)
+    for place, some in enumerate(every):
+        for candidate in some:
+            for row, name in enumerate(names):
+                trace = candidate.trace[name]
+                values[place, candidate.index, row, : len(trace)] = trace
+    drawn = np.array([[c.tokens for c in some] for some in every])
+    buffer = io.BytesIO()
+    np.savez(buffer, names=np.array(names), values=values, drawn=drawn, grid=np.array(grid), vocab_size=vocab_size)
+    return buffer.getvalue()
+
+
+def _verdict(verdict: Verdict) -> Line:
+    return {
+        "points": verdict.points,
+        "total": verdict.total,
+        "reason": verdict.reason,
+        "details": verdict.details,
+    }
+
+
+def _candidate(candidate: Candidate, verdict: Verdict | None) -> Line:
+    cut = candidate.cut
+    return {
+        "index": candidate.index,
+        "tokens": candidate.tokens,
+        "cut": None if cut is None else {"step": cut.step, "reason": cut.reason},
+        "signals": {name: _finite(value) for name, value in candidate.signals.items()},
+        "rewards": {name: _finite(value) for name, value in candidate.rewards.items()},
+        "verdict": None if verdict is None else {"points": verdict.points, "reason": verdict.reason},
+    }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no word for what is not a number."""
+    return value if np.isfinite(value) else None

@@ -1,0 +1,77 @@
+"""The same prompts in several runs, picture under picture: where they differ, and who is right."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from scalingar.bench.benchmark import Verdict
+from scalingar.bench.runs.results import RunResults
+from scalingar.core.errors import BenchmarkError
+from scalingar.report.lettering import font, line_height, wrapped
+from scalingar.report.palette import BACKGROUND, CHOSEN, CUT, INK
+
+SIDE, GAP, FRAME, TEXT = 192, 14, 4, 13
+Line = dict[str, Any]
+Key = tuple[str, int]
+"""A prompt and the number of its image."""
+
+
+def pictures(runs: Sequence[RunResults]) -> Image.Image:
+    """A row per run and up to two columns per task: the first image that only the first run got right, and the first
+    that only the last did. What is right is framed blue, what is wrong red.
+
+    Raises:
+        BenchmarkError: fewer than two runs, a run without images (a derived one), or no image they differ in.
+    """
+    if len(runs) < 2:
+        raise BenchmarkError(f"{len(runs)} runs cannot be compared; give two or more.")
+    for run in runs:
+        if run.plan.derived_from is not None:
+            raise BenchmarkError(f"{run.folder} was derived and has no images; give runs of 'bench run'.")
+    by_key = [{(line["id"], line["number"]): line for line in run.samples} for run in runs]
+    keys = disagreements(by_key[0], by_key[-1])
+    if not keys:
+        raise BenchmarkError(f"{runs[0].folder} and {runs[-1].folder} are right about the same images.")
+    heads = [wrapped(by_key[0][key]["prompt"], TEXT, SIDE) for key in keys]
+    left = GAP + max(round(font(TEXT, bold=True).getlength(run.name)) for run in runs) + GAP
+    top = GAP + max(map(len, heads)) * line_height(TEXT) + GAP
+    sheet = Image.new("RGB", (left + len(keys) * (SIDE + GAP), top + len(runs) * (SIDE + GAP)), BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    for column, head in enumerate(heads):
+        for row, words in enumerate(head):
+            at = (left + column * (SIDE + GAP), GAP + (row + 1) * line_height(TEXT))
+            draw.text(at, words, INK, font(TEXT), anchor="ls")
+    for row, (run, lines) in enumerate(zip(runs, by_key, strict=True)):
+        y = top + row * (SIDE + GAP)
+        draw.text((GAP, y + SIDE // 2), run.name, INK, font(TEXT, bold=True), anchor="lm")
+        for column, key in enumerate(keys):
+            _framed(sheet, run, lines[key], left + column * (SIDE + GAP), y)
+    return sheet
+
+
+def disagreements(first: dict[Key, Line], last: dict[Key, Line]) -> list[Key]:
+    """Of each task the first image only ``first`` got right, and the first only ``last`` did, where there are such."""
+    found: dict[tuple[str, bool], Key] = {}
+    for key, line in first.items():
+        right = _right(line)
+        if right != _right(last[key]):
+            found.setdefault((line["task"], right), key)
+    tasks = dict.fromkeys(line["task"] for line in first.values())
+    return [found[task, right] for task in tasks for right in (True, False) if (task, right) in found]
+
+
+def _right(line: Line) -> bool:
+    return Verdict(**line["verdict"]).correct
+
+
+def _framed(sheet: Image.Image, run: RunResults, line: Line, x: int, y: int) -> None:
+    path = run.folder / line["image"]
+    try:
+        with Image.open(path) as file:
+            picture = file.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    except OSError:
+        raise BenchmarkError(f"{path} cannot be read; check the run with 'bench validate'.") from None
+    box = (x - FRAME, y - FRAME, x + SIDE + FRAME - 1, y + SIDE + FRAME - 1)
+    ImageDraw.Draw(sheet).rectangle(box, fill=CHOSEN if _right(line) else CUT)
+    sheet.paste(picture, (x, y))

@@ -1,0 +1,60 @@
+"""Which strategies a run compares: names, or a YAML file of labels and settings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scalingar.core.errors import ConfigError
+from scalingar.strategies import Strategy
+from scalingar.strategies.best_of_n import RewardedStrategy
+from scalingar.strategies.build_strategy import build_strategy
+
+
+def named(names: str, *, num_trajectories: int | None, reward: str | None) -> dict[str, Strategy]:
+    """Strategies of a comma-separated list, under their names.
+
+    ``num_trajectories`` and ``reward`` replace the defaults of those that have them. Raises ConfigError.
+    """
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    if not wanted:
+        raise ConfigError("no strategy is named; give some, such as --strategy single,scaling-ar.")
+    return {name: _filled(build_strategy(name), name, num_trajectories, reward) for name in wanted}
+
+
+def read_suite(path: Path) -> dict[str, Strategy]:
+    """Strategies of a YAML file: ``label: {name: strategy, setting: value}``; without a name the label is it.
+
+    Raises:
+        ConfigError: the file cannot be read, or says something no strategy knows.
+    """
+    try:
+        data = yaml.safe_load(path.expanduser().read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the suite {path}: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}.") from None
+    if not isinstance(data, Mapping) or not data:
+        raise ConfigError(f"{path} holds no suite; write one 'label: {{name: strategy}}' per line.")
+    return {str(label): _strategy(str(label), settings, path) for label, settings in data.items()}
+
+
+def _strategy(label: str, settings: Any, path: Path) -> Strategy:
+    if "/" in label or label.startswith("."):
+        raise ConfigError(f"{path}: the label {label!r} is to name a folder; leave out slashes and leading dots.")
+    if not isinstance(settings, Mapping | None):
+        raise ConfigError(f"{path}: {label}={settings!r} must be settings such as {{name: scaling-ar}}.")
+    try:
+        return build_strategy({"name": label, **(settings or {})})
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {label}: {error}") from None
+
+
+def _filled(strategy: Strategy, name: str, num_trajectories: int | None, reward: str | None) -> Strategy:
+    settings: dict[str, Any] = {"name": name}
+    if num_trajectories is not None and name != "single":
+        settings["num_trajectories"] = num_trajectories
+    if reward is not None and isinstance(strategy, RewardedStrategy):
+        settings["reward"] = reward
+    return build_strategy(settings) if len(settings) > 1 else strategy

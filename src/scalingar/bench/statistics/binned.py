@@ -1,0 +1,47 @@
+"""Does a confidence of 0.8 mean that 80 % are right?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from scalingar.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Confidences in ``(low, high]`` (the first bin has its lower end too): how many, how sure, how often right."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
+
+
+def calibration_bins(
+    confidence: Float[np.ndarray, " n"], correct: Float[np.ndarray, " n"], *, bins: int = 10
+) -> list[Bin]:
+    """Bins of equal width over [0, 1], empty ones left out (Guo et al. 2017, Calibration of Modern Neural Networks).
+
+    Raises:
+        ConfigError: a confidence outside [0, 1], or arrays that do not fit each other.
+    """
+    confidence, correct = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)
+    if confidence.shape != correct.shape or confidence.ndim != 1:
+        raise ConfigError(f"confidences {confidence.shape} and results {correct.shape} must be two equally long lists.")
+    if not ((confidence >= 0) & (confidence <= 1)).all():
+        raise ConfigError("a confidence lies outside [0, 1]; calibration needs probabilities.")
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    members = [(i, place == i) for i in range(bins) if (place == i).any()]
+    return [
+        Bin(float(edges[i]), float(edges[i + 1]), int(m.sum()), float(confidence[m].mean()), float(correct[m].mean()))
+        for i, m in members
+    ]
+
+
+def expected_calibration_error(bins: list[Bin]) -> float:
+    """ECE = Σ n_b/n · |accuracy_b − confidence_b| (Guo et al. 2017)."""
+    total = sum(one.count for one in bins)
+    return sum(one.count * abs(one.accuracy - one.confidence) for one in bins) / total

@@ -1,0 +1,97 @@
+"""Scores per prompt, and means of them with standard errors clustered by prompt."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from scalingar.core.errors import BenchmarkError
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """What one run scored, a row per prompt.
+
+    ``prompts``, ``tasks``: id and task of each prompt, ``p`` of each.
+    ``correct``: points of all its images, ``(p,)``. ``total``: points there were, ``(p,)``, each above 0.
+    """
+
+    prompts: tuple[str, ...]
+    tasks: tuple[str, ...]
+    correct: Float[np.ndarray, " p"]
+    total: Float[np.ndarray, " p"]
+
+    def __post_init__(self) -> None:
+        sizes = {len(self.prompts), len(self.tasks), len(self.correct), len(self.total)}
+        if len(sizes) != 1 or sizes == {0}:
+            raise BenchmarkError(f"a table of scores needs one row per prompt; its columns have {sorted(sizes)} rows.")
+        if not (np.isfinite(self.correct).all() and (self.total > 0).all()):
+            raise BenchmarkError("a table of scores holds a prompt without images or a score that is no number.")
+
+    @property
+    def names(self) -> list[str]:
+        """The tasks in the order of their first prompts."""
+        return list(dict.fromkeys(self.tasks))
+
+    def rows(self, task: str) -> np.ndarray:
+        """Places of a task's prompts."""
+        return np.flatnonzero(np.asarray(self.tasks) == task)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean of ``prompts`` prompts; its standard error is None where one prompt cannot tell."""
+
+    value: float
+    standard_error: float | None
+    prompts: int
+
+
+def task_estimates(table: ScoreTable) -> dict[str, Estimate]:
+    """Mean of each task, Σc/Σt, with a standard error clustered by prompt.
+
+    Images of one prompt are not independent; prompts are. SE² = n/(n−1) · Σ(cᵢ − r·tᵢ)² / (Σtᵢ)², the sandwich
+    estimator of a ratio (Cochran 1977, Sampling Techniques, ch. 6; for evaluations: Miller 2024, arXiv 2411.00640).
+    With equally many images per prompt it is the standard error of the mean of the prompts' means.
+    """
+    return {task: _ratio(table.correct[rows], table.total[rows]) for task in table.names for rows in [table.rows(task)]}
+
+
+def overall(estimates: Mapping[str, Estimate], weights: Mapping[str, float] | None = None) -> Estimate:
+    """Weighted mean of task means, Σ w·m; SE² = Σ w²·SE², because tasks share no prompts.
+
+    Args:
+        estimates: by task.
+        weights: by task, of sum 1; None: all the same, as in GenEval.
+
+    Raises:
+        BenchmarkError: a task has no weight.
+    """
+    shares = task_weights(list(estimates), weights)
+    parts = list(zip(shares, estimates.values(), strict=True))
+    known = [share * one.standard_error for share, one in parts if one.standard_error is not None]
+    return Estimate(
+        sum(share * one.value for share, one in parts),
+        math.hypot(*known) if len(known) == len(parts) else None,
+        sum(one.prompts for _, one in parts),
+    )
+
+
+def task_weights(tasks: list[str], weights: Mapping[str, float] | None) -> list[float]:
+    """Weight of each task. Raises BenchmarkError for a task without one."""
+    if weights is None:
+        return [1 / len(tasks)] * len(tasks)
+    if missing := [task for task in tasks if task not in weights]:
+        raise BenchmarkError(f"the task {missing[0]!r} has no weight in the overall score.")
+    return [weights[task] for task in tasks]
+
+
+def _ratio(correct: Float[np.ndarray, " n"], total: Float[np.ndarray, " n"]) -> Estimate:
+    n = len(correct)
+    value = float(correct.sum() / total.sum())
+    if n < 2:
+        return Estimate(value, None, n)
+    residuals = correct - value * total
+    return Estimate(value, float(np.sqrt(n / (n - 1) * (residuals**2).sum()) / total.sum()), n)

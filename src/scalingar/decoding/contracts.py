@@ -1,0 +1,160 @@
+"""What the decoding loop needs of a model, its cache and its tokenizer: the file that the author of a model reads.
+
+Protocols only. The codes of one scale of a next-scale model are ``(n, l, g)`` int64: ``l`` tokens in raster order,
+``g`` codes per token.
+"""
+
+from typing import Protocol, Self, TypeVar
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+class Cache(Protocol):
+    """What the decoding loop needs of a model's cache, whatever it holds."""
+
+    @property
+    def rows(self) -> int:
+        """Rows held."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        ...
+
+    @property
+    def lockstep(self) -> bool:
+        """All rows must stand at the same position, so no row can start while others are under way."""
+        ...
+
+    def select(self, rows: Int[Tensor, " m"]) -> Self:
+        """The given rows, in the given order; a row may repeat. The old cache is spent."""
+        ...
+
+    def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
+        """Put the rows of ``fresh`` into the places ``rows``; never called where ``lockstep``."""
+        ...
+
+
+CacheT = TypeVar("CacheT", bound=Cache)
+ConditionT = TypeVar("ConditionT")
+
+
+class NextTokenModel(Protocol[ConditionT, CacheT]):
+    """What the loop needs of a model: see :class:`scalingar.models.llamagen.transformer.LlamaGen`.
+
+    What a condition is and how a cache is kept are the model's own business; the loop only hands them back.
+    """
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the code grid."""
+        ...
+
+    @property
+    def vocab_size(self) -> int:
+        """Image codes V."""
+        ...
+
+    def condition(self, inputs: Tensor, mask: Bool[Tensor, "p t"] | None = None) -> ConditionT:
+        """Embed what the prompts say."""
+        ...
+
+    def prefill(self, condition: ConditionT, *, guided: bool) -> tuple[Float[Tensor, "b v"], CacheT]:
+        """Logits of the first code and the cache, per prompt and branch."""
+        ...
+
+    def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: CacheT) -> Float[Tensor, "n v"]:
+        """Logits after feeding one code per row."""
+        ...
+
+
+class NextScaleModel(Protocol[ConditionT, CacheT]):
+    """What the loop needs of a model whose step is a scale.
+
+    A scale's codes are ``(n, l, g)``: ``l`` tokens in raster order, ``g`` codes per token, each of ``v`` values.
+    """
+
+    @property
+    def scales(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of every scale's token grid, coarse to fine."""
+        ...
+
+    @property
+    def groups(self) -> int:
+        """Codes per token, g."""
+        ...
+
+    @property
+    def values(self) -> int:
+        """Values of a code, v."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Of the weights; the tokenizer's are on the same."""
+        ...
+
+    def condition(self, inputs: Tensor, mask: Bool[Tensor, "p t"] | None = None) -> ConditionT:
+        """Embed what the prompts say, one row per prompt."""
+        ...
+
+    def prefill(self, condition: ConditionT, *, guided: bool) -> CacheT:
+        """The cache before the first scale, one row per prompt and branch: conditional rows, then unconditional."""
+        ...
+
+    def step(self, features: Float[Tensor, "n l d"] | None, scale: int, cache: CacheT) -> Float[Tensor, "b l g v"]:
+        """Raw fp32 logits of one scale for every row of the cache, both branches reading the same features.
+
+        ``features`` are None at scale 0.
+        """
+        ...
+
+    def guidance_at(self, scale: int, guidance_scale: float) -> float:
+        """The guidance scale that acts at one scale, where the model ramps it."""
+        ...
+
+
+class ImageTokenizer(Protocol):
+    """The decoding half of an image tokenizer: see :class:`scalingar.models.llamagen.vq.VQTokenizer`."""
+
+    @property
+    def downsample(self) -> int:
+        """Pixels per code along each axis."""
+        ...
+
+    def decode(self, codes: Int[Tensor, "n t"], grid: tuple[int, int]) -> Float[Tensor, "n 3 H W"]:
+        """RGB of a grid of codes on any device, nominally in [-1, 1], unclamped; ``grid`` is ``(h, w)``."""
+        ...
+
+
+class ScaleSum(Protocol):
+    """The half of a tokenizer that adds scales up."""
+
+    def start(self, n: int, device: torch.device | str) -> Float[Tensor, "n d h w"]:
+        """The latent of ``n`` images before any scale: zeros."""
+        ...
+
+    def accumulate(
+        self, latent: Float[Tensor, "n d h w"], codes: Int[Tensor, "n l g"], scale: int
+    ) -> Float[Tensor, "n d h w"]:
+        """A new latent with the codes of ``scale`` added."""
+        ...
+
+    def features(self, latent: Float[Tensor, "n d h w"], scale: int) -> Float[Tensor, "n l c"]:
+        """What the transformer reads at ``scale`` (1 or later), given the latent of all scales before it."""
+        ...
+
+
+class ScaleTokenizer(ScaleSum, Protocol):
+    """All of it: see :class:`scalingar.models.var.multiscale_vq.MultiScaleVQ`."""
+
+    def decode(self, latent: Float[Tensor, "n d h w"]) -> Float[Tensor, "n 3 H W"]:
+        """RGB of a latent, complete or not: nominally in [-1, 1], unclamped."""
+        ...
+
+    def encode(self, images: Float[Tensor, "n 3 H W"]) -> list[Int[Tensor, "n l g"]]:
+        """Codes of every scale of RGB images in [-1, 1]."""
+        ...

@@ -1,0 +1,1 @@
+"""Reference files of upstream code, and checks against them. No product code."""

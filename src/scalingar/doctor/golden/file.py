@@ -1,0 +1,141 @@
+"""Stored outputs of official code, and comparing with them everything a file holds.
+
+A file is an ``npz`` of one model with small random weights: ``w.<key>`` its official state dict, other arrays inputs
+and outputs, ``meta_json`` its kind and settings. What is compared is the business of one module per kind.
+"""
+
+import json
+import math
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scalingar.core.errors import WeightsError
+from scalingar.core.registry import Registry
+
+LOGITS, GUIDED, IMAGES, ROTARY, EXACT = 1e-4, 5e-4, 1e-4, 1e-5, 0.0
+"""Largest differences allowed: raw logits, guided ones, pictures and latents, rotary tables, indices."""
+
+_WEIGHT = "w."
+_OLD_SIZES = ("dim", "heads", "layers", "n_cls", "grid", "vocab", "num_classes", "caption_dim", "multiple_of")
+"""What the array ``meta`` of the first files lists; they have no ``meta_json``."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One array against what was computed: the largest difference, or for indices how many differ."""
+
+    name: str
+    difference: float
+    tolerance: float
+
+    @property
+    def ok(self) -> bool:
+        """Within the tolerance; what is not a number is not."""
+        return self.difference <= self.tolerance
+
+
+@dataclass
+class GoldenFile:
+    """One file; it remembers which arrays were asked for. Asking for one it lacks raises WeightsError.
+
+    ``config``: settings of the model. ``meta``: all the file says of itself. ``words``: its arrays of strings.
+    """
+
+    path: Path
+    kind: str
+    config: dict[str, Any]
+    arrays: dict[str, Tensor]
+    weights: dict[str, Tensor]
+    meta: dict[str, Any] = field(default_factory=dict)
+    words: dict[str, list[str]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self.arrays:
+            raise WeightsError(f"{self.path} lacks the array {name!r}; it is no complete file of {self.kind}.")
+        self.used.add(name)
+        return self.arrays[name]
+
+    def get(self, name: str) -> Tensor | None:
+        """The array, or None where the file lacks it."""
+        return self[name] if name in self.arrays else None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.arrays
+
+    def strings(self, name: str) -> list[str]:
+        """An array of strings; none where the file lacks it."""
+        self.used.add(name)
+        return self.words.get(name, [])
+
+    @property
+    def unused(self) -> list[str]:
+        """Arrays nobody asked for."""
+        return [name for name in (*self.arrays, *self.words) if name not in self.used]
+
+    def compare(self, name: str, computed: Tensor, tolerance: float, note: str = "") -> Comparison:
+        """Array ``name`` against ``computed``."""
+        label = f"{name} ({note})" if note else name
+        return Comparison(label, difference(self[name], computed), tolerance)
+
+
+Check = Callable[[GoldenFile], Iterator[Comparison]]
+CHECKS: Registry[Check] = Registry("golden_checks")
+"""By kind. A new kind is one file with one decorated function, imported in :mod:`scalingar.doctor.check`."""
+
+
+def read_golden(path: str | Path) -> GoldenFile:
+    """Raises WeightsError."""
+    path = Path(path).expanduser()
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        meta, config = _description(arrays)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        raise WeightsError(f"{path} cannot be read as golden data: {' '.join(str(error).split())}.") from None
+    words = {name: arrays.pop(name).ravel().tolist() for name in [*arrays] if arrays[name].dtype.kind == "U"}
+    tensors = {name: torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
+    return GoldenFile(
+        path,
+        str(meta.get("kind") or _kind(set(tensors))),
+        config,
+        {name: tensor for name, tensor in tensors.items() if not name.startswith(_WEIGHT)},
+        {name.removeprefix(_WEIGHT): tensor for name, tensor in tensors.items() if name.startswith(_WEIGHT)},
+        meta,
+        words,
+    )
+
+
+def _description(arrays: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the file says of itself, taken out of its arrays: everything, and the settings of the model."""
+    meta = dict(json.loads(str(arrays.pop("meta_json", "{}"))))
+    sizes = arrays.pop("meta", None)
+    config = meta.get("config", meta) if sizes is None else zip(_OLD_SIZES, sizes.tolist(), strict=True)
+    return meta, dict(config)
+
+
+def _kind(names: set[str]) -> str:
+    """Of a file that does not say."""
+    if "w.tok_embeddings.weight" in names:
+        return "llamagen_gpt"
+    if "w.quantize.embedding.weight" in names:
+        return "llamagen_vq"
+    return "llamagen_filter" if any(name.startswith("filt_") for name in names) else "unknown"
+
+
+def difference(expected: Tensor, computed: Tensor) -> float:
+    """Largest absolute difference; of integers how many differ; infinite where shapes or infinities do."""
+    computed = computed.cpu()
+    if expected.shape != computed.shape:
+        return math.inf
+    if not expected.is_floating_point():
+        return float((expected != computed).sum())
+    gap = torch.where(expected == computed, 0.0, (expected.double() - computed.double()).abs())
+    return float(torch.where(gap.isnan(), math.inf, gap).max()) if gap.numel() else 0.0

@@ -1,0 +1,65 @@
+"""Kind ``imagereward``: pictures as they are seen, features, rewards and ranks."""
+
+import re
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float, Int
+from PIL import Image
+from torch import Tensor
+
+from scalingar.doctor.golden.file import CHECKS, EXACT, IMAGES, LOGITS, Comparison, GoldenFile
+from scalingar.rewards import blip
+from scalingar.rewards.blip import ImageRewardNetwork
+from scalingar.rewards.clip_pixels import cropped, normalised
+
+_PICTURE = re.compile(r"pil_(\d+)_u8")
+
+
+def build(file: GoldenFile) -> ImageRewardNetwork:
+    """The network of a file's weights; heads are told, all other sizes read off them."""
+    text, vision = file.config.get("heads"), file.config.get("v_heads")
+    return blip.build(file.weights, file.path, text_heads=text, vision_heads=vision)
+
+
+def pictures(file: GoldenFile) -> list[Image.Image]:
+    """The pictures of a file, in order."""
+    numbers = sorted(int(match[1]) for name in file.arrays if (match := _PICTURE.fullmatch(name)))
+    return [Image.fromarray(file[f"pil_{number}_u8"].numpy()) for number in numbers]
+
+
+@CHECKS.register("imagereward")
+def check(file: GoldenFile) -> Iterator[Comparison]:
+    """Each stage from the file's own input to it, then rewards from pictures alone, with padding and without."""
+    network = build(file)
+    seen = normalised([cropped(picture, network.side) for picture in pictures(file)])
+    yield file.compare("preprocessed", seen, IMAGES)
+    yield file.compare("image_embeds", network.embed(file["preprocessed"]), LOGITS)
+    yield file.compare("cls_features", _features(network, file, file["image_embeds"], padding=True), LOGITS)
+    for padding, note in ((True, ""), (False, "without padding")):
+        features = _features(network, file, network.embed(seen), padding=padding)
+        rewards = network.reward(features.flatten(0, 1)).view(features.shape[:2])
+        yield file.compare("rewards", rewards, LOGITS, note)
+    for name in file.arrays:
+        if match := re.fullmatch(r"rank_prompt(\d+)", name):
+            yield file.compare(name, ranks(rewards[int(match[1])]).to(file[name].dtype), EXACT)
+        if match := re.fullmatch(r"score_prompt(\d+)_image(\d+)", name):
+            yield file.compare(name, rewards[int(match[1]), int(match[2])], LOGITS)
+
+
+def ranks(rewards: Float[Tensor, " n"]) -> Int[Tensor, " n"]:
+    """The place of each in falling order, 1 for the best; the first among equals is before the others."""
+    return rewards.argsort(descending=True, stable=True).argsort() + 1
+
+
+def _features(
+    network: ImageRewardNetwork, file: GoldenFile, patches: Float[Tensor, "n p d"], *, padding: bool
+) -> Float[Tensor, "q n h"]:
+    """Of every prompt and picture."""
+    rows = []
+    for ids, mask in zip(file["input_ids"].long(), file["attention_mask"].long(), strict=True):
+        if padding:
+            rows.append(network.read(ids.expand(len(patches), -1), patches, mask.expand(len(patches), -1)))
+        else:
+            rows.append(network.read(ids[mask.bool()].expand(len(patches), -1), patches))
+    return torch.stack(rows)

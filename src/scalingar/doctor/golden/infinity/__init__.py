@@ -1,0 +1,1 @@
+"""Checks of Infinity's parts against reference files."""

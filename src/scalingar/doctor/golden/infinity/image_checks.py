@@ -1,0 +1,42 @@
+"""Pictures in a file of Infinity's: the autoencoder that makes them lies in a file of its own."""
+
+from collections.abc import Iterator
+from math import inf
+
+import torch
+from torch import Tensor
+
+from scalingar.doctor.golden.file import IMAGES, Comparison, GoldenFile, difference, read_golden
+from scalingar.doctor.golden.infinity.vae_check import build as build_vae
+from scalingar.models.infinity.bsq_vae import BSQTokenizer
+from scalingar.models.infinity.transformer import Infinity
+
+ONE_LEVEL = 1.0
+"""Another convolution may round a grey level the other way before the fraction is cut off."""
+
+_FLOAT, _BYTES = "greedy_img_f32_row0", "greedy_img_u8_bgr"
+
+
+def images(file: GoldenFile, model: Infinity, latents: dict[str, Tensor]) -> Iterator[Comparison]:
+    """Pictures of the greedy run."""
+    wanted = [name for name in (_FLOAT, _BYTES) if name in file]
+    if not wanted or "greedy" not in latents:
+        return
+    place = file.path.parent / str(file.meta.get("vae_file", "vae.npz"))
+    if not place.is_file():
+        for name in wanted:
+            file[name]
+            yield Comparison(f"{name}: not compared, {place.name} is missing in {place.parent}", inf, IMAGES)
+        return
+    tokenizer = BSQTokenizer.for_tokens(build_vae(read_golden(place)), model.schedule, model.groups)
+    pixels = tokenizer.decode(latents["greedy"]).clamp(-1, 1)
+    if _FLOAT in file:
+        yield file.compare(_FLOAT, pixels[:1], IMAGES)
+    if _BYTES in file:
+        yield Comparison(_BYTES, difference(file[_BYTES].float(), truncated_bgr(pixels)), ONE_LEVEL)
+
+
+def truncated_bgr(pixels: Tensor) -> Tensor:
+    """Grey levels as the official code writes them: ``(n, h, w, 3)``, blue first, the fraction cut off."""
+    levels = ((pixels + 1) / 2).movedim(1, -1).mul(255).to(torch.uint8)
+    return levels.flip(-1).float()

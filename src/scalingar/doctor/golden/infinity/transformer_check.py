@@ -1,0 +1,167 @@
+"""Kind ``infinity``: the transformer teacher-forced, with every option the file holds, and its free-running images."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import takewhile
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from scalingar.core.errors import WeightsError
+from scalingar.decoding.guidance import guide
+from scalingar.doctor.golden.file import CHECKS, EXACT, GUIDED, IMAGES, LOGITS, ROTARY, Comparison, GoldenFile
+from scalingar.doctor.golden.infinity.image_checks import images
+from scalingar.doctor.golden.infinity.rope_check import rotary_table, told_scales
+from scalingar.doctor.golden.infinity.run_checks import runs
+from scalingar.doctor.golden.infinity.vae_check import teacher_codes
+from scalingar.models.infinity.bsq import BitQuantizer
+from scalingar.models.infinity.released import LevelEmbedding, build_infinity
+from scalingar.models.infinity.schedules import infinity_schedule
+from scalingar.models.infinity.text import TextCondition
+from scalingar.models.infinity.transformer import HiddenGuidance, Infinity
+
+
+@dataclass(frozen=True)
+class Forced:
+    """One scale under teacher forcing."""
+
+    features: Float[Tensor, "n l c"] | None
+    logits: Float[Tensor, "b l g 2"]
+    latent: Float[Tensor, "n d h w"]
+
+
+def build(file: GoldenFile, level_embedding: LevelEmbedding | None = None) -> Infinity:
+    """The transformer of a file's weights on the file's schedule; sizes are read off the weights.
+
+    Raises:
+        WeightsError: the file's rotary positions are of a mode no released model uses.
+    """
+    config = file.config
+    if (mode := config.get("rope2d_normalized_by_hw", 2)) != 2:
+        raise WeightsError(f"{file.path} has rope2d_normalized_by_hw {mode}; released models use 2, which is known.")
+    told: LevelEmbedding = "first block" if config.get("add_lvl_embeding_only_first_block", 1) else "every chunk"
+    schedule = infinity_schedule(config.get("h_div_w", 1.0), config.get("pn", "1M"))
+    return build_infinity(file.weights, file.path, schedule, level_embedding=level_embedding or told)
+
+
+def bit_quantizer(file: GoldenFile, model: Infinity) -> BitQuantizer:
+    """The quantiser of the model's tokens; it has no weights, so the autoencoder's file is not needed."""
+    patch = 2 if file.config.get("apply_spatial_patchify") else 1
+    return BitQuantizer.on(model.schedule, model.groups // patch**2, patch)
+
+
+def condition(model: Infinity, file: GoldenFile) -> TextCondition:
+    """The texts of a file."""
+    lengths = file["text_lens"].tolist()
+    texts = file["text_kv_compact"].split(lengths)
+    mask = torch.arange(max(lengths)) < file["text_lens"][:, None]
+    return model.condition(pad_sequence(list(texts), batch_first=True), mask)
+
+
+@CHECKS.register("infinity")
+def check(file: GoldenFile) -> Iterator[Comparison]:
+    """Tables and text; logits with every option; bits and sums of every run; pictures."""
+    model = build(file)
+    quantizer = bit_quantizer(file, model)
+    texts = condition(model, file)
+    yield from _tables(file, model, quantizer)
+    yield from _text(file, model, texts)
+    yield from _teacher_forced(file, model, quantizer, texts)
+    yield from _options(file, model, quantizer, texts)
+    latents: dict[str, Tensor] = {}
+    for run in runs(file):
+        yield from run.compared(file, model, quantizer, texts, latents)
+    yield from images(file, model, latents)
+
+
+def _tables(file: GoldenFile, model: Infinity, quantizer: BitQuantizer) -> Iterator[Comparison]:
+    yield from stored(file, "schedule", told_scales(model.scales), EXACT)
+    yield from stored(file, "vae_schedule", told_scales(quantizer.sides), EXACT)
+    yield from stored(file, "rope", rotary_table(model.schedule, model.config.dim // model.config.heads), ROTARY)
+
+
+def _text(file: GoldenFile, model: Infinity, texts: TextCondition) -> Iterator[Comparison]:
+    """Pooled and projected text, conditional entries first; unguided files hold no others."""
+    starts = torch.cat([torch.zeros(1, dtype=torch.long), file["text_lens"].cumsum(0)])
+    yield from stored(file, "text_cu_seqlens", starts, EXACT)
+    text = texts.conditional.followed_by(texts.unconditional) if _guided(file) else texts.conditional
+    normed = model.text_norm(text.features)
+    pooled = model.text_proj_for_sos(normed, text.mask)
+    yield from stored(file, "cond_BD", pooled, LOGITS)
+    yield from stored(file, "gss", model.shared_ada_lin(pooled).unflatten(-1, (1, 6, -1)), LOGITS)
+    yield from stored(file, "ca_kv", model.text_proj_for_ca(normed)[text.mask], LOGITS)
+
+
+def _teacher_forced(
+    file: GoldenFile, model: Infinity, quantizer: BitQuantizer, texts: TextCondition
+) -> Iterator[Comparison]:
+    scales = forced(model, quantizer, texts, _teacher(file, quantizer), guided=_guided(file))
+    for k, one in enumerate(scales):
+        yield from stored(file, f"tf_logits_raw_{k}", one.logits.flatten(-2), LOGITS)
+        branches = one.logits.chunk(2) if _guided(file) else (one.logits, None)
+        guided = guide(branches[0], branches[1], file.config.get("cfg", 1.0))
+        yield from stored(file, f"tf_logits_cfg_{k}", guided.flatten(-2) / file.config.get("tau", 1.0), GUIDED)
+        if one.features is not None:
+            yield from stored(file, f"tf_next_{k}", one.features, IMAGES)
+        yield from stored(file, f"tf_summed_{k}", one.latent[:, :, None], IMAGES)
+    if len(scales) == len(model.scales):
+        yield from stored(file, "tf_summed_codes", scales[-1].latent, IMAGES)
+    if "fwd_logits" in file:
+        rows = len(file["fwd_logits"])
+        features = torch.cat([one.features[:rows] for one in scales if one.features is not None], 1)
+        logits = model(texts.conditional.first(rows), features)
+        yield file.compare("fwd_logits", logits.flatten(-2), LOGITS)
+
+
+def _options(file: GoldenFile, model: Infinity, quantizer: BitQuantizer, texts: TextCondition) -> Iterator[Comparison]:
+    codes = _teacher(file, quantizer)
+    if "tf_lvl0_logits_raw_0" in file:
+        other = forced(build(file, "every chunk"), quantizer, texts, codes, guided=_guided(file))
+        for k, one in enumerate(other):
+            yield from stored(file, f"tf_lvl0_logits_raw_{k}", one.logits.flatten(-2), LOGITS)
+    if "neg_text_kv_compact" in file:
+        avoided = (file["neg_text_kv_compact"][None], None)
+        first = texts.conditional.first(1)
+        negative = model.condition(first.features, first.mask, negative=avoided)
+        for k, one in enumerate(forced(model, quantizer, negative, [c[:1] for c in codes], guided=True)):
+            yield from stored(file, f"neg_tf_logits_raw_{k}", one.logits.flatten(-2), LOGITS)
+    if "cfglayer_tf_logits_0" in file:
+        model.hidden_guidance = HiddenGuidance(file.config["cfg_layer"], file.config["cfg"])
+        blended = forced(model, quantizer, texts, codes, guided=True)
+        model.hidden_guidance = None
+        for k, one in enumerate(blended):
+            logits = one.logits[: texts.prompts].flatten(-2) / file.config["tau"]
+            yield from stored(file, f"cfglayer_tf_logits_{k}", logits, GUIDED)
+
+
+def forced(
+    model: Infinity, quantizer: BitQuantizer, texts: TextCondition, codes: list[Int[Tensor, "n l g"]], *, guided: bool
+) -> list[Forced]:
+    """Run scale by scale through the cache along given codes."""
+    cache = model.prefill(texts, guided=guided)
+    latent = quantizer.start(texts.prompts, model.device)
+    scales = []
+    for k, known in enumerate(codes):
+        features = quantizer.features(latent, k) if k else None
+        logits = model.step(features, k, cache)
+        latent = quantizer.accumulate(latent, known, k)
+        scales.append(Forced(features, logits, latent))
+    return scales
+
+
+def stored(file: GoldenFile, name: str, computed: Tensor, tolerance: float) -> Iterator[Comparison]:
+    """Compare what the file may lack; integers in the file's own type."""
+    if name in file:
+        yield file.compare(name, computed.to(file[name].dtype), tolerance)
+
+
+def _teacher(file: GoldenFile, quantizer: BitQuantizer) -> list[Int[Tensor, "n l g"]]:
+    """Of all scales, or of the first ones where the file was cut short."""
+    held = takewhile(lambda name: name in file, (f"bits_in_{k}" for k in range(len(quantizer.sides))))
+    return [teacher_codes(file[name], quantizer) for name in held]
+
+
+def _guided(file: GoldenFile) -> bool:
+    return bool(file.config.get("cfg", 1.0) != 1.0)

@@ -1,0 +1,103 @@
+"""Kind ``infinity_vae``: Infinity's autoencoder and quantiser in both directions, on the schedules of the file."""
+
+from collections.abc import Iterator
+from math import inf
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from scalingar.core.errors import WeightsError
+from scalingar.doctor.golden.file import CHECKS, EXACT, IMAGES, Comparison, GoldenFile
+from scalingar.models.infinity.bsq import BitQuantizer
+from scalingar.models.infinity.bsq_vae import BSQVae
+from scalingar.models.infinity.released import build_bsq_vae
+
+_SPELLINGS = ("keys_wrapper", "keys_plain")
+
+
+def build(file: GoldenFile) -> BSQVae:
+    """The autoencoder of a file's weights, its sizes read off them."""
+    return build_bsq_vae(file.weights, file.path)
+
+
+@CHECKS.register("infinity_vae")
+def check(file: GoldenFile) -> Iterator[Comparison]:
+    """Both spellings of the weights' names; then latents, bits, sums of codes and pictures of every case."""
+    vae = build(file)
+    for name in _SPELLINGS:
+        if name in file.words:
+            yield _spelling(file, name, vae)
+    for name in file.arrays:
+        case, found, _ = name.partition(".schedule")
+        if found:
+            quantizer = _quantizer(file, case, vae)
+            yield from _encoded(file, case, vae, quantizer)
+            yield from _decoded(file, case, vae, quantizer)
+
+
+def _spelling(file: GoldenFile, name: str, vae: BSQVae) -> Comparison:
+    """Weights under the names of one spelling: how many tensors come out differently."""
+    place = {found: at for spelling in _SPELLINGS for at, found in enumerate(file.words.get(spelling, []))}
+    if unknown := [key for key in file.weights if key not in place]:
+        raise WeightsError(f"{file.path} has the weight {unknown[0]!r}, which neither of its lists of names holds.")
+    names = file.strings(name)
+    own = build_bsq_vae({names[place[key]]: tensor for key, tensor in file.weights.items()}, file.path).state_dict()
+    known = vae.state_dict()
+    different = sum(not torch.equal(own[key], tensor) for key, tensor in known.items())
+    return Comparison(name, float(different) if own.keys() == known.keys() else inf, EXACT)
+
+
+def _quantizer(file: GoldenFile, case: str, vae: BSQVae) -> BitQuantizer:
+    """On the latent sides of a case; whether tokens hold 2 x 2 cells is read off the widest of its tokens."""
+    sides = tuple((h, w) for _, h, w in file[f"{case}.schedule"].tolist())
+    tokens = file.get(f"{case}.bsc_x_BLC_wo_prefix")
+    patch = int(file.config.get("patch_size") == 8) + 1 if tokens is None else 1 + (tokens.shape[-1] > vae.bits)
+    return BitQuantizer(vae.bits, sides, patch)
+
+
+def _encoded(file: GoldenFile, case: str, vae: BSQVae, quantizer: BitQuantizer) -> Iterator[Comparison]:
+    h = vae.encoder(file[f"{case}.image"])
+    yield file.compare(f"{case}.h", h, IMAGES)
+    latent, inputs = quantizer.start(len(h), h.device), []
+    for scale, codes in enumerate(quantizer.quantize(h)):
+        yield from _stored(file, f"{case}.bits_{scale}", _official(quantizer.bit_map(codes, scale)), EXACT)
+        yield from _stored(file, f"{case}.bsc_gt_bits_{scale}", codes, EXACT)
+        latent = quantizer.accumulate(latent, codes, scale)
+        if scale + 1 < len(quantizer.sides):
+            area = F.interpolate(latent, quantizer.sides[scale + 1], mode="area")
+            yield from _stored(file, f"{case}.var_input_area_{scale + 1}", area[:, :, None], IMAGES)
+            inputs.append(quantizer.features(latent, scale + 1))
+    yield from _stored(file, f"{case}.z", latent, IMAGES)
+    yield from _stored(file, f"{case}.bsc_x_BLC_wo_prefix", torch.cat(inputs, 1), IMAGES)
+    yield from _stored(file, f"{case}.decoded", vae.decoder(latent).clamp(-1, 1), IMAGES)
+
+
+def _decoded(file: GoldenFile, case: str, vae: BSQVae, quantizer: BitQuantizer) -> Iterator[Comparison]:
+    """Random bits to a picture."""
+    bits = [file.get(f"{case}.rand_bits_{scale}") for scale in range(len(quantizer.sides))]
+    known = [cells for cells in bits if cells is not None]
+    if len(known) < len(bits):
+        return
+    latent = quantizer.start(len(known[0]), "cpu")
+    for scale, cells in enumerate(known):
+        latent = quantizer.accumulate(latent, teacher_codes(cells, quantizer), scale)
+        codes = quantizer.codes(cells[:, 0].movedim(-1, 1))
+        yield from _stored(file, f"{case}.rand_codes_{scale}", codes[:, :, None], IMAGES)
+    yield from _stored(file, f"{case}.rand_summed_codes", latent[:, :, None], IMAGES)
+    yield from _stored(file, f"{case}.rand_decoded", vae.decoder(latent).clamp(-1, 1), IMAGES)
+
+
+def teacher_codes(cells: Tensor, quantizer: BitQuantizer) -> Tensor:
+    """Stored bits ``(n, 1, h, w, d)`` as codes ``(n, l, g)``."""
+    return quantizer.tokens(cells[:, 0].movedim(-1, 1).long())
+
+
+def _official(bits: Tensor) -> Tensor:
+    return bits.movedim(1, -1)[:, None]
+
+
+def _stored(file: GoldenFile, name: str, computed: Tensor, tolerance: float) -> Iterator[Comparison]:
+    """Compare what the file may lack; integers in the file's own type."""
+    if name in file:
+        yield file.compare(name, computed.to(file[name].dtype), tolerance)

@@ -1,0 +1,1 @@
+"""Checks of LlamaGen's parts against reference files."""

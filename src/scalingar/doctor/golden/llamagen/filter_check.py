@@ -1,0 +1,19 @@
+"""Kind ``llamagen_filter``: top-k and top-p, as ``filt_k<k>_p<p>`` of ``logits``."""
+
+import re
+from collections.abc import Iterator
+
+from scalingar.core.sampling_config import SamplingConfig
+from scalingar.decoding.sampling import filter_logits
+from scalingar.doctor.golden.file import CHECKS, EXACT, Comparison, GoldenFile
+
+_NAME = re.compile(r"filt_k(\d+)_p(\d*\.?\d+)")
+
+
+@CHECKS.register("llamagen_filter")
+def check(file: GoldenFile) -> Iterator[Comparison]:
+    """Every filtered array; what is kept must come back bit for bit, what is removed as ``-inf``."""
+    for name in file.arrays:
+        if found := _NAME.fullmatch(name):
+            config = SamplingConfig(top_k=int(found[1]), top_p=float(found[2]))
+            yield file.compare(name, filter_logits(file["logits"], config), EXACT)

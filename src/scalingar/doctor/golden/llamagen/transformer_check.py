@@ -1,0 +1,89 @@
+"""Kind ``llamagen_gpt``: the transformer teacher-forced, and its free-running generations."""
+
+from collections.abc import Iterator
+from math import isqrt
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scalingar.decoding.guidance import guide
+from scalingar.decoding.next_token import NextTokenDecoder
+from scalingar.decoding.trajectories import Trajectories
+from scalingar.doctor.golden.file import CHECKS, EXACT, GUIDED, LOGITS, ROTARY, Comparison, GoldenFile
+from scalingar.doctor.golden.llamagen.run_checks import Run, runs
+from scalingar.models.llamagen.condition import Condition
+from scalingar.models.llamagen.names import TRANSFORMER_PARTS, from_llama_names, part
+from scalingar.models.llamagen.released import build_llamagen, llamagen_config
+from scalingar.models.llamagen.transformer import LlamaGen
+
+
+def build(file: GoldenFile) -> LlamaGen:
+    """The transformer of a file's weights; grid and heads are told, all other sizes read off them."""
+    side = file.config.get("grid", isqrt(file["tokens_in"].shape[1]))
+    grid = (side, side) if isinstance(side, int) else tuple(side)
+    weights = from_llama_names(part(file.weights, TRANSFORMER_PARTS))
+    config = llamagen_config(weights, file.path, grid=grid, heads=file.config.get("heads"))
+    return build_llamagen(config, weights, file.path)
+
+
+def condition(model: LlamaGen, file: GoldenFile) -> Condition:
+    """The labels or captions of a file, embedded."""
+    inputs = file["cond"]
+    return model.condition(inputs[:, None] if inputs.ndim == 1 else inputs, file.get("emb_mask"))
+
+
+@CHECKS.register("llamagen_gpt")
+def check(file: GoldenFile) -> Iterator[Comparison]:
+    """Rotary table; logits with the whole prefix and, where it can be, collapsed; guided logits; codes of every run."""
+    model = build(file)
+    if "rope_table" in file:
+        yield file.compare("rope_table", model.rope, ROTARY)
+    for collapse in (False, True):
+        model.collapse_prefix = collapse
+        if model.collapses == collapse:
+            note = "prefix collapsed" if collapse else ""
+            yield file.compare("logits_cond_then_uncond", _teacher_forced(model, file), LOGITS, note)
+    model.collapse_prefix = None
+    for run in runs(file):
+        if f"greedy_logits.{run.name}" in file and run.sampling.greedy:
+            yield file.compare(f"greedy_logits.{run.name}", _guided(model, file, run), GUIDED)
+        yield file.compare(run.array, _generated(model, file, run).to(file[run.array].dtype), EXACT)
+
+
+def _teacher_forced(model: LlamaGen, file: GoldenFile) -> Float[Tensor, "t b v"]:
+    """Prefill and single steps through the cache, conditional rows first."""
+    codes = file["tokens_in"].long().repeat(2, 1)
+    logits, cache = model.prefill(condition(model, file), guided=True)
+    steps = [logits]
+    for place in range(codes.shape[1] - 1):
+        steps.append(model.step(codes[:, place], torch.full((len(codes),), place), cache))
+    return torch.stack(steps)
+
+
+def _start(model: LlamaGen, file: GoldenFile, run: Run) -> tuple[NextTokenDecoder, Trajectories]:
+    decoder = NextTokenDecoder(model=model, sampling=run.sampling)
+    indices = [[0] for _ in file["cond"]]
+    return decoder, decoder.start(condition(model, file), indices, run.noise(file), guided=run.guided)
+
+
+def _generated(model: LlamaGen, file: GoldenFile, run: Run) -> Int[Tensor, "n t"]:
+    decoder, live = _start(model, file, run)
+    while True:
+        live = live.append(decoder.draw(live, run.guidance_scale))
+        if bool(live.finished.all()):
+            return live.codes
+        live = decoder.advance(live)
+
+
+def _guided(model: LlamaGen, file: GoldenFile, run: Run) -> Float[Tensor, "t n v"]:
+    """Along the run's own codes, so that one flipped code does not hide what comes after it."""
+    decoder, live = _start(model, file, run)
+    steps = []
+    for codes in file[run.array].long().T:
+        scale = decoder.scale_at(live.positions, run.guidance_scale)
+        steps.append(guide(live.conditional, live.unconditional, scale))
+        live = live.append(codes)
+        if not bool(live.finished.all()):
+            live = decoder.advance(live)
+    return torch.stack(steps)

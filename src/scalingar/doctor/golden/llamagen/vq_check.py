@@ -1,0 +1,32 @@
+"""Kind ``llamagen_vq``: the image tokenizer in both directions."""
+
+from collections.abc import Iterator
+
+from scalingar.doctor.golden.file import CHECKS, EXACT, IMAGES, Comparison, GoldenFile
+from scalingar.models.llamagen.names import TOKENIZER_PARTS, part
+from scalingar.models.llamagen.released import build_vq, vq_config
+from scalingar.models.llamagen.vq import VQTokenizer
+
+
+def build(file: GoldenFile) -> VQTokenizer:
+    """The tokenizer of a file's weights, its sizes read off them."""
+    weights = part(file.weights, TOKENIZER_PARTS)
+    return build_vq(vq_config(weights, file.path), weights, file.path)
+
+
+@CHECKS.register("llamagen_vq")
+def check(file: GoldenFile) -> Iterator[Comparison]:
+    """Latents, codes, codebook entries and pictures, those of them that the file holds."""
+    model = build(file)
+    image = file["image"]
+    height, width = image.shape[2] // model.downsample, image.shape[3] // model.downsample
+    grid = (height, width)
+    yield file.compare("indices", model.encode(image), EXACT)
+    if "h" in file:
+        yield file.compare("h", model.latent(image), IMAGES)
+    if "quant" in file:
+        yield file.compare("quant", model.quantize.lookup(file["indices"], grid), IMAGES)
+    yield file.compare("codebook_entry", model.quantize.lookup(file["codes"], grid), IMAGES)
+    yield file.compare("decoded", model.decode(file["codes"], grid), IMAGES)
+    if "reconstruction" in file:
+        yield file.compare("reconstruction", model.decode(file["indices"], grid), IMAGES)

@@ -1,0 +1,1 @@
+"""Checks of TTS-VAR's decisions and runs against reference files."""

@@ -1,0 +1,175 @@
+"""Kind ``tts_var_e2e``: the released TTS-VAR loop on a small Infinity, against the engine and strategy of this package.
+
+The models' weights lie in files of their own beside this one; reward and feature are small formulas.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from scalingar.core.errors import WeightsError
+from scalingar.core.pixels import truncated
+from scalingar.core.sampling_config import SamplingConfig
+from scalingar.doctor.golden.file import (
+    CHECKS,
+    EXACT,
+    IMAGES,
+    ROTARY,
+    Comparison,
+    GoldenFile,
+    difference,
+    read_golden,
+)
+from scalingar.doctor.golden.infinity import transformer_check as infinity_model
+from scalingar.doctor.golden.infinity import vae_check as infinity_vae
+from scalingar.doctor.golden.infinity.rope_check import told_scales
+from scalingar.doctor.golden.tts_var.replay_check import Replay, Replayed, Seen, WatchedDecoder, WatchedNoise
+from scalingar.doctor.golden.tts_var.select_check import weights_comparison
+from scalingar.models.infinity.bsq_vae import BSQTokenizer
+from scalingar.models.infinity.transformer import Infinity
+from scalingar.policy.diversity import clustered
+from scalingar.rewards.features.dinov2 import preprocess
+from scalingar.rewards.reward import FunctionReward
+from scalingar.strategies import BestOfN, Strategy
+from scalingar.strategies.engine.scale_engine import ScaleEngine
+
+_SAMPLING = SamplingConfig(top_k=900, top_p=0.97)
+"""What the released code draws with and does not let one change."""
+_LEVELS = 1.0
+"""A picture's levels are cut off, not rounded: a last bit may move one by a whole level."""
+_SCORES, _WEIGHTS, _FEATURES = 1e-4, 1e-3, 5e-3
+"""What that does to mean levels, to e^(10 of them) by their own size, and to projected patches."""
+
+
+@CHECKS.register("tts_var_e2e")
+def check(file: GoldenFile) -> Iterator[Comparison]:
+    """The search, then best-of-n under the same seed."""
+    model, tokenizer = _models(file)
+    replay = _replay(file)
+    search = Replayed.of(replay)
+    plan = search.plan(len(model.scales))
+    yield file.compare("schedule", told_scales(model.scales), EXACT)
+    yield file.compare("bs_sis", torch.tensor(plan.schedule.after), EXACT)
+    yield file.compare("live_batch_run", torch.tensor(plan.schedule.live), EXACT)
+    engine = _run(replay, model, tokenizer, search)
+    yield from _codes(file, "", replay.seen)
+    yield from _noise(file, replay.seen)
+    yield from _selection(file, replay.seen)
+    yield from _outcome(file, replay.seen, engine)
+    if "bon.winner" in file:
+        replay = _replay(file)
+        best = BestOfN(num_trajectories=file.config["bon_n"], reward="formula")
+        engine = _run(replay, model, tokenizer, best)
+        yield from _codes(file, "bon.", replay.seen)
+        yield file.compare("bon.final_summed_codes", replay.seen.last_latent, IMAGES)
+        yield file.compare("bon.scores", _final_rewards(engine).float(), _SCORES)
+        yield file.compare("bon.winner", torch.tensor(engine.results[0].chosen), EXACT)
+
+
+def _replay(file: GoldenFile) -> Replay:
+    return Replay(file, Seen(), torch.Generator().manual_seed(file.meta["g_seed_used"]))
+
+
+def _models(file: GoldenFile) -> tuple[Infinity, BSQTokenizer]:
+    """Of the files named in this one and lying beside it. Raises WeightsError."""
+    parts = {}
+    for name in file.meta.get("weights_files", []):
+        beside = file.path.parent / name
+        if not beside.is_file():
+            raise WeightsError(f"{file.path} belongs to the weights of {name}; put that file beside it.")
+        found = read_golden(beside)
+        parts[found.kind] = found
+    if missing := {"infinity", "infinity_vae"} - set(parts):
+        raise WeightsError(f"{file.path} names no weights of kind {min(missing)}; it should in its meta_json.")
+    model = infinity_model.build(parts["infinity"])
+    return model, BSQTokenizer.for_tokens(infinity_vae.build(parts["infinity_vae"]), model.schedule, model.groups)
+
+
+def _run(replay: Replay, model: Infinity, tokenizer: BSQTokenizer, strategy: Strategy) -> ScaleEngine:
+    """The engine after a whole run."""
+    file = replay.file
+    decoder = WatchedDecoder(
+        model=model,
+        tokenizer=tokenizer,
+        sampling=_SAMPLING.model_copy(update={"temperature": float(file.config["tau"])}),
+        seen=replay.seen,
+    )
+    engine = ScaleEngine(
+        decoder=decoder,
+        strategy=strategy,
+        guidance_scale=float(file.config["cfg"]),
+        reward=FunctionReward(partial(_reward, file)),
+        feature=partial(_features, file),
+        to_image=truncated,
+        streams=lambda seeds, indices: WatchedNoise(replay.generator, replay.seen),
+    )
+    condition = model.condition(file["text_kv"][None])
+    for _ in engine.run(["prompt"], lambda prompts: condition, [0]):
+        pass
+    return engine
+
+
+def _reward(file: GoldenFile, prompt: str, images: list[Image.Image]) -> list[float]:
+    """Σ_c weight_c · mean of channel c in [0, 1] − offset."""
+    means = [np.asarray(image, np.float64).mean(axis=(0, 1)) / 255 for image in images]
+    return [float(mean @ file["reward_rgb"].numpy()) - file.config["reward_offset"] for mean in means]
+
+
+def _features(file: GoldenFile, images: Sequence[Image.Image]) -> Float[Tensor, "n t d"]:
+    """Patches of DINOv2's input, projected."""
+    return F.unfold(preprocess(images), 14, stride=14).mT @ file["feature_proj"]
+
+
+def _codes(file: GoldenFile, prefix: str, seen: Seen) -> Iterator[Comparison]:
+    for scale, codes in enumerate(seen.codes):
+        yield file.compare(f"{prefix}bits_{scale}", codes.to(torch.uint8), EXACT)
+
+
+def _noise(file: GoldenFile, seen: Seen) -> Iterator[Comparison]:
+    for scale, noise in seen.noise.items():
+        stored = file[f"noise_{scale}"]
+        yield file.compare(f"noise_{scale}", noise.view(len(noise), *stored.shape[1:]), ROTARY)
+
+
+def _selection(file: GoldenFile, seen: Seen) -> Iterator[Comparison]:
+    """What each prune saw and did."""
+    for scale, features in seen.features.items():
+        yield file.compare(f"features_{scale}", torch.from_numpy(features), _FEATURES)
+        labels, _ = clustered(features, len(file[f"selected_{scale}"]), seed=0)
+        yield file.compare(f"labels_{scale}", torch.from_numpy(labels).long(), EXACT)
+        yield file.compare(f"selected_{scale}", torch.from_numpy(seen.rows[scale]), EXACT)
+    for scale, rewards in seen.rewards.items():
+        yield file.compare(f"scores_{scale}", torch.from_numpy(rewards).float(), _SCORES)
+        yield weights_comparison(file, f"weights_{scale}", seen.weights[scale], tolerance=_WEIGHTS)
+    for scale, rows in seen.rows.items():
+        yield file.compare(f"replace_ids_{scale}", torch.from_numpy(rows), EXACT)
+
+
+def _outcome(file: GoldenFile, seen: Seen, engine: ScaleEngine) -> Iterator[Comparison]:
+    """Latents, pictures and rewards at the end; the table of rewards holds only these, in its last column."""
+    result, last = engine.results[0], len(file["schedule"]) - 1
+    finished = [candidate for candidate in result.candidates if candidate.finished]
+    rewards = _final_rewards(engine)
+    table = torch.zeros(len(finished), last + 1)
+    table[:, last] = rewards
+    logs = file.config["lam"] * rewards.numpy()
+    pictures = np.stack([np.asarray(candidate.image)[..., ::-1] for candidate in finished])
+    yield file.compare(f"scores_{last}", rewards.float(), _SCORES)
+    yield weights_comparison(file, f"weights_{last}", logs, tolerance=_WEIGHTS)
+    yield file.compare("final_scores_record", table, _SCORES)
+    yield file.compare("final_summed_codes", seen.last_latent, IMAGES)
+    levels = difference(file["final_img_u8_bgr"].float(), torch.from_numpy(pictures).float())
+    yield Comparison("final_img_u8_bgr", levels, _LEVELS)
+    chosen = [candidate.index for candidate in finished].index(result.chosen)
+    yield file.compare("winner", torch.tensor(chosen), EXACT)
+
+
+def _final_rewards(engine: ScaleEngine) -> Float[Tensor, " n"]:
+    finished = [candidate for candidate in engine.results[0].candidates if candidate.finished]
+    return torch.tensor([candidate.rewards["formula"] for candidate in finished], dtype=torch.float64)

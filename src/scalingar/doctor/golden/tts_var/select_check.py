@@ -1,0 +1,131 @@
+"""Kind ``tts_var_select``: clustering, potentials, repaired weights and draws of the released TTS-VAR code."""
+
+import re
+from collections.abc import Iterator
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from scalingar.core.errors import WeightsError
+from scalingar.doctor.golden.file import CHECKS, EXACT, IMAGES, LOGITS, Comparison, GoldenFile, difference
+from scalingar.policy.diversity import Reduction, clustered, principal_axis, reduce_features, select_diverse
+from scalingar.policy.potentials import Potential, RewardHistory, log_potential
+from scalingar.policy.resampling import probabilities, released_weights
+from scalingar.rewards.features.dinov2 import preprocess
+
+_REDUCTIONS: dict[str, Reduction] = {
+    "pca": "per-image-lapack",
+    "pca_all": "shared",
+    "pool": "pool",
+    "inception": "pool",
+}
+_CASE = re.compile(r"(.+)_(\d+)to(\d+)")
+_WEIGHTS = re.compile(r"weights\.(\w+)\.cur(\d+)\.lam(\d+(?:\.\d+)?)")
+_DRAW = re.compile(r"draw\.(.+)\.weights_in")
+_POTENTIALS: dict[str, Potential] = {"fake": "uniform"}
+_AS_NEAR = 1e-4
+"""Relative difference of distances that does not count."""
+_RELATIVE = 1e-5
+"""Of weights, which are exponentials: largest difference by their own size."""
+
+
+@CHECKS.register("tts_var_select")
+def check(file: GoldenFile) -> Iterator[Comparison]:
+    """All cases of every sort that the file holds."""
+    for name in list(file.arrays):
+        if name.endswith(".tokens"):
+            yield from _clustering(file, name.removesuffix(".tokens"))
+        elif found := _WEIGHTS.fullmatch(name):
+            yield _weights(file, name, found[1], int(found[2]), float(found[3]))
+        elif found := _DRAW.fullmatch(name):
+            yield from _draw(file, found[1])
+    if "weights.single_value" in file:
+        one = file["weights.scores"][:1].numpy()
+        yield weights_comparison(file, "weights.single_value", log_potential("value", _history(one), 10.0))
+    if "pre.tensor" in file:
+        pictures = [Image.fromarray(one) for one in file["pre.images_u8"].numpy()]
+        yield file.compare("pre.tensor", preprocess(pictures, file["pre.tensor"].shape[-1]), IMAGES)
+
+
+def _clustering(file: GoldenFile, case: str) -> Iterator[Comparison]:
+    """Features up to their signs; then clusters and survivors of the stored features, whose signs decide them."""
+    found = _CASE.fullmatch(case)
+    if found is None or found[1] not in _REDUCTIONS:
+        raise WeightsError(f"{file.path} does not say in {case!r} how and to how many it reduces.")
+    tokens, stored = file[f"{case}.tokens"], file[f"{case}.features"].numpy()
+    computed = reduce_features(tokens, _REDUCTIONS[found[1]])
+    yield file.compare(f"{case}.features", torch.from_numpy(with_signs_of(computed, stored)), LOGITS)
+    if f"{case}.principal" in file:
+        yield from _axes(file, case, tokens, shared=found[1] == "pca_all")
+    count = int(found[3])
+    labels, centers = clustered(stored, count, seed=0)
+    yield file.compare(f"{case}.labels", torch.from_numpy(labels).long(), EXACT)
+    yield file.compare(f"{case}.centers", torch.from_numpy(centers), LOGITS)
+    yield from _survivors(file, case, labels, centers)
+
+
+def _axes(file: GoldenFile, case: str, tokens: Tensor, *, shared: bool) -> Iterator[Comparison]:
+    tokens = tokens.flatten(0, 1)[None] if shared else tokens
+    centred = tokens - tokens.mean(1, keepdim=True)
+    axes = principal_axis(centred).numpy()
+    stored = file[f"{case}.principal"].numpy()
+    yield file.compare(f"{case}.principal", torch.from_numpy(with_signs_of(axes, stored)), LOGITS)
+    largest = torch.linalg.svdvals(centred)[:, :2]
+    yield file.compare(f"{case}.top2_singular_values", largest, LOGITS)
+
+
+def _survivors(
+    file: GoldenFile, case: str, labels: NDArray[np.int32], centers: NDArray[np.float32]
+) -> Iterator[Comparison]:
+    """One survivor per cluster, in order; both members of a pair are equally near to its centre, so either will do."""
+    features = file[f"{case}.features"].numpy()
+    gaps = np.linalg.norm(features[None] - centers[:, None], axis=2)
+    gaps = np.where(labels == np.arange(len(centers))[:, None], gaps, np.inf)
+    near = torch.from_numpy(gaps <= gaps.min(axis=1, keepdims=True) * (1 + _AS_NEAR))
+    yield file.compare(f"{case}.acceptable", near.to(torch.uint8), EXACT)
+    stored, ours = file[f"{case}.selected"], torch.from_numpy(select_diverse(features, len(centers)))
+    clusters = torch.arange(len(stored))
+    yield Comparison(f"{case}.selected", float((~(near[clusters, stored] & near[clusters, ours])).sum()), EXACT)
+
+
+def _weights(file: GoldenFile, name: str, potential: str, scored: int, inverse_temperature: float) -> Comparison:
+    record, scores = file["weights.record"].numpy(), file["weights.scores"].numpy()
+    history = _history(*record[:, :scored].T, scores)
+    kind, _, k = potential.partition("_")
+    topk = int(k) if k else 1
+    logs = log_potential(_POTENTIALS.get(kind, cast(Potential, kind)), history, inverse_temperature, topk)
+    return weights_comparison(file, name, np.log(probabilities(logs)) if kind == "fake" else logs)
+
+
+def _history(*columns: NDArray[np.float32]) -> RewardHistory:
+    history = RewardHistory.start(len(columns[0]))
+    for column in columns:
+        history = history.record(column)
+    return history
+
+
+def _draw(file: GoldenFile, case: str) -> Iterator[Comparison]:
+    weights = torch.from_numpy(released_weights(file[f"draw.{case}.weights_in"].numpy()))
+    yield file.compare(f"draw.{case}.weights_used", weights, EXACT)
+    seed, count = file[f"draw.{case}.seed_and_n"].tolist()
+    generator = torch.Generator().manual_seed(seed)
+    yield file.compare(f"draw.{case}.ids", torch.multinomial(weights, count, True, generator=generator), EXACT)
+
+
+def weights_comparison(
+    file: GoldenFile, name: str, log_weights: NDArray[np.float64], *, tolerance: float = _RELATIVE
+) -> Comparison:
+    """Stored fp32 weights against ours, by their own size."""
+    ratio = torch.from_numpy(np.exp(log_weights - np.log(file[name].double().numpy())))
+    return Comparison(name, difference(torch.ones_like(ratio), ratio), tolerance)
+
+
+def with_signs_of(rows: NDArray[np.float32], like: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``rows`` with each one's sign, which means nothing, turned to that of the same row of ``like``."""
+    if rows.shape != like.shape:
+        return rows
+    return np.where((rows * like).sum(axis=1, keepdims=True) < 0, -rows, rows)

@@ -1,0 +1,1 @@
+"""Checks of VAR's parts against reference files."""

@@ -1,0 +1,149 @@
+"""Kind ``var``: the transformer taught, with and without a cache, and its free-running generations."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scalingar.core.errors import WeightsError
+from scalingar.core.sampling_config import SamplingConfig
+from scalingar.decoding.guidance import guide
+from scalingar.decoding.next_scale import NextScaleDecoder
+from scalingar.decoding.teacher_forcing import latents, teacher_features
+from scalingar.doctor.golden.file import (
+    CHECKS,
+    EXACT,
+    GUIDED,
+    IMAGES,
+    LOGITS,
+    Comparison,
+    GoldenFile,
+    difference,
+    read_golden,
+)
+from scalingar.doctor.golden.var.vqvae_check import build as build_tokenizer
+from scalingar.doctor.golden.var.vqvae_check import next_inputs, per_scale
+from scalingar.models.var.multiscale_vq import MultiScaleVQ
+from scalingar.models.var.released import build_var, check_pair, var_config
+from scalingar.models.var.transformer import VAR
+
+
+def build(file: GoldenFile) -> VAR:
+    """The transformer of a file's weights; the heads are told, all other sizes are read off them."""
+    return build_var(var_config(file.weights, file.path, heads=file.config.get("num_heads")), file.weights, file.path)
+
+
+def tokenizer_of(file: GoldenFile) -> MultiScaleVQ:
+    """The tokenizer a file was made with, from the file of that name beside it. Raises WeightsError."""
+    name = str(file.meta.get("vae_file", ""))
+    path = file.path.parent / Path(name).name
+    if not name or not path.is_file():
+        raise WeightsError(
+            f"{file.path} belongs with {name or 'a tokenizer it does not name'}; put it in {path.parent}."
+        )
+    return build_tokenizer(read_golden(path))
+
+
+@dataclass(frozen=True)
+class StoredScales:
+    """Noise that was written down, ``(n, l, v)`` for each scale, for rows that stay in step."""
+
+    values: list[Float[Tensor, "n l v"]]
+
+    def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
+        """See :class:`~scalingar.decoding.noise.Noise`."""
+        return self.values[int(steps[0])].flatten(1).to(device)
+
+    def select(self, rows: Int[Tensor, " m"]) -> "StoredScales":
+        """The rows' own."""
+        return StoredScales([values[rows] for values in self.values])
+
+    def place(self, rows: Int[Tensor, " m"], fresh: "StoredScales") -> "StoredScales":
+        """These with those of ``rows`` replaced."""
+        pairs = zip(self.values, fresh.values, strict=True)
+        return StoredScales([mine.index_copy(0, rows, theirs) for mine, theirs in pairs])
+
+
+@CHECKS.register("var")
+def check(file: GoldenFile) -> Iterator[Comparison]:
+    """Everything, with the tokenizer that lies beside the file."""
+    yield from compare(file, build(file), tokenizer_of(file))
+
+
+def compare(file: GoldenFile, model: VAR, tokenizer: MultiScaleVQ) -> Iterator[Comparison]:
+    """Logits along given codes, from the cache and from the full sequence; guided logits; sums; codes of each run."""
+    check_pair(model, tokenizer)
+    codes = per_scale(file, "tokens_in", len(model.scales))
+    yield from _taught(file, model, tokenizer, codes)
+    yield from _sums(file, tokenizer, codes)
+    greedy = SamplingConfig(greedy=True)
+    yield from _run(file, "greedy", NextScaleDecoder(model=model, tokenizer=tokenizer, sampling=greedy))
+    told = file.config.get("sample", {})
+    drawn = SamplingConfig(top_k=told.get("top_k", 0), top_p=told.get("top_p", 0.0) or 1.0)
+    yield from _run(file, "sample", NextScaleDecoder(model=model, tokenizer=tokenizer, sampling=drawn))
+
+
+def guidance_scale(file: GoldenFile, run: str) -> float:
+    """A file's ``cfg`` in this project's convention; VAR's default where it is not told."""
+    own = file.config.get("sample", {}) if run == "sample" else {}
+    return 1.0 + float(own.get("cfg", file.config.get("cfg", 1.5)))
+
+
+def _taught(file: GoldenFile, model: VAR, tokenizer: MultiScaleVQ, codes: list[Tensor]) -> Iterator[Comparison]:
+    features = teacher_features(tokenizer, codes)
+    yield file.compare("fwd_x_BLCv_wo_first_l", features, IMAGES)
+    cache = model.prefill(model.condition(file["labels"]), guided=True)
+    steps = [None, *features.split([height * width for height, width in model.scales[1:]], dim=1)]
+    for scale, here in enumerate(steps):
+        logits = model.step(here, scale, cache)[:, :, 0]
+        yield file.compare(f"tf_logits_raw_{scale}", logits, LOGITS)
+        strength = model.guidance_at(scale, guidance_scale(file, "greedy"))
+        conditional, unconditional = logits.chunk(2)
+        yield file.compare(f"tf_logits_cfg_{scale}", guide(conditional, unconditional, strength), GUIDED)
+    full = model(file["labels"], features)[:, :, 0]
+    if "fwd_logits" in file:
+        yield file.compare("fwd_logits", full[: len(file["fwd_logits"])], LOGITS)
+    parts = full.split([height * width for height, width in model.scales], dim=1)
+    for scale, part in enumerate(parts):
+        gap = difference(file[f"tf_logits_raw_{scale}"][: len(part)], part)
+        yield Comparison(f"tf_logits_raw_{scale} (full sequence)", gap, LOGITS)
+
+
+def _sums(file: GoldenFile, tokenizer: MultiScaleVQ, codes: list[Tensor]) -> Iterator[Comparison]:
+    sums = latents(tokenizer, codes)
+    for scale, latent in enumerate(sums):
+        if f"tf_f_hat_{scale}" in file:
+            yield file.compare(f"tf_f_hat_{scale}", latent, IMAGES)
+    yield from next_inputs(file, "tf_next", tokenizer, sums)
+
+
+def _run(file: GoldenFile, name: str, decoder: NextScaleDecoder) -> Iterator[Comparison]:
+    """A free-running generation, where the file has one."""
+    if f"{name}_idx_0" not in file:
+        return
+    found = _generated(file, name, decoder)
+    latent = latents(decoder.tokenizer, found)[-1]
+    for scale, codes in enumerate(found):
+        yield file.compare(f"{name}_idx_{scale}", codes[..., 0], EXACT)
+    if f"{name}_f_hat" in file:
+        yield file.compare(f"{name}_f_hat", latent, IMAGES)
+    if f"{name}_img" in file:
+        yield file.compare(f"{name}_img", (decoder.pixels(latent) + 1) / 2, IMAGES)
+
+
+def _generated(file: GoldenFile, name: str, decoder: NextScaleDecoder) -> list[Int[Tensor, "n l g"]]:
+    scales = len(decoder.model.scales)
+    stored = [file[f"{name}_noise_{scale}"] for scale in range(scales)] if not decoder.sampling.greedy else []
+    strength = guidance_scale(file, name)
+    condition = decoder.model.condition(file["labels"])
+    live = decoder.start(condition, [[0] for _ in file["labels"]], StoredScales(stored), guided=strength > 1.0)
+    found = []
+    for scale in range(scales):
+        found.append(decoder.draw(live, strength))
+        live = decoder.append(live, found[-1])
+        if scale + 1 < scales:
+            live = decoder.advance(live)
+    return found

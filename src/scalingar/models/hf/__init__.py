@@ -1,0 +1,1 @@
+"""Janus and Emu3 around transformers' own classes. Nothing that works without transformers."""

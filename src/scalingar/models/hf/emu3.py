@@ -1,0 +1,213 @@
+"""Emu3: transformers' class with this package's decoding loop.
+
+Image codes are words of one vocabulary, and an image is written row by row: ``w`` codes, then an end-of-line token,
+and three closing tokens after the last row. Nothing but the codes is a choice, so the trajectories hold ``h * w`` codes
+and the model feeds the rest itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.models.defaults import Defaults
+from scalingar.models.hf.hf_cache import HFCache
+from scalingar.models.hf.loading import (
+    generation_defaults,
+    load_network,
+    load_pixel_scale,
+    load_text_tokenizer,
+)
+from scalingar.models.hf.prompt_tokens import PromptTokens, unpadded
+
+GUIDANCE_SCALE = 3.0
+"""What the authors use."""
+
+IMAGE_AREA = 720 * 720
+"""Pixels the published model was trained to draw."""
+
+NEGATIVE_PROMPT = (
+    "lowres, bad anatomy, bad hands, text, error, missing fingers, extra digit, fewer digits, cropped, worst quality, "
+    "low quality, normal quality, jpeg artifacts, signature, watermark, username, blurry."
+)
+"""What the authors let the other branch read; the model has no learned null condition."""
+
+_NAMES = {"eol": "<|extra_200|>", "eof": "<|extra_201|>", "eoi": "<|image end|>"}
+"""Structural tokens, by the names the tokenizer of the published model gives them."""
+
+_TOKENS = {"bos_token": "<|extra_203|>", "boi_token": "<|image start|>", "image_wrapper_token": "<|image token|>"}
+"""What stands before a prompt, between it and the size of its image, and before the image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emu3:
+    """A :class:`~scalingar.decoding.contracts.NextTokenModel` around ``Emu3ForConditionalGeneration``.
+
+    ``grid``: rows and columns of codes; the prompt names the same numbers.
+    ``negative``: ids the other branch reads, one row for all prompts or one each; None for each prompt's last token,
+    as transformers does.
+    """
+
+    network: Any
+    grid: tuple[int, int]
+    negative: Sequence[Int[Tensor, " u"]] | None = None
+
+    @property
+    def vocab_size(self) -> int:
+        """Image codes V."""
+        return len(self.visual)
+
+    @cached_property
+    def visual(self) -> Int[Tensor, " v"]:
+        """The word that stands for each code."""
+        words = self.network.vocabulary_mapping.img2bpe
+        return torch.tensor([words[code] for code in range(len(words))], device=self.network.device)
+
+    def condition(self, inputs: Int[Tensor, "p t"], mask: Bool[Tensor, "p t"] | None = None) -> PromptTokens:
+        """Prompts as token ids that end where the image begins; padding on either side is what ``mask`` leaves out."""
+        said = unpadded(inputs.to(self.network.device), mask)
+        if self.negative is None:
+            return PromptTokens(said, [ids[-1:] for ids in said])
+        null = [ids.to(self.network.device) for ids in self.negative]
+        return PromptTokens(said, null if len(null) == len(said) else null * len(said))
+
+    def prefill(self, condition: PromptTokens, *, guided: bool) -> tuple[Float[Tensor, "b v"], HFCache]:
+        """Run the prompts once per branch; fp32 logits of the first code and the cache, conditional rows first."""
+        ids, pads = condition.batch(guided=guided)
+        cache = HFCache.empty(self.network.config.text_config.num_hidden_layers, pads)
+        return self._logits(cache.feed(self.network.model.text_model, ids)), cache
+
+    def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n v"]:
+        """Feed one code per row, code number ``positions`` (CPU, all alike) of its image, and the end of the line
+        after a row's last; fp32 logits of the next code.
+        """
+        position = cache.in_step(positions)
+        ids = self.visual[codes][:, None]
+        if (position + 1) % self.grid[1] == 0:
+            ids = F.pad(ids, (0, 1), value=self.network.vocabulary_mapping.eol_token_id)
+        return self._logits(cache.feed(self.network.model.text_model, ids))
+
+    def sequence(self, codes: Int[Tensor, "n t"]) -> Int[Tensor, "n s"]:
+        """Whole images as the model writes them: ends of lines and the three closing tokens included."""
+        names, text = self.network.config.vocabulary_map or {}, self.network.config.text_config
+        end = text.eos_token_id[0] if isinstance(text.eos_token_id, list) else text.eos_token_id
+        lines = F.pad(self.visual[codes].unflatten(1, self.grid), (0, 1), value=names[_NAMES["eol"]])
+        closing = torch.tensor([names[_NAMES["eof"]], names[_NAMES["eoi"]], end], device=lines.device)
+        return torch.cat([lines.flatten(1), closing.expand(len(codes), -1)], dim=1)
+
+    def _logits(self, hidden: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
+        """Only of the image codes: the rest of the vocabulary, over four fifths of it, is not computed."""
+        weight = self.network.lm_head.weight
+        first = int(self._span[0])
+        rows = weight[first : first + self.vocab_size] if self._span[1] else weight[self.visual]
+        return F.linear(hidden, rows).float()
+
+    @cached_property
+    def _span(self) -> tuple[int, bool]:
+        """Where the codes' words begin, and whether they follow one another: then their weights need no copy."""
+        first = int(self.visual[0])
+        return first, bool((self.visual == torch.arange(len(self.visual), device=self.visual.device) + first).all())
+
+
+@dataclass(frozen=True)
+class Emu3Images:
+    """The pixels of Emu3's codes: an :class:`~scalingar.decoding.contracts.ImageTokenizer`.
+
+    ``mean``, ``std``: of the images it was trained on, per channel in [0, 1]; one half each is RGB in [-1, 1].
+    """
+
+    network: Any
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+
+    @property
+    def downsample(self) -> int:
+        """Pixels per code along each axis."""
+        return int(self.network.model.vqmodel.spatial_scale_factor)
+
+    def decode(self, codes: Int[Tensor, "n t"], grid: tuple[int, int]) -> Float[Tensor, "n 3 H W"]:
+        """RGB of a grid of codes, nominally in [-1, 1], unclamped."""
+        if codes.shape[-1] != grid[0] * grid[1]:
+            raise ValueError(f"{codes.shape[-1]} codes do not fill a grid of {grid[0]}x{grid[1]}")
+        picture = self.network.model.vqmodel.decode(codes.to(self.network.device).unflatten(1, grid)).float()
+        mean, std = (picture.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
+        return 2 * (picture * std + mean) - 1
+
+
+@dataclass(frozen=True)
+class Emu3Prompts:
+    """Prompts between begin-of-sequence and the announcement of an image of ``h*w`` codes."""
+
+    tokenizer: Any
+    grid: tuple[int, int]
+
+    def __call__(self, prompts: list[str]) -> tuple[Int[Tensor, "p t"], Bool[Tensor, "p t"]]:
+        """Ids ``(p, t)``, padded on the left, and the mask of those that count."""
+        start, image, begin = (getattr(self.tokenizer, name, None) or usual for name, usual in _TOKENS.items())
+        texts = [f"{start}{prompt}{image}{self.grid[0]}*{self.grid[1]}{begin}" for prompt in prompts]
+        batch = self.tokenizer(texts, padding=True, padding_side="left", add_special_tokens=False, return_tensors="pt")
+        return batch["input_ids"], batch["attention_mask"].bool()
+
+
+def load_emu3(
+    path: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    ratio: str = "1:1",
+    image_area: int = IMAGE_AREA,
+    negative_prompt: str = NEGATIVE_PROMPT,
+) -> tuple[Emu3, Emu3Images, Emu3Prompts, Defaults]:
+    """Model, image tokenizer (fp32), prompt encoder and defaults from a folder or a hub id.
+
+    ``ratio``: width to height; ``image_area``: pixels, to the nearest grid of codes.
+
+    Raises:
+        WeightsError: it is not there, damaged or incomplete, or no Emu3 model.
+        ConfigError: no image has this ratio or area.
+    """
+    from transformers import Emu3ForConditionalGeneration  # noqa: PLC0415
+
+    network = load_network(Emu3ForConditionalGeneration, path, device=device, dtype=dtype)
+    check_vocabulary(network, path)
+    images = Emu3Images(network, *load_pixel_scale(path))
+    grid = code_grid(ratio, image_area, images.downsample)
+    prompts = Emu3Prompts(load_text_tokenizer(path), grid)
+    model = Emu3(network=network, grid=grid, negative=list(prompts([negative_prompt])[0]))
+    return model, images, prompts, generation_defaults(network, GUIDANCE_SCALE)
+
+
+def code_grid(ratio: str, image_area: int, downsample: int) -> tuple[int, int]:
+    """Rows and columns of codes for an image of ``ratio`` (width to height) and ``image_area`` pixels.
+
+    Raises ConfigError.
+    """
+    sides = ratio.split(":")
+    if len(sides) != 2 or not all(side.isdigit() and int(side) > 0 for side in sides):
+        raise ConfigError(f"ratio is {ratio!r}; give width to height in whole numbers, such as '4:3'.")
+    width, height = map(int, sides)
+    unit = (image_area / (width * height)) ** 0.5 / downsample if image_area > 0 else 0.0
+    grid = round(height * unit), round(width * unit)
+    if min(grid) < 1:
+        raise ConfigError(f"image_area is {image_area} at {ratio}; that is less than one code of {downsample} pixels.")
+    return grid
+
+
+def check_vocabulary(network: Any, path: str | Path) -> None:
+    """Raises WeightsError unless the vocabulary has a word for each code and for the ends of lines and images."""
+    names = network.config.vocabulary_map or {}
+    if lacking := [name for name in _NAMES.values() if name not in names]:
+        raise WeightsError(f"{path}: the vocabulary has no {', '.join(lacking)}; config.json is not Emu3's.")
+    words, codes = network.vocabulary_mapping.img2bpe, network.config.vq_config.codebook_size
+    if sorted(words) != list(range(codes)):
+        raise WeightsError(
+            f"{path}: the vocabulary has {len(words)} visual tokens, the image tokenizer {codes} codes; "
+            "they do not belong together."
+        )

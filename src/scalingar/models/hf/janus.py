@@ -1,0 +1,145 @@
+"""Janus and Janus-Pro: transformers' classes with this package's decoding loop.
+
+Images have an embedding table and a head of their own, apart from the text vocabulary; the language model in between
+is a Llama. Its own ``generate`` cannot give rows up.
+"""
+
+from dataclasses import dataclass
+from math import isqrt
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from scalingar.core.errors import WeightsError
+from scalingar.models.defaults import Defaults
+from scalingar.models.hf.hf_cache import HFCache
+from scalingar.models.hf.loading import generation_defaults, load_network, load_text_tokenizer
+from scalingar.models.hf.prompt_tokens import PromptTokens, unpadded
+
+GUIDANCE_SCALE = 5.0
+"""What the authors use, and transformers where nothing is set."""
+
+CONVERSATION = "<|User|>: {prompt}\n\n<|Assistant|>:"
+"""One question, as the model saw them in training; the image begins where the answer would."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Janus:
+    """A :class:`~scalingar.decoding.contracts.NextTokenModel` around ``JanusForConditionalGeneration``.
+
+    ``kept``: ids the null prompt shares with the prompt, begin of sequence and begin of image.
+    ``padding``: the id that stands for every other one there.
+    """
+
+    network: Any
+    kept: tuple[int, ...]
+    padding: int
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the code grid."""
+        side = isqrt(self.network.config.vision_config.num_image_tokens)
+        return side, side
+
+    @property
+    def vocab_size(self) -> int:
+        """Image codes V."""
+        return int(self.network.config.vq_config.num_embeddings)
+
+    def condition(self, inputs: Int[Tensor, "p t"], mask: Bool[Tensor, "p t"] | None = None) -> PromptTokens:
+        """Prompts as token ids that end with begin-of-image; padding on either side is what ``mask`` leaves out."""
+        ids = inputs.to(self.network.device)
+        kept = torch.isin(ids, torch.tensor(self.kept, device=ids.device))
+        null = torch.where(kept, ids, self.padding)
+        return PromptTokens(unpadded(ids, mask), unpadded(null, mask))
+
+    def prefill(self, condition: PromptTokens, *, guided: bool) -> tuple[Float[Tensor, "b v"], HFCache]:
+        """Run the prompts once per branch; fp32 logits of the first code and the cache, conditional rows first."""
+        ids, pads = condition.batch(guided=guided)
+        cache = HFCache.empty(self.network.config.text_config.num_hidden_layers, pads)
+        return self._logits(cache.feed(self.network.model.language_model, ids)), cache
+
+    def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n v"]:
+        """Feed one code per row, code number ``positions`` (CPU, all alike) of its image; fp32 logits of the next."""
+        cache.in_step(positions)
+        embedded = self.network.prepare_embeddings_for_image_generation(codes[:, None])
+        return self._logits(cache.feed(self.network.model.language_model, embedded, embedded=True))
+
+    def _logits(self, hidden: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
+        return self.network.model.generation_head(hidden).float()
+
+
+@dataclass(frozen=True)
+class JanusImages:
+    """The pixels of Janus' codes: an :class:`~scalingar.decoding.contracts.ImageTokenizer`."""
+
+    network: Any
+
+    @property
+    def downsample(self) -> int:
+        """Pixels per code along each axis."""
+        return 2 ** (len(self.network.config.vq_config.channel_multiplier) - 1)
+
+    def decode(self, codes: Int[Tensor, "n t"], grid: tuple[int, int]) -> Float[Tensor, "n 3 H W"]:
+        """RGB of the model's own grid of codes, nominally in [-1, 1], unclamped."""
+        if codes.shape[-1] != grid[0] * grid[1]:
+            raise ValueError(f"{codes.shape[-1]} codes do not fill a grid of {grid[0]}x{grid[1]}")
+        return self.network.decode_image_tokens(codes.to(self.network.device)).permute(0, 3, 1, 2).float()
+
+
+@dataclass(frozen=True)
+class JanusPrompts:
+    """Prompts as one-question conversations, followed by the begin-of-image token."""
+
+    tokenizer: Any
+    begin_of_image: str
+
+    def __call__(self, prompts: list[str]) -> tuple[Int[Tensor, "p t"], Bool[Tensor, "p t"]]:
+        """Ids ``(p, t)``, padded on the left, and the mask of those that count."""
+        texts = [CONVERSATION.format(prompt=prompt.strip()) + self.begin_of_image for prompt in prompts]
+        batch = self.tokenizer(texts, padding=True, padding_side="left", return_tensors="pt")
+        return batch["input_ids"], batch["attention_mask"].bool()
+
+
+def load_janus(
+    path: str | Path, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+) -> tuple[Janus, JanusImages, JanusPrompts, Defaults]:
+    """Model, image tokenizer (fp32), prompt encoder and defaults from a folder or a hub id.
+
+    Raises:
+        WeightsError: it is not there, damaged or incomplete, or no Janus model.
+    """
+    from transformers import JanusForConditionalGeneration  # noqa: PLC0415
+
+    network = load_network(JanusForConditionalGeneration, path, device=device, dtype=dtype)
+    images = network.config.vision_config.num_image_tokens
+    if images != network.config.vq_config.num_patches**2:
+        raise WeightsError(
+            f"{path}: the model draws {images} codes, its image tokenizer reads "
+            f"{network.config.vq_config.num_patches**2}; they do not belong together."
+        )
+    tokenizer = load_text_tokenizer(path)
+    begin = getattr(tokenizer, "boi_token", None) or "<begin_of_image>"
+    model = Janus(network=network, **_special_ids(network.generation_config, tokenizer, begin, path))
+    return model, JanusImages(network), JanusPrompts(tokenizer, begin), generation_defaults(network, GUIDANCE_SCALE)
+
+
+def _special_ids(config: Any, tokenizer: Any, begin_of_image: str, path: str | Path) -> dict[str, Any]:
+    """The ids the null prompt is made of, from where transformers' own ``generate`` takes them, else the tokenizer."""
+    said = getattr(config, "generation_kwargs", None) or {}
+    found = {
+        "begin of sequence": _first(config.bos_token_id, tokenizer.bos_token_id),
+        "begin of image": _first(said.get("boi_token_id"), tokenizer.get_vocab().get(begin_of_image)),
+        "padding": _first(config.pad_token_id, tokenizer.pad_token_id),
+    }
+    if lacking := [name for name, value in found.items() if value is None]:
+        raise WeightsError(f"{path} names no token for {', '.join(lacking)}; its tokenizer is not Janus'.")
+    sequence, image, padding = found.values()
+    return {"kept": (sequence, image), "padding": padding}
+
+
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)

@@ -1,0 +1,1 @@
+"""Infinity: transformer, bitwise tokenizer, its schedules and published files. Nothing other families use."""

@@ -1,0 +1,57 @@
+"""The names under which Infinity's weights are published, brought to those of this package."""
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from scalingar.core.errors import WeightsError
+
+_CHUNKED = re.compile(r"block_chunks\.(\d+)\.module\.(\d+)\.")
+_PLAIN = re.compile(r"blocks\.(\d+)\.")
+_CONSTANTS = re.compile(
+    r"lvl_1L|attn_bias_for_masking|Infinity_visible_kvlen|Infinity_invisible_qlen|.*\.zero_k_bias"
+    r"|quantizer?\.lfq\.mask"
+)
+"""Buffers that are computed, not learned."""
+
+_WRAPPER = re.compile(r"(?<!downsample)(?<!upsample)\.(?:conv|norm)(?=\.(?:weight|bias)$)")
+"""Older files wrap every convolution and norm once more."""
+
+
+def chunk_sizes(weights: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """How many blocks each chunk has; a file without chunks counts as one. Empty where there are no blocks."""
+    chunks: dict[int, int] = {}
+    for name in weights:
+        if found := _CHUNKED.match(name):
+            chunk, place = int(found[1]), int(found[2])
+            chunks[chunk] = max(chunks.get(chunk, 0), place + 1)
+        elif found := _PLAIN.match(name):
+            chunks[0] = max(chunks.get(0, 0), int(found[1]) + 1)
+    return tuple(chunks.get(chunk, 0) for chunk in range(max(chunks, default=-1) + 1))
+
+
+def from_infinity_names(weights: Mapping[str, Tensor], chunks: tuple[int, ...]) -> dict[str, Tensor]:
+    """A transformer's tensors with ``blocks.i`` for chunks, without constants, attention scales in one shape."""
+    starts = [sum(chunks[:chunk]) for chunk in range(len(chunks))]
+    renamed = {}
+    for name, tensor in weights.items():
+        if _CONSTANTS.fullmatch(name):
+            continue
+        plain = _CHUNKED.sub(lambda found: f"blocks.{starts[int(found[1])] + int(found[2])}.", name)
+        plain = plain.replace("text_proj_for_sos.ca.", "text_proj_for_sos.")
+        # One variant of the training code stores the heads along another axis.
+        renamed[plain] = tensor.reshape(1, -1, 1, 1) if plain.endswith("scale_mul_1H11") else tensor
+    return renamed
+
+
+def from_vae_names(weights: Mapping[str, Tensor], path: object) -> dict[str, Tensor]:
+    """An autoencoder's tensors in the plain spelling, without constants. Raises WeightsError if some are there twice.
+
+    Two spellings are published: ``decoder.conv_in.conv.weight`` and ``decoder.conv_in.weight``.
+    """
+    learned = {name: tensor for name, tensor in weights.items() if not _CONSTANTS.fullmatch(name)}
+    plain = {_WRAPPER.sub("", name): tensor for name, tensor in learned.items()}
+    if len(plain) < len(learned):
+        raise WeightsError(f"{path} holds some tensors in both spellings of their names; save one of them only.")
+    return plain

@@ -1,0 +1,181 @@
+"""Published Infinity checkpoints and autoencoders: their sizes read off their shapes, strictly loaded."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from scalingar.core.errors import WeightsError
+from scalingar.models.autoencoder.ldm import AutoencoderConfig
+from scalingar.models.infinity.bsq_vae import BSQTokenizer, BSQVae
+from scalingar.models.infinity.config import SIZES, InfinityConfig
+from scalingar.models.infinity.names import chunk_sizes, from_infinity_names, from_vae_names
+from scalingar.models.infinity.schedules import InfinitySchedule, infinity_schedule
+from scalingar.models.infinity.transformer import Infinity
+from scalingar.models.weights.checkpoint import CONTAINERS, listed_keys, read_weights
+from scalingar.models.weights.empty import filled
+
+_LONGEST_TEXT = 512
+TRANSFORMER_MARK = "text_proj_for_sos.ca.mat_q"
+VAE_MARKS = ("decoder.conv_in.weight", "decoder.conv_in.conv.weight")
+"""By these tensors the models are known, the autoencoder in either spelling where nothing of a codebook is there."""
+
+_TRAINING = ("trainer", "gpt_fsdp")
+_AVERAGED = ("trainer", "gpt_ema_fsdp")
+_CONFUSED_VAES = {"infinity_2b_reg": ("infinity_vae_d32", "infinity_vae_d32reg")}
+"""By the names of their files: autoencoders that fit in shape and give bad pictures, and the ones to use."""
+
+LevelEmbedding = Literal["first block", "every chunk"]
+
+
+def load_infinity(
+    path: str | Path,
+    schedule: InfinitySchedule | None = None,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    averaged: bool = False,
+    level_embedding: LevelEmbedding = "first block",
+) -> Infinity:
+    """A transformer from a released file, a folder of shards, or a training checkpoint.
+
+    ``dtype`` is that of the blocks; the little before and after them stays in fp32, as in the official code.
+    ``averaged``: the moving average that a training checkpoint holds besides its weights.
+
+    Raises:
+        WeightsError: the file cannot be read or is another model.
+    """
+    path = Path(path).expanduser()
+    # The last is where the autoencoder lies, so that a wrong file is called by its name.
+    weights = read_weights(path, containers=(*(_AVERAGED if averaged else _TRAINING), *CONTAINERS, "vae"))
+    return build_infinity(
+        weights, path, schedule or infinity_schedule(), device=device, dtype=dtype, level_embedding=level_embedding
+    )
+
+
+def build_infinity(
+    weights: Mapping[str, Tensor],
+    path: str | Path,
+    schedule: InfinitySchedule,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    level_embedding: LevelEmbedding = "first block",
+) -> Infinity:
+    """The transformer of official ``weights``, frozen. Raises WeightsError naming ``path``."""
+    config = infinity_config(weights, path).model_copy(update={"level_embedding": level_embedding})
+    own = from_infinity_names(weights, config.chunks)
+    # Longer than any text can be; the official loader cuts it too.
+    own["cfg_uncond"] = own["cfg_uncond"][: config.text_tokens]
+    return filled(
+        lambda: Infinity(config, schedule),
+        own,
+        path,
+        dtype=lambda name: dtype if name.startswith("blocks.") else torch.float32,
+        device=device,
+    )
+
+
+def infinity_config(weights: Mapping[str, Tensor], path: str | Path) -> InfinityConfig:
+    """The sizes of a transformer, read off its tensors (official names).
+
+    Raises:
+        WeightsError: the tensors are not an Infinity transformer's.
+    """
+    pool_heads = _require(weights, TRANSFORMER_MARK, path).shape[1]
+    dim, bits = _require(weights, "word_embed.weight", path).shape
+    chunks = chunk_sizes(weights)
+    if not chunks or not all(chunks):
+        raise WeightsError(f"{path} lacks chunk {chunks.index(0) if chunks else 0} of the blocks; copy it again.")
+    first = "block_chunks.0.module.0" if "block_chunks.0.module.0.ada_gss" in weights else "blocks.0"
+    text_tokens, text_dim = _require(weights, "cfg_uncond", path).shape
+    return InfinityConfig(
+        layers=sum(chunks),
+        dim=dim,
+        heads=_require(weights, f"{first}.sa.scale_mul_1H11", path).numel(),
+        hidden=len(_require(weights, f"{first}.ffn.fc1.weight", path)),
+        bits=bits,
+        pool_heads=pool_heads,
+        chunks=chunks,
+        levels=len(_require(weights, "lvl_embed.weight", path)),
+        text_dim=text_dim,
+        text_tokens=min(text_tokens, _LONGEST_TEXT),
+    )
+
+
+def infinity_size(config: InfinityConfig) -> str | None:
+    """Which of :data:`~scalingar.models.infinity.config.SIZES` it is, or None."""
+    told = (config.layers, config.dim, config.heads)
+    return next((name for name, size in SIZES.items() if size[:3] == told), None)
+
+
+def load_bsq_vae(path: str | Path, *, device: str | torch.device = "cpu") -> BSQVae:
+    """An autoencoder from a released file, in either spelling of its names.
+
+    Raises:
+        WeightsError: the file cannot be read or is another model.
+    """
+    return build_bsq_vae(read_weights(path, containers=("vae", *CONTAINERS, *_TRAINING)), path, device=device)
+
+
+def build_bsq_vae(weights: Mapping[str, Tensor], path: str | Path, *, device: str | torch.device = "cpu") -> BSQVae:
+    """The autoencoder of official ``weights``, frozen, in fp32. Raises WeightsError naming ``path``."""
+    own = from_vae_names(weights, path)
+    config = bsq_vae_config(own, path)
+    return filled(lambda: BSQVae(config), own, path, dtype=torch.float32, device=device)
+
+
+def bsq_vae_config(weights: Mapping[str, Tensor], path: str | Path) -> AutoencoderConfig:
+    """The sizes of an autoencoder, read off its tensors (plain names).
+
+    Raises:
+        WeightsError: the tensors are not those of Infinity's autoencoder.
+    """
+    bits = _require(weights, VAE_MARKS[0], path).shape[1]
+    channels = len(_require(weights, "encoder.conv_in.weight", path))
+    if channels % 32:
+        raise WeightsError(
+            f"{path}: the autoencoder's first level has {channels} channels; Infinity's have multiples of 32, so this "
+            "is another kind of autoencoder."
+        )
+    levels = len({name.split(".")[2] for name in weights if name.startswith("encoder.down.")})
+    blocks = len({name.split(".")[4] for name in weights if name.startswith("encoder.down.0.block.")})
+    return AutoencoderConfig(
+        channels=channels,
+        channel_mult=tuple(
+            len(_require(weights, f"encoder.down.{level}.block.0.conv1.weight", path)) // channels
+            for level in range(levels)
+        ),
+        z_channels=bits,
+        res_blocks=blocks,
+        attention=False,
+    )
+
+
+def pair(
+    model: Infinity, vae: BSQVae, transformer_path: str | Path | None = None, vae_path: str | Path | None = None
+) -> BSQTokenizer:
+    """The tokenizer for a transformer on its schedule.
+
+    Raises:
+        WeightsError: the autoencoder has other sizes, or by its name is the one that is often taken by mistake.
+    """
+    wrong, right = _CONFUSED_VAES.get(Path(transformer_path or "").stem, ("", ""))
+    if wrong and Path(vae_path or "").stem == wrong:
+        raise WeightsError(f"{vae_path} fits {transformer_path} in shape but gives bad pictures; use {right}.")
+    return BSQTokenizer.for_tokens(vae, model.schedule, model.groups)
+
+
+def _require(weights: Mapping[str, Tensor], name: str, path: str | Path) -> Tensor:
+    if name in weights:
+        return weights[name]
+    transformer, autoencoder = TRANSFORMER_MARK in weights, any(n.startswith("decoder.conv_in.") for n in weights)
+    kind = "autoencoder" if name.startswith(("encoder.", "decoder.")) else "transformer"
+    hint = f"it starts with {listed_keys(weights)}"
+    if kind == "transformer" and autoencoder:
+        hint = "it is the autoencoder, the other of the two files"
+    if kind == "autoencoder" and transformer:
+        hint = "it is the transformer, the other of the two files"
+    raise WeightsError(f"{path} holds no Infinity {kind}: {name!r} is missing; {hint}.")

@@ -1,0 +1,204 @@
+"""Infinity's transformer: next-scale prediction of bits from text.
+
+State-dict keys are those of the released checkpoints, with ``blocks.i`` for their chunks of blocks.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from scalingar.core.errors import ConfigError, PromptError
+from scalingar.models.infinity.block import Block
+from scalingar.models.infinity.config import InfinityConfig
+from scalingar.models.infinity.schedules import InfinitySchedule
+from scalingar.models.infinity.text import Text, TextCondition, TextPool
+from scalingar.models.layers import RMSNorm
+from scalingar.models.scales.scale_cache import PromptMemory, ScaleCache, TextMemory
+from scalingar.models.scales.scale_layers import AdaptiveNorm, adaptive_linear
+
+
+@dataclass(frozen=True)
+class HiddenGuidance:
+    """Guidance on the hidden states after ``block`` (from 0; negative counts from the end) instead of on the logits.
+
+    Both branches go on from ``u + scale (c - u)``; the conditional one then gives the logits.
+    """
+
+    block: int
+    scale: float
+
+
+class Infinity(nn.Module):
+    """The transformer on one schedule, a :class:`~scalingar.decoding.contracts.NextScaleModel`.
+
+    ``schedule`` may be replaced: the weights serve every aspect ratio and size. ``hidden_guidance`` may be set for
+    caches that are prefilled guided.
+    """
+
+    values = 2
+
+    def __init__(self, config: InfinityConfig, schedule: InfinitySchedule) -> None:
+        super().__init__()
+        self.config = config
+        self.schedule = schedule
+        self.hidden_guidance: HiddenGuidance | None = None
+        dim = config.dim
+        self.cfg_uncond = nn.Parameter(torch.zeros(config.text_tokens, config.text_dim))
+        self.text_norm = RMSNorm(config.text_dim, 1e-6)
+        self.text_proj_for_sos = TextPool(config.text_dim, config.dim, config.pool_heads)
+        self.text_proj_for_ca = nn.Sequential(
+            nn.Linear(config.text_dim, dim), nn.GELU(approximate="tanh"), nn.Linear(dim, dim)
+        )
+        self.pos_start = nn.Parameter(torch.zeros(1, 1, dim))
+        self.lvl_embed = nn.Embedding(config.levels, dim)
+        self.word_embed = nn.Linear(config.bits, dim)
+        self.shared_ada_lin = adaptive_linear(dim, 6)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.head_nm = AdaptiveNorm(dim)
+        self.head = nn.Linear(dim, 2 * config.bits)
+
+    @property
+    def schedule(self) -> InfinitySchedule:
+        """The grids of the picture. Setting one of more scales than the model knows raises ConfigError."""
+        return self._schedule
+
+    @schedule.setter
+    def schedule(self, schedule: InfinitySchedule) -> None:
+        if len(schedule.scales) > self.config.levels:
+            raise ConfigError(f"the schedule has {len(schedule.scales)} scales, the model knows {self.config.levels}.")
+        self._schedule = schedule
+
+    @property
+    def scales(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of the token grid of every scale."""
+        return self.schedule.scales
+
+    @property
+    def groups(self) -> int:
+        """Bits of one token."""
+        return self.config.bits
+
+    @property
+    def device(self) -> torch.device:
+        """Of the weights."""
+        return self.cfg_uncond.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the blocks' weights; what stands before and after them may be more precise."""
+        return next(self.blocks.parameters()).dtype
+
+    def condition(
+        self,
+        inputs: Float[Tensor, "p t c"],
+        mask: Bool[Tensor, "p t"] | None = None,
+        *,
+        negative: tuple[Float[Tensor, "q t c"], Bool[Tensor, "q t"] | None] | None = None,
+    ) -> TextCondition:
+        """T5 features with the mask of valid rows, wherever these stand.
+
+        ``negative``: features and mask of what to avoid, one text per prompt or one for all. Without it the
+        unconditional branch reads as many learned rows as the prompt has.
+
+        Raises:
+            PromptError: a text without valid rows or longer than the model reads, or not one negative text per prompt.
+        """
+        text = self._read(inputs, mask)
+        if negative is not None:
+            avoided = self._read(*negative)
+            given, wanted = len(avoided.mask), len(text.mask)
+            if given not in (1, wanted):
+                raise PromptError(f"{given} negative prompts for {wanted} prompts; give one for all, or one for each.")
+            many = wanted // given
+            return TextCondition(text, Text(avoided.features.repeat(many, 1, 1), avoided.mask.repeat(many, 1)))
+        learned = self.cfg_uncond[: text.mask.shape[1]].float() * text.mask[..., None]
+        return TextCondition(text, Text(learned, text.mask))
+
+    def prefill(self, condition: TextCondition, *, guided: bool) -> ScaleCache:
+        """Project the texts once per layer; rows are conditional, then unconditional when ``guided``.
+
+        Raises:
+            ConfigError: ``hidden_guidance`` is set and there is no unconditional branch.
+        """
+        if self.hidden_guidance is not None and not guided:
+            raise ConfigError("hidden_guidance is set, but guidance is off; set hidden_guidance to None.")
+        text = condition.conditional
+        return ScaleCache.empty(self._memory(text.followed_by(condition.unconditional) if guided else text))
+
+    def step(self, features: Float[Tensor, "n l c"] | None, scale: int, cache: ScaleCache) -> Float[Tensor, "b l g 2"]:
+        """Run one scale for every row of the cache, both branches on the same ``features``; fp32 logits of the bits.
+
+        ``features``: see ``ScaleTokenizer.features``; None at the first scale.
+        """
+        x = self._inputs(features, cache)
+        rope = self.schedule.rotary(scale, self.config.dim // self.config.heads).to(self.device)
+        shared = cache.modulation(0)[:, None]
+        last = scale == len(self.scales) - 1
+        for layer, block in enumerate(self.blocks):
+            if layer in self.config.embedded_before:
+                x = x + self.lvl_embed.weight[scale].float()
+            x = block(x, layer, cache, rope, shared=shared, last=last)
+            x = self._blended(x, layer)
+        return self._logits(x, cache)
+
+    def guidance_at(self, scale: int, guidance_scale: float) -> float:
+        """The same at every scale; 1 where the logits are guided already."""
+        return guidance_scale if self.hidden_guidance is None else 1.0
+
+    def forward(self, text: Text, features: Float[Tensor, "n m c"]) -> Float[Tensor, "n t g 2"]:
+        """Teacher-forced logits of all scales in one pass, for training: a token sees its own scale and coarser ones.
+
+        ``text``: one per row. ``features``: the inputs of scales 1 and later, one after the other, ``m = t - 1``.
+        """
+        cache = ScaleCache.empty(self._memory(text))
+        counts = torch.tensor([h * w for h, w in self.scales], device=self.device)
+        level = torch.arange(len(counts), device=self.device).repeat_interleave(counts)
+        mask = level[:, None] >= level
+        head_dim = self.config.dim // self.config.heads
+        rope = torch.cat([self.schedule.rotary(scale, head_dim) for scale in range(len(counts))]).to(self.device)
+        x = torch.cat([self._inputs(None, cache), self._inputs(features, cache)], 1)
+        shared = cache.modulation(0)[:, None]
+        for layer, block in enumerate(self.blocks):
+            if layer in self.config.embedded_before:
+                x = x + self.lvl_embed.weight[level].float()
+            x = block(x, layer, cache, rope, shared=shared, mask=mask)
+        return self._logits(x, cache)
+
+    def _read(self, features: Float[Tensor, "p t c"], mask: Bool[Tensor, "p t"] | None) -> Text:
+        text = Text.packed(features.to(self.device).float(), mask)
+        longest, most = text.mask.shape[1], self.config.text_tokens
+        if longest > most:
+            raise PromptError(f"a text is {longest} tokens long and the model reads {most}; shorten it.")
+        return text
+
+    def _memory(self, text: Text) -> PromptMemory:
+        normed = self.text_norm(text.features)
+        pooled = self.text_proj_for_sos(normed, text.mask)
+        projected = self.text_proj_for_ca(normed).to(self.dtype)
+        keys, values = zip(*(cast(Block, block).ca.project(projected) for block in self.blocks), strict=True)
+        return PromptMemory(
+            start=pooled,
+            modulation=[self.shared_ada_lin(pooled).unflatten(-1, (6, -1))],
+            head=self.head_nm.vectors(pooled),
+            text=TextMemory(list(keys), list(values), None if bool(text.mask.all()) else text.mask),
+        )
+
+    def _inputs(self, features: Float[Tensor, "n l c"] | None, cache: ScaleCache) -> Float[Tensor, "b l d"]:
+        if features is None:
+            return (cache.per_row(cache.prompts.start)[:, None] + self.pos_start).float()
+        embedded = self.word_embed(features.to(self.word_embed.weight.dtype)).float()
+        return embedded.repeat(cache.rows // len(embedded), 1, 1)
+
+    def _blended(self, x: Float[Tensor, "b l d"], layer: int) -> Float[Tensor, "b l d"]:
+        guidance = self.hidden_guidance
+        if guidance is None or layer != guidance.block % self.config.layers or guidance.scale == 1.0:
+            return x
+        conditional, unconditional = x.chunk(2)
+        return (unconditional + guidance.scale * (conditional - unconditional)).repeat(2, 1, 1)
+
+    def _logits(self, x: Float[Tensor, "b l d"], cache: ScaleCache) -> Float[Tensor, "b l g 2"]:
+        normed = self.head_nm(x, cache.per_row(cache.prompts.head))
+        return self.head(normed.to(self.head.weight.dtype)).float().unflatten(-1, (-1, 2))

@@ -1,0 +1,242 @@
+"""Published LlamaGen-like checkpoints: their sizes read off their shapes, strictly loaded."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.models.llamagen.config import LlamaGenConfig
+from scalingar.models.llamagen.names import (
+    TOKENIZER_PARTS,
+    TRANSFORMER_PARTS,
+    from_llama_names,
+    part,
+)
+from scalingar.models.llamagen.transformer import LlamaGen
+from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
+from scalingar.models.weights.checkpoint import CONTAINERS, FOLDER_FILES, listed_keys, read_weights
+from scalingar.models.weights.empty import filled
+
+Family = Literal["llamagen-c2i", "llamagen-t2i", "ar-grpo-c2i", "ar-grpo-t2i"]
+
+_HEADS = {3200: 32, 4096: 32}
+"""Widths whose heads are not 64 wide."""
+
+_NAMED_SIZE = re.compile(r"[ct]2i.*?(?<!\d)(256|384|512)(?!\d)", re.IGNORECASE)
+TOKENIZER_MARK = "quantize.embedding.weight"
+_TRANSFORMER_MARK = "tok_embeddings.weight"
+TRANSFORMER_MARKS = (_TRANSFORMER_MARK, "model.embed_tokens.weight")
+"""By these tensors the models are known; LANTERN's name is the last."""
+
+
+def load_llamagen(
+    path: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    grid: tuple[int, int] | None = None,
+    image_size: int | None = None,
+    heads: int | None = None,
+) -> LlamaGen:
+    """A transformer from an official, AR-GRPO or LANTERN file or folder, ready to decode.
+
+    The image size is not in the weights: it comes from ``grid`` or ``image_size`` (pixels), else
+    from the folder's ``config.json`` or the file name. ``heads`` is needed only for unknown widths.
+
+    Raises:
+        WeightsError: the file cannot be read or is another model, or its image size is unknown.
+    """
+    path = Path(path).expanduser()
+    weights = from_llama_names(part(read_weights(path), TRANSFORMER_PARTS))
+    config = llamagen_config(weights, path, grid=grid, image_size=image_size, heads=heads)
+    return build_llamagen(config, weights, path, device=device, dtype=dtype)
+
+
+def build_llamagen(
+    config: LlamaGenConfig,
+    weights: Mapping[str, Tensor],
+    path: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> LlamaGen:
+    """The transformer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
+    model = filled(lambda: LlamaGen(config), weights, path, dtype=dtype, device=device)
+    model.rope = model.rope.to(device)
+    return model
+
+
+def load_vq(path: str | Path, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> VQTokenizer:
+    """A tokenizer from an official file, an AR-GRPO folder or Janus' weights; averaged ones if any.
+
+    Raises:
+        WeightsError: the file cannot be read or is another model.
+    """
+    weights = part(read_weights(path, containers=("ema", *CONTAINERS)), TOKENIZER_PARTS)
+    return build_vq(vq_config(weights, path), weights, path, device=device, dtype=dtype)
+
+
+def build_vq(
+    config: VQConfig,
+    weights: Mapping[str, Tensor],
+    path: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> VQTokenizer:
+    """The tokenizer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
+    return filled(lambda: VQTokenizer(config), weights, path, dtype=dtype, device=device)
+
+
+def check_pair(model: LlamaGen, tokenizer: VQTokenizer) -> None:
+    """Raises WeightsError unless the tokenizer can decode what the transformer predicts."""
+    codes, known = model.vocab_size, tokenizer.config.codebook_size
+    if codes != known:
+        raise WeightsError(
+            f"the transformer predicts {codes} codes, the tokenizer has {known}; "
+            "they do not belong together: choose the tokenizer published with the transformer."
+        )
+
+
+def family(path: str | Path) -> Family:
+    """Whose checkpoint it is, a key of :data:`scalingar.pipeline.loading.defaults.DEFAULTS`. Raises WeightsError."""
+    weights = read_weights(path)
+    own = from_llama_names(part(weights, TRANSFORMER_PARTS))
+    _require(own, _TRANSFORMER_MARK, path)
+    tuned = any(name.startswith(TRANSFORMER_PARTS) for name in weights)
+    if "cls_embedding.cap_proj.fc1.weight" in own:
+        return "ar-grpo-t2i" if tuned else "llamagen-t2i"
+    return "ar-grpo-c2i" if tuned else "llamagen-c2i"
+
+
+def llamagen_config(
+    weights: Mapping[str, Tensor],
+    path: str | Path,
+    *,
+    grid: tuple[int, int] | None = None,
+    image_size: int | None = None,
+    heads: int | None = None,
+) -> LlamaGenConfig:
+    """The sizes of a transformer, read off its tensors (official names); see :func:`load_llamagen`.
+
+    Raises:
+        WeightsError: the tensors are not a LlamaGen transformer's, or the image size is unknown.
+    """
+    vocab_size, dim = _require(weights, _TRANSFORMER_MARK, path).shape
+    numbers = [re.match(r"layers\.(\d+)\.", name) for name in weights]
+    text = "cls_embedding.cap_proj.fc1.weight" in weights
+    return LlamaGenConfig(
+        layers=1 + max((int(found[1]) for found in numbers if found), default=0),
+        heads=_heads(dim, heads, path),
+        dim=dim,
+        hidden=_require(weights, "layers.0.feed_forward.w1.weight", path).shape[0],
+        grid=_grid(Path(path), grid, image_size),
+        vocab_size=vocab_size,
+        **(_caption_sizes if text else _label_sizes)(weights, path),
+    )
+
+
+def _caption_sizes(weights: Mapping[str, Tensor], path: str | Path) -> dict[str, int | str]:
+    slots, caption_dim = _require(weights, "cls_embedding.uncond_embedding", path).shape
+    return {"condition": "text", "condition_tokens": slots, "caption_dim": caption_dim}
+
+
+def _label_sizes(weights: Mapping[str, Tensor], path: str | Path) -> dict[str, int | str]:
+    rows = len(_require(weights, "cls_embedding.embedding_table.weight", path))
+    return {"condition": "class", "condition_vocab": rows - 1}
+
+
+def vq_config(weights: Mapping[str, Tensor], path: str | Path) -> VQConfig:
+    """The sizes of an official tokenizer, read off its tensors.
+
+    Raises:
+        WeightsError: the tensors are not a LlamaGen tokenizer's.
+    """
+    codebook_size, codebook_dim = _require(weights, TOKENIZER_MARK, path).shape
+    channels = len(_require(weights, "encoder.conv_in.weight", path))
+    if channels % 32:
+        raise WeightsError(
+            f"{path}: the tokenizer's first level has {channels} channels; published ones have "
+            "multiples of 32, so this is another kind of tokenizer."
+        )
+    return VQConfig(
+        codebook_size=codebook_size,
+        codebook_dim=codebook_dim,
+        channels=channels,
+        channel_mult=tuple(
+            len(_require(weights, f"encoder.conv_blocks.{level}.res.0.conv1.weight", path)) // channels
+            for level in range(_count(weights, "encoder.conv_blocks"))
+        ),
+        z_channels=_require(weights, "quant_conv.weight", path).shape[1],
+        res_blocks=_count(weights, "encoder.conv_blocks.0.res"),
+    )
+
+
+def _count(weights: Mapping[str, Tensor], stem: str) -> int:
+    """Numbered children of a module list."""
+    return len({n[len(stem) + 1 :].split(".")[0] for n in weights if n.startswith(f"{stem}.")})
+
+
+def _require(weights: Mapping[str, Tensor], name: str, path: str | Path) -> Tensor:
+    if name in weights:
+        return weights[name]
+    kind = "tokenizer" if name in (TOKENIZER_MARK, "encoder.conv_in.weight") else "transformer"
+    hint = f"it starts with {listed_keys(weights)}"
+    if kind == "transformer" and TOKENIZER_MARK in weights:
+        hint = "it is a VQ tokenizer, the other of the two files"
+    if kind == "tokenizer" and _TRANSFORMER_MARK in weights:
+        hint = "it is a transformer, the other of the two files"
+    raise WeightsError(f"{path} holds no LlamaGen {kind}: {name!r} is missing; {hint}.")
+
+
+def _heads(dim: int, heads: int | None, path: str | Path) -> int:
+    if heads is None and dim not in _HEADS and dim % 64:
+        raise WeightsError(f"{path}: the transformer is {dim} wide, no published size; give the number of heads.")
+    count = heads or _HEADS.get(dim, dim // 64)
+    if dim % (4 * count):
+        raise ConfigError(f"heads is {count}; {dim} channels do not split into that many heads.")
+    return count
+
+
+def _grid(path: Path, grid: tuple[int, int] | None, image_size: int | None) -> tuple[int, int]:
+    """Asked for, or known from ``config.json`` or the name; the two must not contradict."""
+    if grid is not None:
+        return grid
+    if path.name in FOLDER_FILES:
+        path = path.parent
+    downsample = int(_folder_settings(path).get("downsample_size", 16))
+    known = _folder_settings(path).get("image_size") or _named_size(path)
+    size = image_size or known
+    if size is None:
+        raise WeightsError(
+            f"{path} does not say its image size, and neither do the weights; give image_size, such as 256."
+        )
+    if known and size != known:
+        raise WeightsError(
+            f"{path} is a model of {known} pixels by its name or config.json, not of {size}; "
+            f"use image_size={known}, or give the grid to insist."
+        )
+    if size % downsample:
+        raise ConfigError(f"image_size is {size}; it must be a multiple of {downsample}.")
+    return (size // downsample, size // downsample)
+
+
+def _named_size(path: Path) -> int | None:
+    found = _NAMED_SIZE.search(path.name)
+    return int(found[1]) if found else None
+
+
+def _folder_settings(path: Path) -> dict[str, int]:
+    """The whole numbers in the folder's ``config.json``."""
+    try:
+        content = json.loads((path / "config.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    return {key: value for key, value in content.items() if type(value) is int and value > 0}

@@ -1,0 +1,224 @@
+"""LlamaGen's transformer: a Llama over image codes with two-dimensional rotary positions.
+
+State-dict keys are those of the released checkpoints. Three kinds of condition: a class label, a caption's T5
+features, or the words of a small vocabulary (the embedded model, which also needs ordinary text positions: the
+released models rotate condition slots by zero, which erases word order).
+"""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from scalingar.core.errors import ConfigError
+from scalingar.models.layers import FeedForward, Linear, RMSNorm, Turns, apply_rope, rope_table, rotations
+from scalingar.models.llamagen.compiling import compiled, fix_sizes
+from scalingar.models.llamagen.condition import CaptionEmbedder, Condition, LabelEmbedder
+from scalingar.models.llamagen.config import LlamaGenConfig
+from scalingar.models.llamagen.kv_cache import KVCache, View
+from scalingar.models.llamagen.slots import Slots
+
+
+def rotary_table(config: LlamaGenConfig) -> Float[Tensor, "s p 2"]:
+    """The angles of every slot: no weight, always fp32."""
+    return rope_table(
+        config.grid,
+        config.dim // config.heads,
+        base=config.rope_base,
+        prefix=config.condition_tokens,
+        prefix_rotation=config.condition_positions == "learned",
+    )
+
+
+def turns(table: Float[Tensor, "*n q p 2"]) -> Turns:
+    """``(*n, q, 3, 1, p)``: queries, keys and values as one pass turns them, values not at all: one product for all."""
+    turned = rotations(table)
+    return torch.stack([turned, turned, torch.ones_like(turned)], -3)
+
+
+class Attention(nn.Module):
+    """Multi-head attention with one fused projection, rows ordered all Q, all K, all V."""
+
+    def __init__(self, config: LlamaGenConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.wqkv = Linear(config.dim, 3 * config.dim)
+        self.wo = Linear(config.dim, config.dim)
+
+    def forward(
+        self,
+        x: Float[Tensor, "n q d"],
+        turns: Turns,
+        seen: tuple[View, int] | None = None,
+    ) -> Float[Tensor, "n q d"]:
+        """``seen``: what is cached, and this layer's number. Without: causal attention within ``x``, for training."""
+        qkv = apply_rope(self.wqkv(x).unflatten(-1, (3, self.heads, -1)), turns).permute(2, 0, 3, 1, 4)
+        if seen is None:
+            attended = F.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], is_causal=True)
+        else:
+            view, layer = seen
+            attended = view.attend(layer, qkv)
+        return self.wo(attended.transpose(1, 2).flatten(-2))
+
+
+class Block(nn.Module):
+    """Pre-norm attention and feed-forward, each added to the stream."""
+
+    def __init__(self, config: LlamaGenConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.feed_forward = FeedForward(config.dim, config.hidden)
+        self.attention_norm = RMSNorm(config.dim, config.norm_eps)
+        self.ffn_norm = RMSNorm(config.dim, config.norm_eps)
+
+    def forward(
+        self,
+        x: Float[Tensor, "n q d"],
+        turns: Turns,
+        seen: tuple[View, int] | None = None,
+    ) -> Float[Tensor, "n q d"]:
+        h = x + self.attention(self.attention_norm(x), turns, seen)
+        return h + self.feed_forward(self.ffn_norm(h))
+
+
+class LlamaGen(nn.Module):
+    """The transformer. Slots below ``t`` hold the condition, slot ``t + i`` image code ``i``."""
+
+    rope: Tensor
+
+    def __init__(self, config: LlamaGenConfig) -> None:
+        super().__init__()
+        self.config = config
+        text = config.condition == "text"
+        self.cls_embedding = CaptionEmbedder(config) if text else LabelEmbedder(config)
+        self.tok_embeddings = nn.Embedding(config.vocab_size, config.dim)
+        self.layers = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = RMSNorm(config.dim, config.norm_eps)
+        self.output = Linear(config.dim, config.vocab_size)
+        self.register_buffer("rope", rotary_table(config), persistent=False)
+        self.collapse_prefix: bool | None = None
+        """Keep one cache slot per prompt instead of one per condition slot; None: in fp32, where that is possible."""
+        self._compiled: Callable[[Tensor, Turns, View], Tensor] | None = None
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        rope = self.rope
+        super()._apply(fn, recurse)
+        self.rope = rope.to(self.rope.device)  # moved, never cast: the angles need fp32
+        return self
+
+    def compile(self, **options: Any) -> None:
+        """Let ``torch.compile`` (whose options these are) make the decoding step, in place, when it first comes.
+
+        Later steps need fewer and larger calls; their logits differ by rounding. Steps that are special to a compiler
+        (:attr:`~scalingar.models.llamagen.kv_cache.View.special`) go the plain way, and so does all that is no step.
+        """
+        self._compiled = compiled(self._run, **options)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights; the rotary table stays fp32."""
+        return self.tok_embeddings.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Of the weights."""
+        return self.tok_embeddings.weight.device
+
+    @property
+    def vocab_size(self) -> int:
+        """Image codes V."""
+        return self.config.vocab_size
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the code grid."""
+        return self.config.grid
+
+    @property
+    def collapses(self) -> bool:
+        """Whether :meth:`prefill` collapses the prefix. Raises ConfigError if that was asked for and is impossible."""
+        vanishing = self.config.condition_positions == "zero"
+        if self.collapse_prefix and not vanishing:
+            raise ConfigError(
+                "collapse_prefix is True; this model's condition has positions, so it cannot be collapsed."
+            )
+        wanted = self.dtype == torch.float32 if self.collapse_prefix is None else self.collapse_prefix
+        return wanted and vanishing and self.config.condition_tokens > 1
+
+    def condition(
+        self,
+        inputs: Int[Tensor, "p t"] | Float[Tensor, "p t c"],
+        mask: Bool[Tensor, "p t"] | None = None,
+    ) -> Condition:
+        """Embed labels or words ``(p, t)``, or T5 features ``(p, t, c)`` with the mask of valid slots."""
+        inputs = inputs.to(self.device)
+        return Condition(
+            self.cls_embedding(inputs),
+            self.cls_embedding.unconditional(inputs),
+            None if mask is None else mask.to(self.device).bool(),
+        )
+
+    def prefill(self, condition: Condition, *, guided: bool) -> tuple[Float[Tensor, "b v"], KVCache]:
+        """Run the condition slots once per prompt and branch; the rows are conditional, then unconditional.
+
+        Returns fp32 logits of the first code and the cache, both of ``p`` rows, or ``2 p`` when ``guided``.
+        """
+        x = condition.conditional
+        mask = condition.mask
+        if guided:
+            x = torch.cat([x, condition.unconditional])
+            mask = None if mask is None else torch.cat([mask, mask])
+        prefix = self.config.condition_tokens
+        later = self.config.image_tokens - 1  # the last code is never fed back
+        cache = self._empty_cache(len(x), prefix if self.collapses else prefix + later, mask)
+        logits = self._run(x.to(self.dtype), turns(self.rope[:prefix]), cache.view(Slots(0, prefix)))
+        return logits, cache.collapse(prefix, later) if self.collapses else cache
+
+    def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: KVCache) -> Float[Tensor, "n v"]:
+        """Feed one code per row, code number ``positions`` (CPU) of its image; fp32 logits of the next one."""
+        prefix = self.config.condition_tokens
+        slots = Slots.at(positions + (1 if cache.collapsed else prefix))
+        turn = prefix + positions
+        first = int(turn[0])
+        rope = self.rope[first : first + 1] if slots.uniform else self.rope[turn.to(self.device)][:, None]
+        x, turned, view = self.tok_embeddings(codes)[:, None], turns(rope), cache.view(slots)
+        if self._compiled is None or view.special:
+            return self._run(x, turned, view)
+        pairs = torch.view_as_real(turned)
+        fix_sizes(pairs, but=None if slots.uniform else 0)
+        fix_sizes(x, but=0)
+        for layer in cache.layers:
+            fix_sizes(layer, but=1)
+        return self._compiled(x, pairs, view)
+
+    def forward(
+        self, condition: Float[Tensor, "n t d"], codes: Int[Tensor, "n i"], cells: Int[Tensor, " i"] | None = None
+    ) -> Float[Tensor, "n j v"]:
+        """Teacher-forced logits of codes ``0 .. i`` given the embedded condition, without a cache or masks.
+
+        ``cells``: where on the grid the codes stand, when they are not its first ``i`` cells.
+        """
+        x = torch.cat([condition, self.tok_embeddings(codes)], dim=1)
+        rope = self.rope[: x.shape[1]]
+        if cells is not None:
+            slots = self.config.condition_tokens
+            rope = torch.cat([self.rope[:slots], self.rope[slots + cells]])
+        turned = turns(rope)
+        for layer in self.layers:
+            x = layer(x, turned)
+        return self.output(self.norm(x[:, self.config.condition_tokens - 1 :])).float()
+
+    def _empty_cache(self, rows: int, slots: int, mask: Bool[Tensor, "n t"] | None) -> KVCache:
+        config = self.config
+        shape = (2, rows, config.heads, slots, config.dim // config.heads)
+        # Not torch.empty: a masked slot still enters attention as 0 * value, and 0 * NaN is NaN.
+        layers = [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in range(config.layers)]
+        return KVCache(layers, mask)
+
+    def _run(self, x: Float[Tensor, "n q d"], turned: Turns, view: View) -> Float[Tensor, "n v"]:
+        for index, layer in enumerate(self.layers):
+            x = layer(x, turned, (view, index))
+        return self.output(self.norm(x[:, -1])).float()

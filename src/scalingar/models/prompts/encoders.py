@@ -1,0 +1,85 @@
+"""From prompt strings to what a model's condition embedder takes."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from scalingar.core.errors import PromptError
+from scalingar.models.embedded.grammar import TERMINALS, parse
+
+
+class UnknownWordsWarning(UserWarning):
+    """A prompt has words the model does not know."""
+
+
+class PromptEncoder(Protocol):
+    """Turns prompts into condition inputs and, where slots can be empty, the mask of valid ones."""
+
+    def __call__(self, prompts: list[str]) -> tuple[Tensor, Bool[Tensor, "p t"] | None]:
+        """Inputs with one row per prompt; raises PromptError for a prompt that cannot be used."""
+        ...
+
+
+@dataclass(frozen=True)
+class GrammarEncoder:
+    """The small vocabulary of the embedded world, one id per known word or phrase."""
+
+    slots: int
+
+    def __call__(self, prompts: list[str]) -> tuple[Int[Tensor, "p t"], None]:
+        """Ids ``(p, slots)``, right-aligned and padded with 0 on the left."""
+        return torch.tensor([self.ids(prompt) for prompt in prompts]), None
+
+    def ids(self, prompt: str) -> list[int]:
+        """The ids of one prompt; warns of words that mean nothing, refuses a prompt of only those."""
+        parsed = parse(prompt)
+        if not parsed.ids:
+            raise PromptError(
+                f"no word of {prompt!r} is known to the embedded model; it knows GenEval's 80 objects and 10 colours, "
+                "two to four, left of, right of, above, below (see `scalingar ls words`)."
+            )
+        if len(parsed.ids) > self.slots:
+            raise PromptError(
+                f"{prompt!r} has {len(parsed.ids)} known words, the embedded model reads {self.slots}; shorten it."
+            )
+        if parsed.unknown:
+            understood = " ".join(parsed.terminals)
+            warnings.warn(
+                f"the embedded model does not know {', '.join(map(repr, parsed.unknown))} in {prompt!r}; "
+                f"it reads {understood!r}",
+                UnknownWordsWarning,
+                stacklevel=2,
+            )
+        return [0] * (self.slots - len(parsed.ids)) + list(parsed.ids)
+
+
+@dataclass(frozen=True)
+class LabelEncoder:
+    """Class labels written as numbers."""
+
+    classes: int
+
+    def __call__(self, prompts: list[str]) -> tuple[Int[Tensor, "p 1"], None]:
+        """Labels ``(p, 1)``."""
+        for prompt in prompts:
+            if not prompt.strip().isdecimal() or int(prompt) >= self.classes:
+                raise PromptError(f"{prompt!r} is no class label; give a number from 0 to {self.classes - 1}.")
+        return torch.tensor([[int(prompt)] for prompt in prompts]), None
+
+
+def check_prompts(prompts: list[str]) -> None:
+    """Refuse empty prompts and empty lists."""
+    if not prompts:
+        raise PromptError("the list of prompts is empty; give at least one.")
+    for place, prompt in enumerate(prompts):
+        if not prompt.strip():
+            where = "the prompt" if len(prompts) == 1 else f"prompt {place}"
+            raise PromptError(f"{where} is empty; say what the image should show.")
+
+
+KNOWN_WORDS = tuple(word for word in TERMINALS if word)
+"""What the embedded model understands."""

@@ -1,0 +1,141 @@
+"""Captions to T5 features, arranged in the condition slots as a checkpoint was trained with them."""
+
+import warnings
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from scalingar.core.errors import WeightsError
+from scalingar.models.prompts.caption_cleaning import clean_caption
+from scalingar.models.prompts.feature_cache import FeatureCache, feature_key
+from scalingar.models.prompts.t5_loading import FLAN_T5_XL, load_encoder, load_tokenizer
+
+_SHOWN = 60
+
+
+class CaptionWarning(UserWarning):
+    """A caption of which the model reads nothing, or not all."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One caption: features, right-padded or bare, how many slots it fills, and its tokens before truncation."""
+
+    features: Float[Tensor, "t c"]
+    valid: int
+    tokens: int
+
+
+@dataclass(kw_only=True)
+class T5Encoder:
+    """A :class:`~scalingar.models.prompts.encoders.PromptEncoder` around transformers' ``T5EncoderModel``.
+
+    Nothing is loaded before the first caption whose features are not on disk, and the weights are let go after it, so
+    that they are not in memory while images are decoded; ``keep_loaded`` keeps them.
+
+    ``slots``: condition slots of the transformer. ``width``: channels of the features it reads.
+    ``padding``: the side on which slots stay empty. ``zero_pads``: their features are zeros, not what T5 made of them.
+    ``unpadded``: T5 reads the caption alone, which gives the same rows up to rounding, sooner; pads are then zeros.
+    ``clean``: see :func:`~scalingar.models.prompts.caption_cleaning.clean_caption`; off for text to be drawn literally.
+    ``kept``: where features are kept between runs.
+    """
+
+    path: str | Path = FLAN_T5_XL
+    slots: int = 120
+    width: int = 2048
+    padding: Literal["left", "right"] = "left"
+    zero_pads: bool = True
+    unpadded: bool = False
+    clean: bool = True
+    device: str | torch.device = "cpu"
+    dtype: torch.dtype = torch.float32
+    kept: FeatureCache = field(default_factory=lambda: FeatureCache(None))
+    keep_loaded: bool = False
+    _network: Any = field(default=None, init=False, repr=False)
+
+    def __call__(self, prompts: list[str]) -> tuple[Float[Tensor, "p t c"], Bool[Tensor, "p t"]]:
+        """Features and the mask of valid slots. Captions are encoded one by one: none depends on its company.
+
+        Raises:
+            WeightsError: the encoder is missing, damaged, or another than the transformer was trained with.
+        """
+        encoded = [self._encoded(clean_caption(prompt) if self.clean else prompt) for prompt in prompts]
+        if not self.keep_loaded:
+            self.release()
+        for prompt, caption in zip(prompts, encoded, strict=True):
+            self._tell(prompt, caption)
+        features, masks = zip(*map(self._arranged, encoded), strict=True)
+        return torch.stack(features), torch.stack(masks)
+
+    def release(self) -> None:
+        """Let go of the encoder's weights."""
+        self._network = None
+        if torch.device(self.device).type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _encoded(self, text: str) -> Encoded:
+        told = {"slots": self.slots, "width": self.width, "dtype": str(self.dtype), "unpadded": self.unpadded}
+        key = feature_key(text, model=self._identity, **told)
+        found = self.kept.get(key)
+        if found is not None:
+            return Encoded(found["features"], int(found["valid"]), int(found["tokens"]))
+        encoded = self._encode(text)
+        counts = {"valid": torch.tensor(encoded.valid), "tokens": torch.tensor(encoded.tokens)}
+        self.kept.put(key, {"features": encoded.features, **counts})
+        return encoded
+
+    @torch.inference_mode()
+    def _encode(self, text: str) -> Encoded:
+        ids = self._tokenizer(text)["input_ids"]
+        batch = self._tokenizer(
+            text,
+            max_length=self.slots,
+            padding=False if self.unpadded else "max_length",
+            padding_side="right",
+            truncation=True,
+            return_tensors="pt",
+        )
+        if self._network is None:
+            self._network = load_encoder(self.path, self.width, device=self.device, dtype=self.dtype)
+        mask = batch["attention_mask"]
+        output = self._network(input_ids=batch["input_ids"].to(self.device), attention_mask=mask.to(self.device))
+        features = output.last_hidden_state[0].cpu()
+        if not bool(features.isfinite().all()):
+            raise WeightsError(f"{self.path} gives values that are not numbers in {self.dtype}; use bf16 or fp32.")
+        return Encoded(features, int(mask.sum()), len(ids))
+
+    def _arranged(self, caption: Encoded) -> tuple[Float[Tensor, "t c"], Bool[Tensor, " t"]]:
+        missing = self.slots - len(caption.features)
+        features, mask = F.pad(caption.features, (0, 0, 0, missing)), torch.arange(self.slots) < caption.valid
+        if self.padding == "left":
+            features, mask = features.roll(-caption.valid, 0), mask.flip(0)
+        return features.masked_fill(~mask[:, None], 0) if self.zero_pads else features, mask
+
+    def _tell(self, prompt: str, caption: Encoded) -> None:
+        shown = repr(prompt if len(prompt) <= _SHOWN else prompt[:_SHOWN] + "...")
+        if caption.tokens == 1:  # the end of the caption alone
+            told = f"nothing of {shown} is left after cleaning; load the model with clean_caption=False to keep it"
+        elif caption.tokens > self.slots:
+            told = f"{shown} is {caption.tokens} tokens long and the model reads {self.slots}; the end is left out"
+        else:
+            return
+        warnings.warn(told, CaptionWarning, stacklevel=3)
+
+    @cached_property
+    def _identity(self) -> list[Any]:
+        """The encoder's name and, of a folder, its files as they are now."""
+        folder = Path(self.path).expanduser()
+        if not folder.is_dir():
+            return [str(self.path)]
+        files = [(file.name, file.stat()) for file in sorted(folder.iterdir()) if file.is_file()]
+        return [str(folder.resolve()), *([name, stat.st_size, stat.st_mtime_ns] for name, stat in files)]
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        return load_tokenizer(self.path)

@@ -1,0 +1,144 @@
+"""The explicit cache of next-scale models: keys and values per row, and per prompt what its rows share."""
+
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Self
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from scalingar.core.errors import DecodingError
+
+
+@dataclass(frozen=True)
+class TextMemory:
+    """Keys and values of the text, projected once: per layer ``(p, heads, t, head_dim)``.
+
+    ``mask``: which of the ``t`` places hold text, ``(p, t)``, or None where all do.
+    """
+
+    keys: list[Float[Tensor, "p h t d"]]
+    values: list[Float[Tensor, "p h t d"]]
+    mask: Bool[Tensor, "p t"] | None = None
+
+
+@dataclass(frozen=True)
+class PromptMemory:
+    """What every row of a prompt and branch shares: ``p`` conditional entries, then ``p`` null ones if guided.
+
+    ``start``: the input of the first scale, ``(p, d)``.
+    ``modulation``: adaptive-norm vectors ``(p, 6, d)``, one per layer, or a single one that all layers share.
+    ``head``: those of the norm before the output, ``(p, 2, d)``.
+    """
+
+    start: Float[Tensor, "p d"]
+    modulation: list[Float[Tensor, "p 6 d"]]
+    head: Float[Tensor, "p 2 d"]
+    text: TextMemory | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of everything kept per prompt."""
+        kept = [self.start, *self.modulation, self.head]
+        if self.text is not None:
+            kept += [*self.text.keys, *self.text.values]
+        return sum(tensor.nbytes for tensor in kept)
+
+
+@dataclass
+class ScaleCache:
+    """Keys and values of all scales run so far for ``n`` rows, all standing at the same scale.
+
+    ``owners``: the entry of ``prompts`` that each row belongs to, ``(n,)``.
+    ``keys[i]``, ``values[i]``: ``(n, heads, s, head_dim)`` of layer ``i``, in the dtype they come in; no layers before
+    the first scale. They grow per scale instead of being reserved at their final length: most rows of a search are
+    gone before the large scales, whose room they would otherwise have held. Growing copies one layer at a time, about
+    twice the final cache over a whole run, which is little beside the attention over it.
+    """
+
+    prompts: PromptMemory
+    owners: Int[Tensor, " n"]
+    keys: list[Float[Tensor, "n h s d"]] = field(default_factory=list)
+    values: list[Float[Tensor, "n h s d"]] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, prompts: PromptMemory) -> Self:
+        """One row per entry of ``prompts``, before the first scale."""
+        return cls(prompts, torch.arange(len(prompts.start), device=prompts.start.device))
+
+    @property
+    def rows(self) -> int:
+        """Rows held."""
+        return len(self.owners)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of keys and values of the scales, and of what is kept per prompt."""
+        return sum(tensor.nbytes for tensor in chain(self.keys, self.values)) + self.prompts.nbytes
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the scales run so far."""
+        return self.keys[-1].shape[2] if self.keys else 0
+
+    @property
+    def lockstep(self) -> bool:
+        """All rows stand at the same scale."""
+        return True
+
+    def select(self, rows: Int[Tensor, " m"]) -> Self:
+        """The given rows, in the given order; a row may repeat. This cache is spent: its layers are freed one by one,
+        so that never more than half a layer exists twice.
+        """
+        rows = rows.to(self.owners.device)
+        for tensors in (self.keys, self.values):
+            for layer, tensor in enumerate(tensors):
+                tensors[layer] = tensor.index_select(0, rows)
+        self.owners = self.owners.index_select(0, rows)
+        return self
+
+    def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
+        """Impossible: see ``lockstep``. Raises DecodingError."""
+        raise DecodingError("the rows of a next-scale model stand at one scale; a row cannot start among others.")
+
+    def extend(
+        self, layer: int, key: Float[Tensor, "n h l d"], value: Float[Tensor, "n h l d"], *, last: bool = False
+    ) -> tuple[Float[Tensor, "n h s d"], Float[Tensor, "n h s d"]]:
+        """Append one scale to a layer and return all of it.
+
+        ``last``: no scale follows, so nothing is kept and what the layer held is freed.
+        """
+        if layer == len(self.keys):
+            self.keys.append(key)
+            self.values.append(value)
+        else:
+            self.keys[layer] = torch.cat([self.keys[layer], key], 2)
+            self.values[layer] = torch.cat([self.values[layer], value], 2)
+        whole = self.keys[layer], self.values[layer]
+        if last:
+            self.keys[layer], self.values[layer] = key[:, :, :0], value[:, :, :0]
+        return whole
+
+    def per_row(self, entries: Float[Tensor, "p ..."]) -> Float[Tensor, "n ..."]:
+        """What each row shares with its prompt, such as ``prompts.start``."""
+        return entries.index_select(0, self.owners)
+
+    def modulation(self, layer: int) -> Float[Tensor, "n 6 d"]:
+        """Adaptive-norm vectors of a layer, per row."""
+        shared = self.prompts.modulation
+        return self.per_row(shared[layer if len(shared) > 1 else 0])
+
+    def text(
+        self, layer: int
+    ) -> tuple[Float[Tensor, "n h t d"], Float[Tensor, "n h t d"], Bool[Tensor, "n 1 1 t"] | None]:
+        """Text keys and values of a layer and their attention mask, per row, held no longer than the layer runs.
+
+        Raises:
+            DecodingError: this model reads no text.
+        """
+        memory = self.prompts.text
+        if memory is None:
+            raise DecodingError("the cache holds no text; the model was prefilled without any.")
+        mask = None if memory.mask is None else self.per_row(memory.mask)[:, None, None]
+        return self.per_row(memory.keys[layer]), self.per_row(memory.values[layer]), mask

@@ -1,0 +1,1 @@
+"""VAR: transformer, multi-scale tokenizer, published files. Nothing other families use."""

@@ -1,0 +1,251 @@
+"""Reading weight files that others wrote: what is in them, under plain names, without running code.
+
+PyTorch files are opened with ``weights_only=True`` and mapped, not copied; so are safetensors.
+"""
+
+import argparse
+import json
+import pickle
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from scalingar.core.errors import WeightsError
+from scalingar.core.files import sha256
+
+CONTAINERS = ("model", "module", "state_dict")
+"""Where training scripts put the weights, in the order they are looked for."""
+
+FOLDER_FILES = (
+    "model.safetensors",
+    "diffusion_pytorch_model.safetensors",
+    "pytorch_model.bin",
+    "consolidated.pth",
+)
+"""Names that say nothing of the model: what is known of it stands beside them."""
+_WRAPPERS = re.compile(r"^(module\.)+|_orig_mod\.|_fsdp_wrapped_module\.")
+_SHOWN = 3
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def read_weights(path: str | Path, *, containers: tuple[str, ...] = CONTAINERS) -> dict[str, Tensor]:
+    """The tensors of a file or folder, on the CPU, by their names in the model.
+
+    A folder may hold one weight file or shards with an ``index.json``. A file may hold the tensors
+    bare or under one of ``containers``; the prefixes that DDP, FSDP and torch.compile add go.
+
+    Raises:
+        WeightsError: nothing there, cut short, foreign, or more than tensors in a pickle.
+    """
+    path = Path(path).expanduser()
+    tensors: dict[str, Tensor] = {}
+    for file in weight_files(path):
+        tensors |= _unwrapped(_read(file), file, containers)
+    weights = {_WRAPPERS.sub("", name): tensor for name, tensor in tensors.items()}
+    if len(weights) < len(tensors):
+        raise WeightsError(
+            f"{path} holds some tensors twice, with and without the prefix of a wrapper such as "
+            "'module.'; save one state dict only."
+        )
+    return weights
+
+
+def fit_weights(
+    module: M,
+    weights: Mapping[str, Tensor],
+    path: str | Path,
+    *,
+    dtype: torch.dtype | Callable[[str], torch.dtype],
+    device: str | torch.device = "cpu",
+) -> M:
+    """Put copies of ``weights`` into ``module`` (which may be on "meta"), one by one; every name counts.
+
+    ``dtype``: of all weights, or of each by its name.
+
+    Raises:
+        WeightsError: names are missing or left over, or a shape or type does not fit.
+    """
+    expected = module.state_dict()
+    missing = [name for name in expected if name not in weights]
+    unexpected = [name for name in weights if name not in expected]
+    if missing or unexpected:
+        parts = (("lacks", missing), ("has unknown", unexpected))
+        said = " and ".join(f"{verb} {_listed(names)}" for verb, names in parts if names)
+        raise WeightsError(f"{path} {said}; it does not fit {type(module).__name__}: choose another file.")
+    for name, tensor in weights.items():
+        _check(name, tensor, expected[name], path)
+    # Copies, because a mapped file may be overwritten while the model is in use.
+    wanted = dtype if callable(dtype) else (lambda _: dtype)
+    own = {name: tensor.to(device, wanted(name), copy=True) for name, tensor in weights.items()}
+    module.load_state_dict(own, assign=True)
+    return module
+
+
+def _check(name: str, tensor: Tensor, expected: Tensor, path: str | Path) -> None:
+    if tensor.shape != expected.shape:
+        raise WeightsError(
+            f"{path}: {name} is {_shape(tensor)} and should be {_shape(expected)}; "
+            "the file mixes models of different sizes, choose another one."
+        )
+    if not tensor.is_floating_point():
+        raise WeightsError(
+            f"{path}: {name} is {str(tensor.dtype).removeprefix('torch.')}; quantised weights are "
+            "not supported, use the fp32, bf16 or fp16 file."
+        )
+
+
+def listed_keys(weights: Iterable[str]) -> str:
+    """The first few names, for a message."""
+    return _listed(list(weights))
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a single number"
+
+
+def weight_file_names(path: Path) -> list[Path]:
+    """What may be read separately: the file itself, a folder that is one model, or each weight file of a folder."""
+    if not path.is_dir() or any(path.glob("*.index.json")):
+        return [path]
+    standard = [name for name in FOLDER_FILES if (path / name).is_file()]
+    files = sorted(file for file in path.iterdir() if file.suffix in _READERS)
+    # The same model is often there once more in an older format.
+    return [file for file in files if file.name not in standard[1:]] or [path]
+
+
+def weight_files(path: Path) -> list[Path]:
+    """The file itself, or what makes up the model of a folder. Raises WeightsError."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise WeightsError(f"no weights at {path}: there is no such file or folder.")
+    indices = sorted(path.glob("*.safetensors.index.json")) or sorted(path.glob("*.index.json"))
+    if indices:
+        return _shards(indices[0])
+    named = [path / name for name in FOLDER_FILES if (path / name).is_file()]
+    if named:
+        return named[:1]
+    found = sorted(file for file in path.iterdir() if file.suffix in _READERS)
+    if len(found) == 1:
+        return found
+    what = f"several weight files ({_listed([f.name for f in found])})" if found else "no weights"
+    raise WeightsError(f"{path} holds {what}; give the path of the one to load.")
+
+
+def file_hashes(*places: str | Path) -> dict[str, str]:
+    """SHA-256 of every weight file of some files and folders, by name. Raises WeightsError."""
+    found = [file for place in dict.fromkeys(map(Path, places)) for file in weight_files(place.expanduser())]
+    names = [file.name for file in found]
+    labels = [file.name if names.count(file.name) == 1 else f"{file.parent.name}/{file.name}" for file in found]
+    return {label: sha256(file) for label, file in zip(labels, found, strict=True)}
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise WeightsError(
+            f"{index} is damaged: it should map each tensor to a file under 'weight_map'; copy it again."
+        ) from None
+    for name in names:
+        # Names come from the file: they must not lead out of its folder.
+        if Path(name).name != name:
+            raise WeightsError(f"{index} names {name!r}; shards must lie in the same folder.")
+        if not (index.parent / name).is_file():
+            raise WeightsError(f"{index} names {name!r}, which is missing; copy that file too.")
+    return [index.parent / name for name in names]
+
+
+def _read(file: Path) -> Any:
+    reader = _READERS.get(file.suffix)
+    if reader is None:
+        raise WeightsError(f"{file} ends in {file.suffix or 'nothing'!r}; weights end in {', '.join(_READERS)}.")
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(16)
+        if not start:
+            raise WeightsError(f"{file} is empty; copy it again.")
+        if start.startswith(b"version https://"):
+            raise WeightsError(f"{file} is a Git LFS pointer; run 'git lfs pull' to get the file.")
+        return reader(file)
+    except OSError as error:
+        raise WeightsError(f"{file} cannot be read: {error.strerror or error}.") from None
+
+
+def _read_safetensors(file: Path) -> Any:
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise WeightsError(f"{file} is cut short or not a safetensors file ({error}); copy it again.") from None
+
+
+def _read_pytorch(file: Path) -> Any:
+    # LlamaGen's own training scripts save their command line beside the weights.
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=_is_zip(file))
+        except pickle.UnpicklingError as error:
+            raise WeightsError(_refused(file, str(error))) from None
+        except MemoryError:
+            raise
+        except Exception:
+            # The file could be opened; on damaged content the unpickler raises about anything.
+            raise WeightsError(_damaged(file)) from None
+
+
+def _is_zip(file: Path) -> bool:
+    """Files before PyTorch 1.6 are plain pickles and cannot be mapped."""
+    with file.open("rb") as opened:
+        return opened.read(2) == b"PK"
+
+
+def _damaged(file: Path) -> str:
+    return f"{file} is cut short or not a PyTorch weight file; copy it again."
+
+
+def _refused(file: Path, reason: str) -> str:
+    named = re.search(r"GLOBAL ([\w.]+)", reason)
+    if named is None:
+        return _damaged(file)
+    return (
+        f"{file} holds {named[1]}, not only tensors; it was not opened, because that could run "
+        "code. Save its state dict alone, best as safetensors."
+    )
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".safetensors": _read_safetensors,
+    ".pt": _read_pytorch,
+    ".pth": _read_pytorch,
+    ".bin": _read_pytorch,
+    ".ckpt": _read_pytorch,
+}
+
+
+def _unwrapped(content: Any, file: Path, containers: tuple[str, ...]) -> dict[str, Tensor]:
+    """The innermost dictionary of tensors; entries that are no tensors are left behind."""
+    while isinstance(content, Mapping):
+        tensors = {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
+        if tensors:
+            return tensors
+        inner = next((name for name in containers if name in content), None)
+        if inner is None:
+            keys = listed_keys(map(str, content)) or "nothing"
+            raise WeightsError(
+                f"{file} holds no weights, only {keys}; they are looked for at the top or under "
+                f"{', '.join(containers)}."
+            )
+        content = content[inner]
+    raise WeightsError(f"{file} holds a {type(content).__name__}, not a dictionary of tensors.")

@@ -1,0 +1,43 @@
+"""One safetensors file that carries its network's configuration, so that it cannot be taken for another."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from scalingar.core.errors import WeightsError
+from scalingar.models.weights.weight_file import save_weights
+
+C = TypeVar("C", bound=BaseModel)
+
+
+def save_module(path: Path, module: nn.Module, config: BaseModel, dtype: torch.dtype) -> None:
+    """Write one weight file with its configuration inside. Raises OutputError."""
+    weights = {key: value.to(dtype) for key, value in module.state_dict().items()}
+    save_weights(path, weights, {"kind": type(config).__name__, "config": config.model_dump_json()})
+
+
+def read_module(path: Path, kind: type[C]) -> tuple[C, dict[str, Tensor]]:
+    """What :func:`save_module` wrote: the configuration and the weights. Raises WeightsError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise WeightsError(f"{path} is missing; save or install the model again.") from None
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"{path} cannot be read ({error}); the file is truncated or not safetensors, copy it again."
+        ) from None
+    if metadata.get("kind") != kind.__name__:
+        raise WeightsError(
+            f"{path} holds {metadata.get('kind', 'weights without a configuration')}, expected {kind.__name__}."
+        )
+    try:
+        return kind.model_validate_json(metadata.get("config", "")), weights
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise WeightsError(f"{path} has a damaged configuration: {reason}; copy it again.") from None

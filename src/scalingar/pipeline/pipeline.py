@@ -1,0 +1,285 @@
+"""``ImagePipeline``: prompts in, images out, with a strategy of choice."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from scalingar.core.errors import ConfigError
+from scalingar.core.outputs import Candidate, ImageOutput
+from scalingar.core.pixels import rounded
+from scalingar.core.sampling_config import SamplingConfig
+from scalingar.decoding.next_scale import NextScaleDecoder
+from scalingar.decoding.next_token import NextTokenDecoder
+from scalingar.models.prompts.encoders import PromptEncoder, check_prompts
+from scalingar.pipeline.loading import Options, load
+from scalingar.pipeline.stream import Stream
+from scalingar.rewards import PixelReward, Reward, build_reward
+from scalingar.rewards.features import make_feature
+from scalingar.strategies import Strategy
+from scalingar.strategies.best_of_n import RewardedStrategy
+from scalingar.strategies.build_strategy import DEFAULT_STRATEGIES, build_strategy, with_trajectories
+from scalingar.strategies.engine.scale_engine import ScaleEngine
+from scalingar.strategies.engine.token_engine import Engine
+from scalingar.strategies.setting import Family
+from scalingar.strategies.strategy import check_family
+from scalingar.strategies.tts_var import TTSVar
+
+OutputType = Literal["pil", "np", "pt", "codes"]
+OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
+StepCallback = Callable[["ImagePipeline", int, int, dict[str, Any]], dict[str, Any] | None]
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass
+class ImagePipeline:
+    """A transformer, its tokenizer, its way of reading prompts, and its defaults."""
+
+    name: str
+    model: Any
+    """A ``NextTokenModel`` or a ``NextScaleModel`` of :mod:`scalingar.decoding`."""
+    tokenizer: Any
+    """Its ``ImageTokenizer``, or ``ScaleTokenizer`` for a next-scale model."""
+    encode_prompts: PromptEncoder
+    guidance_scale: float
+    sampling: SamplingConfig
+    hashes: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of the weight files."""
+    device: str | torch.device = "cpu"
+    """Of the transformer; learned rewards run there too, in fp32."""
+    _rewards: dict[str, Reward] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path = "embedded",
+        *,
+        variant: str | None = None,
+        tokenizer: str | Path | None = None,
+        text_encoder: str | Path | PromptEncoder | None = None,
+        clean_caption: bool = True,
+        grid: tuple[int, int] | None = None,
+        image_size: int | None = None,
+        aspect_ratio: float | None = None,
+        heads: int | None = None,
+        collapse_prefix: bool | None = None,
+        compile: bool = False,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> "ImagePipeline":
+        """Load a model with its authors' guidance scale and sampling. The tokenizer always runs in fp32.
+
+        Args:
+            model: ``"embedded"``, ``"embedded-next-scale"``, a weight file, a folder, or a name on the hub such as
+                ``"FoundationVision/LlamaGen"`` (also with the variant, ``"FoundationVision/LlamaGen:t2i-xl-512"``).
+            variant: which of a repository's models.
+            tokenizer: file or folder of the image tokenizer, where it is not beside the transformer.
+            text_encoder: folder or hub name of the T5 encoder, or a function that reads prompts in its place.
+            clean_caption: clean captions as in training; off for text that should be drawn literally.
+            grid, image_size: rows and columns of codes, or pixels, for weights that do not say it; Infinity's draw
+                ``image_size`` 256, 512, 768 or 1024, whichever they were made for.
+            aspect_ratio: width over height, of Infinity; the nearest of its templates is taken.
+            heads: of a transformer of unpublished width.
+            collapse_prefix: keep one cache slot per prompt; None: in fp32, where the model allows it.
+            compile: let ``torch.compile`` make LlamaGen's decoding step, when it first comes: a minute of waiting, then
+                faster steps, whose logits differ by rounding. On the CPU it needs a C++ compiler.
+            device, dtype: of the transformer and the text encoder.
+
+        Raises:
+            WeightsError: something is missing, damaged, or its parts do not belong together.
+            ConfigError: an option that does not exist or does not fit the model.
+        """
+        options = Options(
+            variant=variant,
+            tokenizer=tokenizer,
+            text_encoder=text_encoder,
+            clean_caption=clean_caption,
+            grid=grid,
+            image_size=image_size,
+            aspect_ratio=aspect_ratio,
+            heads=heads,
+            collapse_prefix=collapse_prefix,
+            compile=compile,
+            device=device,
+            dtype=dtype,
+        )
+        loaded = load(model, options)
+        return cls(**{part.name: getattr(loaded, part.name) for part in fields(loaded)}, device=device)
+
+    @property
+    def family(self) -> Family:
+        """How the model decodes."""
+        return "next-scale" if hasattr(self.model, "scales") else "next-token"
+
+    @property
+    def grids(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of tokens of each scale, coarse to fine; of a next-token model the only one."""
+        return tuple(self.model.scales) if self.family == "next-scale" else (self.model.grid,)
+
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        strategy: str | Mapping[str, Any] | Strategy | None = None,
+        num_trajectories: int | None = None,
+        num_images_per_prompt: int = 1,
+        seed: int | Sequence[int] = 0,
+        guidance_scale: float | None = None,
+        sampling: SamplingConfig | None = None,
+        max_rows: int | None = None,
+        output_type: OutputType = "pil",
+        callback_on_step_end: StepCallback | None = None,
+    ) -> ImageOutput:
+        """Generate, prompt-major as diffusers does.
+
+        Args:
+            prompt: one prompt or several; several are decoded in one live batch.
+            strategy: a name (see ``scalingar ls``), a configured strategy, or settings as in a recipe,
+                ``{"name": "best-of-n", "reward": "embedded"}``; None: scaling-ar, or tts-var for a next-scale model.
+            num_trajectories: N; overrides the strategy's own.
+            num_images_per_prompt: images of each prompt; repeat ``j`` is the image of ``seed + j``.
+            seed: keys every trajectory's noise, together with its index; or a seed for each image.
+            guidance_scale: s_base; the model's default if None; guidance is off at 1 or less.
+            sampling: temperature, top-k, top-p; the model's default if None.
+            max_rows: trajectories alive at once, of all prompts together; further prompts take the places of those
+                that finish or are cut. None: all prompts start together.
+            output_type: of ``.images``: ``"pil"``, ``"np"`` ``(h, w, 3)`` in [0, 1], ``"pt"`` ``(3, h, w)`` in
+                [0, 1], or ``"codes"`` ``(t,)``.
+            callback_on_step_end: ``fn(pipe, step, total_steps, values)`` after each step of each prompt.
+
+        Raises:
+            PromptError, ConfigError, DecodingError: one sentence on what to change.
+        """
+        if output_type not in OUTPUT_TYPES:
+            raise ConfigError(f"output_type is {output_type!r}; choose from {', '.join(OUTPUT_TYPES)}.")
+        run = self.stream(
+            prompt,
+            strategy=strategy,
+            num_trajectories=num_trajectories,
+            num_images_per_prompt=num_images_per_prompt,
+            seed=seed,
+            guidance_scale=guidance_scale,
+            sampling=sampling,
+            max_rows=max_rows,
+        )
+        for event in run:
+            if callback_on_step_end is not None:
+                values = {"prompt": event.prompt, "indices": event.indices, **event.values}
+                callback_on_step_end(self, event.position, event.total_steps, values)
+        assert run.output is not None
+        run.output.images = [self._converted(result.best, output_type) for result in run.output.results]
+        return run.output
+
+    def stream(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        strategy: str | Mapping[str, Any] | Strategy | None = None,
+        num_trajectories: int | None = None,
+        num_images_per_prompt: int = 1,
+        seed: int | Sequence[int] = 0,
+        guidance_scale: float | None = None,
+        sampling: SamplingConfig | None = None,
+        max_rows: int | None = None,
+    ) -> Stream:
+        """An iterator over steps; once it is exhausted its ``output`` holds the result. Arguments as in a call."""
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        check_prompts(prompts)
+        if num_images_per_prompt < 1:
+            raise ConfigError(f"num_images_per_prompt is {num_images_per_prompt}; it must be at least 1.")
+        repeats = range(num_images_per_prompt)
+        texts = [text for text in prompts for _ in repeats]
+        seeds = [seed + j for _ in prompts for j in repeats] if isinstance(seed, int) else list(seed)
+        if len(seeds) != len(texts):
+            raise ConfigError(
+                f"there are {len(seeds)} seeds for {len(texts)} images; give one for each, or one number."
+            )
+        if min(seeds) < 0:
+            raise ConfigError(f"seed is {min(seeds)}; it must not be negative.")
+        default = DEFAULT_STRATEGIES[self.family]
+        resolved = build_strategy(default if strategy is None else strategy, default)
+        if num_trajectories is not None:
+            resolved = with_trajectories(resolved, num_trajectories)
+        if max_rows is not None and max_rows < resolved.num_trajectories:
+            raise ConfigError(f"max_rows is {max_rows}; one image alone needs {resolved.num_trajectories}.")
+        scale = self.guidance_scale if guidance_scale is None else guidance_scale
+        return Stream(self._engine(resolved, scale, sampling or self.sampling, max_rows), texts, self._condition, seeds)
+
+    def _engine(
+        self, strategy: Strategy, guidance_scale: float, sampling: SamplingConfig, max_rows: int | None
+    ) -> Engine | ScaleEngine:
+        """The loop of the model's family; what the strategy lacks is told before anything is decoded."""
+        check_family(strategy, self.family)
+        reward = self.reward(strategy.reward) if isinstance(strategy, RewardedStrategy) else None
+        if self.family == "next-token":
+            decoder = NextTokenDecoder(model=self.model, sampling=sampling)
+            return Engine(decoder, strategy, guidance_scale, self.preview, reward, max_rows)
+        feature = None
+        if isinstance(strategy, TTSVar):
+            feature = make_feature(strategy.feature, self.device)
+        return ScaleEngine(
+            self._scale_decoder(sampling), strategy, guidance_scale, reward, feature, max_rows, to_image=rounded
+        )
+
+    def _condition(self, prompts: list[str]) -> Any:
+        inputs, mask = self.encode_prompts(prompts)
+        return self.model.condition(inputs, mask)
+
+    def _scale_decoder(self, sampling: SamplingConfig) -> NextScaleDecoder:
+        return NextScaleDecoder(model=self.model, tokenizer=self.tokenizer, sampling=sampling)
+
+    def reward(self, name: str) -> Reward:
+        """The reward of ``name`` or ``name:source``, built once for this pipeline.
+
+        Raises:
+            ConfigError, WeightsError: it does not exist, or files or packages are missing.
+        """
+        if name not in self._rewards:
+            reward = build_reward(name, device=self.device)
+            if isinstance(reward, PixelReward):
+                reward.prepare()
+            self._rewards[name] = reward
+        return self._rewards[name]
+
+    @torch.inference_mode()
+    def decode(self, codes: Tensor) -> Float[Tensor, "n 3 H W"]:
+        """RGB in [-1, 1] of complete codes ``(n, t)``, or of the ``(n, t, g)`` of a next-scale model's first scales."""
+        if self.family == "next-scale":
+            decoder = self._scale_decoder(self.sampling)
+            return decoder.pixels(decoder.latent(codes))
+        return self.tokenizer.decode(codes, self.model.grid).clamp(-1, 1)
+
+    def preview(self, candidate: Candidate) -> Image.Image:
+        """The candidate's image; of one that was cut, what it had drawn: cells, the rest grey, or coarse scales."""
+        if candidate.image is not None:
+            return candidate.image
+        if candidate.finished or self.family == "next-scale":
+            return rounded(self.decode(candidate.codes[None])[0])
+        height, width = self.model.grid
+        codes = torch.zeros(height * width, dtype=torch.long)
+        codes[: candidate.tokens] = candidate.codes
+        picture = self.decode(codes[None])[0]
+        cell = self.tokenizer.downsample
+        drawn = (torch.arange(height * width) < candidate.tokens).view(height, width)
+        mask = drawn.repeat_interleave(cell, 0).repeat_interleave(cell, 1).to(picture.device)
+        return rounded(torch.where(mask, picture, torch.zeros_like(picture)))
+
+    def progress(self, candidate: Candidate) -> list[Image.Image]:
+        """What a next-scale model's candidate looked like after each scale it drew."""
+        ends = list(accumulate(height * width for height, width in self.grids))
+        drawn = [end for end in ends if end <= candidate.tokens]
+        return [rounded(self.decode(candidate.codes[None, :end])[0]) for end in drawn]
+
+    def _converted(self, candidate: Candidate, output_type: OutputType) -> Any:
+        if output_type == "codes":
+            return candidate.codes
+        if output_type == "pil":
+            return candidate.image
+        picture = (self.decode(candidate.codes[None])[0].cpu() + 1) / 2
+        return picture if output_type == "pt" else picture.permute(1, 2, 0).numpy()

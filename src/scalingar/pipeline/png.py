@@ -1,0 +1,74 @@
+"""How a picture was made, kept inside its PNG file."""
+
+import io
+import json
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scalingar.core.errors import ConfigError, OutputError, WeightsError
+from scalingar.core.files import write_file
+from scalingar.pipeline.recipe import Recipe
+
+KEY = "scalingar"
+"""Keyword of the PNG text chunk."""
+
+
+class RecipeInfo(BaseModel):
+    """All that is needed to draw a picture again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recipe: Recipe
+    """Of the whole run, with nothing left to the model's defaults."""
+    image: int = Field(0, ge=0, description="which of the run's images this is")
+    trajectory: int = Field(ge=0, description="which trajectory was chosen")
+    weights: dict[str, str] = Field(description="SHA-256 of the weight files")
+    version: str = Field(description="of scalingar")
+    torch: str = Field(description="version of torch")
+    threads: int = Field(ge=1, description="of torch; sums over pixels are split among them, which shows in last bits")
+
+    def check_weights(self, hashes: dict[str, str], source: Path) -> None:
+        """Refuse other weights than those ``source`` was made with. Raises WeightsError."""
+        names = sorted({*self.weights, *hashes})
+        different = [name for name in names if self.weights.get(name) != hashes.get(name)]
+        if different:
+            raise WeightsError(
+                f"{source} was made with other weights than this model's ({', '.join(different)} differ); "
+                "name the folder of the right ones with --model."
+            )
+
+
+def save_png(image: Image.Image, path: Path, info: RecipeInfo) -> None:
+    """Write a picture with its recipe inside, replacing an old file in one go. Raises OutputError."""
+    text = PngInfo()
+    text.add_text(KEY, json.dumps(info.model_dump(mode="json")))  # ASCII, whatever the prompt
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=text)
+    write_file(path, buffer.getvalue())
+
+
+def read_recipe(path: Path) -> RecipeInfo:
+    """The recipe inside a PNG.
+
+    Raises:
+        OutputError: no such file, not a PNG, or a PNG without a recipe that can be followed.
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            image.load()
+            text = image.info.get(KEY)
+    except FileNotFoundError:
+        raise OutputError(f"{path} does not exist.") from None
+    except UnidentifiedImageError:
+        raise OutputError(f"{path} is no PNG; only PNG files written by scalingar hold a recipe.") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise OutputError(f"cannot read {path}: {error}.") from None
+    if text is None:
+        raise OutputError(f"{path} holds no recipe; only PNG files written by scalingar do.")
+    try:
+        return RecipeInfo.model_validate_json(text)
+    except (ValidationError, ConfigError):
+        raise OutputError(f"{path} holds a recipe this version cannot follow; it may come from a newer one.") from None

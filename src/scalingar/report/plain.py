@@ -1,0 +1,80 @@
+"""Results as plain values for JSON: numbers that are none become null."""
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalingar.core.outputs import Candidate, PromptResult
+
+_DIGITS = 6
+"""Significant digits of step-wise values; fp32 has seven."""
+
+
+def result_dict(result: PromptResult, *, steps: bool) -> dict[str, Any]:
+    """A prompt's result; with ``steps`` each candidate's codes and step-wise values too."""
+    candidates = [candidate_dict(candidate, steps=steps) for candidate in result.candidates]
+    return {
+        "prompt": result.prompt,
+        "seed": result.seed,
+        "chosen": result.chosen,
+        "truncated": {name: asdict(truncation) for name, truncation in result.truncated.items()},
+        "candidates": candidates,
+    }
+
+
+def candidate_dict(candidate: Candidate, *, steps: bool) -> dict[str, Any]:
+    """One trajectory: fate, descent, signals and rewards; with ``steps`` its codes and step-wise values too."""
+    cut = candidate.cut
+    summary = {
+        "index": candidate.index,
+        "tokens": candidate.tokens,
+        "drawn": candidate.drawn,
+        "confidence": plain_number(last_confidence(candidate)),
+        "fate": candidate.fate,
+        "cut": None if cut is None else {"step": cut.step, "reason": cut.reason},
+        "parent": candidate.parent,
+        "born": candidate.born,
+        "signals": {name: plain_number(value) for name, value in candidate.signals.items()},
+        "rewards": {name: plain_number(value) for name, value in candidate.rewards.items()},
+    }
+    if not steps:
+        return summary
+    trace = {name: _plain_row(values) for name, values in candidate.trace.items()}
+    return {**summary, "codes": candidate.codes.tolist(), "trace": trace}
+
+
+def last_confidence(candidate: Candidate) -> float:
+    """C of its last step, that of the cut included; NaN if none was traced.
+
+    The signal ``final_confidence`` of one that was cut is a step older: it belongs to the last code drawn.
+    """
+    values = candidate.trace.get("C")
+    return math.nan if values is None or not len(values) else float(values[-1])
+
+
+def last_reward(candidate: Candidate, name: str) -> float:
+    """What the reward said last: of one that was given up on the way, of its image then; NaN if it was never asked."""
+    if name in candidate.rewards:
+        return candidate.rewards[name]
+    asked = candidate.trace.get("reward", np.empty(0, np.float32))
+    known = asked[np.isfinite(asked)]
+    return float(known[-1]) if len(known) else math.nan
+
+
+def descent(candidate: Candidate) -> str:
+    """Whose copy it is and since when; empty for one that started by itself."""
+    if candidate.parent is None:
+        return ""
+    return f"copy of #{candidate.parent} from {candidate.step_name} {candidate.born}"
+
+
+def plain_number(value: float) -> float | None:
+    """The value, or None if it is not finite."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _plain_row(values: NDArray[np.float32]) -> list[float | None]:
+    return [plain_number(float(f"{value:.{_DIGITS}g}")) for value in values.tolist()]

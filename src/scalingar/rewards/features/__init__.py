@@ -1,0 +1,8 @@
+"""What images look like, as rows of numbers: for telling trajectories apart. One file per kind, loaded when used."""
+
+from scalingar.rewards.features.dinov2 import DINOv2Feature
+from scalingar.rewards.features.embedded_feature import EmbeddedFeature
+from scalingar.rewards.features.feature import FEATURES, Feature, check_feature, make_feature
+from scalingar.rewards.features.pixel_feature import PixelFeature
+
+__all__ = ["FEATURES", "DINOv2Feature", "EmbeddedFeature", "Feature", "PixelFeature", "check_feature", "make_feature"]

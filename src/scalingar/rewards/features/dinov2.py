@@ -1,0 +1,65 @@
+"""DINOv2 with registers: what TTS-VAR tells its candidates apart by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from scalingar.core.errors import ConfigError
+from scalingar.rewards.features.feature import FEATURES, Feature
+
+RELEASED = "facebook/dinov2-with-registers-large"
+"""The weights of ``dinov2_vitl14_reg``."""
+SIZE = 224
+"""Pixels along each side, 16 x 16 patches of 14."""
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def preprocess(images: Sequence[Image.Image], size: int = SIZE) -> Float[Tensor, "n 3 s s"]:
+    """Squeezed to ``size`` × ``size`` (bilinear, antialiased, no crop), ImageNet's mean and deviation."""
+    squeezed = [image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR) for image in images]
+    pixels = torch.from_numpy(np.stack([np.asarray(image) for image in squeezed])).permute(0, 3, 1, 2)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (_MEAN, _STD))
+    return (pixels.float() / 255 - mean) / std
+
+
+@dataclass(frozen=True)
+class DINOv2Feature:
+    """The final-norm patch tokens of transformers' ``Dinov2WithRegistersModel``, fp32."""
+
+    network: Any
+
+    @torch.inference_mode()
+    def __call__(self, images: Sequence[Image.Image]) -> Float[Tensor, "n 256 d"]:
+        """Class and register tokens left out. One image at a time, so that no other can change its last digits."""
+        return torch.cat([self._tokens(pixels) for pixels in preprocess(images).split(1)])
+
+    def _tokens(self, pixels: Float[Tensor, "1 3 s s"]) -> Float[Tensor, "1 256 d"]:
+        tokens: Tensor = self.network(pixel_values=pixels.to(self.network.device)).last_hidden_state
+        return tokens[:, 1 + self.network.config.num_register_tokens :].float()
+
+
+@FEATURES.register("dinov2")
+def dinov2(source: str | None, device: str | torch.device) -> Feature:
+    """DINOv2 ViT-L/14 with registers, or others of its kind as ``dinov2:FOLDER``.
+
+    Raises:
+        ConfigError: transformers is not installed.
+        WeightsError: nothing there, another kind of model, or damaged.
+    """
+    try:
+        from transformers import Dinov2WithRegistersModel  # noqa: PLC0415
+
+        from scalingar.models.hf.loading import load_network  # noqa: PLC0415
+    except ImportError:
+        raise ConfigError(
+            "the feature 'dinov2' runs through transformers, which is not installed; "
+            "install it with 'pip install scalingar[hf]', or use the feature 'pixels'."
+        ) from None
+    return DINOv2Feature(load_network(Dinov2WithRegistersModel, source or RELEASED, device=device, dtype=torch.float32))

@@ -1,0 +1,55 @@
+"""What a feature is."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from scalingar.core.errors import ConfigError
+from scalingar.core.registry import Registry
+
+
+class Feature(Protocol):
+    """Describes images by tokens; images that look alike get similar ones."""
+
+    def __call__(self, images: Sequence[Image.Image]) -> Float[Tensor, "n t d"]:
+        """``t`` fp32 tokens per image, in raster order; an image's tokens do not depend on the others."""
+        ...
+
+
+class FeatureFactory(Protocol):
+    """Makes a feature; what it needs is imported and loaded only here."""
+
+    def __call__(self, source: str | None, device: str | torch.device) -> Feature:
+        """``source``: folder or hub name of its weights, None for the usual ones. Raises ConfigError, WeightsError."""
+        ...
+
+
+FEATURES: Registry[FeatureFactory] = Registry("features")
+"""A new feature is one file with one function under ``@FEATURES.register(name)``."""
+
+
+def check_feature(name: str) -> None:
+    """Raises ConfigError unless ``name``, or ``name:source``, is one of the features."""
+    _entry(name)
+
+
+def make_feature(name: str, device: str | torch.device = "cpu") -> Feature:
+    """A feature by name, or ``name:source`` to take its weights from a folder or under another hub name.
+
+    Raises:
+        ConfigError: no such feature.
+        WeightsError: its weights cannot be loaded.
+    """
+    factory, source = _entry(name)
+    return factory(source, device)
+
+
+def _entry(name: str) -> tuple[FeatureFactory, str | None]:
+    kind, colon, source = name.partition(":")
+    if colon and not source:
+        raise ConfigError(f"the feature {name!r} names no source after the colon; write {kind}:FOLDER or {kind}.")
+    return FEATURES[kind], source or None

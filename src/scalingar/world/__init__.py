@@ -1,1 +1,0 @@
-"""The embedded world: what its prompts may say."""

@@ -1,0 +1,133 @@
+"""What is computed from a complete run is what decoding gives, candidate by candidate."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scalingar.analysis.replay.derive import derive, derived_lines
+from scalingar.analysis.replay.replay import replay_strategy
+from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.bench.runs.comparison import compare, markdown
+from scalingar.bench.runs.plan import RunPlan
+from scalingar.bench.runs.results import read_results
+from scalingar.bench.runs.store import RunStore
+from scalingar.bench.runs.validate import check_run
+from scalingar.core.errors import BenchmarkError, ConfigError
+from scalingar.strategies.build_strategy import build_strategy
+from tests.analysis.made_up_runs import decode
+from tests.bench.fakes import Bright
+from tests.tiny import scale_pipes
+
+FIXED = {"guidance": {"enabled": False}}
+STRATEGIES: list[dict[str, Any]] = [
+    {"name": "single"},
+    {"name": "random-of-n", "num_trajectories": 4},
+    {"name": "best-of-n", "num_trajectories": 3, "reward": "log-likelihood"},
+    {"name": "importance-sampling", "num_trajectories": 4, "reward": "pmi", "temperature_inverse": 0.1},
+    {
+        "name": "most-confident-of-n",
+        "num_trajectories": 2,
+        "profile": {"conditional_weight": 0.6, "intrinsic_weight": 0.4},
+    },
+    {"name": "scaling-ar", "num_trajectories": 4, **FIXED, "gate": {"quantile": 0.5, "recovery_threshold": 1.0}},
+    {"name": "scaling-ar", "num_trajectories": 3, **FIXED, "profile": {"block_size": 2}, "gate": {"quantile": 0.3}},
+    {"name": "scaling-ar", "num_trajectories": 4, **FIXED, "gate": {"mode": "probation", "recovery_steps": 2}},
+    {
+        "name": "scaling-ar",
+        "num_trajectories": 4,
+        "preset": "v1",
+        "guidance": {"form": "constant"},
+        "gate": {"recovery_steps": 2, "recovery_gap": 0.5, "recovery_threshold": 0.5},
+    },
+    {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.3, 3], [0.6, 1]]},
+    {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.3, 3], [0.6, 2]], "signal": "deepconf"},
+    {"name": "successive-halving", "num_trajectories": 3, "rounds": [[0.5, 2]], "signal": "entropy"},
+    {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.2, 3], [0.7, 2]], "signal": "confidence"},
+]
+CUTTING = ("scaling-ar", "successive-halving")
+
+
+@pytest.mark.parametrize("settings", STRATEGIES, ids=lambda s: f"{s['name']}-{len(str(s))}")
+def test_a_replay_is_what_decoding_gives(settings: dict[str, Any], complete: CompleteRun, tmp_path: Path) -> None:
+    strategy = build_strategy(settings)
+    there = RunStore(decode(tmp_path, strategy, all_candidates=False)).samples()
+    here = derived_lines(complete, strategy)
+    assert any(c["cut"] for line in there for c in line["candidates"]) == (settings["name"] in CUTTING)
+    for computed, decoded in zip(here, there, strict=True):
+        for line in (computed, decoded):
+            line.pop("image")
+            line["verdict"].pop("details")
+        if computed.pop("sha256") is None:
+            decoded.pop("sha256")
+        else:
+            assert decoded.pop("sha256") is not None
+        for mine, theirs in zip(computed.pop("candidates"), decoded.pop("candidates"), strict=True):
+            assert mine.pop("signals") == pytest.approx(theirs.pop("signals"), rel=1e-4, abs=1e-5)
+            assert mine.pop("rewards") == pytest.approx(theirs.pop("rewards"), rel=1e-4)
+            assert mine == theirs
+        assert computed == decoded
+
+
+def test_with_the_runs_own_profile_the_recorded_confidence_comes_out(complete: CompleteRun) -> None:
+    ended = replay_strategy(complete, complete.plan.recipe.strategy)
+    np.testing.assert_allclose(ended.confidence, complete.traces["C"], rtol=1e-6)
+    assert (ended.tokens == 4 * 16).all()
+
+
+def test_next_scale_runs_serve_choices_among_complete_trajectories(tmp_path: Path) -> None:
+    pipe = scale_pipes.infinity_pipe()
+    best = build_strategy({"name": "best-of-n", "num_trajectories": 4, "reward": "pmi"})
+    complete = CompleteRun.read(decode(tmp_path / "complete", best, pipe=pipe))
+    for name, settings in {"best-of-n": {"reward": "pmi"}, "most-confident-of-n": {}, "random-of-n": {}}.items():
+        strategy = build_strategy({"name": name, "num_trajectories": 3, **settings})
+        decoded = RunStore(decode(tmp_path / name, strategy, pipe=pipe, all_candidates=False)).samples()
+        derived = derived_lines(complete, strategy)
+        told = ("id", "chosen", "tokens")
+        assert [[line[key] for key in told] for line in derived] == [[line[key] for key in told] for line in decoded]
+        points = [[line["verdict"]["points"] for line in lines] for lines in (derived, decoded)]
+        assert points[0] == points[1]
+    with pytest.raises(ConfigError, match="TTSVar decides while decoding"):
+        derived_lines(complete, build_strategy("tts-var"))
+    with pytest.raises(BenchmarkError, match="has no traces; only runs of next-token models"):
+        _ = complete.traces
+
+
+def test_derived_runs_are_reported_beside_decoded_ones(complete: CompleteRun, tmp_path: Path) -> None:
+    strategies = {
+        "single": build_strategy("single"),
+        "pmi": build_strategy({"name": "pmi-of-n", "num_trajectories": 4}),
+    }
+    folders = list(derive(complete, strategies, tmp_path))
+    assert [folder.name for folder in folders] == ["single", "pmi"]
+    told = RunPlan.read(folders[0]).derived_from
+    assert told is not None
+    assert told["run"] == "complete"
+    runs = [read_results(folder, Bright()) for folder in (complete.folder, *folders)]
+    table = markdown(compare(runs)).splitlines()
+    assert table[3].startswith("| single |")
+    assert table[3].endswith("| 16 | – |")
+    with pytest.raises(BenchmarkError, match="computed from the run complete and has no images"):
+        check_run(folders[0], Bright())
+    with pytest.raises(BenchmarkError, match="analyse that run"):
+        CompleteRun.read(folders[0])
+    assert list(derive(complete, strategies, tmp_path)) == folders
+    with pytest.raises(BenchmarkError, match="holds another run"):
+        list(derive(complete, {"single": strategies["pmi"]}, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"name": "scaling-ar"}, "schedules the guidance scale"),
+        ({"name": "random-of-n", "num_trajectories": 5}, "5 trajectories cannot be taken from .*, which has 4"),
+        ({"name": "single", "profile": {"distribution": "conditional"}}, "traced profile.distribution='guided'"),
+        ({"name": "best-of-n", "num_trajectories": 2, "reward": "embedded"}, "did not record the reward 'embedded'"),
+    ],
+)
+def test_what_a_complete_run_does_not_hold_is_refused(
+    settings: dict[str, Any], message: str, complete: CompleteRun
+) -> None:
+    with pytest.raises((ConfigError, BenchmarkError), match=message):
+        derived_lines(complete, build_strategy(settings))

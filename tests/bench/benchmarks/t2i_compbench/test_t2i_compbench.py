@@ -1,0 +1,155 @@
+"""T2I-CompBench with judges that recite, and its two judges on tiny networks."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from transformers import BlipConfig, BlipForQuestionAnswering
+
+from scalingar.bench.benchmark import Judged
+from scalingar.bench.benchmarks.t2i_compbench import blip_vqa
+from scalingar.bench.benchmarks.t2i_compbench.blip_vqa import BlipVQA
+from scalingar.bench.benchmarks.t2i_compbench.clip_similarity import ClipSimilarity
+from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import spacy_chunks, things
+from scalingar.bench.benchmarks.t2i_compbench.t2i_compbench import T2ICompBench, T2ICompBenchSettings
+from scalingar.core.errors import BenchmarkError, ConfigError
+from tests.bench.judges.detectors.test_clip_colors import tiny as tiny_clip
+
+PICTURE = Image.new("RGB", (40, 30), (200, 0, 0))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> T2ICompBenchSettings:
+    (tmp_path / "color_val.txt").write_text("a red book and a vase\na blue cup\n")
+    (tmp_path / "non_spatial_val.txt").write_text("a man reads\n")
+    return T2ICompBenchSettings(folder=tmp_path, categories=("color", "non_spatial"))
+
+
+def probabilities(image: Image.Image, questions: list[str]) -> list[float]:
+    return [{"a red book?": 0.5, "a vase?": 0.4}.get(question, 0.9) for question in questions]
+
+
+def test_a_run(settings: T2ICompBenchSettings) -> None:
+    benchmark = T2ICompBench(
+        settings, yes=probabilities, chunks=lambda prompt: prompt.split(" and "), similarity=lambda image, text: 0.3
+    )
+    judged = [Judged(one, n, v) for one in benchmark.items() for n, v in enumerate(benchmark.score(one, [PICTURE] * 2))]
+    assert judged[0].verdict.points == pytest.approx(0.2)
+    assert judged[0].verdict.details == {"a red book?": 0.5, "a vase?": 0.4}
+    summary = benchmark.summary(judged)
+    assert summary.tasks["color"].value == pytest.approx(0.55)
+    assert summary.tasks["non_spatial"].value == pytest.approx(0.3)
+    assert summary.label == "T2I-CompBench (color, non_spatial)"
+
+
+def test_at_most_eight_things_are_asked_about(settings: T2ICompBenchSettings) -> None:
+    asked: list[str] = []
+
+    def yes(image: Image.Image, questions: list[str]) -> list[float]:
+        asked.extend(questions)
+        return [1.0] * len(questions)
+
+    benchmark = T2ICompBench(settings, yes=yes, chunks=lambda _: [str(n) for n in range(12)])
+    assert benchmark.score(benchmark.items()[0], [PICTURE])[0].points == 1
+    assert asked == [f"{n}?" for n in range(8)]
+
+
+def test_judges_that_are_missing(settings: T2ICompBenchSettings) -> None:
+    benchmark = T2ICompBench(settings)
+    for place, need in ((0, "visual question answerer"), (2, "image-text similarity")):
+        with pytest.raises(ConfigError, match=need):
+            benchmark.score(benchmark.items()[place], [PICTURE])
+
+
+def test_the_official_layout(settings: T2ICompBenchSettings, tmp_path: Path) -> None:
+    benchmark = T2ICompBench(settings)
+    item = benchmark.items()[1]
+    for number in range(10):
+        path = tmp_path / benchmark.image_path(item, number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    found = benchmark.find_images(tmp_path, [item], 10)[item.id]
+    assert [path.name for path in found[:2]] == ["a blue cup_000010.png", "a blue cup_000011.png"]
+    with pytest.raises(BenchmarkError, match="color has 0 of 10 images of 'a red book and a vase'"):
+        benchmark.find_images(tmp_path, benchmark.items(), 10)
+
+
+def test_data_that_is_missing(settings: T2ICompBenchSettings, tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match=r"cannot read .*texture_val\.txt"):
+        T2ICompBench(T2ICompBenchSettings(folder=tmp_path, categories=("texture",)))
+    (tmp_path / "shape_val.txt").write_text("a\na\n")
+    with pytest.raises(BenchmarkError, match="one twice"):
+        T2ICompBench(T2ICompBenchSettings(folder=tmp_path, categories=("shape",)))
+
+
+def test_places_are_no_things(monkeypatch: pytest.MonkeyPatch) -> None:
+    chunks = [SimpleNamespace(text=text) for text in ("a red book", "the left", "a vase")]
+    assert things(SimpleNamespace(noun_chunks=chunks)) == ["a red book", "a vase"]
+    monkeypatch.setitem(sys.modules, "spacy", None)
+    with pytest.raises(ConfigError, match="need spaCy and its pipeline en_core_web_sm"):
+        spacy_chunks()
+
+
+# --- BLIP and CLIP -----------------------------------------------------------------------------
+
+
+class Letters:
+    """A tokenizer that reads letters and begins with [CLS]."""
+
+    def __call__(self, text: str, *, truncation: bool, max_length: int, return_tensors: str) -> dict[str, Any]:
+        return {"input_ids": torch.tensor([[101, *map(ord, text)][:max_length]])}
+
+
+def tiny_blip() -> Any:
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {**sizes, "vocab_size": 30524, "encoder_hidden_size": 16, "projection_dim": 8}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = BlipConfig(
+            text_config=text, vision_config={**sizes, "image_size": 32, "patch_size": 16}, projection_dim=8
+        )
+        network = BlipForQuestionAnswering(config).eval()
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.normal_(0, 0.3)
+    return network
+
+
+def test_blip_is_asked_as_upstream_asks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same number from the library's own sampling of the first token, given the question with [ENC]."""
+    monkeypatch.setattr(blip_vqa, "SIDE", 48)
+    network = tiny_blip()
+    seen: list[Sequence[int]] = []
+    network.text_encoder.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["input_ids"][0].tolist()), with_kwargs=True
+    )
+    (yes,) = BlipVQA(network, Letters(), "tiny")(PICTURE, ["a red book?"])
+    assert seen[0] == [30523, *map(ord, "a red book?")]
+    pixels = blip_vqa.normalised([PICTURE.resize((48, 48), Image.Resampling.BICUBIC)])
+    drawn = network.generate(
+        torch.tensor(seen), pixels, interpolate_pos_encoding=True, max_new_tokens=1, output_logits=True,
+        return_dict_in_generate=True,
+    )  # fmt: skip
+    logits = drawn.logits[0][0]
+    assert yes == pytest.approx(float(logits[[2748, 2053]].softmax(0)[0]), abs=1e-5)
+    assert BlipVQA(network, Letters(), "tiny")(PICTURE, ["x" * 99])[0] != yes
+    assert len(seen[-1]) == 35
+
+
+def test_clip_similarity_is_a_cosine() -> None:
+    network = tiny_clip()
+
+    class Ending(Letters):
+        def __call__(self, text: str, **settings: Any) -> dict[str, Any]:
+            ids = super().__call__(text, **settings)["input_ids"]
+            return {"input_ids": torch.cat([ids, torch.tensor([[299]])], 1)}
+
+    similarity = ClipSimilarity(network, Ending(), "tiny")
+    value = similarity(PICTURE, "a man reads")
+    assert -1 <= value <= 1
+    assert similarity(PICTURE, "a dog") != value

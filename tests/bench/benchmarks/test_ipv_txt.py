@@ -1,0 +1,80 @@
+"""IPV-Txt on a made-up suite: filters, domains, and one question about each image."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from scalingar.bench.benchmark import Judged
+from scalingar.bench.benchmarks.ipv_txt import SPATIAL_IDS, IPVTxt, IPVTxtSettings, read_suite
+from scalingar.bench.judges.questions import JudgeSettings
+from scalingar.bench.statistics import wilson_interval
+from scalingar.core.errors import BenchmarkError
+from tests.bench.judging import Reciting
+
+
+def leaf(number: int, label: str) -> dict[str, Any]:
+    return {"prompt_taxonomy_label": label, "prompt_id": number, "prompt_text": f"prompt {number}"}
+
+
+def write(folder: Path, suite: Any) -> Path:
+    path = folder / "suite.json"
+    path.write_text(json.dumps(suite))
+    return path
+
+
+SUITE = {
+    "Physical Laws": {"Optics": [leaf(3, "Physical Laws - Optics")], "Fluid": {"Flow": [leaf(1, "x"), leaf(24, "y")]}},
+    "Social Laws": {"Magic": [leaf(7, "z")]},
+}
+
+
+def bench(path: Path, rule: Any = lambda _: True, **settings: Any) -> IPVTxt:
+    return IPVTxt(IPVTxtSettings(prompts=path, judge=JudgeSettings(model="seer"), **settings), Reciting(rule))
+
+
+def test_a_run(tmp_path: Path) -> None:
+    benchmark = bench(write(tmp_path, SUITE), lambda question: "prompt 1" not in question, subset="all")
+    assert [(one.id, one.task) for one in benchmark.items()] == [
+        ("1", "Physical Laws"), ("3", "Physical Laws"), ("7", "Social Laws"), ("24", "Physical Laws"),
+    ]  # fmt: skip
+    judged = [
+        Judged(one, n, verdict)
+        for one in benchmark.items()
+        for n, verdict in enumerate(benchmark.score(one, [Image.new("RGB", (4, 4))] * 2))
+    ]
+    summary = benchmark.summary(judged)
+    assert summary.overall.value == pytest.approx(6 / 8)
+    assert summary.tasks["Physical Laws"].value == pytest.approx(2 / 3)
+    assert (summary.further["wilson_low"], summary.further["wilson_high"]) == wilson_interval(6, 8)
+    assert summary.further["Physical Laws - Fluid"] == 0.5
+    assert summary.label == "IPV-Txt (all prompts, judged by reciting)"
+    assert benchmark.image_path(benchmark.items()[3], 1) == "24/0001.png"
+
+
+def test_filters(tmp_path: Path) -> None:
+    path = write(tmp_path, SUITE)
+    assert [one.id for one in bench(path, ids=(7, 3, 7)).items()] == ["3", "7"]
+    with pytest.raises(BenchmarkError, match=r"has no prompt 42 \(69 such\)"):
+        bench(path)
+    with pytest.raises(BenchmarkError, match=r"has no prompt 5 \(1 such\)"):
+        bench(path, ids=(3, 5))
+    assert len(set(SPATIAL_IDS)) == 70
+
+
+@pytest.mark.parametrize(
+    ("suite", "complaint"),
+    [
+        ({}, "holds no prompts"),
+        ({"a": {"b": [leaf(1, "x"), leaf(1, "y")]}}, "an id twice"),
+        ({"a": {"b": [{"prompt_id": 1}]}}, "is no suite of IPV-Txt prompts"),
+        ([1], "is no suite"),
+    ],
+)
+def test_files_that_are_none(suite: Any, complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match=complaint):
+        read_suite(write(tmp_path, suite))
+    with pytest.raises(BenchmarkError, match=r"is missing; set prompts to the authors'"):
+        read_suite(tmp_path / "none.json")

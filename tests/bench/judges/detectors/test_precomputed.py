@@ -1,0 +1,76 @@
+"""Detections from a file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from scalingar.bench.judges.detectors import DETECTORS, Detection
+from scalingar.bench.judges.detectors.precomputed import PrecomputedDetections
+from scalingar.bench.judges.detectors.rle import encode_mask
+from scalingar.core.errors import BenchmarkError, ConfigError
+
+DOG = {"class": "dog", "box": [0, 1, 5, 6], "score": 0.9}
+
+
+def write(folder: Path, *lines: Any) -> Path:
+    path = folder / "found.jsonl"
+    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+    return path
+
+
+def image(folder: Path, name: str) -> Image.Image:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8)).save(path)
+    return Image.open(path)
+
+
+def test_images_are_known_by_the_end_of_their_paths(tmp_path: Path) -> None:
+    mask = np.eye(8, dtype=bool)
+    cat = {**DOG, "class": "cat", "color": "red", "mask": encode_mask(mask)}
+    path = write(
+        tmp_path,
+        {"filename": "/elsewhere/00001/samples/0000.png", "detections": [DOG, cat]},
+        {"filename": "00001/samples/0001.png", "detections": []},
+    )
+    detector = DETECTORS["precomputed"](path, device="cpu", dtype=torch.float32)
+    first, second = (image(tmp_path, f"run/00001/samples/000{n}.png") for n in (0, 1))
+    found = detector([first, second])
+    assert found == [[Detection("dog", (0, 1, 5, 6), 0.9), Detection("cat", (0, 1, 5, 6), 0.9, "red")], []]
+    assert found[0][1].mask is not None
+    assert (found[0][1].mask == mask).all()
+    assert detector.version.startswith("sha256:")
+
+
+def test_an_image_without_a_line_is_no_image_without_objects(tmp_path: Path) -> None:
+    detector = PrecomputedDetections.read(write(tmp_path, {"filename": "a/b/c.png", "detections": []}))
+    with pytest.raises(BenchmarkError, match=r"there are no detections of 00001/samples/0000\.png"):
+        detector([image(tmp_path, "00001/samples/0000.png")])
+    with pytest.raises(BenchmarkError, match="without a file name"):
+        detector([Image.new("RGB", (8, 8))])
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        (["{"], "line 1: .*JSON"),
+        ([{"filename": "a", "detections": []}, {"filename": "a", "detections": []}], "line 2: a is there twice"),
+        ([{"filename": "a", "detections": [{**DOG, "box": [0, 1]}]}], r"line 1: detections\.0\.box\.2 is missing"),
+        ([{"filename": "a", "detections": [{**DOG, "colour": "red"}]}], "colour is no setting"),
+    ],
+)
+def test_wrong_lines(lines: list[Any], complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match=complaint):
+        PrecomputedDetections.read(write(tmp_path, *lines))
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="needs its file"):
+        PrecomputedDetections.read(None)
+    with pytest.raises(BenchmarkError, match="cannot read the detections"):
+        PrecomputedDetections.read(tmp_path / "none.jsonl")

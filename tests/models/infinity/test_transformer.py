@@ -1,0 +1,215 @@
+"""Infinity's transformer on small random weights; parity with the official code is in ``tests/doctor``."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from scalingar.core.errors import ConfigError, PromptError
+from scalingar.models.infinity.bsq import BitQuantizer
+from scalingar.models.infinity.config import InfinityConfig, feed_forward_width
+from scalingar.models.infinity.schedules import InfinitySchedule
+from scalingar.models.infinity.text import TextCondition
+from scalingar.models.infinity.transformer import HiddenGuidance, Infinity
+from tests.tiny import infinity as tiny
+
+QUANTIZER = BitQuantizer.on(tiny.SCHEDULE, 4)
+EVERY_CHUNK = tiny.CONFIG.model_copy(update={"level_embedding": "every chunk"})
+ALMOST: dict[str, Any] = {"atol": 1e-5, "rtol": 1e-5}
+
+
+def inputs(codes: list[Tensor]) -> list[Tensor]:
+    """What the transformer reads at scales 1 and later."""
+    latent, features = QUANTIZER.start(len(codes[0]), "cpu"), []
+    for scale in range(1, len(codes)):
+        latent = QUANTIZER.accumulate(latent, codes[scale - 1], scale - 1)
+        features.append(QUANTIZER.features(latent, scale))
+    return features
+
+
+def incremental(model: Infinity, condition: TextCondition, codes: list[Tensor], *, guided: bool = True) -> list[Tensor]:
+    """Teacher-forced logits ``(b, l, g, 2)`` of every scale through the cache."""
+    cache = model.prefill(condition, guided=guided)
+    return [model.step(features, scale, cache) for scale, features in enumerate([None, *inputs(codes)])]
+
+
+@pytest.mark.parametrize("config", [tiny.CONFIG, EVERY_CHUNK], ids=["first block", "every chunk"])
+def test_one_pass_over_all_scales_equals_the_cache(config: InfinityConfig) -> None:
+    model = tiny.tiny_infinity(config)
+    condition = model.condition(*tiny.texts(5, 2))
+    codes = tiny.bits(2)
+    whole = model(condition.conditional, torch.cat(inputs(codes), 1))
+    torch.testing.assert_close(whole, torch.cat(incremental(model, condition, codes, guided=False), 1), **ALMOST)
+
+
+def test_training_reaches_every_parameter_but_the_null_text() -> None:
+    model = tiny.tiny_infinity().requires_grad_(True)
+    condition = model.condition(*tiny.texts(5, 2))
+    model(condition.conditional, torch.cat(inputs(tiny.bits(2)), 1)).square().sum().backward()
+    untouched = {name for name, parameter in model.named_parameters() if parameter.grad is None}
+    assert untouched == {"cfg_uncond"}
+
+
+def test_prompts_of_different_lengths_share_a_batch() -> None:
+    model = tiny.tiny_infinity()
+    features, mask = tiny.texts(5, 2, 8)
+    codes = tiny.bits(3)
+    together = incremental(model, model.condition(features, mask), codes)
+    for row in range(3):
+        here = slice(row, row + 1)
+        alone = incremental(model, model.condition(features[here], mask[here]), [c[here] for c in codes])
+        for mine, all_rows in zip(alone, together, strict=True):
+            torch.testing.assert_close(mine, all_rows[[row, 3 + row]], **ALMOST)
+
+
+def test_rows_of_the_cache_may_go_and_may_repeat() -> None:
+    """Survivors and copies go on as if they had been alone from the start; the text stays stored once per prompt."""
+    model = tiny.tiny_infinity()
+    condition = model.condition(*tiny.texts(5, 2))
+    codes = tiny.bits(2)
+    features = [None, *inputs(codes)]
+    reference = incremental(model, condition, codes)
+    cache = model.prefill(condition, guided=True)
+    for scale in range(2):
+        model.step(features[scale], scale, cache)
+    rows = torch.tensor([1, 1, 0])
+    cache = cache.select(torch.cat([rows, rows + 2]))
+    logits = model.step(inputs(codes)[1][rows], 2, cache)
+    torch.testing.assert_close(logits, reference[2][torch.cat([rows, rows + 2])], **ALMOST)
+    assert cache.prompts.text is not None
+    assert len(cache.prompts.text.keys[0]) == len(cache.prompts.start) == 4
+
+
+def test_valid_rows_may_stand_anywhere() -> None:
+    model = tiny.tiny_infinity()
+    features, mask = tiny.texts(2, 4)
+    expected = incremental(model, model.condition(features, mask), tiny.bits(2))
+    garbage = torch.full_like(features, torch.nan)
+    moved = torch.stack([torch.cat([garbage[0, :2], features[0, :2]]), features[1]])
+    found = incremental(model, model.condition(moved, mask.flip(1)), tiny.bits(2))
+    for one, other in zip(expected, found, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_null_text_is_as_long_as_the_prompt() -> None:
+    model = tiny.tiny_infinity()
+    condition = model.condition(*tiny.texts(5, 2))
+    assert torch.equal(condition.unconditional.mask, condition.conditional.mask)
+    assert torch.equal(condition.unconditional.features[1, :2], model.cfg_uncond[:2])
+    assert torch.equal(condition.unconditional.features[1, 2:], torch.zeros(3, 24))
+
+
+def test_a_negative_prompt_is_read_as_a_prompt_is() -> None:
+    model = tiny.tiny_infinity()
+    codes = tiny.bits(2)
+    features, mask = tiny.texts(5, 2)
+    avoided, avoided_mask = tiny.texts(7, seed=9)
+    condition = model.condition(features, mask, negative=(avoided, avoided_mask))
+    plain = model.condition(avoided.repeat(2, 1, 1), avoided_mask.repeat(2, 1))
+    expected = incremental(model, plain, codes, guided=False)
+    found = incremental(model, condition, codes)
+    for one, other in zip(expected, found, strict=True):
+        torch.testing.assert_close(other[2:], one, **ALMOST)
+
+
+@pytest.mark.parametrize(("block", "counted"), [(-2, 1), (0, 0)])
+def test_guidance_on_hidden_states(block: int, counted: int) -> None:
+    """The same as replacing what that block puts out."""
+    model = tiny.tiny_infinity()
+    condition = model.condition(*tiny.texts(5, 2))
+    codes = tiny.bits(2)
+    model.hidden_guidance = HiddenGuidance(block, 3.0)
+    found = incremental(model, condition, codes)
+    assert model.guidance_at(2, 4.0) == 1.0
+    model.hidden_guidance = None
+    assert model.guidance_at(2, 4.0) == 4.0
+
+    def blend(_module: object, _inputs: object, output: Tensor) -> Tensor:
+        c, u = output[:2], output[2:]
+        return torch.cat([3.0 * c - 2.0 * u] * 2)
+
+    handle = model.blocks[counted].register_forward_hook(blend)
+    expected = incremental(model, condition, codes)
+    handle.remove()
+    for one, other in zip(expected, found, strict=True):
+        torch.testing.assert_close(other, one, atol=1e-4, rtol=1e-4)
+    plain = incremental(model, condition, codes)
+    assert not torch.allclose(plain[-1], found[-1], atol=1e-2)
+
+
+def test_the_scale_embedding_may_be_added_before_every_chunk() -> None:
+    once, chunks = tiny.tiny_infinity(), tiny.tiny_infinity(EVERY_CHUNK)
+    assert chunks.config.embedded_before == (0, 2)
+    assert once.config.embedded_before == (0,)
+    codes = tiny.bits(1)
+    first = incremental(once, once.condition(*tiny.texts(3)), codes)
+    second = incremental(chunks, chunks.condition(*tiny.texts(3)), codes)
+    assert not torch.allclose(first[0], second[0], atol=1e-3)
+
+
+def test_half_precision_keeps_what_matters() -> None:
+    model = tiny.tiny_infinity()
+    condition = model.condition(*tiny.texts(5, 2))
+    exact = incremental(model, condition, tiny.bits(2))
+    model.blocks.bfloat16()
+    cache = model.prefill(condition, guided=True)
+    logits = model.step(None, 0, cache)
+    assert cache.keys[0].dtype == model.dtype == torch.bfloat16
+    assert logits.dtype == torch.float32
+    coarse = incremental(model, condition, tiny.bits(2))
+    assert 0 < max(float((a - b).abs().max()) for a, b in zip(exact, coarse, strict=True)) < 0.3
+
+
+def test_what_cannot_be_read() -> None:
+    model = tiny.tiny_infinity()
+    features, mask = tiny.texts(3, 2)
+    mask[1] = False
+    with pytest.raises(PromptError, match="text 1 has no valid feature"):
+        model.condition(features, mask)
+    with pytest.raises(PromptError, match="a text is 9 tokens long and the model reads 8; shorten it"):
+        model.condition(torch.zeros(1, 9, 24))
+    with pytest.raises(PromptError, match="2 negative prompts for 3 prompts; give one for all, or one for each"):
+        model.condition(*tiny.texts(1, 2, 3), negative=tiny.texts(1, 2))
+    model.hidden_guidance = HiddenGuidance(-1, 3.0)
+    with pytest.raises(ConfigError, match="hidden_guidance is set, but guidance is off"):
+        model.prefill(model.condition(*tiny.texts(3)), guided=False)
+
+
+def test_a_schedule_with_too_many_scales() -> None:
+    schedule = InfinitySchedule(scales=((1, 1),) * 7, full=(1, 1))
+    with pytest.raises(ConfigError, match="the schedule has 7 scales, the model knows 6"):
+        Infinity(tiny.CONFIG, schedule)
+    with pytest.raises(ConfigError, match="the schedule has 7 scales"):
+        tiny.tiny_infinity().schedule = schedule
+
+
+@pytest.mark.parametrize(
+    ("size", "billions"),
+    [
+        ("125M", 0.125),
+        ("layer16", 0.36),
+        ("1B", 0.94),
+        ("2B", 2.20),
+        ("layer32", 2.26),
+        ("layer40", 4.7),
+        ("8B", 8.38),
+        ("layer48", 8.8),
+    ],
+)
+def test_published_sizes(size: str, billions: float) -> None:
+    with torch.device("meta"):
+        model = Infinity(InfinityConfig.published(size), tiny.SCHEDULE)
+    count = sum(parameter.numel() for parameter in model.parameters()) / 1e9
+    assert count == pytest.approx(billions, rel=0.02)
+
+
+def test_feed_forward_widths_round_halves_to_even() -> None:
+    assert [feed_forward_width(dim) for dim in (2048, 2080, 3360, 96)] == [8192, 8192, 13312, 512]
+
+
+def test_inconsistent_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not make up 4 layers"):
+        InfinityConfig(**{**dict(tiny.CONFIG), "layers": 4})
+    with pytest.raises(ValueError, match="32 channels do not split into 3 and 4 heads"):
+        InfinityConfig(**{**dict(tiny.CONFIG), "heads": 3})

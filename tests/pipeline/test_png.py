@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from scalingar.core.errors import OutputError, WeightsError
+from scalingar.core.sampling_config import SamplingConfig
+from scalingar.pipeline.png import KEY, RecipeInfo, read_recipe, save_png
+from scalingar.pipeline.recipe import Recipe
+from scalingar.strategies import BestOfN
+
+INFO = RecipeInfo(
+    recipe=Recipe(prompt='ein Hund, "犬" 🐕', strategy=BestOfN(num_trajectories=3), sampling=SamplingConfig(top_k=5)),
+    image=2,
+    trajectory=1,
+    weights={"transformer.safetensors": "ab", "tokenizer.safetensors": "cd"},
+    version="0.1.0",
+    torch="2.6.0",
+    threads=1,
+)
+
+
+def test_pixels_and_recipe_come_back(tmp_path: Path) -> None:
+    image = Image.effect_noise((9, 7), 80).convert("RGB")
+    save_png(image, tmp_path / "image.png", INFO)
+    assert read_recipe(tmp_path / "image.png") == INFO
+    with Image.open(tmp_path / "image.png") as read:
+        assert read.tobytes() == image.tobytes()
+
+
+def test_the_same_picture_gives_the_same_file(tmp_path: Path) -> None:
+    image = Image.new("RGB", (4, 4), "red")
+    save_png(image, tmp_path / "a.png", INFO)
+    save_png(image, tmp_path / "b.png", INFO)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def png(path: Path, text: str | None) -> Path:
+    chunks = PngInfo()
+    if text is not None:
+        chunks.add_text(KEY, text)
+    Image.new("RGB", (2, 2)).save(path, pnginfo=chunks)
+    return path
+
+
+def test_a_picture_without_a_usable_recipe_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="holds no recipe"):
+        read_recipe(png(tmp_path / "plain.png", None))
+    for text in (
+        "{",
+        "{}",
+        INFO.model_dump_json().replace('"seed"', '"sead"'),
+        INFO.model_dump_json()[:-1] + ',"x":1}',
+    ):
+        with pytest.raises(OutputError, match="cannot follow"):
+            read_recipe(png(tmp_path / "other.png", text))
+    unknown = INFO.model_dump_json().replace("best-of-n", "best-of-all")
+    with pytest.raises(OutputError, match="cannot follow"):
+        read_recipe(png(tmp_path / "later.png", unknown))
+
+
+def test_what_is_no_png_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="does not exist"):
+        read_recipe(tmp_path / "none.png")
+    Image.new("RGB", (2, 2)).save(tmp_path / "image.jpg")
+    with pytest.raises(OutputError, match="is no PNG"):
+        read_recipe(tmp_path / "image.jpg")
+    with pytest.raises(OutputError, match="cannot read"):
+        read_recipe(tmp_path)
+    save_png(Image.effect_noise((64, 64), 80), tmp_path / "cut.png", INFO)
+    whole = (tmp_path / "cut.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(OutputError, match="cannot read"):
+        read_recipe(tmp_path / "cut.png")
+
+
+def test_other_weights_are_refused_by_name(tmp_path: Path) -> None:
+    INFO.check_weights(dict(INFO.weights), tmp_path)
+    with pytest.raises(WeightsError, match=r"\(tokenizer.safetensors differ\)"):
+        INFO.check_weights({**INFO.weights, "tokenizer.safetensors": "00"}, tmp_path)
+    with pytest.raises(WeightsError, match=r"tokenizer\.safetensors, transformer\.safetensors"):
+        INFO.check_weights({}, tmp_path)

@@ -1,0 +1,34 @@
+import json
+import math
+
+from scalingar.report.plain import last_confidence, plain_number, result_dict
+from tests.tiny.package import candidate, result
+
+
+def test_steps_come_only_where_asked_for() -> None:
+    short, long = (result_dict(result(), steps=steps)["candidates"][3] for steps in (False, True))
+    assert set(long) - set(short) == {"codes", "trace"}
+    assert long["codes"] == [0, 1, 2, 3, 4]
+    assert long["cut"] == {"step": 5, "reason": "confidence below threshold"}
+    assert len(long["trace"]["C"]) == 6
+
+
+def test_numbers_that_are_none_become_null() -> None:
+    plain = result_dict(result(), steps=True)
+    text = json.dumps(plain, allow_nan=False)
+    assert json.loads(text) == plain
+    assert plain["candidates"][0]["signals"]["pmi"] is None
+    assert plain["candidates"][0]["trace"]["theta"][:3] == [None, None, 0.5]
+    assert plain_number(math.inf) is None
+
+
+def test_the_result_names_prompt_seed_and_choice() -> None:
+    plain = result_dict(result("a cat"), steps=False)
+    assert (plain["prompt"], plain["seed"], plain["chosen"]) == ("a cat", 7, 0)
+
+
+def test_the_last_confidence_is_that_of_the_cut() -> None:
+    one = candidate(2, steps=5, reason="cut")
+    assert last_confidence(one) == one.trace["C"][-1]
+    one.trace.clear()
+    assert math.isnan(last_confidence(one))

@@ -1,0 +1,27 @@
+"""Notes by step become traces by trajectory."""
+
+import numpy as np
+
+from scalingar.strategies.engine.trace_record import TraceRecord
+
+
+def test_notes_become_traces_also_after_one_was_asked_for() -> None:
+    record = TraceRecord(3, 3)
+    record.note(0, [0, 1, 2], {"C": np.array([1.0, 2.0, 3.0]), "below": np.array([False, True, False])})
+    record.note(0, [0, 2], {"log_p": np.array([-1.0, -3.0])})
+    cut = record.of(1, 1)
+    assert (cut["C"].tolist(), cut["below"].tolist()) == ([2.0], [1.0])
+    assert np.isnan(cut["log_p"]).all()
+    record.note(1, [2, 0], {"C": np.array([30.0, 10.0])})
+    assert record.of(0, 2)["C"].tolist() == [1.0, 10.0]
+    assert record.of(2, 2)["C"].tolist() == [3.0, 30.0]
+    assert all(values.dtype == np.float32 for values in record.of(0, 2).values())
+
+
+def test_a_trace_that_ends_before_anything_was_drawn_holds_all_names() -> None:
+    record = TraceRecord(2, 3, ("log_p",))
+    record.note(0, [0, 1], {"C": np.array([1.0, np.nan])})
+    ended = record.of(1, 1)
+    assert list(ended) == ["log_p", "C"]
+    assert np.isnan(ended["log_p"]).all()
+    assert record.of(0, 0)["log_p"].shape == (0,)

@@ -1,0 +1,78 @@
+import torch
+
+from scalingar.decoding.teacher_forcing import latents, teacher_features
+from scalingar.models.var.multiscale_vq import ResidualQuantizer
+from tests.tiny.var import SIDES, tiny_tokenizer
+from training.generators.codebook import ResidualCodebook
+from training.generators.residuals import continuous_residuals, residuals, walk
+from training.generators.scale_lessons import Teacher
+from training.generators.warm_start import neutral
+
+TOKENIZER = tiny_tokenizer()
+IMAGES = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(1)).tanh()
+
+
+def latent() -> torch.Tensor:
+    with torch.inference_mode():
+        return TOKENIZER.latent(IMAGES)
+
+
+def test_the_walk_is_what_the_tokenizer_does() -> None:
+    walked = list(walk(TOKENIZER.quantize, latent()))
+    codes = TOKENIZER.encode(IMAGES)
+    assert all(torch.equal(part.codes, expected) for part, expected in zip(walked, codes, strict=True))
+    for part, expected in zip(walked, latents(TOKENIZER, codes), strict=True):
+        assert torch.allclose(part.latent, expected, atol=1e-5)
+
+
+def test_lessons_without_mistakes_are_the_tokenizers_own() -> None:
+    lesson = Teacher(TOKENIZER.quantize).lesson(latent(), 0.0, 0)
+    codes = TOKENIZER.encode(IMAGES)
+    assert torch.equal(lesson.codes, torch.cat(codes, 1)[..., 0])
+    assert torch.allclose(lesson.features, teacher_features(TOKENIZER, codes), atol=1e-5)
+
+
+def test_mistakes_are_fed_but_not_taught_and_later_scales_see_them() -> None:
+    teacher = Teacher(TOKENIZER.quantize)
+    right, wrong = (teacher.lesson(latent(), mistakes, 5) for mistakes in (0.0, 1.0))
+    assert torch.equal(right.codes[:, :1], wrong.codes[:, :1]), "nothing before the first scale is wrong"
+    assert not torch.equal(right.features, wrong.features)
+    assert not torch.equal(right.codes[:, 1:], wrong.codes[:, 1:]), "the target repairs"
+    again = teacher.lesson(latent(), 1.0, 5)
+    assert torch.equal(again.features, wrong.features)
+
+
+def test_residuals_shrink_when_everything_can_be_explained() -> None:
+    model = tiny_tokenizer()
+    neutral(model)
+    z = latent()
+    found = continuous_residuals(model.quantize, z)
+    assert len(found) == len(z) * sum(side * side for side in SIDES)
+    means = z.mean((2, 3))
+    assert torch.allclose(found[: len(z)], means, atol=1e-6), "the first scale is the mean"
+    coarse = torch.nn.functional.interpolate(means[..., None, None], size=(4, 4), mode="bicubic")
+    second = found[len(z) : 5 * len(z)].view(len(z), 2, 2, -1).movedim(-1, 1)
+    assert torch.allclose(second, torch.nn.functional.avg_pool2d(z - coarse, 2), atol=1e-5)
+
+
+def test_codes_learn_the_residuals_of_all_scales() -> None:
+    model = tiny_tokenizer()
+    neutral(model)
+    quantize: ResidualQuantizer = model.quantize
+    codebook = ResidualCodebook(quantize, seed=0)
+    z = latent().clone()
+
+    def unexplained() -> float:
+        *_, last = walk(quantize, z)
+        return float((z - last.latent).square().mean())
+
+    random = unexplained()
+    codebook.place(continuous_residuals(quantize, z))
+    codebook.place(residuals(quantize, z))
+    placed = unexplained()
+    assert placed < 0.5 * random
+    for _ in range(300):
+        walked = list(walk(quantize, z))
+        codebook.update(torch.cat([p.residual for p in walked], 1), torch.cat([p.codes for p in walked], 1))
+    assert unexplained() < 1.05 * placed
+    assert codebook.used == len(codebook.weight)

@@ -1,0 +1,76 @@
+"""How often images of the embedded model show what their prompt says, by template matching."""
+
+import argparse
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from scalingar.core.pixels import rounded
+from scalingar.pipeline.pipeline import ImagePipeline
+from training.generators.tokenizer import to_tensor
+from training.workdir import add_work_dir, announce
+from training.world.scenes import TASK_SHARES, Scene, Sprites, render, sample_scene
+from training.world.templates import Match, Templates
+
+
+def shows(scene: Scene, found: list[Match]) -> bool:
+    """The objects of the scene, with their colours, number and relation, and nothing else."""
+    if Counter((m.name, m.color) for m in found) != Counter((item.name, item.color) for item in scene.objects):
+        return False
+    if scene.task != "position":
+        return True
+    places = {match.name: match for match in found}
+    first, second = (places[item.name] for item in scene.objects)
+    down, right = first.row - second.row, first.column - second.column
+    relation = next(r for r in ("left of", "right of", "above", "below") if f" {r} " in scene.prompt)
+    axis = {"left of": -right, "right of": right, "above": -down, "below": down}[relation]
+    return axis >= 2 and axis > min(abs(down), abs(right))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_work_dir(parser)
+    parser.add_argument("--model", default="embedded", help="model folder, or 'embedded'")
+    parser.add_argument("--prompts", type=int, default=96, help="random prompts, an image each")
+    parser.add_argument("--task", choices=list(TASK_SHARES), default=None, help="prompts of one task only")
+    parser.add_argument("--sheet", type=Path, default=None, help="also write all images as one PNG")
+    parser.add_argument("--guidance-scale", type=float, default=None)
+    parser.add_argument("--seed", type=int, default=4242, help="of the held-out prompts and of the noise")
+    args = parser.parse_args()
+    sprites = Sprites(args.work_dir / "art.npz")
+    templates = Templates(sprites)
+    rng = np.random.default_rng((args.seed, 99))
+    shares = None if args.task is None else {args.task: 1.0}
+    scenes = [sample_scene(rng, shares) for _ in range(args.prompts)]
+    truth, drawn = defaultdict(list), defaultdict(list)
+    for scene in scenes:
+        picture = to_tensor(render(scene, sprites)[None])[0]
+        truth[scene.task].append(shows(scene, templates.find(picture)))
+    pipe = ImagePipeline.from_pretrained(args.model)
+    images: list[torch.Tensor] = []
+    for start in range(0, len(scenes), 16):
+        part = scenes[start : start + 16]
+        output = pipe(
+            [scene.prompt for scene in part],
+            strategy="single",
+            seed=args.seed + start,
+            guidance_scale=args.guidance_scale,
+            output_type="pt",
+        )
+        images += [torch.as_tensor(image) * 2 - 1 for image in output.images]
+        for scene, image in zip(part, images[start:], strict=True):
+            drawn[scene.task].append(shows(scene, templates.find(image)))
+    for task in sorted(truth):
+        right, possible = np.mean(drawn[task]), np.mean(truth[task])
+        announce(f"{task:14s} {right:6.1%} of {len(drawn[task])} images; true renders {possible:6.1%}")
+    everything = [value for values in drawn.values() for value in values]
+    announce(f"{'all':14s} {np.mean(everything):6.1%}")
+    if args.sheet is not None:
+        rows = [torch.cat(images[i : i + 16], dim=2) for i in range(0, len(images) // 16 * 16, 16)]
+        rounded(torch.cat(rows, dim=1)).save(args.sheet)
+
+
+if __name__ == "__main__":
+    main()

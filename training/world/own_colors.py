@@ -1,0 +1,22 @@
+"""Drawings whose own colours anybody would call by one of the ten names."""
+
+from scalingar.models.embedded.vocabulary import COLORS
+
+_CLASSES = {
+    "red": ("car", "motorcycle", "fire hydrant", "stop sign", "apple", "toaster"),
+    "orange": ("frisbee", "carrot", "orange", "giraffe"),
+    "yellow": ("banana",),
+    "green": ("bottle", "broccoli", "couch"),
+    "blue": ("tie", "suitcase", "bowl", "bed"),
+    "purple": ("umbrella", "snowboard"),
+    "pink": ("hair drier",),
+    "brown": (
+        *("bench", "dog", "horse", "bear", "handbag", "vase", "donut", "chair"),
+        *("baseball glove", "dining table"),
+    ),
+    "black": ("traffic light", "tv remote"),
+    "white": ("sheep", "computer mouse", "toilet"),
+}
+
+OWN_COLORS: dict[str, str] = {name: color for color in COLORS for name in _CLASSES[color]}
+"""By class; the drawings of other classes are of several colours, or of one in between."""
