@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scalingar.cli.progress import follow, plain_warnings
-from scalingar.strategies.engine.token_engine import StepEvent
+from scalingar.strategies.engine.step_event import StepEvent
 
 
 def events() -> list[StepEvent]:

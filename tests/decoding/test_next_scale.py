@@ -9,18 +9,20 @@ from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.noise import GeneratorNoise, Noise
-from scalingar.decoding.trajectories import Trajectories
+from scalingar.decoding.trajectories import ScaleTrajectories
 from tests.tiny import scales as tiny
 
 
 def started(
     decoder: NextScaleDecoder, indices: list[list[int]], *, guided: bool = True, noise: Noise | None = None
-) -> Trajectories:
+) -> ScaleTrajectories:
     condition = tiny.encode(["one", "three"][: len(indices)])
     return decoder.start(condition, indices, noise or tiny.noise(indices), guided=guided)
 
 
-def decode(decoder: NextScaleDecoder, live: Trajectories, *, until: int = 7, scale: float = 2.0) -> Trajectories:
+def decode(
+    decoder: NextScaleDecoder, live: ScaleTrajectories, *, until: int = 7, scale: float = 2.0
+) -> ScaleTrajectories:
     while True:
         live = decoder.append(live, decoder.draw(live, scale))
         if int(live.positions[0]) == until:
@@ -42,7 +44,6 @@ def test_trajectories_are_complete_after_the_last_scale() -> None:
     live = decode(decoder, started(decoder, [[0, 1]]))
     assert live.finished.all()
     assert live.codes.shape == (2, 2 * tiny.TOKENS)
-    assert live.latent is not None
     torch.testing.assert_close(decoder.latent(live.codes.unflatten(1, (-1, 2))), live.latent)
     assert decoder.pixels(live.latent).abs().max() == 1
 
@@ -61,7 +62,6 @@ def test_select_takes_the_latent_along_and_copies_diverge() -> None:
     live = decode(decoder, started(decoder, [[0, 1, 2]]), until=4)
     before = live.codes.clone()
     forked = decoder.advance(live.select(torch.tensor([2, 0, 2])))
-    assert forked.latent is not None
     assert torch.equal(forked.latent[0], forked.latent[2])
     done = decode(decoder, forked)
     drawn = done.codes_until(4)
@@ -122,7 +122,6 @@ def test_latents_of_first_scales_only() -> None:
     decoder = tiny.decoder()
     live = decode(decoder, started(decoder, [[0]]), until=3)
     codes = live.codes[:, : live.codes_until(3)].unflatten(1, (-1, 2))
-    assert live.latent is not None
     torch.testing.assert_close(decoder.latent(codes), live.latent)
     with pytest.raises(ConfigError, match="13 tokens do not end with a scale"):
         decoder.latent(codes[:, :-1])

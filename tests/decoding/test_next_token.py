@@ -9,7 +9,7 @@ from torch import Tensor
 
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.next_token import NextTokenDecoder
-from scalingar.decoding.noise import GeneratorNoise, Noise, TrajectoryNoise
+from scalingar.decoding.noise import GeneratorNoise, Noise, SharedNoise, TrajectoryNoise
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.models.llamagen.kv_cache import KVCache
 from tests.tiny import llamagen as tiny
@@ -196,15 +196,9 @@ def test_guidance_per_row(tiny_decoder: NextTokenDecoder) -> None:
 
 
 def test_greedy_draws_no_noise() -> None:
-    class Silent:
+    class Silent(SharedNoise):
         def exponential(self, *_: object) -> Tensor:
             raise AssertionError("greedy decoding drew noise")
-
-        def select(self, rows: Tensor) -> "Silent":
-            return self
-
-        def place(self, rows: Tensor, fresh: object) -> "Silent":
-            return self
 
     decoder = tiny.tiny_decoder(sampling=SamplingConfig(greedy=True))
     silent: Noise = Silent()

@@ -13,7 +13,7 @@ from scalingar.strategies import STRATEGIES, TTSVar
 from scalingar.strategies.build_strategy import build_strategy
 from tests.tiny.scale_pipes import PIPES, PROMPTS
 
-NAMES = [name for name in STRATEGIES if "next-scale" in STRATEGIES[name].families]
+NAMES = [name for name in STRATEGIES if "next-scale" in STRATEGIES[name].serves]
 KINDS = sorted(PIPES)
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.scales import scale_distributions, scale_signals, scale_statistics
+from scalingar.profile.scales import drawn_log_p, scale_distributions, scale_signals, scale_statistics
 
 CONFIG = ProfileConfig()
 
@@ -25,7 +25,8 @@ def test_means_over_codes_restated() -> None:
     c, u = logits(0).double().numpy(), logits(1).double().numpy()
     codes = torch.arange(24).view(2, 4, 3) % 5
     distributions = scale_distributions(both(logits(0), logits(1)), 3.0, CONFIG)
-    found = scale_statistics(distributions, codes, CONFIG)
+    found = scale_statistics(distributions, 2, CONFIG)
+    log_p, log_p_null = drawn_log_p(distributions, np.arange(2), codes)
     guided, p, q = softmax(u + 3 * (c - u)), softmax(c), softmax(u)
     entropy = -(guided * np.log(guided)).sum(-1)
     top = np.sort(guided, -1)
@@ -35,29 +36,29 @@ def test_means_over_codes_restated() -> None:
     np.testing.assert_allclose(found.kl, (p * np.log(p / q)).sum(-1).mean((1, 2)), rtol=1e-4)
     np.testing.assert_allclose(found.deepconf, -np.log(guided).mean((1, 2, 3)), rtol=1e-4)
     drawn = np.take_along_axis(np.log(p), codes.numpy()[..., None], -1)
-    np.testing.assert_allclose(found.log_p, drawn.sum((1, 2, 3)), rtol=1e-4)
+    np.testing.assert_allclose(log_p, drawn.sum((1, 2, 3)), rtol=1e-4)
     drawn = np.take_along_axis(np.log(q), codes.numpy()[..., None], -1)
-    np.testing.assert_allclose(found.log_p_null, drawn.sum((1, 2, 3)), rtol=1e-4)
+    np.testing.assert_allclose(log_p_null, drawn.sum((1, 2, 3)), rtol=1e-4)
 
 
 def test_certain_and_undecided() -> None:
     certain = torch.zeros(1, 2, 1, 4)
     certain[..., 1] = 100
     each = torch.cat([certain, torch.zeros_like(certain)])
-    found = scale_statistics(
-        scale_distributions(each[None], 1.0, CONFIG), torch.ones(2, 2, 1, dtype=torch.long), CONFIG
-    )
+    distributions = scale_distributions(each[None], 1.0, CONFIG)
+    found = scale_statistics(distributions, 2, CONFIG)
+    log_p, log_p_null = drawn_log_p(distributions, np.array([1, 0]), torch.ones(2, 2, 1, dtype=torch.long))
     np.testing.assert_allclose(found.confidence, [1, 0], atol=1e-5)
-    np.testing.assert_allclose(found.log_p, [0, 2 * np.log(0.25)], atol=1e-5)
+    np.testing.assert_allclose(log_p, [2 * np.log(0.25), 0], atol=1e-5)
+    assert (log_p == log_p_null).all()
     assert (found.kl == 0).all()
 
 
 def test_a_broken_row_alone_is_broken() -> None:
     broken = logits(0)
     broken[1, 2, 0, 3] = torch.nan
-    codes = torch.zeros(2, 4, 3, dtype=torch.long)
-    found = scale_statistics(scale_distributions(both(broken, logits(1)), 3.0, CONFIG), codes, CONFIG)
-    whole = scale_statistics(scale_distributions(both(logits(0), logits(1)), 3.0, CONFIG), codes, CONFIG)
+    found = scale_statistics(scale_distributions(both(broken, logits(1)), 3.0, CONFIG), 2, CONFIG)
+    whole = scale_statistics(scale_distributions(both(logits(0), logits(1)), 3.0, CONFIG), 2, CONFIG)
     assert np.isnan(found.confidence[1])
     assert found.confidence[0] == whole.confidence[0]
 

@@ -8,7 +8,7 @@ from scalingar.strategies import STRATEGIES
 from scalingar.strategies.build_strategy import build_strategy
 from tests.tiny.pipes import PROMPT, tiny_pipe
 
-NAMES = [name for name in STRATEGIES if "next-token" in STRATEGIES[name].families]
+NAMES = [name for name in STRATEGIES if "next-token" in STRATEGIES[name].serves]
 
 
 @pytest.mark.parametrize("name", NAMES)

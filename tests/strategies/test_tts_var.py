@@ -14,12 +14,12 @@ from scalingar.strategies import BestOfN, TTSVar
 from tests.tiny import scales as tiny
 
 
-def run(strategy: Any, *prompts: str, **options: Any) -> tiny.ScaleEngine:
+def run(strategy: Any, *prompts: str, **options: Any) -> tiny.Watched:
     return tiny.run(strategy, prompts or (tiny.PROMPT,), **{"feature": PixelFeature(4), **options})
 
 
-def live(engine: tiny.ScaleEngine) -> list[int]:
-    return [len(event.indices) for event in engine.events]  # type: ignore[attr-defined]
+def live(engine: tiny.Watched) -> list[int]:
+    return [len(event.indices) for event in engine.events]
 
 
 @pytest.mark.parametrize("n", [1, 3])
@@ -70,7 +70,7 @@ def test_a_prune_that_is_off_keeps_the_first_rows() -> None:
 FORKING = TTSVar(schedule=(4,) * 7, clustering_scales=(), resampling_scales=(2,), temperature_inverse=1000.0)
 
 
-def copies(engine: tiny.ScaleEngine) -> list[Candidate]:
+def copies(engine: tiny.Watched) -> list[Candidate]:
     return [candidate for candidate in tiny.candidates(engine) if candidate.parent is not None]
 
 

@@ -23,6 +23,7 @@ def tiny_pipe(model: LlamaGen | None = None) -> ImagePipeline:
         encode_prompts=GrammarEncoder(CONFIG.condition_tokens),
         guidance_scale=3.0,
         sampling=SamplingConfig(),
+        own_reward="pmi",
     )
 
 

@@ -36,6 +36,7 @@ def var_pipe() -> ImagePipeline:
         encode_prompts=LabelEncoder(5),
         guidance_scale=3.0,
         sampling=SamplingConfig(),
+        own_reward="confidence",
     )
 
 
@@ -50,6 +51,7 @@ def infinity_pipe() -> ImagePipeline:
         encode_prompts=read_texts,
         guidance_scale=3.0,
         sampling=SamplingConfig(temperature=0.5, top_p=0.97),
+        own_reward="confidence",
     )
 
 

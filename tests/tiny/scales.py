@@ -1,20 +1,24 @@
 """A next-scale model and tokenizer made of a few matrices, for tests of everything around them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scalingar.core.outputs import Candidate
+from scalingar.core.outputs import Candidate, Ledger
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.noise import Noise, TrajectoryNoise
 from scalingar.rewards.reward import FunctionReward
 from scalingar.strategies import Strategy
-from scalingar.strategies.engine.scale_engine import ScaleEngine
+from scalingar.strategies.build_strategy import changed
+from scalingar.strategies.engine.engine import Engine
+from scalingar.strategies.engine.live import Live
+from scalingar.strategies.engine.looks import Eyes, ImageLooks
+from scalingar.strategies.engine.step_event import StepEvent
 
 SIDES = (1, 2, 3, 4, 5, 6, 8)
 SCALES = tuple((side, side) for side in SIDES)
@@ -29,12 +33,13 @@ def matrix(seed: int, *shape: int) -> Tensor:
 
 @dataclass
 class TinyCache:
-    """The prompt's vector and what each row was fed so far; ``log`` counts what was asked of it."""
+    """The prompt's vector and what each row was fed, scale by scale."""
 
     owners: Tensor
     prompts: Tensor
-    memory: Tensor
+    fed: list[Tensor]
     lockstep: bool = True
+    keeps: bool = False
 
     @property
     def rows(self) -> int:
@@ -42,10 +47,30 @@ class TinyCache:
 
     @property
     def nbytes(self) -> int:
-        return self.memory.nbytes
+        return sum(tensor.nbytes for tensor in self.fed)
 
     def select(self, rows: Tensor) -> "TinyCache":
-        self.owners, self.memory = self.owners[rows], self.memory[rows]
+        self.owners, self.fed = self.owners[rows], [tensor[rows] for tensor in self.fed]
+        return self
+
+    def copy(self, rows: Tensor) -> "TinyCache":
+        return replace(self, fed=[*self.fed]).select(rows)
+
+    def keep(self) -> None:
+        self.keeps = True
+
+    def rewind(self, fed: int) -> None:
+        assert self.keeps
+        del self.fed[fed:]
+
+    def fits(self, other: "TinyCache") -> bool:
+        return len(self.fed) == len(other.fed)
+
+    def join(self, other: "TinyCache", order: Tensor) -> "TinyCache":
+        owners = other.owners + (0 if other.prompts is self.prompts else len(self.prompts))
+        self.prompts = self.prompts if other.prompts is self.prompts else torch.cat([self.prompts, other.prompts])
+        self.owners = torch.cat([self.owners, owners])[order]
+        self.fed = [torch.cat(pair)[order] for pair in zip(self.fed, other.fed, strict=True)]
         return self
 
     def place(self, rows: Tensor, fresh: "TinyCache") -> None:
@@ -69,7 +94,7 @@ class TinyScales:
 
     def prefill(self, condition: Tensor, *, guided: bool) -> TinyCache:
         prompts = torch.cat([condition, torch.zeros_like(condition)]) if guided else condition
-        return TinyCache(torch.arange(len(prompts)), prompts, torch.zeros(len(prompts), WIDTH))
+        return TinyCache(torch.arange(len(prompts)), prompts, [])
 
     def step(self, features: Tensor | None, scale: int, cache: TinyCache) -> Tensor:
         self.seen.append(cache.rows)
@@ -77,9 +102,10 @@ class TinyScales:
         if features is None:
             features = torch.zeros(cache.rows, 1, WIDTH)
         features = features.repeat(cache.rows // len(features), 1, 1)
-        cache.memory = cache.memory + features.mean(1)
+        cache.fed.append(features.mean(1))
+        memory = torch.stack(cache.fed).sum(0)
         places = matrix(scale, height * width, WIDTH)
-        hidden = torch.tanh(features + places + (cache.memory + cache.prompts[cache.owners])[:, None])
+        hidden = torch.tanh(features + places + (memory + cache.prompts[cache.owners])[:, None])
         logits = 2 * (hidden @ matrix(100, WIDTH, self.groups * self.values))
         if self.broken is not None and self.broken[0] == scale:
             logits[self.broken[1]] = torch.nan
@@ -138,14 +164,37 @@ def redness(prompt: str, images: Sequence[Any]) -> list[float]:
     return [image.getpixel((0, 0))[0] / 255 for image in images]
 
 
-def run(strategy: Strategy, prompts: Sequence[str] = (PROMPT,), seed: int = 0, **options: Any) -> ScaleEngine:
+class Watched(Engine):
+    """An engine that keeps its events and checks its rows after every step."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self.events: list[StepEvent] = []
+
+    def _step(self, live: Live) -> list[StepEvent]:
+        live.check()
+        events = super()._step(live)
+        if live.runs:
+            live.check()
+        self.events += events
+        return events
+
+
+def run(strategy: Strategy, prompts: Sequence[str] = (PROMPT,), seed: int = 0, **options: Any) -> Watched:
     """The engine after a run with all its results. Rewards and features are given unless options say otherwise."""
-    given = {"decoder": decoder(), "guidance_scale": 2.0, "reward": FunctionReward(redness), **options}
-    engine = ScaleEngine(strategy=strategy, **given)
-    engine.events = list(engine.run(prompts, encode, [seed + i for i, _ in enumerate(prompts)]))  # type: ignore[attr-defined]
+    given = {"decoder": decoder(), "guidance_scale": 2.0, **options}
+    eyes = Eyes(
+        given.pop("reward", FunctionReward(redness)), strategy.needs().reward or "redness", given.pop("feature", None)
+    )
+    if strategy.needs().rewarded and strategy.needs().reward is None:
+        strategy = changed(strategy, reward="redness")
+    looks = ImageLooks(given["decoder"].picture, Ledger(), eyes)
+    engine = Watched(strategy=strategy, looks=looks, **given)
+    for _ in engine.run(prompts, encode, [seed + i for i, _ in enumerate(prompts)]):
+        pass
     return engine
 
 
-def candidates(engine: ScaleEngine) -> list[Candidate]:
+def candidates(engine: Watched) -> list[Candidate]:
     """Those of the first prompt."""
     return engine.results[0].candidates

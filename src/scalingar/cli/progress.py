@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scalingar.models.prompts.encoders import UnknownWordsWarning
-from scalingar.strategies.engine.token_engine import StepEvent
+from scalingar.strategies.engine.step_event import StepEvent
 
 
 def follow(events: Iterable[StepEvent], *, visible: bool) -> None:

@@ -81,7 +81,6 @@ def decode(pipe: ImagePipeline, recipe: Recipe, *, visible: bool) -> ImageOutput
         sampling=recipe.sampling,
     )
     follow(stream, visible=visible)
-    assert stream.output is not None
     return stream.output
 
 

@@ -64,10 +64,12 @@ class Candidate:
     models one value per scale, ``reward`` among them where it was asked for; NaN where a value was not taken."""
     image: Image.Image | None = None
     """None where no image was needed: cut, or finished but neither judged nor chosen. See ``ImagePipeline.preview``."""
+    pixels: Tensor | None = None
+    """The image before rounding to 8 bits, ``(3, h, w)`` in [-1, 1], where that was asked for."""
     rewards: dict[str, float] = field(default_factory=dict)
     """What rewards said, by their names."""
     parent: int | None = None
-    """Of a copy made by resampling: index of the trajectory it was the same as, up to its step ``born``."""
+    """Of a fork, or one started from a prefix: the trajectory it was the same as, up to its step ``born``."""
     born: int = 0
     """The first step that was its own."""
     inherited: int = 0

@@ -33,8 +33,28 @@ class Cache(Protocol):
         """The given rows, in the given order; a row may repeat. The old cache is spent."""
         ...
 
+    def copy(self, rows: Int[Tensor, " m"]) -> Self:
+        """The given rows as a cache of their own; this one stays as it is."""
+        ...
+
+    def keep(self) -> None:
+        """From now on, what a finished trajectory needs for others to start from it stays."""
+        ...
+
+    def rewind(self, fed: int) -> None:
+        """Forget, for all rows, what was fed after the first ``fed`` codes or scales."""
+        ...
+
+    def fits(self, other: Self) -> bool:
+        """Rows of ``other`` can stand among these."""
+        ...
+
+    def join(self, other: Self, order: Int[Tensor, " m"]) -> Self:
+        """Rows of both, first this cache's, then taken in ``order``. Both caches are spent."""
+        ...
+
     def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
-        """Put the rows of ``fresh`` into the places ``rows``; never called where ``lockstep``."""
+        """Write the rows of ``fresh`` over the rows ``rows``; never called where ``lockstep``."""
         ...
 
 

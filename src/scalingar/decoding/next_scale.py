@@ -1,23 +1,22 @@
 """Decoding one scale at a time: draw all codes of a scale at once, add them to the latent, feed it back."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.contracts import NextScaleModel, ScaleTokenizer
-from scalingar.decoding.guidance import guide
+from scalingar.decoding.guidance import Scale, guide
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.sampling import draw, filter_logits
-from scalingar.decoding.trajectories import Trajectories
-
-ConditionT = TypeVar("ConditionT")
+from scalingar.decoding.trajectories import ScaleTrajectories
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +28,8 @@ class NextScaleDecoder:
     Raises:
         ConfigError: not one temperature per scale, or a guidance interval, which counts codes drawn one by one.
     """
+
+    decoding: ClassVar[Decoding] = "next-scale"
 
     model: NextScaleModel
     tokenizer: ScaleTokenizer
@@ -45,8 +46,23 @@ class NextScaleDecoder:
                 "leave it at -1 for a next-scale model."
             )
 
+    @property
+    def groups(self) -> int:
+        """Codes per token."""
+        return self.model.groups
+
+    @property
+    def scales(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns of every scale's token grid, coarse to fine."""
+        return self.model.scales
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """That of the last scale."""
+        return self.model.scales[-1]
+
     @torch.inference_mode()
-    def start(self, condition: Any, indices: Sequence[Sequence[int]], noise: Noise, *, guided: bool) -> Trajectories:
+    def start(self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool) -> ScaleTrajectories:
         """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; scale 0 runs once per prompt."""
         prompts = torch.tensor([p for p, some in enumerate(indices) for _ in some])
         cache = self.model.prefill(condition, guided=guided)
@@ -55,7 +71,7 @@ class NextScaleDecoder:
         count = len(indices)
         branches = torch.cat([rows, rows + count]) if guided else rows
         ends = tuple(accumulate(h * w * self.model.groups for h, w in self.model.scales))
-        return Trajectories(
+        return ScaleTrajectories(
             prompts=prompts,
             indices=torch.tensor([i for some in indices for i in some]),
             positions=torch.zeros(len(rows), dtype=torch.long),
@@ -68,17 +84,23 @@ class NextScaleDecoder:
         )
 
     @torch.inference_mode()
-    def draw(self, trajectories: Trajectories, guidance_scale: float) -> Int[Tensor, "n l g"]:
+    def draw(self, trajectories: ScaleTrajectories, guidance_scale: Scale) -> Int[Tensor, "n l g"]:
         """All codes of the next scale, from logits guided as the model does it there."""
         scale = int(trajectories.positions[0])
-        strength = self.model.guidance_at(scale, guidance_scale)
-        logits = guide(trajectories.conditional, trajectories.unconditional, strength)
+        strength = np.asarray(self.scale_at(trajectories.positions, guidance_scale))
+        logits = guide(trajectories.conditional, trajectories.unconditional, strength[..., None, None])
         flat = filter_logits(logits.flatten(0, -2), self.sampling_at(scale))
         noise = None
         if not self.sampling.greedy:
             size = logits[0].numel()
             noise = trajectories.noise.exponential(trajectories.positions, size, logits.device).view_as(flat)
         return draw(flat, noise).view(logits.shape[:-1])
+
+    def scale_at(self, positions: Int[Tensor, " n"], guidance_scale: Scale) -> Scale:
+        """The guidance scale that acts at the scale where all rows stand; one number where it is the same for all."""
+        scale, asked = int(positions[0]), np.asarray(guidance_scale).ravel()
+        acting = [self.model.guidance_at(scale, one) for one in (asked[:1] if _alike(asked) else asked).tolist()]
+        return acting[0] if len(acting) == 1 else np.array(acting)
 
     def sampling_at(self, scale: int) -> SamplingConfig:
         """How the codes of one scale are drawn."""
@@ -87,19 +109,38 @@ class NextScaleDecoder:
         return self.sampling.model_copy(update={"temperature": self.temperatures[scale]})
 
     @torch.inference_mode()
-    def append(self, trajectories: Trajectories, codes: Int[Tensor, "n l g"]) -> Trajectories:
+    def append(self, trajectories: ScaleTrajectories, codes: Int[Tensor, "n l g"]) -> ScaleTrajectories:
         """Record the codes of the next scale and add them to the latents, which can then be decoded to pixels."""
-        assert trajectories.latent is not None
         scale = int(trajectories.positions[0])
-        return trajectories.append_scale(codes, self.tokenizer.accumulate(trajectories.latent, codes, scale))
+        trajectories.latent = self.tokenizer.accumulate(trajectories.latent, codes, scale)
+        return trajectories.append(codes)
 
     @torch.inference_mode()
-    def advance(self, trajectories: Trajectories) -> Trajectories:
+    def advance(self, trajectories: ScaleTrajectories) -> ScaleTrajectories:
         """Feed the latents and compute the logits of the next scale; no row may be finished."""
-        assert trajectories.latent is not None
         scale = int(trajectories.positions[0])
         features = self.tokenizer.features(trajectories.latent, scale)
-        return replace(trajectories, logits=self.model.step(features, scale, trajectories.cache))
+        trajectories.logits = self.model.step(features, scale, trajectories.cache)
+        return trajectories
+
+    @torch.inference_mode()
+    def rewind(self, trajectories: ScaleTrajectories, position: int) -> ScaleTrajectories:
+        """All rows back to where ``position`` scales, at least one, are drawn and the logits of the next are due."""
+        trajectories.cache.rewind(position)
+        trajectories.positions = torch.full_like(trajectories.positions, position)
+        end = trajectories.codes_until(position)
+        trajectories.codes[:, end:] = 0
+        trajectories.latent = self.latent(trajectories.codes[:, :end].unflatten(1, (-1, self.model.groups)))
+        return trajectories
+
+    def tokens_at(self, step: int) -> int:
+        """Tokens that a row draws in one step."""
+        height, width = self.model.scales[step]
+        return height * width
+
+    def picture(self, codes: Int[Tensor, "t g"]) -> Float[Tensor, "3 H W"]:
+        """RGB in [-1, 1] of an image's codes on any device, or of those of its first scales."""
+        return self.pixels(self.latent(codes[None]))[0]
 
     @torch.inference_mode()
     def latent(self, codes: Int[Tensor, "n t g"]) -> Float[Tensor, "n d h w"]:
@@ -125,3 +166,7 @@ class NextScaleDecoder:
     def pixels(self, latent: Float[Tensor, "n d h w"]) -> Float[Tensor, "n 3 H W"]:
         """RGB in [-1, 1] of latents, complete or not."""
         return self.tokenizer.decode(latent).clamp(-1, 1)
+
+
+def _alike(values: np.ndarray) -> bool:
+    return bool((values == values[0]).all())

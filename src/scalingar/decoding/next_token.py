@@ -1,28 +1,39 @@
 """Decoding one code at a time: prefill once, fork, then draw and feed."""
 
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from scalingar.core.decoding_kind import Decoding
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.decoding.contracts import NextTokenModel
+from scalingar.decoding.contracts import ImageTokenizer, NextTokenModel
 from scalingar.decoding.guidance import Scale, guide
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.sampling import draw, filter_logits
 from scalingar.decoding.trajectories import Trajectories
-
-ConditionT = TypeVar("ConditionT")
 
 
 @dataclass(frozen=True, kw_only=True)
 class NextTokenDecoder:
     """Decodes trajectories of a next-token model; knows nothing of confidence, rewards or which rows should live."""
 
+    decoding: ClassVar[Decoding] = "next-token"
+    groups: ClassVar[int] = 0
+    """Codes per token; 0: a token is a code, and its codes have no axis for them."""
+    scales: ClassVar[tuple[tuple[int, int], ...]] = ()
+
     model: NextTokenModel
+    tokenizer: ImageTokenizer | None = None
+    """None where nobody wants pictures."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of codes."""
+        return self.model.grid
 
     @torch.inference_mode()
     def start(self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool) -> Trajectories:
@@ -64,6 +75,10 @@ class NextTokenDecoder:
         # As LlamaGen counts: code j comes from feeding code j - 1.
         return torch.where((positions - 1 <= interval).to(scale.device), scale, 1.0)
 
+    def append(self, trajectories: Trajectories, codes: Int[Tensor, " n"]) -> Trajectories:
+        """Record the next code of every row."""
+        return trajectories.append(codes)
+
     @torch.inference_mode()
     def advance(self, trajectories: Trajectories) -> Trajectories:
         """Feed the last code of every row and compute the logits of the next; no row may be finished."""
@@ -71,4 +86,32 @@ class NextTokenDecoder:
         last = trajectories.codes.gather(1, at.to(trajectories.codes.device)[:, None])[:, 0]
         if trajectories.guided:
             last, at = torch.cat([last, last]), torch.cat([at, at])
-        return replace(trajectories, logits=self.model.step(last, at, trajectories.cache))
+        trajectories.logits = self.model.step(last, at, trajectories.cache)
+        return trajectories
+
+    @torch.inference_mode()
+    def rewind(self, trajectories: Trajectories, position: int) -> Trajectories:
+        """All rows back to where ``position`` codes, at least one, are drawn and the logits of the next are due."""
+        trajectories.cache.rewind(position - 1)
+        trajectories.positions = torch.full_like(trajectories.positions, position)
+        trajectories.codes[:, position:] = 0
+        return trajectories
+
+    def tokens_at(self, step: int) -> int:
+        """Tokens that a row draws in one step."""
+        return 1
+
+    @torch.inference_mode()
+    def picture(self, codes: Int[Tensor, " t"]) -> Float[Tensor, "3 H W"]:
+        """RGB in [-1, 1] of an image's codes on any device; of the first codes alone, with the rest grey."""
+        assert self.tokenizer is not None, "this decoder was made without the image tokenizer"
+        height, width = self.model.grid
+        whole = torch.zeros(height * width, dtype=torch.long)
+        whole[: len(codes)] = codes
+        pixels = self.tokenizer.decode(whole[None], self.model.grid).clamp(-1, 1)[0]
+        if len(codes) == len(whole):
+            return pixels
+        drawn = (torch.arange(len(whole)) < len(codes)).view(height, width)
+        cell = self.tokenizer.downsample
+        mask = drawn.repeat_interleave(cell, 0).repeat_interleave(cell, 1).to(pixels.device)
+        return torch.where(mask, pixels, torch.zeros_like(pixels))

@@ -31,6 +31,14 @@ class Noise(Protocol):
         """These streams with those of ``rows`` replaced by ``fresh``."""
         ...
 
+    def join(self, other: Self) -> Self:
+        """These streams, then those of ``other``."""
+        ...
+
+    def branch(self, rows: Int[Tensor, " m"], names: Sequence[int]) -> Self:
+        """Streams for trajectories that begin as these rows did and go on under new names."""
+        ...
+
 
 @dataclass(frozen=True)
 class TrajectoryNoise:
@@ -86,15 +94,45 @@ class TrajectoryNoise:
         keys[rows.numpy()], forks[rows.numpy()] = fresh.keys, fresh.forks
         return replace(self, keys=keys, forks=forks)
 
+    def join(self, other: "TrajectoryNoise") -> "TrajectoryNoise":
+        """See :class:`Noise`."""
+        return TrajectoryNoise(np.concatenate([self.keys, other.keys]), np.concatenate([self.forks, other.forks]))
 
-def _key(entropy: int | list[int], child: int) -> NDArray[np.uint64]:
+    def branch(self, rows: Int[Tensor, " m"], names: Sequence[int]) -> "TrajectoryNoise":
+        """See :class:`Noise`. Keyed by the parent's stream and the name, and apart from the streams of copies."""
+        pairs = zip(rows.tolist(), names, strict=True)
+        keys = [_key([int(word) for word in self.keys[row]], 0, name) for row, name in pairs]
+        return TrajectoryNoise(np.stack(keys), np.zeros(len(keys), np.int64))
+
+
+def _key(entropy: int | list[int], *child: int) -> NDArray[np.uint64]:
     # A spawn key keeps (2**32, 0) and (0, 1) apart; as plain entropy their words would be the same.
-    words = np.random.SeedSequence(entropy, spawn_key=(child,)).generate_state(2, np.uint64)
+    words = np.random.SeedSequence(entropy, spawn_key=child).generate_state(2, np.uint64)
     return words.astype(np.uint64)
 
 
+class SharedNoise:
+    """Base of noise that does not tell rows apart: whatever becomes of the rows, it is the same object."""
+
+    def select(self, rows: Int[Tensor, " m"]) -> Self:
+        """The same."""
+        return self
+
+    def place(self, rows: Int[Tensor, " m"], fresh: Self) -> Self:
+        """The same."""
+        return self
+
+    def join(self, other: Self) -> Self:
+        """The same."""
+        return self
+
+    def branch(self, rows: Int[Tensor, " m"], names: Sequence[int]) -> Self:
+        """The same."""
+        return self
+
+
 @dataclass(frozen=True)
-class GeneratorNoise:
+class GeneratorNoise(SharedNoise):
     """One generator fills the whole ``(n, size)`` draw, as torch.multinomial would: for parity with other code."""
 
     generator: torch.Generator
@@ -103,11 +141,3 @@ class GeneratorNoise:
         """See :class:`Noise`; ``steps`` only gives the number of rows, the generator's state is the place."""
         noise = torch.empty(len(steps), size, device=self.generator.device)
         return noise.exponential_(1.0, generator=self.generator).to(device)
-
-    def select(self, rows: Int[Tensor, " m"]) -> "GeneratorNoise":
-        """The same generator: its rows are not told apart."""
-        return self
-
-    def place(self, rows: Int[Tensor, " m"], fresh: "GeneratorNoise") -> "GeneratorNoise":
-        """The same generator."""
-        return self

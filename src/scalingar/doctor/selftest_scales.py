@@ -5,7 +5,7 @@ from torch import Tensor
 
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.noise import TrajectoryNoise
-from scalingar.decoding.trajectories import Trajectories
+from scalingar.decoding.trajectories import ScaleTrajectories
 from scalingar.doctor.random_weights import random_weights
 from scalingar.models.var.config import VARConfig
 from scalingar.models.var.multiscale_vq import MultiScaleVQ, MultiScaleVQConfig
@@ -46,5 +46,5 @@ def _drawn(decoder: NextScaleDecoder, indices: list[int], keep: list[int] | None
     return _tokens(live)
 
 
-def _tokens(live: Trajectories) -> Tensor:
+def _tokens(live: ScaleTrajectories) -> Tensor:
     return live.codes.view(len(live.codes), -1, 1)

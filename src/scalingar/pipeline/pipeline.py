@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
+from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError
-from scalingar.core.outputs import Candidate, ImageOutput
+from scalingar.core.outputs import Candidate, ImageOutput, Ledger
 from scalingar.core.pixels import rounded
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.next_scale import NextScaleDecoder
@@ -23,17 +25,15 @@ from scalingar.pipeline.stream import Stream
 from scalingar.rewards import PixelReward, Reward, build_reward
 from scalingar.rewards.features import make_feature
 from scalingar.strategies import Strategy
-from scalingar.strategies.best_of_n import RewardedStrategy
-from scalingar.strategies.build_strategy import DEFAULT_STRATEGIES, build_strategy, with_trajectories
-from scalingar.strategies.engine.scale_engine import ScaleEngine
-from scalingar.strategies.engine.token_engine import Engine
-from scalingar.strategies.setting import Family
-from scalingar.strategies.strategy import check_family
-from scalingar.strategies.tts_var import TTSVar
+from scalingar.strategies.build_strategy import DEFAULT_STRATEGIES, build_strategy, with_reward, with_trajectories
+from scalingar.strategies.engine.engine import Engine
+from scalingar.strategies.engine.looks import Eyes, ImageLooks
+from scalingar.strategies.strategy import check_serves
 
 OutputType = Literal["pil", "np", "pt", "codes"]
 OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
-StepCallback = Callable[["ImagePipeline", int, int, dict[str, Any]], dict[str, Any] | None]
+StepCallback = Callable[["ImagePipeline", int, int, dict[str, Any]], Any]
+"""Called with the pipeline, a step, their number and the step's values; what it returns is not read."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -53,6 +53,8 @@ class ImagePipeline:
     """SHA-256 of the weight files."""
     device: str | torch.device = "cpu"
     """Of the transformer; learned rewards run there too, in fp32."""
+    own_reward: str | None = None
+    """The reward that the model's own folder names, for strategies that ask one without saying which."""
     _rewards: dict[str, Reward] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -113,14 +115,14 @@ class ImagePipeline:
         return cls(**{part.name: getattr(loaded, part.name) for part in fields(loaded)}, device=device)
 
     @property
-    def family(self) -> Family:
+    def decoding(self) -> Decoding:
         """How the model decodes."""
         return "next-scale" if hasattr(self.model, "scales") else "next-token"
 
     @property
     def grids(self) -> tuple[tuple[int, int], ...]:
         """Rows and columns of tokens of each scale, coarse to fine; of a next-token model the only one."""
-        return tuple(self.model.scales) if self.family == "next-scale" else (self.model.grid,)
+        return tuple(self.model.scales) if self.decoding == "next-scale" else (self.model.grid,)
 
     def __call__(
         self,
@@ -156,8 +158,6 @@ class ImagePipeline:
         Raises:
             PromptError, ConfigError, DecodingError: one sentence on what to change.
         """
-        if output_type not in OUTPUT_TYPES:
-            raise ConfigError(f"output_type is {output_type!r}; choose from {', '.join(OUTPUT_TYPES)}.")
         run = self.stream(
             prompt,
             strategy=strategy,
@@ -167,13 +167,12 @@ class ImagePipeline:
             guidance_scale=guidance_scale,
             sampling=sampling,
             max_rows=max_rows,
+            output_type=output_type,
         )
         for event in run:
             if callback_on_step_end is not None:
                 values = {"prompt": event.prompt, "indices": event.indices, **event.values}
                 callback_on_step_end(self, event.position, event.total_steps, values)
-        assert run.output is not None
-        run.output.images = [self._converted(result.best, output_type) for result in run.output.results]
         return run.output
 
     def stream(
@@ -187,8 +186,11 @@ class ImagePipeline:
         guidance_scale: float | None = None,
         sampling: SamplingConfig | None = None,
         max_rows: int | None = None,
+        output_type: OutputType = "pil",
     ) -> Stream:
-        """An iterator over steps; once it is exhausted its ``output`` holds the result. Arguments as in a call."""
+        """An iterator over steps; its ``output`` holds the result. Arguments as in a call."""
+        if output_type not in OUTPUT_TYPES:
+            raise ConfigError(f"output_type is {output_type!r}; choose from {', '.join(OUTPUT_TYPES)}.")
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         check_prompts(prompts)
         if num_images_per_prompt < 1:
@@ -202,37 +204,40 @@ class ImagePipeline:
             )
         if min(seeds) < 0:
             raise ConfigError(f"seed is {min(seeds)}; it must not be negative.")
-        default = DEFAULT_STRATEGIES[self.family]
+        default = DEFAULT_STRATEGIES[self.decoding]
         resolved = build_strategy(default if strategy is None else strategy, default)
         if num_trajectories is not None:
             resolved = with_trajectories(resolved, num_trajectories)
+        check_serves(resolved, self.decoding)
+        resolved = with_reward(resolved, self.own_reward, self.name)
         if max_rows is not None and max_rows < resolved.num_trajectories:
             raise ConfigError(f"max_rows is {max_rows}; one image alone needs {resolved.num_trajectories}.")
-        scale = self.guidance_scale if guidance_scale is None else guidance_scale
-        return Stream(self._engine(resolved, scale, sampling or self.sampling, max_rows), texts, self._condition, seeds)
-
-    def _engine(
-        self, strategy: Strategy, guidance_scale: float, sampling: SamplingConfig, max_rows: int | None
-    ) -> Engine | ScaleEngine:
-        """The loop of the model's family; what the strategy lacks is told before anything is decoded."""
-        check_family(strategy, self.family)
-        reward = self.reward(strategy.reward) if isinstance(strategy, RewardedStrategy) else None
-        if self.family == "next-token":
-            decoder = NextTokenDecoder(model=self.model, sampling=sampling)
-            return Engine(decoder, strategy, guidance_scale, self.preview, reward, max_rows)
-        feature = None
-        if isinstance(strategy, TTSVar):
-            feature = make_feature(strategy.feature, self.device)
-        return ScaleEngine(
-            self._scale_decoder(sampling), strategy, guidance_scale, reward, feature, max_rows, to_image=rounded
+        engine = Engine(
+            decoder := self.decoder(sampling or self.sampling),
+            resolved,
+            self.guidance_scale if guidance_scale is None else guidance_scale,
+            ImageLooks(decoder.picture, Ledger(), self._eyes(resolved), keep_pixels=output_type in ("pt", "np")),
+            max_rows=max_rows,
+            show=output_type != "codes",
         )
+        return Stream(engine, texts, self._condition, seeds, partial(_converted, output_type=output_type))
+
+    def _eyes(self, strategy: Strategy) -> Eyes:
+        """What the strategy says it looks with; what is missing is told before anything is decoded."""
+        needs = strategy.needs()
+        feature = None if needs.feature is None else make_feature(needs.feature, self.device)
+        if needs.reward is None:
+            return Eyes(feature=feature)
+        return Eyes(self.reward(needs.reward), needs.reward, feature)
+
+    def decoder(self, sampling: SamplingConfig) -> NextTokenDecoder | NextScaleDecoder:
+        """The model and its tokenizer as the loop needs them."""
+        kind = NextTokenDecoder if self.decoding == "next-token" else NextScaleDecoder
+        return kind(model=self.model, tokenizer=self.tokenizer, sampling=sampling)
 
     def _condition(self, prompts: list[str]) -> Any:
         inputs, mask = self.encode_prompts(prompts)
         return self.model.condition(inputs, mask)
-
-    def _scale_decoder(self, sampling: SamplingConfig) -> NextScaleDecoder:
-        return NextScaleDecoder(model=self.model, tokenizer=self.tokenizer, sampling=sampling)
 
     def reward(self, name: str) -> Reward:
         """The reward of ``name`` or ``name:source``, built once for this pipeline.
@@ -248,27 +253,14 @@ class ImagePipeline:
         return self._rewards[name]
 
     @torch.inference_mode()
-    def decode(self, codes: Tensor) -> Float[Tensor, "n 3 H W"]:
-        """RGB in [-1, 1] of complete codes ``(n, t)``, or of the ``(n, t, g)`` of a next-scale model's first scales."""
-        if self.family == "next-scale":
-            decoder = self._scale_decoder(self.sampling)
-            return decoder.pixels(decoder.latent(codes))
-        return self.tokenizer.decode(codes, self.model.grid).clamp(-1, 1)
+    def decode(self, codes: Int[Tensor, "n t *g"]) -> Float[Tensor, "n 3 H W"]:
+        """RGB in [-1, 1] of the codes of several images, all or the first of each."""
+        decoder = self.decoder(self.sampling)
+        return torch.stack([decoder.picture(one) for one in codes])
 
     def preview(self, candidate: Candidate) -> Image.Image:
         """The candidate's image; of one that was cut, what it had drawn: cells, the rest grey, or coarse scales."""
-        if candidate.image is not None:
-            return candidate.image
-        if candidate.finished or self.family == "next-scale":
-            return rounded(self.decode(candidate.codes[None])[0])
-        height, width = self.model.grid
-        codes = torch.zeros(height * width, dtype=torch.long)
-        codes[: candidate.tokens] = candidate.codes
-        picture = self.decode(codes[None])[0]
-        cell = self.tokenizer.downsample
-        drawn = (torch.arange(height * width) < candidate.tokens).view(height, width)
-        mask = drawn.repeat_interleave(cell, 0).repeat_interleave(cell, 1).to(picture.device)
-        return rounded(torch.where(mask, picture, torch.zeros_like(picture)))
+        return rounded(self.decode(candidate.codes[None])[0]) if candidate.image is None else candidate.image
 
     def progress(self, candidate: Candidate) -> list[Image.Image]:
         """What a next-scale model's candidate looked like after each scale it drew."""
@@ -276,10 +268,12 @@ class ImagePipeline:
         drawn = [end for end in ends if end <= candidate.tokens]
         return [rounded(self.decode(candidate.codes[None, :end])[0]) for end in drawn]
 
-    def _converted(self, candidate: Candidate, output_type: OutputType) -> Any:
-        if output_type == "codes":
-            return candidate.codes
-        if output_type == "pil":
-            return candidate.image
-        picture = (self.decode(candidate.codes[None])[0].cpu() + 1) / 2
-        return picture if output_type == "pt" else picture.permute(1, 2, 0).numpy()
+
+def _converted(candidate: Candidate, output_type: OutputType) -> Any:
+    if output_type == "codes":
+        return candidate.codes
+    if output_type == "pil":
+        return candidate.image
+    assert candidate.pixels is not None  # kept for this
+    picture = (candidate.pixels.cpu() + 1) / 2
+    return picture if output_type == "pt" else picture.permute(1, 2, 0).numpy()

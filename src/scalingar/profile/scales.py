@@ -33,10 +33,6 @@ class ScaleStatistics(RowState):
     """K of Eq. (9), conditional against unconditional, in nats per code; zero without guidance."""
     confidence: Float[np.ndarray, " n"]
     """1 − u, u of Eq. (5), in [0, 1]."""
-    log_p: Float[np.ndarray, " n"]
-    """Σ ln p(x|c) over the codes drawn, in nats: a sum, as the next."""
-    log_p_null: Float[np.ndarray, " n"]
-    """Σ ln p(x|∅), the same without guidance."""
 
     def trace(self) -> dict[str, Float[np.ndarray, " n"]]:
         """By the names under which a candidate's trace keeps them."""
@@ -46,22 +42,21 @@ class ScaleStatistics(RowState):
             "deepconf": self.deepconf,
             "K": self.kl,
             "C": self.confidence,
-            "log_p": self.log_p,
-            "log_p_null": self.log_p_null,
         }
 
 
 def scale_distributions(
-    logits: Float[Tensor, "c n l g v"], guidance_scale: float, config: ProfileConfig
+    logits: Float[Tensor, "c n l g v"], guidance_scale: float | Float[np.ndarray, " n"], config: ProfileConfig
 ) -> StepDistributions:
     """The distribution of every code of a scale as a row of its own, ``(n·l·g, v)``; see `step_distributions`."""
-    return step_distributions(logits.flatten(1, -2), guidance_scale=guidance_scale, distribution=config.distribution)
+    flat = logits.flatten(1, -2)
+    if isinstance(guidance_scale, np.ndarray):
+        guidance_scale = np.repeat(guidance_scale, flat.shape[1] // logits.shape[1])
+    return step_distributions(flat, guidance_scale=guidance_scale, distribution=config.distribution)
 
 
-def scale_statistics(
-    distributions: StepDistributions, codes: Int[Tensor, "n l g"], config: ProfileConfig
-) -> ScaleStatistics:
-    """What a scale's logits say of each trajectory, and of the codes it drew.
+def scale_statistics(distributions: StepDistributions, n: int, config: ProfileConfig) -> ScaleStatistics:
+    """What a scale's logits say of each of ``n`` trajectories.
 
     A trajectory with a NaN logit gets NaN; others are not touched.
     """
@@ -69,13 +64,24 @@ def scale_statistics(
     uncertainty = token_uncertainty(
         each.normalized_entropy, each.margin, alpha_entropy=config.alpha_entropy, alpha_margin=config.alpha_margin
     )
-    n, flat = len(codes), codes.flatten()
     means = (each.entropy, each.margin, each.deepconf, each.kl, 1 - uncertainty)
-    log_p = distributions.of(np.arange(len(flat)), flat)
-    return ScaleStatistics(
-        *(values.reshape(n, -1).mean(axis=1) for values in means),
-        *(values.reshape(n, -1).sum(axis=1) for values in log_p),
-    )
+    return ScaleStatistics(*(values.reshape(n, -1).mean(axis=1) for values in means))
+
+
+def drawn_log_p(
+    distributions: StepDistributions, rows: Int[np.ndarray, " m"], codes: Int[Tensor, "m l g"]
+) -> Float[np.ndarray, "2 m"]:
+    """Σ ln p(x|c) and Σ ln p(x|∅) over the codes drawn, in nats; the same twice without guidance.
+
+    ``rows``: which of the trajectories of ``distributions`` drew ``codes``.
+    """
+    flat = codes.flatten(1)
+    places = rows[:, None] * flat.shape[1] + np.arange(flat.shape[1])
+    log_p = distributions.of(places.ravel(), flat.flatten())
+    return np.stack([branch.reshape(len(rows), -1).sum(axis=1) for branch in log_p])
+
+
+_OF_SCALES = ("entropy", "deepconf", "confidence", "lowest_group_confidence", "final_confidence")
 
 
 def scale_signals(trace: Mapping[str, Float[np.ndarray, " k"]], codes: int) -> dict[str, float]:
@@ -88,17 +94,17 @@ def scale_signals(trace: Mapping[str, Float[np.ndarray, " k"]], codes: int) -> d
     * final_confidence: that of the last scale. lowest_group_confidence: the smallest DeepConf of a scale.
 
     Args:
-        trace: `entropy`, `deepconf`, `C`, `log_p` and `log_p_null`, each `(k,)`, k at least 1.
+        trace: `entropy`, `deepconf`, `C`, `log_p` and `log_p_null`, each `(k,)`, k = 0: all but the PMI are NaN.
         codes: codes drawn at these scales.
     """
     seen = {name: trace[name].astype(np.float64) for name in ("entropy", "deepconf", "C", "log_p", "log_p_null")}
     found = {
         "pmi": (seen["log_p"] - seen["log_p_null"]).sum(),
         "log_likelihood": seen["log_p"].sum() / max(codes, 1),
-        "entropy": seen["entropy"].mean(),
-        "deepconf": seen["deepconf"].mean(),
-        "confidence": seen["C"].mean(),
-        "lowest_group_confidence": seen["deepconf"].min(),
-        "final_confidence": seen["C"][-1],
+        **dict.fromkeys(_OF_SCALES, np.nan),
     }
+    if len(seen["C"]):
+        confidence, deepconf = seen["C"], seen["deepconf"]
+        means = (seen["entropy"].mean(), deepconf.mean(), confidence.mean())
+        found.update(zip(_OF_SCALES, (*means, deepconf.min(), confidence[-1]), strict=True))
     return {name: float(value) for name, value in found.items()}

@@ -96,7 +96,7 @@ class Results:
 
     @property
     def _next_scale(self) -> bool:
-        return self.pipe.family == "next-scale"
+        return self.pipe.decoding == "next-scale"
 
     def _grid(self) -> dict[str, Any]:
         grids = [list(grid) for grid in self.pipe.grids]

@@ -5,27 +5,28 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError
 from scalingar.core.validation import sentence
-from scalingar.rewards import check_reward
+from scalingar.rewards import REWARDS, check_reward
+from scalingar.rewards.features import check_feature
 from scalingar.strategies import STRATEGIES, Strategy
-from scalingar.strategies.best_of_n import RewardedStrategy
-from scalingar.strategies.setting import Family
-from scalingar.strategies.single import Single
 
-DEFAULT_STRATEGIES: dict[Family, str] = {"next-token": "scaling-ar", "next-scale": "tts-var"}
-DEFAULT_STRATEGY = DEFAULT_STRATEGIES["next-token"]
+DEFAULT_STRATEGIES: dict[Decoding, str] = {"next-token": "scaling-ar", "next-scale": "tts-var"}
 
 
-def build_strategy(value: Any, default: str = DEFAULT_STRATEGY) -> Strategy:
+def build_strategy(value: Any, default: str = DEFAULT_STRATEGIES["next-token"]) -> Strategy:
     """A strategy from its name, or from ``{"name": ..., setting: value}``; settings without a name are ``default``'s.
 
     Raises:
-        ConfigError: unknown name, setting or reward, or a value out of range.
+        ConfigError: unknown name, setting, reward or feature, or a value out of range.
     """
     strategy = value if isinstance(value, Strategy) else _from_settings(value, default)
-    if isinstance(strategy, RewardedStrategy):
-        check_reward(strategy.reward)
+    needs = strategy.needs()
+    if needs.reward is not None:
+        check_reward(needs.reward)
+    if needs.feature is not None:
+        check_feature(needs.feature)
     return strategy
 
 
@@ -33,9 +34,29 @@ def with_trajectories(strategy: Strategy, count: int) -> Strategy:
     """The same strategy with another N. Raises ConfigError where that cannot be."""
     if count < 1:
         raise ConfigError(f"num_trajectories is {count}; it must be at least 1.")
-    if isinstance(strategy, Single) and count != 1:
-        raise ConfigError(f"the strategy 'single' decodes one trajectory, not {count}; choose another strategy.")
-    return _validated(type(strategy), {**strategy.model_dump(exclude_unset=True), "num_trajectories": count})
+    return changed(strategy, num_trajectories=count)
+
+
+def with_reward(strategy: Strategy, reward: str | None, model: str) -> Strategy:
+    """The same strategy with a reward wherever it asks one and none was named: the one that ``model`` names.
+
+    Raises:
+        ConfigError: the model names none; which one judges is for the user to say.
+    """
+    needs = strategy.needs()
+    if not needs.rewarded or needs.reward is not None:
+        return strategy
+    if reward is None:
+        raise ConfigError(
+            f"the strategy {strategy_name(strategy)} asks a reward, and {model} names none of its own; "
+            f"set strategy.reward to one of {', '.join(REWARDS)}."
+        )
+    return changed(strategy, reward=reward)
+
+
+def changed(strategy: Strategy, **settings: Any) -> Strategy:
+    """The same strategy with some settings replaced. Raises ConfigError."""
+    return _validated(type(strategy), {**strategy.model_dump(exclude_unset=True), **settings})
 
 
 def strategy_name(strategy: Strategy) -> str:

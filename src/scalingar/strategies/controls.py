@@ -3,15 +3,13 @@
 from typing import ClassVar
 
 from scalingar.core.outputs import Candidate
-from scalingar.strategies.setting import BOTH_FAMILIES, Family
-from scalingar.strategies.strategy import STRATEGIES, Setting, Strategy, choice_generator
+from scalingar.strategies.setting import Setting
+from scalingar.strategies.strategy import STRATEGIES, Strategy, choice_generator
 
 
 @STRATEGIES.register("random-of-n")
 class RandomOfN(Strategy):
     """One of N full samples, drawn blindly: what N tokens' worth of work gives when nothing is known."""
-
-    families: ClassVar[tuple[Family, ...]] = BOTH_FAMILIES
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Uniform over the candidates."""
@@ -21,7 +19,6 @@ class RandomOfN(Strategy):
 class HighestSignal(Strategy):
     """The full sample with the highest value of one signal."""
 
-    families: ClassVar[tuple[Family, ...]] = BOTH_FAMILIES
     signal: ClassVar[str]
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:

@@ -4,18 +4,26 @@ import numpy as np
 from pydantic import Field
 
 from scalingar.core.outputs import Candidate
-from scalingar.strategies.best_of_n import RewardedStrategy
-from scalingar.strategies.strategy import STRATEGIES, Setting, choice_generator
+from scalingar.strategies.needs import Needs
+from scalingar.strategies.setting import Setting
+from scalingar.strategies.strategy import STRATEGIES, Strategy, choice_generator
 
 
 @STRATEGIES.register("importance-sampling")
-class ImportanceSampling(RewardedStrategy):
+class ImportanceSampling(Strategy):
     """The baseline of TTS-VAR's protocol; λ = 10 is its λ (the ScalingAR paper prints none)."""
 
+    reward: str | None = Field(
+        None, description="name of the reward, or name:source for weights of your own; None: the model's own"
+    )
     temperature_inverse: float = Field(10.0, ge=0, description="λ, inverse temperature")
+
+    def needs(self) -> Needs:
+        """Its reward."""
+        return Needs(rewarded=True, reward=self.reward)
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """A draw from softmax(λ · reward)."""
-        logits = self.temperature_inverse * np.array(self.scores(candidates))
+        logits = self.temperature_inverse * np.array([candidate.rewards[str(self.reward)] for candidate in candidates])
         weights = np.exp(logits - logits.max())
         return int(choice_generator(setting).choice(len(weights), p=weights / weights.sum()))

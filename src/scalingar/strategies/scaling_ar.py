@@ -1,20 +1,27 @@
 """ScalingAR (arXiv 2509.26376): cut trajectories that lose confidence, guide the others by theirs."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from jaxtyping import Int
 from pydantic import Field, model_validator
 
+from scalingar.core.decoding_kind import Decoding
 from scalingar.core.outputs import Candidate
 from scalingar.policy.guidance_schedule import GuidanceConfig, guidance_scale
 from scalingar.policy.termination import Gate, GateConfig
 from scalingar.profile.confidence import ProfileConfig
-from scalingar.strategies.strategy import STRATEGIES, Decision, Search, Setting, Step, Strategy
+from scalingar.strategies.needs import Needs
+from scalingar.strategies.search import Decision, Search, Step
+from scalingar.strategies.setting import Setting
+from scalingar.strategies.strategy import STRATEGIES, Strategy
 
 
 @STRATEGIES.register("scaling-ar")
 class ScalingAR(Strategy):
     """The method of the paper. ``preset`` fills in v3 (Algorithm 1) or v1; single values may be set on top of it."""
+
+    serves: ClassVar[tuple[Decoding, ...]] = ("next-token",)
 
     preset: Literal["v3", "v1"] = Field("v3", description="which version of the paper")
     gate: GateConfig = GateConfig()
@@ -49,6 +56,10 @@ class ScalingAR(Strategy):
         """The paper's first version."""
         return cls(preset="v1", **settings)
 
+    def needs(self) -> Needs:
+        """Values of I where guidance follows their variance."""
+        return Needs(history=self.guidance.variance_window if self.guidance.enabled else 0)
+
     def search(self, setting: Setting) -> "ScalingARSearch":
         """A fresh run for one prompt."""
         return ScalingARSearch(setting, self)
@@ -60,35 +71,35 @@ class ScalingAR(Strategy):
 
 
 class ScalingARSearch(Search):
-    """Algorithm 1 for one prompt: profile, threshold, cut, guidance scale."""
+    """Algorithm 1 for one image: profile, threshold, cut, guidance scale."""
 
     def __init__(self, setting: Setting, strategy: ScalingAR) -> None:
-        history = strategy.guidance.variance_window if strategy.guidance.enabled else 0
-        super().__init__(setting, strategy.profile, strategy.num_trajectories, history=history)
-        self.strategy = strategy
+        super().__init__(strategy, setting)
+        self.guidance = strategy.guidance
         self.gate = Gate.start(strategy.gate, setting.total_steps)
 
-    def observe(self, step: Step) -> Decision:
+    def before_draw(self, step: Step) -> Decision:
         """One round of the algorithm; the new guidance scale applies to the draw of this very step."""
-        self.profile = self.profile.update(step.statistics, step.position)
-        values = self.profile.values
+        profile = step.profile
+        assert profile is not None  # it serves next-token models only
+        values = profile.values
         self.gate, verdict = self.gate.update(step.position, values["C"], values["R"])
         scale = guidance_scale(
-            self.strategy.guidance,
+            self.guidance,
             self.setting.guidance_scale,
             step.guidance_scale,
             values["D_hat"],
-            self.profile.intrinsic_history,
+            profile.intrinsic_history,
             values["R"],
         )
-        if any(verdict.reason):
-            self.gate = self.gate.select(verdict.keep)
         threshold = np.nan if verdict.threshold is None else verdict.threshold
-        return self.decide(
-            verdict.keep,
-            verdict.reason,
-            scale,
-            theta=np.full(len(scale), threshold, np.float32),
-            below=verdict.below,
-            unrecovered=verdict.unrecovered,
-        )
+        trace = {
+            "theta": np.full(len(scale), threshold, np.float32),
+            "below": verdict.below,
+            "unrecovered": verdict.unrecovered,
+        }
+        return Decision(verdict.keep.nonzero()[0], verdict.reason, scale, trace)
+
+    def follow(self, rows: Int[np.ndarray, " m"]) -> None:
+        """Flags go with their rows."""
+        self.gate = self.gate.select(rows)

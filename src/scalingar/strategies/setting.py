@@ -1,15 +1,11 @@
 """What a search is told of the run it decides for."""
 
 from dataclasses import dataclass
-from typing import Literal
-
-Family = Literal["next-token", "next-scale"]
-BOTH_FAMILIES: tuple[Family, ...] = ("next-token", "next-scale")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The base guidance scale and seed of one prompt, and the model's grid.
+    """The base guidance scale and seed of one image, and the model's grid.
 
     ``grid``: rows and columns of tokens; of a next-scale model those of its last scale.
     ``scales``: of a next-scale model the grid of every scale, coarse to fine; else empty.
@@ -24,3 +20,12 @@ class Setting:
     def total_steps(self) -> int:
         """Steps of a finished image: tokens, or scales."""
         return len(self.scales) or self.grid[0] * self.grid[1]
+
+    def tokens_until(self, step: int) -> int:
+        """Tokens that the first ``step`` steps of a trajectory draw."""
+        return sum(height * width for height, width in self.scales[:step]) if self.scales else step
+
+    @property
+    def step_name(self) -> str:
+        """What a step is called."""
+        return "scale" if self.scales else "step"

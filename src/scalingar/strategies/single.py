@@ -1,21 +1,24 @@
 """One trajectory, the base model as it is."""
 
-from typing import ClassVar, Literal
-
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from scalingar.core.outputs import Candidate
-from scalingar.strategies.setting import BOTH_FAMILIES, Family
-from scalingar.strategies.strategy import STRATEGIES, Setting, Strategy
+from scalingar.strategies.setting import Setting
+from scalingar.strategies.strategy import STRATEGIES, Strategy
 
 
 @STRATEGIES.register("single")
 class Single(Strategy):
     """Trajectory 0 alone: N = 1."""
 
-    families: ClassVar[tuple[Family, ...]] = BOTH_FAMILIES
+    num_trajectories: int = Field(1, ge=1, description="always one")
 
-    num_trajectories: Literal[1] = Field(1, description="always one")
+    @field_validator("num_trajectories")
+    @classmethod
+    def _one(cls, count: int) -> int:
+        if count != 1:
+            raise ValueError("'single' decodes one trajectory; choose another strategy")
+        return count
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """The only one."""

@@ -1,14 +1,17 @@
 """Successive halving: one late, gentle cut, where ScalingAR cuts early and at every step."""
 
 import math
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Int
 from pydantic import Field, model_validator
 
+from scalingar.core.decoding_kind import Decoding
 from scalingar.core.outputs import Candidate
-from scalingar.strategies.strategy import NOT_A_NUMBER, STRATEGIES, Decision, Search, Setting, Step, Strategy
+from scalingar.strategies.search import Decision, Search, Step
+from scalingar.strategies.setting import Setting
+from scalingar.strategies.strategy import STRATEGIES, Strategy
 
 NOT_AMONG_THE_BEST = "not among the best"
 Signal = Literal["final_confidence", "confidence", "entropy", "deepconf"]
@@ -21,6 +24,8 @@ class SuccessiveHalving(Strategy):
     Not a method of the paper: the rule that ``scalingar analyze tune`` found on half of GenEval's prompts of the
     embedded model and that helped on the other half (docs/results.md). After Jamieson & Talwalkar 2016.
     """
+
+    serves: ClassVar[tuple[Decoding, ...]] = ("next-token",)
 
     signal: Signal = Field(
         "final_confidence",
@@ -55,34 +60,31 @@ class SuccessiveHalving(Strategy):
 
 
 class SuccessiveHalvingSearch(Search):
-    """One prompt: the signal so far, and the steps at which the lower ones go."""
+    """One image: the signal so far, and the steps at which the lower ones go."""
 
     def __init__(self, setting: Setting, strategy: SuccessiveHalving) -> None:
-        super().__init__(setting, strategy.profile, strategy.num_trajectories)
+        super().__init__(strategy, setting)
         self.signal = strategy.signal
         self.rounds = strategy.rounds_of(setting.total_steps)
         self.sums = np.zeros(strategy.num_trajectories)
 
-    def observe(self, step: Step) -> Decision:
+    def before_draw(self, step: Step) -> Decision | None:
         """Cut before the draw, by what the steps before it showed; then note this step."""
-        keep = self._best(self.rounds.get(step.position, len(self.sums)))
-        self.profile = self.profile.update(step.statistics, step.position)
-        finite = np.isfinite(self.profile.values["C"])
-        reasons = [
-            None if k and f else NOT_A_NUMBER if not f else NOT_AMONG_THE_BEST
-            for k, f in zip(keep, finite, strict=True)
-        ]
-        before = 0.0 if self.signal == "final_confidence" else self.sums
-        self.sums = (before + self._now(step))[keep & finite]
-        return self.decide(keep & finite, reasons, self.base_scale(step))
+        before, count = self.sums, self.rounds.get(step.position, len(step))
+        self.sums = self._now(step) + (0.0 if self.signal == "final_confidence" else before)
+        if count >= len(step):
+            return None
+        best = np.sort(np.argsort(-before, kind="stable")[:count])  # the first among equals
+        return Decision.of(best, len(step), NOT_AMONG_THE_BEST)
+
+    def follow(self, rows: Int[np.ndarray, " m"]) -> None:
+        """Sums go with their rows."""
+        self.sums = self.sums[rows]
 
     def _now(self, step: Step) -> Float[np.ndarray, " n"]:
         if self.signal == "entropy":
             return -step.statistics.entropy
-        return step.statistics.deepconf if self.signal == "deepconf" else self.profile.values["C"]
-
-    def _best(self, count: int) -> Bool[np.ndarray, " n"]:
-        """The ``count`` rows of the largest sums, the first among equals."""
-        keep = np.zeros(len(self.sums), bool)
-        keep[np.argsort(-self.sums, kind="stable")[:count]] = True
-        return keep
+        if self.signal == "deepconf":
+            return step.statistics.deepconf
+        assert step.profile is not None  # it serves next-token models only
+        return step.profile.values["C"]

@@ -10,7 +10,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import Field, model_validator
 
+from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError, DecodingError
+from scalingar.core.outputs import Candidate
 from scalingar.policy.batch_schedule import (
     PAPER_CLUSTERING,
     PAPER_RESAMPLING,
@@ -22,10 +24,11 @@ from scalingar.policy.batch_schedule import (
 from scalingar.policy.diversity import Reduction, reduce_features, select_diverse
 from scalingar.policy.potentials import Potential, RewardHistory, log_potential
 from scalingar.policy.resampling import Method, probabilities, resample
-from scalingar.strategies.best_of_n import BestOfN
-from scalingar.strategies.scale_search import ScaleDecision, ScaleSearch, ScaleStep
-from scalingar.strategies.setting import Family
-from scalingar.strategies.strategy import STRATEGIES, Setting
+from scalingar.strategies.best_of_n import highest_reward
+from scalingar.strategies.needs import Needs
+from scalingar.strategies.search import Decision, Search, Step
+from scalingar.strategies.setting import Setting
+from scalingar.strategies.strategy import STRATEGIES, Strategy
 
 
 @dataclass(frozen=True)
@@ -38,18 +41,18 @@ class Plan:
 
 
 @STRATEGIES.register("tts-var")
-class TTSVar(BestOfN):
-    """The method of the paper; the final pick among N is that of best-of-n, as released.
+class TTSVar(Strategy):
+    """The method of the paper; the final pick among N is the highest reward, as released.
 
     Off, ``clustering`` or ``resampling`` leaves the batches as they are; the prunes of its scales then keep the first
     rows, which is as blind as a draw, for nothing but noise tells trajectories apart before anybody looks (chosen).
     """
 
-    families: ClassVar[tuple[Family, ...]] = ("next-scale",)
+    serves: ClassVar[tuple[Decoding, ...]] = ("next-scale",)
 
     num_trajectories: int = Field(1, ge=1, description="N, multiplies every batch: 8 N at first, N at last")
-    reward: str = Field(
-        "confidence", description="name of the reward, or name:source; the paper's is image-reward, this one is free"
+    reward: str | None = Field(
+        None, description="name of the reward, or name:source; None: the model's own; the paper's is image-reward"
     )
     batch_sizes: tuple[int, ...] | None = Field(
         None, description="first batch and what each prune leaves, for N = 1; None: the paper's 8, 6, 4, 2, 1"
@@ -82,12 +85,15 @@ class TTSVar(BestOfN):
             )
         return self
 
-    @property
-    def feature_name(self) -> str | None:
-        """What it compares images by; None where it compares none."""
-        return self.feature if self.clustering else None
+    def needs(self) -> Needs:
+        """Its reward, and its feature where it clusters."""
+        return Needs(rewarded=True, reward=self.reward, feature=self.feature if self.clustering else None)
 
-    def scale_search(self, setting: Setting) -> "TTSVarSearch":
+    def choose(self, candidates: list[Candidate], setting: Setting) -> int:
+        """Place of the highest reward."""
+        return highest_reward(candidates, self.reward)
+
+    def search(self, setting: Setting) -> "TTSVarSearch":
         """A fresh run for one prompt.
 
         Raises:
@@ -143,51 +149,51 @@ class TTSVar(BestOfN):
         return clustering, resampling
 
 
-class TTSVarSearch(ScaleSearch):
-    """One prompt: after each scale nothing, a clustering, a resampling, or where that is off a blind prune."""
+class TTSVarSearch(Search):
+    """One image: after each scale nothing, a clustering, a resampling, or where that is off a blind prune."""
 
     def __init__(self, setting: Setting, strategy: TTSVar) -> None:
         self.plan = strategy.plan(len(setting.scales))
-        super().__init__(self.plan.schedule.after[0])
-        self.setting = setting
-        self.strategy = strategy
+        super().__init__(strategy, setting, self.plan.schedule.after[0])
+        self.settings = strategy
         self.history = RewardHistory.start(self.starts)
 
-    def observe(self, step: ScaleStep) -> ScaleDecision:
+    def after_draw(self, step: Step) -> Decision | None:
         """Raises DecodingError when features or rewards are no numbers."""
-        target = self.plan.schedule.after[step.scale]
-        if step.scale in self.plan.resampling:
+        scale = step.position - 1
+        target = self.plan.schedule.after[scale]
+        if scale in self.plan.resampling:
             return self._resampled(step, target)
-        if step.scale in self.plan.clustering and target < len(step):
-            return self._clustered(step, target)
-        return ScaleDecision(np.arange(min(target, len(step))), "the schedule kept the first rows")
+        if target >= len(step):
+            return None
+        if scale in self.plan.clustering:
+            chosen = select_diverse(self.reduced(step), target)
+            return Decision.of(chosen, len(step), "another of its cluster went on")
+        return Decision.of(range(target), len(step), "the schedule kept the first rows")
 
     def follow(self, rows: Int[np.ndarray, " m"]) -> None:
         """A copy has its ancestor's rewards."""
-        self.history = RewardHistory(self.history.rewards[rows])
+        self.history = self.history.select(rows)
 
-    def reduced(self, step: ScaleStep) -> Float[np.ndarray, "n f"]:
+    def reduced(self, step: Step) -> Float[np.ndarray, "n f"]:
         """What is clustered: one row of features per image."""
         features = step.features()
-        with _explained(step.scale):
-            return reduce_features(features, self.strategy.reduction)
+        with _explained(step.position - 1):
+            return reduce_features(features, self.settings.reduction)
 
     def drawn(self, log_weights: Float[np.ndarray, " n"], count: int, scale: int) -> Int[np.ndarray, " m"]:
-        """``count`` rows in proportion to their weights, by randomness of this prompt and scale alone."""
+        """``count`` rows in proportion to their weights, by randomness of this image and scale alone."""
         generator = np.random.default_rng((self.setting.seed, scale, 0x775AA))
-        return resample(log_weights, count, self.strategy.method, generator)
+        return resample(log_weights, count, self.settings.method, generator)
 
-    def _clustered(self, step: ScaleStep, count: int) -> ScaleDecision:
-        return ScaleDecision(select_diverse(self.reduced(step), count), "another of its cluster went on")
-
-    def _resampled(self, step: ScaleStep, count: int) -> ScaleDecision:
-        rewards = step.rewards()
+    def _resampled(self, step: Step, count: int) -> Decision:
+        scale, rewards, settings = step.position - 1, step.rewards(), self.settings
         self.history = self.history.record(rewards)
-        strategy = self.strategy
-        weights = log_potential(strategy.potential, self.history, strategy.temperature_inverse, strategy.topk or 1)
-        with _explained(step.scale):
+        weights = log_potential(settings.potential, self.history, settings.temperature_inverse, settings.topk or 1)
+        with _explained(scale):
             trace = {"reward": rewards, "weight": probabilities(weights)}
-        return ScaleDecision(self.drawn(weights, count, step.scale), "not drawn in resampling", trace)
+        rows = self.drawn(weights, count, scale)
+        return Decision.of(rows, len(step), "not drawn in resampling", **trace)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def test_var_as_a_folder_two_files_or_a_training_checkpoint(tmp_path: Path) -> N
     (tmp_path / "training").mkdir()
     training = scale_pipes.save_var_training(tmp_path / "training")
     pipe = ImagePipeline.from_pretrained(tmp_path)
-    assert (pipe.family, pipe.encode_prompts) == ("next-scale", LabelEncoder(5))
+    assert (pipe.decoding, pipe.encode_prompts) == ("next-scale", LabelEncoder(5))
     assert (pipe.guidance_scale, pipe.sampling) == (5.0, SamplingConfig(top_k=900, top_p=0.95))
     assert sorted(pipe.hashes) == ["vae_ch160v4096z32.pth", "var_d16.pth"]
     codes = pipe("3", **CODES).images[0]
@@ -132,7 +132,7 @@ def test_a_model_folder_reads_the_grammar_and_can_be_converted_again(tmp_path: P
     save_package(tmp_path / "a", info, tiny_var.tiny_var(config), tiny_var.tiny_tokenizer(), torch.float32)
     assert family_of(str(tmp_path / "a")) == "next-scale"
     pipe = ImagePipeline.from_pretrained(tmp_path / "a")
-    assert (pipe.name, pipe.family, pipe.encode_prompts) == ("tiny", "next-scale", GrammarEncoder(6))
+    assert (pipe.name, pipe.decoding, pipe.encode_prompts) == ("tiny", "next-scale", GrammarEncoder(6))
     convert(tmp_path / "a", tmp_path / "b", Options())
     again = ImagePipeline.from_pretrained(tmp_path / "b")
     first, second = (one("a photo of a red dog", **CODES).images[0] for one in (pipe, again))

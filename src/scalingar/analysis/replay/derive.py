@@ -19,7 +19,6 @@ from scalingar.profile.signals import signals
 from scalingar.rewards.intrinsic import IntrinsicReward
 from scalingar.rewards.reward import REWARDS
 from scalingar.strategies import Strategy
-from scalingar.strategies.best_of_n import RewardedStrategy
 from scalingar.strategies.setting import Setting
 
 Line = dict[str, Any]
@@ -58,7 +57,7 @@ def derived_plan(run: CompleteRun, strategy: Strategy) -> RunPlan:
 
 def derived_lines(run: CompleteRun, strategy: Strategy) -> list[Line]:
     """A line per image, as a decoded run has them; image, its hash and the judge's details only where known."""
-    reward = strategy.reward if isinstance(strategy, RewardedStrategy) else None
+    reward = strategy.needs().reward
     found = _replayed(run, replay_strategy(run, strategy)) if run.traced else _recorded(run, strategy)
     lines = []
     for place, candidates in enumerate(found):

@@ -17,7 +17,6 @@ from scalingar.core.errors import ConfigError
 from scalingar.policy.termination import GateConfig
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.strategies import ScalingAR, Strategy
-from scalingar.strategies.setting import BOTH_FAMILIES
 from scalingar.strategies.successive_halving import SuccessiveHalving
 
 FINISHED = -1
@@ -121,7 +120,7 @@ def replay_strategy(run: CompleteRun, strategy: Strategy) -> Replay:
 
 def check_complete(strategy: Strategy) -> None:
     """Raises ConfigError unless the strategy only chooses among complete trajectories."""
-    if strategy.families != BOTH_FAMILIES:
+    if not strategy.completes_all:
         raise ConfigError(f"{type(strategy).__name__} decides while decoding; a complete run cannot tell its outcome.")
 
 

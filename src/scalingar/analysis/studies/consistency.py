@@ -33,7 +33,7 @@ def consistency_findings(
     Raises:
         ConfigError: no next-scale model, fewer than three trajectories, or no such reward.
     """
-    if pipe.family != "next-scale":
+    if pipe.decoding != "next-scale":
         raise ConfigError(f"{pipe.name} draws token by token; the consistency curve is of next-scale models.")
     if trajectories < 3:
         raise ConfigError(f"num_trajectories is {trajectories}; a correlation needs at least 3.")

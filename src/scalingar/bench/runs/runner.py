@@ -95,12 +95,11 @@ class Runner:
         for _ in stream:
             if stopped():
                 raise _StoppedError
-        assert stream.output is not None
         drawn = time.perf_counter()
         with self._judging:  # judges may keep answers
             judging = time.perf_counter()
             lines = self._lines(jobs, stream.output.results)
-        told = self.plan.all_candidates and self.pipe.family == "next-token"
+        told = self.plan.all_candidates and self.pipe.decoding == "next-token"
         return _Shard(
             number,
             lines,

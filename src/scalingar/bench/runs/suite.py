@@ -8,7 +8,6 @@ import yaml
 
 from scalingar.core.errors import ConfigError
 from scalingar.strategies import Strategy
-from scalingar.strategies.best_of_n import RewardedStrategy
 from scalingar.strategies.build_strategy import build_strategy
 
 
@@ -55,6 +54,6 @@ def _filled(strategy: Strategy, name: str, num_trajectories: int | None, reward:
     settings: dict[str, Any] = {"name": name}
     if num_trajectories is not None and name != "single":
         settings["num_trajectories"] = num_trajectories
-    if reward is not None and isinstance(strategy, RewardedStrategy):
+    if reward is not None and strategy.needs().rewarded:
         settings["reward"] = reward
     return build_strategy(settings) if len(settings) > 1 else strategy

@@ -1,6 +1,6 @@
 """transformers' key-value cache behind the three words the decoding loop knows: rows, bytes, select."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
@@ -55,6 +55,29 @@ class RoomyLayer(DynamicLayer):
             self.room[place] = self.room[place].index_select(0, indices)
         self._look()
 
+    def copied(self, rows: Int[Tensor, " m"]) -> "RoomyLayer":
+        """The given rows as a layer of their own."""
+        copy = RoomyLayer()
+        if self.room:
+            copy.lazy_initialization(*(room[:0] for room in self.room))
+            copy.room = [room.index_select(0, rows) for room in self.room]
+            copy.filled = self.filled
+            copy._look()
+        return copy
+
+    def crop(self, max_length: int) -> None:
+        """Forget the slots after the first ``max_length``."""
+        self.filled = min(self.filled, max_length)
+        self._look()
+
+    def joined(self, other: "RoomyLayer", order: Int[Tensor, " m"]) -> None:
+        """Rows of both, of the same length, in ``order``."""
+        self.keys = self.values = None
+        for place, room in enumerate(self.room):
+            both = [room[:, :, : self.filled], other.room[place][:, :, : self.filled]]
+            self.room[place] = torch.cat(both).index_select(0, order)
+        self._look()
+
     def _grow(self, place: int, end: int) -> None:
         self.keys = self.values = None  # or the old room would outlive its copy
         old = self.room[place]
@@ -73,11 +96,13 @@ class HFCache:
 
     ``pads``: empty slots before each row's prompt, ``(n,)``.
     ``ragged``: some row has any; without them attention needs no mask.
+    ``ends``: slots filled after each call of :meth:`feed`, the first of which is the prompt's.
     """
 
     layers: list[RoomyLayer]
     pads: Int[Tensor, " n"]
     ragged: bool
+    ends: list[int] = field(default_factory=list)
 
     @classmethod
     def empty(cls, layers: int, pads: Int[Tensor, " n"]) -> Self:
@@ -103,6 +128,32 @@ class HFCache:
         self.pads = self.pads.index_select(0, rows)
         return self
 
+    def copy(self, rows: Int[Tensor, " m"]) -> Self:
+        """The given rows as a cache of their own."""
+        layers = [layer.copied(rows) for layer in self.layers]
+        return type(self)(layers, self.pads.index_select(0, rows), self.ragged, [*self.ends])
+
+    def keep(self) -> None:
+        """Nothing to do: nothing is given up while rows live."""
+
+    def rewind(self, fed: int) -> None:
+        """Forget what was fed after the prompt and the first ``fed`` codes."""
+        del self.ends[fed + 1 :]
+        for layer in self.layers:
+            layer.crop(self.ends[-1])
+
+    def fits(self, other: Self) -> bool:
+        """Both have filled as many slots."""
+        return self.ends[-1] == other.ends[-1]
+
+    def join(self, other: Self, order: Int[Tensor, " m"]) -> Self:
+        """Rows of both, which fit, in ``order``."""
+        for mine, theirs in zip(self.layers, other.layers, strict=True):
+            mine.joined(theirs, order)
+        self.pads = torch.cat([self.pads, other.pads]).index_select(0, order)
+        self.ragged = self.ragged or other.ragged
+        return self
+
     @property
     def lockstep(self) -> bool:
         """One length for all rows."""
@@ -119,6 +170,7 @@ class HFCache:
         """
         first = self.layers[0].filled
         end = first + ids.shape[1]
+        self.ends.append(end)
         slots = torch.arange(end, device=self.pads.device)
         output = language_model(
             **{"inputs_embeds" if embedded else "input_ids": ids},

@@ -65,6 +65,29 @@ class KVCache:
             self.prefix_mask = self.prefix_mask.index_select(0, rows)
         return self
 
+    def copy(self, rows: Int[Tensor, " m"]) -> "KVCache":
+        """The given rows as a cache of their own."""
+        mask = None if self.prefix_mask is None else self.prefix_mask.index_select(0, rows)
+        return KVCache([layer.index_select(1, rows) for layer in self.layers], mask)
+
+    def keep(self) -> None:
+        """Nothing to do: nothing is given up while rows live."""
+
+    def rewind(self, fed: int) -> None:
+        """Nothing to do: slots behind a row's position are never read before they are written again."""
+
+    def fits(self, other: "KVCache") -> bool:
+        """Rows may stand anywhere."""
+        return True
+
+    def join(self, other: "KVCache", order: Int[Tensor, " m"]) -> "KVCache":
+        """Rows of both in ``order``; layer by layer, as :meth:`select`."""
+        for index, layer in enumerate(self.layers):
+            self.layers[index] = torch.cat([layer, other.layers[index]], 1).index_select(1, order)
+        if self.prefix_mask is not None and other.prefix_mask is not None:
+            self.prefix_mask = torch.cat([self.prefix_mask, other.prefix_mask]).index_select(0, order)
+        return self
+
     @property
     def lockstep(self) -> bool:
         """A slot per row: rows may stand anywhere."""

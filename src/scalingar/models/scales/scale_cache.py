@@ -1,8 +1,8 @@
 """The explicit cache of next-scale models: keys and values per row, and per prompt what its rows share."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import chain
-from typing import Self
+from typing import Any, Self
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -37,6 +37,10 @@ class PromptMemory:
     head: Float[Tensor, "p 2 d"]
     text: TextMemory | None = None
 
+    def joined(self, other: Self) -> Self:
+        """The entries of both."""
+        return _joined(self, other)
+
     @property
     def nbytes(self) -> int:
         """Bytes of everything kept per prompt."""
@@ -44,6 +48,18 @@ class PromptMemory:
         if self.text is not None:
             kept += [*self.text.keys, *self.text.values]
         return sum(tensor.nbytes for tensor in kept)
+
+
+def _joined(first: Any, second: Any) -> Any:
+    """Row by row, whatever the two are made of."""
+    if isinstance(first, Tensor):
+        return torch.cat([first, second])
+    if isinstance(first, list):
+        return [_joined(*pair) for pair in zip(first, second, strict=True)]
+    if first is None:
+        return None
+    parts = {part.name: _joined(getattr(first, part.name), getattr(second, part.name)) for part in fields(first)}
+    return type(first)(**parts)
 
 
 @dataclass
@@ -61,6 +77,10 @@ class ScaleCache:
     owners: Int[Tensor, " n"]
     keys: list[Float[Tensor, "n h s d"]] = field(default_factory=list)
     values: list[Float[Tensor, "n h s d"]] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    """How many tokens the scales run so far have, one after another."""
+    keeps: bool = False
+    """All scales but the last stay after the last one was run, for a trajectory to start from."""
 
     @classmethod
     def empty(cls, prompts: PromptMemory) -> Self:
@@ -98,6 +118,42 @@ class ScaleCache:
         self.owners = self.owners.index_select(0, rows)
         return self
 
+    def copy(self, rows: Int[Tensor, " m"]) -> Self:
+        """The given rows as a cache of their own; what is kept per prompt is shared."""
+        rows = rows.to(self.owners.device)
+        keys, values = ([layer.index_select(0, rows) for layer in part] for part in (self.keys, self.values))
+        return type(self)(self.prompts, self.owners.index_select(0, rows), keys, values, [*self.ends], self.keeps)
+
+    def keep(self) -> None:
+        """Scales before the last one stay after the last one was run."""
+        self.keeps = True
+
+    def rewind(self, fed: int) -> None:
+        """Forget all scales but the first ``fed``. Raises DecodingError where they are gone already."""
+        del self.ends[fed:]
+        tokens = self.ends[-1] if self.ends else 0
+        if tokens > self.tokens:
+            raise DecodingError("the scales of a finished image were not kept; nothing can start from them.")
+        for part in (self.keys, self.values):
+            part[:] = [layer[:, :, :tokens] for layer in part] if tokens else []
+
+    def fits(self, other: Self) -> bool:
+        """Both have run the same scales."""
+        return self.ends == other.ends
+
+    def join(self, other: Self, order: Int[Tensor, " m"]) -> Self:
+        """Rows of both in ``order``; both stand at the same scale."""
+        owners = other.owners
+        if other.prompts is not self.prompts:
+            owners = owners + len(self.prompts.start)
+            self.prompts = self.prompts.joined(other.prompts)
+        order = order.to(owners.device)
+        self.owners = torch.cat([self.owners, owners]).index_select(0, order)
+        for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
+            for layer, tensor in enumerate(mine):
+                mine[layer] = torch.cat([tensor, theirs[layer]]).index_select(0, order)
+        return self
+
     def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
         """Impossible: see ``lockstep``. Raises DecodingError."""
         raise DecodingError("the rows of a next-scale model stand at one scale; a row cannot start among others.")
@@ -107,8 +163,12 @@ class ScaleCache:
     ) -> tuple[Float[Tensor, "n h s d"], Float[Tensor, "n h s d"]]:
         """Append one scale to a layer and return all of it.
 
-        ``last``: no scale follows, so nothing is kept and what the layer held is freed.
+        ``last``: no scale follows, so this one is not kept, and without ``keeps`` what the layer held is freed.
         """
+        if layer == 0:
+            self.ends.append(self.tokens + key.shape[2])
+        nothing = key[:, :, :0], value[:, :, :0]
+        kept = (self.keys[layer], self.values[layer]) if self.keeps and layer < len(self.keys) else nothing
         if layer == len(self.keys):
             self.keys.append(key)
             self.values.append(value)
@@ -117,7 +177,7 @@ class ScaleCache:
             self.values[layer] = torch.cat([self.values[layer], value], 2)
         whole = self.keys[layer], self.values[layer]
         if last:
-            self.keys[layer], self.values[layer] = key[:, :, :0], value[:, :, :0]
+            self.keys[layer], self.values[layer] = kept
         return whole
 
     def per_row(self, entries: Float[Tensor, "p ..."]) -> Float[Tensor, "n ..."]:

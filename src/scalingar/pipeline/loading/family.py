@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
+from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ScalingarError
 from scalingar.models.weights.hub import release, split_name
 from scalingar.models.weights.parts import ModelFamily, find_parts
 from scalingar.pipeline.loading.model_folder import PIPELINE, read_info
 from scalingar.pipeline.loading.own_models import EMBEDDED
-from scalingar.strategies.setting import Family
 
 _NEXT_TOKEN: tuple[ModelFamily, ...] = ("llamagen",)
 
 
-def family_of(model: str) -> Family:
+def family_of(model: str) -> Decoding:
     """Of a name, file or folder as :func:`scalingar.pipeline.loading.load` takes it.
 
     "next-token" where nothing is known or nothing is there: loading has the words for that.

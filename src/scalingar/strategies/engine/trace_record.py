@@ -1,10 +1,14 @@
-"""What was seen of a prompt's trajectories, step by step."""
+"""What was seen of an image's trajectories, step by step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
+
+from scalingar.strategies.engine.lineage import Lineage
+
+Columns = Mapping[str, Float[np.ndarray, " n"]]
 
 
 class TraceRecord:
@@ -14,29 +18,48 @@ class TraceRecord:
     twenty small copies dear; one after the other for all steps they are not.
     """
 
-    def __init__(self, trajectories: int, steps: int, names: tuple[str, ...] = ()) -> None:
+    def __init__(self, lineage: Lineage, steps: int, names: tuple[str, ...] = ()) -> None:
         """``names``: of values that every trace holds, even one that ends before any was noted."""
-        self.shape = (trajectories, steps)
-        self._notes: list[tuple[int, list[int], Mapping[str, np.ndarray]]] = []
-        self._tables = {name: self._empty() for name in names}
+        self.lineage = lineage
+        self.steps = steps
+        self._notes: list[tuple[int | Int[np.ndarray, " n"], Sequence[int], Columns]] = []
+        self._tables = {name: self._empty(0) for name in names}
 
-    def note(self, step: int, who: list[int], values: Mapping[str, Float[np.ndarray, " n"]]) -> None:
-        """Values of a step for the trajectories ``who``, by name; the arrays must not change afterwards."""
-        self._notes.append((step, who, values))
+    def note(self, step: int | Int[np.ndarray, " n"], indices: Sequence[int], values: Columns) -> None:
+        """Values of a step, one for all or one each, of the trajectories ``indices``, by name.
+
+        The arrays must not change afterwards.
+        """
+        self._notes.append((step, indices, values))
 
     def of(self, index: int, steps: int) -> dict[str, NDArray[np.float32]]:
-        """The first ``steps`` values of one trajectory under every name, NaN where none was noted."""
+        """The first ``steps`` values of one trajectory under every name, a copy's ancestors' among them.
+
+        NaN where none was noted.
+        """
         self._sort()
-        return {name: table[index, :steps].copy() for name, table in self._tables.items()}
+        found = {name: np.full(steps, np.nan, np.float32) for name in self._tables}
+        for owner, first, end in self.lineage.spans(index, steps):
+            for name, values in found.items():
+                values[first:end] = self._tables[name][owner, first:end]
+        return found
 
     def _sort(self) -> None:
-        for step, who, values in self._notes:
-            rows = np.array(who)
+        for step, indices, values in self._notes:
+            rows = np.array(indices)
             for name, column in values.items():
-                if name not in self._tables:
-                    self._tables[name] = self._empty()
-                self._tables[name][rows, step] = column
+                self._table(name)[rows, step] = column
         self._notes.clear()
+        for name in self._tables:
+            self._table(name)
 
-    def _empty(self) -> NDArray[np.float32]:
-        return np.full(self.shape, np.nan, np.float32)
+    def _table(self, name: str) -> NDArray[np.float32]:
+        """The table of a name, with a row for every trajectory there is."""
+        table = self._tables.get(name, self._empty(0))
+        lacking = len(self.lineage) - len(table)
+        if lacking or name not in self._tables:
+            table = self._tables[name] = np.concatenate([table, self._empty(lacking)])
+        return table
+
+    def _empty(self, trajectories: int) -> NDArray[np.float32]:
+        return np.full((trajectories, self.steps), np.nan, np.float32)

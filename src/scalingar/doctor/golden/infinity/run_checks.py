@@ -10,7 +10,7 @@ from torch import Tensor
 
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.next_scale import NextScaleDecoder
-from scalingar.decoding.noise import Noise, TrajectoryNoise
+from scalingar.decoding.noise import Noise, SharedNoise, TrajectoryNoise
 from scalingar.doctor.golden.file import EXACT, IMAGES, Comparison, GoldenFile
 from scalingar.models.infinity.bsq import BitQuantizer
 from scalingar.models.infinity.text import TextCondition
@@ -18,7 +18,7 @@ from scalingar.models.infinity.transformer import Infinity
 
 
 @dataclass(frozen=True)
-class StoredScaleNoise:
+class StoredScaleNoise(SharedNoise):
     """Noise of every scale, ``(n, l * g * 2)``, for rows that stay in step."""
 
     values: list[Float[Tensor, "n s"]]
@@ -26,15 +26,6 @@ class StoredScaleNoise:
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """See :class:`~scalingar.decoding.noise.Noise`."""
         return self.values[int(steps[0])].to(device)
-
-    def select(self, rows: Int[Tensor, " m"]) -> "StoredScaleNoise":
-        """The rows' own numbers."""
-        return StoredScaleNoise([scale[rows] for scale in self.values])
-
-    def place(self, rows: Int[Tensor, " m"], fresh: "StoredScaleNoise") -> "StoredScaleNoise":
-        """These rows with those at ``rows`` replaced."""
-        pairs = zip(self.values, fresh.values, strict=True)
-        return StoredScaleNoise([mine.index_copy(0, rows, theirs) for mine, theirs in pairs])
 
 
 @dataclass(frozen=True)
@@ -70,7 +61,7 @@ class ScaleRun:
             live = decoder.append(live, codes)
             bits = file[f"{self.name}_bits_{k}"]
             yield file.compare(f"{self.name}_bits_{k}", codes.to(bits.dtype), EXACT)
-        if live.latent is not None and self.count == len(model.scales):
+        if self.count == len(model.scales):
             latents[self.name] = live.latent
             if f"{self.name}_summed_codes" in file:
                 yield file.compare(f"{self.name}_summed_codes", live.latent, IMAGES)

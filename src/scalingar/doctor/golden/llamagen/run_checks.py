@@ -10,7 +10,7 @@ from torch import Tensor
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.decoding.noise import GeneratorNoise, Noise, TrajectoryNoise
+from scalingar.decoding.noise import GeneratorNoise, Noise, SharedNoise, TrajectoryNoise
 from scalingar.doctor.golden.file import GoldenFile
 
 _RUN = re.compile(r"(greedy|sample)(?:\.|_(?!logits\.|noise\.))(.+)")
@@ -19,7 +19,7 @@ _SECTIONS = {"greedy": "greedy", "sample": "samples"}
 
 
 @dataclass(frozen=True)
-class StoredNoise:
+class StoredNoise(SharedNoise):
     """Noise that was written down, ``(t, n, v)``, for rows that stay in step."""
 
     values: Float[Tensor, "t n v"]
@@ -27,16 +27,6 @@ class StoredNoise:
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """See :class:`~scalingar.decoding.noise.Noise`."""
         return self.values[int(steps[0])].to(device)
-
-    def select(self, rows: Int[Tensor, " m"]) -> "StoredNoise":
-        """The rows' own columns."""
-        return StoredNoise(self.values[:, rows])
-
-    def place(self, rows: Int[Tensor, " m"], fresh: "StoredNoise") -> "StoredNoise":
-        """With the columns of ``rows`` replaced."""
-        values = self.values.clone()
-        values[:, rows] = fresh.values
-        return StoredNoise(values)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.outputs import Ledger
 from scalingar.core.pixels import truncated
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.doctor.golden.file import (
@@ -37,7 +38,8 @@ from scalingar.policy.diversity import clustered
 from scalingar.rewards.features.dinov2 import preprocess
 from scalingar.rewards.reward import FunctionReward
 from scalingar.strategies import BestOfN, Strategy
-from scalingar.strategies.engine.scale_engine import ScaleEngine
+from scalingar.strategies.engine.engine import Engine
+from scalingar.strategies.engine.looks import Eyes, ImageLooks
 
 _SAMPLING = SamplingConfig(top_k=900, top_p=0.97)
 """What the released code draws with and does not let one change."""
@@ -91,7 +93,7 @@ def _models(file: GoldenFile) -> tuple[Infinity, BSQTokenizer]:
     return model, BSQTokenizer.for_tokens(infinity_vae.build(parts["infinity_vae"]), model.schedule, model.groups)
 
 
-def _run(replay: Replay, model: Infinity, tokenizer: BSQTokenizer, strategy: Strategy) -> ScaleEngine:
+def _run(replay: Replay, model: Infinity, tokenizer: BSQTokenizer, strategy: Strategy) -> Engine:
     """The engine after a whole run."""
     file = replay.file
     decoder = WatchedDecoder(
@@ -100,13 +102,12 @@ def _run(replay: Replay, model: Infinity, tokenizer: BSQTokenizer, strategy: Str
         sampling=_SAMPLING.model_copy(update={"temperature": float(file.config["tau"])}),
         seen=replay.seen,
     )
-    engine = ScaleEngine(
-        decoder=decoder,
-        strategy=strategy,
-        guidance_scale=float(file.config["cfg"]),
-        reward=FunctionReward(partial(_reward, file)),
-        feature=partial(_features, file),
-        to_image=truncated,
+    eyes = Eyes(FunctionReward(partial(_reward, file)), "formula", partial(_features, file))
+    engine = Engine(
+        decoder,
+        strategy,
+        float(file.config["cfg"]),
+        ImageLooks(decoder.picture, Ledger(), eyes, to_image=truncated),
         streams=lambda seeds, indices: WatchedNoise(replay.generator, replay.seen),
     )
     condition = model.condition(file["text_kv"][None])
@@ -151,7 +152,7 @@ def _selection(file: GoldenFile, seen: Seen) -> Iterator[Comparison]:
         yield file.compare(f"replace_ids_{scale}", torch.from_numpy(rows), EXACT)
 
 
-def _outcome(file: GoldenFile, seen: Seen, engine: ScaleEngine) -> Iterator[Comparison]:
+def _outcome(file: GoldenFile, seen: Seen, engine: Engine) -> Iterator[Comparison]:
     """Latents, pictures and rewards at the end; the table of rewards holds only these, in its last column."""
     result, last = engine.results[0], len(file["schedule"]) - 1
     finished = [candidate for candidate in result.candidates if candidate.finished]
@@ -170,6 +171,6 @@ def _outcome(file: GoldenFile, seen: Seen, engine: ScaleEngine) -> Iterator[Comp
     yield file.compare("winner", torch.tensor(chosen), EXACT)
 
 
-def _final_rewards(engine: ScaleEngine) -> Float[Tensor, " n"]:
+def _final_rewards(engine: Engine) -> Float[Tensor, " n"]:
     finished = [candidate for candidate in engine.results[0].candidates if candidate.finished]
     return torch.tensor([candidate.rewards["formula"] for candidate in finished], dtype=torch.float64)

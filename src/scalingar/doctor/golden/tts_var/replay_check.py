@@ -10,13 +10,13 @@ from pydantic import PrivateAttr
 from torch import Tensor
 
 from scalingar.decoding.next_scale import NextScaleDecoder
-from scalingar.decoding.noise import GeneratorNoise
-from scalingar.decoding.trajectories import Trajectories
+from scalingar.decoding.noise import GeneratorNoise, SharedNoise
+from scalingar.decoding.trajectories import ScaleTrajectories
 from scalingar.doctor.golden.file import GoldenFile
 from scalingar.doctor.golden.tts_var.select_check import with_signs_of
 from scalingar.policy.resampling import released_weights
 from scalingar.strategies import TTSVar
-from scalingar.strategies.scale_search import ScaleDecision, ScaleStep
+from scalingar.strategies.search import Decision, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.tts_var import TTSVarSearch
 
@@ -45,17 +45,16 @@ class WatchedDecoder(NextScaleDecoder):
 
     seen: Seen
 
-    def append(self, trajectories: Trajectories, codes: Int[Tensor, "n l g"]) -> Trajectories:
+    def append(self, trajectories: ScaleTrajectories, codes: Int[Tensor, "n l g"]) -> ScaleTrajectories:
         """As it is."""
         live = super().append(trajectories, codes)
         self.seen.codes.append(codes)
-        if live.latent is not None:
-            self.seen.latents = [live.latent]
+        self.seen.latents = [live.latent]
         return live
 
 
 @dataclass(frozen=True)
-class WatchedNoise:
+class WatchedNoise(SharedNoise):
     """One generator for tokens and resampling, as released; keeps what it drew."""
 
     generator: torch.Generator
@@ -66,14 +65,6 @@ class WatchedNoise:
         noise = GeneratorNoise(self.generator).exponential(steps, size, device)
         self.seen.noise[int(steps[0])] = noise
         return noise
-
-    def select(self, rows: Int[Tensor, " m"]) -> "WatchedNoise":
-        """The same: its rows are not told apart."""
-        return self
-
-    def place(self, rows: Int[Tensor, " m"], fresh: "WatchedNoise") -> "WatchedNoise":
-        """The same."""
-        return self
 
 
 @dataclass(frozen=True)
@@ -105,7 +96,7 @@ class Replayed(TTSVar):
         strategy._replay = replay
         return strategy
 
-    def scale_search(self, setting: Setting) -> "ReplayedSearch":
+    def search(self, setting: Setting) -> "ReplayedSearch":
         """A search that keeps what it did."""
         return ReplayedSearch(setting, self, self._replay)
 
@@ -117,20 +108,20 @@ class ReplayedSearch(TTSVarSearch):
         super().__init__(setting, strategy)
         self.replay = replay
 
-    def observe(self, step: ScaleStep) -> ScaleDecision:
+    def after_draw(self, step: Step) -> Decision | None:
         """As it is, and remembered."""
-        decision = super().observe(step)
-        if step.scale in (*self.plan.clustering, *self.plan.resampling):
-            self.replay.seen.rows[step.scale] = decision.rows
-        if "reward" in decision.trace:
-            self.replay.seen.rewards[step.scale] = decision.trace["reward"]
+        decision, scale = super().after_draw(step), step.position - 1
+        if scale in (*self.plan.clustering, *self.plan.resampling):
+            self.replay.seen.rows[scale] = np.arange(len(step)) if decision is None else decision.rows
+        if decision is not None and "reward" in decision.trace:
+            self.replay.seen.rewards[scale] = decision.trace["reward"]
         return decision
 
-    def reduced(self, step: ScaleStep) -> Float[np.ndarray, "n f"]:
+    def reduced(self, step: Step) -> Float[np.ndarray, "n f"]:
         """With the signs of the file, which decide the clusters and mean nothing."""
-        stored = self.replay.file[f"features_{step.scale}"].numpy()
+        stored = self.replay.file[f"features_{step.position - 1}"].numpy()
         features = with_signs_of(super().reduced(step), stored)
-        self.replay.seen.features[step.scale] = features
+        self.replay.seen.features[step.position - 1] = features
         return features
 
     def drawn(self, log_weights: Float[np.ndarray, " n"], count: int, scale: int) -> Int[np.ndarray, " m"]:

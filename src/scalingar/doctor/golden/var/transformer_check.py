@@ -12,6 +12,7 @@ from scalingar.core.errors import WeightsError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.guidance import guide
 from scalingar.decoding.next_scale import NextScaleDecoder
+from scalingar.decoding.noise import SharedNoise
 from scalingar.decoding.teacher_forcing import latents, teacher_features
 from scalingar.doctor.golden.file import (
     CHECKS,
@@ -48,7 +49,7 @@ def tokenizer_of(file: GoldenFile) -> MultiScaleVQ:
 
 
 @dataclass(frozen=True)
-class StoredScales:
+class StoredScales(SharedNoise):
     """Noise that was written down, ``(n, l, v)`` for each scale, for rows that stay in step."""
 
     values: list[Float[Tensor, "n l v"]]
@@ -56,15 +57,6 @@ class StoredScales:
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """See :class:`~scalingar.decoding.noise.Noise`."""
         return self.values[int(steps[0])].flatten(1).to(device)
-
-    def select(self, rows: Int[Tensor, " m"]) -> "StoredScales":
-        """The rows' own."""
-        return StoredScales([values[rows] for values in self.values])
-
-    def place(self, rows: Int[Tensor, " m"], fresh: "StoredScales") -> "StoredScales":
-        """These with those of ``rows`` replaced."""
-        pairs = zip(self.values, fresh.values, strict=True)
-        return StoredScales([mine.index_copy(0, rows, theirs) for mine, theirs in pairs])
 
 
 @CHECKS.register("var")

@@ -12,18 +12,18 @@ from scalingar.rewards.intrinsic import IntrinsicReward
 from scalingar.strategies import STRATEGIES, BestOfN, ScalingAR, Single, Strategy, TTSVar
 from tests.tiny import scales as tiny
 
-NAMES = [name for name in STRATEGIES if "next-scale" in STRATEGIES[name].families]
+NAMES = [name for name in STRATEGIES if "next-scale" in STRATEGIES[name].serves]
 
 
 def made(name: str, **settings: Any) -> Strategy:
     return STRATEGIES[name](**settings)
 
 
-def run(strategy: Strategy, *prompts: str, **options: Any) -> tiny.ScaleEngine:
+def run(strategy: Strategy, *prompts: str, **options: Any) -> tiny.Watched:
     return tiny.run(strategy, prompts or (tiny.PROMPT,), **{"feature": PixelFeature(4), **options})
 
 
-def codes(engine: tiny.ScaleEngine) -> list[torch.Tensor]:
+def codes(engine: tiny.Watched) -> list[torch.Tensor]:
     return [result.best.codes for result in engine.results]
 
 
@@ -68,7 +68,7 @@ def test_ledger_adds_up(name: str) -> None:
     model = tiny.TinyScales()
     engine = run(made(name), decoder=tiny.decoder(model))
     live = [rows // 2 for rows in model.seen]
-    live[0] = len(engine.events[0].indices)  # type: ignore[attr-defined]
+    live[0] = len(engine.events[0].indices)
     tokens = [rows * side * side for rows, side in zip(live, tiny.SIDES, strict=True)]
     assert engine.ledger.tokens == sum(tokens)
     assert engine.ledger.forward_rows == 2 * sum(tokens[1:])
@@ -87,7 +87,7 @@ def test_fewer_trajectories_are_the_first_of_more(name: str) -> None:
 
 
 def test_events_tell_the_scales() -> None:
-    events = run(Single(), "one", "two").events  # type: ignore[attr-defined]
+    events = run(Single(), "one", "two").events
     assert [(event.position, event.prompt) for event in events] == [(k, p) for k in range(7) for p in (0, 1)]
     assert events[0].total_steps == 7
     assert set(events[0].values) == {"entropy", "margin", "deepconf", "K", "C", "log_p", "log_p_null"}
@@ -119,7 +119,7 @@ def test_all_rows_broken() -> None:
 def test_strategies_of_the_other_family_are_refused() -> None:
     with pytest.raises(ConfigError, match="ScalingAR is for next-token models, and this model is next-scale"):
         run(ScalingAR())
-    assert TTSVar.families == ("next-scale",)
+    assert TTSVar.serves == ("next-scale",)
 
 
 def test_what_was_not_given() -> None:

@@ -7,13 +7,13 @@ import torch
 from scalingar.core.errors import ConfigError
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies import STRATEGIES, MostConfidentOfN
-from scalingar.strategies.strategy import Decision, Search, Step
+from scalingar.strategies.search import Search, Step
 from tests.tiny.pipes import tiny_pipe
 
 PROMPTS = ["a dog", "two cats", "a blue cow", "a bird above a cup", "three clocks", "a red bus", "a cat"]
 
 
-@pytest.mark.parametrize("name", [name for name in STRATEGIES if "next-token" in STRATEGIES[name].families])
+@pytest.mark.parametrize("name", [name for name in STRATEGIES if "next-token" in STRATEGIES[name].serves])
 def test_images_do_not_depend_on_how_many_rows_are_alive(name: str) -> None:
     pipe = tiny_pipe()
     together = pipe(PROMPTS, strategy=name, seed=4)
@@ -48,19 +48,18 @@ def test_the_batch_stays_within_its_rows_and_is_filled_from_cut_places() -> None
 
 
 def test_a_search_sees_the_logits_its_statistics_are_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    observe = Search.observe
     sizes = set()
 
-    def checked(search: Search, step: Step) -> Decision:
-        distribution = torch.distributions.Categorical(logits=step.logits[0])
-        np.testing.assert_allclose(step.statistics.entropy, distribution.entropy(), rtol=1e-4, atol=1e-5)
-        sizes.add((*step.logits.shape[:2], step.batch.shape[1]))
-        return observe(search, step)
+    class Checked(Search):
+        def before_draw(self, step: Step) -> None:
+            distribution = torch.distributions.Categorical(logits=step.logits[0])
+            np.testing.assert_allclose(step.statistics.entropy, distribution.entropy(), rtol=1e-4, atol=1e-5)
+            sizes.add(tuple(step.logits.shape[:2]))
 
-    monkeypatch.setattr(Search, "observe", checked)
+    monkeypatch.setattr(MostConfidentOfN, "search", lambda self, setting: Checked(self, setting, 2))
     strategy = MostConfidentOfN(num_trajectories=2, profile={"distribution": "conditional"})
     tiny_pipe()(PROMPTS[:3], strategy=strategy, guidance_scale=3.0, max_rows=4)
-    assert sizes == {(2, 2, 4), (2, 2, 2)}
+    assert sizes == {(2, 2)}
 
 
 def test_prompts_enter_in_order() -> None:

@@ -1,0 +1,66 @@
+"""What a loop over steps needs of a decoder, whatever a step is: see the next-token and the next-scale decoder."""
+
+from typing import Any, Protocol
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scalingar.core.decoding_kind import Decoding
+from scalingar.decoding.guidance import Scale
+from scalingar.decoding.noise import Noise
+
+
+class Decoder(Protocol):
+    """Its own kind of trajectories goes in and comes out; what they hold is its business."""
+
+    @property
+    def decoding(self) -> Decoding:
+        """What a step is."""
+        ...
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of tokens of a finished image."""
+        ...
+
+    @property
+    def scales(self) -> tuple[tuple[int, int], ...]:
+        """Of a next-scale model the grid of every scale; else empty."""
+        ...
+
+    @property
+    def groups(self) -> int:
+        """Codes per token of a next-scale model; 0 where a token is a code."""
+        ...
+
+    def start(self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool) -> Any:
+        """Trajectories ``indices[i]`` of prompt ``i``, before their first step, with its logits."""
+        ...
+
+    def scale_at(self, positions: Int[Tensor, " n"], guidance_scale: Scale) -> Scale:
+        """The guidance scale that acts where the rows stand."""
+        ...
+
+    def draw(self, trajectories: Any, guidance_scale: Scale) -> Tensor:
+        """The codes of the next step of every row."""
+        ...
+
+    def append(self, trajectories: Any, codes: Tensor) -> Any:
+        """Record them."""
+        ...
+
+    def advance(self, trajectories: Any) -> Any:
+        """The logits of the next step of every row."""
+        ...
+
+    def rewind(self, trajectories: Any, position: int) -> Any:
+        """All rows back to where ``position`` steps, at least one, are made and the logits of the next are due."""
+        ...
+
+    def tokens_at(self, step: int) -> int:
+        """Tokens that a row draws in one step."""
+        ...
+
+    def picture(self, codes: Tensor) -> Float[Tensor, "3 H W"]:
+        """RGB in [-1, 1] of an image's codes, all or the first."""
+        ...

@@ -1,0 +1,229 @@
+"""Runs a strategy on a live batch: admit, ask before the draw, draw, ask after it, retire, advance."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+
+from scalingar.core.errors import DecodingError
+from scalingar.core.outputs import Ledger, PromptResult
+from scalingar.decoding.noise import TrajectoryNoise
+from scalingar.decoding.trajectories import Trajectories
+from scalingar.strategies.engine.image_run import ImageRun, Rows
+from scalingar.strategies.engine.live import Live
+from scalingar.strategies.engine.looks import ImageLooks
+from scalingar.strategies.engine.observers import Observation, observe
+from scalingar.strategies.engine.starts import Decoder, Starts, Streams
+from scalingar.strategies.engine.step_event import StepEvent
+from scalingar.strategies.search import Pick, Start
+from scalingar.strategies.setting import Setting
+from scalingar.strategies.strategy import Strategy, check_serves
+
+Encode = Callable[[list[str]], Any]
+"""Prompts to the model's condition, one row each."""
+
+
+class Engine:
+    """A decoder, a strategy, what it looks with, and the costs of running them together.
+
+    ``ledger``: the costs so far. ``results``: of every image, in order, once :meth:`run` is exhausted.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        strategy: Strategy,
+        guidance_scale: float,
+        looks: ImageLooks,
+        *,
+        max_rows: int | None = None,
+        streams: Streams = TrajectoryNoise.for_prompts,
+        show: bool = True,
+    ) -> None:
+        """``show``: make the picture of what is handed out. ``streams``: makes the trajectories' noise.
+
+        ``max_rows``: trajectories alive when further prompts begin, though always those of one prompt.
+
+        Prompts wait until so many places are free, those of finished and of cut trajectories among them; where all
+        rows must stand at one position, until the others are done. None: all prompts start together and every cut
+        makes the batch smaller at once. Trajectories that a strategy adds later are not counted.
+        """
+        self.decoder, self.strategy, self.guidance_scale = decoder, strategy, guidance_scale
+        self.looks, self.max_rows, self.streams, self.show = looks, max_rows, streams, show
+        self.ledger: Ledger = looks.ledger
+        self.results: list[PromptResult] = []
+        self.live: Live | None = None
+        self._encode: Encode = list
+        self._waiting: deque[ImageRun] = deque()
+        self._begun: list[ImageRun] = []
+        self._starts = Starts(decoder, self.ledger, streams)
+        self._done: dict[int, PromptResult] = {}
+
+    def run(self, prompts: Sequence[str], encode: Encode, seeds: Sequence[int]) -> Iterator[StepEvent]:
+        """Decode what the strategy wants of every prompt, begun in order; ``seeds[i]`` keys the noise of prompt ``i``.
+
+        Raises:
+            ConfigError: the strategy is not for this kind of model or does not fit it, or its reward breaks down.
+            DecodingError: no trajectory of a prompt is left, or nothing sound can be decided.
+        """
+        check_serves(self.strategy, self.decoder.decoding)
+        self._encode = encode
+        pairs = enumerate(zip(prompts, seeds, strict=True))
+        runs = [ImageRun(i, prompt, self._setting(seed), self.strategy, self.looks) for i, (prompt, seed) in pairs]
+        self._waiting = deque(runs)
+        while self._waiting or self.live is not None or self._starts:
+            live = self._admit()
+            yield from self._step(live)
+            self._retire(live)
+            self._advance(live)
+        self.results = [self._done[run.number] for run in runs]
+
+    def _setting(self, seed: int) -> Setting:
+        return Setting(self.decoder.grid, self.guidance_scale, seed, self.decoder.scales)
+
+    def _admit(self) -> Live:
+        """What searches added joins the batch where it can, then as many waiting prompts as there is room for."""
+        for group in self._starts.ready(self.live):
+            if self.live is None:
+                self.live = Live(group.trajectories, self.decoder.groups)
+                rows = list(range(len(group.indices)))
+            else:
+                rows = self.live.take_in(group.trajectories)
+            self.live.add(group.run, group.indices, rows)
+        if self.live is None:
+            count = len(self._waiting)
+            if self.max_rows is not None:
+                count = min(count, max(1, self.max_rows // self._waiting[0].search.starts))
+            self.live = Live(self._started(runs := self._next(count)), self.decoder.groups)
+            self._own(runs, range(len(self.live)))
+        elif self._waiting and not self.live.lockstep:
+            count = min(len(self.live.free) // self._waiting[0].search.starts, len(self._waiting))
+            if count:
+                fresh = self._started(runs := self._next(count))
+                self._own(runs, self.live.take_in(fresh))
+        return self.live
+
+    def _next(self, count: int) -> list[ImageRun]:
+        runs = [self._waiting.popleft() for _ in range(count)]
+        self._begun += runs
+        return runs
+
+    def _own(self, runs: list[ImageRun], rows: Sequence[int]) -> None:
+        """Rows of the batch are those of images that begin, one after the other."""
+        assert self.live is not None
+        first = 0
+        for run in runs:
+            end = first + len(run.indices)
+            self.live.add(run, run.indices, rows[first:end])
+            first = end
+
+    def _started(self, runs: list[ImageRun]) -> Trajectories:
+        """All trajectories of some images before their first code."""
+        indices = [list(run.indices) for run in runs]
+        noise = self.streams([run.setting.seed for run in runs], indices)
+        guided = self.guidance_scale > 1.0
+        with self.ledger.timed("prompts"), torch.inference_mode():
+            condition = self._encode([run.prompt for run in runs])
+        with self.ledger.timed("prefill"):
+            fresh = self.decoder.start(condition, indices, noise, guided=guided)
+        self.ledger.prefill_rows += len(runs) * (2 if guided else 1)
+        first = 0
+        for run in runs:
+            self._starts.keep_origin(run, fresh, first)
+            first += len(run.indices)
+        return fresh
+
+    @torch.inference_mode()
+    def _step(self, live: Live) -> list[StepEvent]:
+        """Ask before the draw, draw, ask after it: everything of one step but the transformer."""
+        self.ledger.peak_bytes = max(self.ledger.peak_bytes, live.trajectories.nbytes + self._starts.nbytes)
+        runs = list(live.runs)
+        with self.ledger.timed("policy"):
+            batch = live.trajectories
+            scale = self.decoder.scale_at(batch.positions, live.scales(self.guidance_scale))
+            seen = observe(batch, scale, self.strategy.profile, self.decoder.decoding)
+            for run in runs:
+                own = seen.statistics if live.owns_all(run) else seen.statistics.select(run.rows)
+                self._decided(live, run, partial(run.before_draw, own, live.view))
+        with self.ledger.timed("select"):
+            rows = live.compact(keep_free=bool(self._waiting))
+        if live.runs:
+            self._draw(live, seen, rows)
+        return [self._event(run) for run in runs]
+
+    def _draw(self, live: Live, seen: Observation, rows: Rows) -> None:
+        """Draw for all rows, which are these of the batch that was seen, and ask what goes on."""
+        tokens = self.decoder.tokens_at(live.position)
+        with self.ledger.timed("sampling"):
+            codes = self.decoder.draw(live.trajectories, live.scales(self.guidance_scale))
+        with self.ledger.timed("policy"):
+            log_p = seen.drawn(rows, codes)
+        with self.ledger.timed("sampling"):
+            live.trajectories = self.decoder.append(live.trajectories, codes)
+        self.ledger.tokens += tokens * sum(len(run.rows) for run in live.runs)
+        with self.ledger.timed("policy"):
+            for run in list(live.runs):
+                own = log_p if live.owns_all(run) else log_p[:, run.rows]
+                self._decided(live, run, partial(run.after_draw, own, live.view))
+        with self.ledger.timed("select"):
+            live.compact(keep_free=bool(self._waiting))
+
+    def _decided(self, live: Live, run: ImageRun, decide: Callable[[], tuple[Rows | None, Start]]) -> None:
+        """One image's decision: the places of rows that end become free, and what it adds is made."""
+        sources, before = self._starts.sources(run, live), run.rows
+        changed, start = decide()
+        if changed is not None:
+            live.release(sorted(set(before.tolist()) - set(run.rows.tolist())))
+        self._starts.begin(run, start, sources)
+
+    def _retire(self, live: Live) -> None:
+        """Close what is complete; an image with nothing under way is handed out, or goes on with new trajectories."""
+        for run in live.runs:
+            self._starts.keep_finished(run, live)
+            live.release(run.finish(live.view).tolist())
+        live.drop_empty()
+        for run in [run for run in self._begun if run.done]:
+            self._conclude(run)
+        if not live.runs:
+            self.live = None
+
+    def _conclude(self, run: ImageRun) -> None:
+        finished = run.finished
+        if not len(finished):
+            reasons = ", ".join(sorted({candidate.fate for candidate in run.ended}))
+            raise DecodingError(f"no trajectory of {run.prompt!r} is left ({reasons}); a search must let one finish.")
+        answer = run.search.when_done(finished)
+        if isinstance(answer, Start) and len(answer):
+            self._starts.begin(run, answer, self._starts.sources(run, None))
+            return
+        if not isinstance(answer, Pick) or answer.index not in [candidate.index for candidate in finished]:
+            raise DecodingError(
+                f"{type(run.search).__name__} picked {answer} for {run.prompt!r}, which has not finished."
+            )
+        truncated = self.looks.truncated(run.prompt) if self.strategy.needs().rewarded else {}
+        result = PromptResult(run.prompt, run.setting.seed, run.ended, answer.index, truncated)
+        if self.show:
+            self.looks.decode([result.best])
+        self._done[run.number] = result
+        self._begun.remove(run)
+        self._starts.forget(run)
+
+    @torch.inference_mode()
+    def _advance(self, live: Live) -> None:
+        """Run the transformer for the next step of all rows."""
+        if self.live is None:
+            return
+        if not live.lockstep:
+            live.trajectories.park(live.free)
+        tokens = self.decoder.tokens_at(live.position)
+        with self.ledger.timed("transformer"):
+            live.trajectories = self.decoder.advance(live.trajectories)
+        self.ledger.forward_rows += live.trajectories.cache.rows * tokens
+
+    def _event(self, run: ImageRun) -> StepEvent:
+        log = run.log
+        return StepEvent(run.number, log.position, run.setting.total_steps, log.indices, log.cut, log.values)

@@ -1,0 +1,126 @@
+"""The live batch and whose its rows are: the one place where rows, images and free places meet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from scalingar.decoding.trajectories import Trajectories
+from scalingar.strategies.engine.image_run import BatchView, ImageRun
+
+
+class Live:
+    """Rows of several images being decoded together; some may be free, for images that wait.
+
+    ``runs``: images with rows in the batch. ``free``: rows nobody owns; they are decoded along and mean nothing.
+    """
+
+    def __init__(self, trajectories: Trajectories, groups: int) -> None:
+        """``groups``: codes per token of a next-scale model, 0 for a next-token model."""
+        self.trajectories = trajectories
+        self.runs: list[ImageRun] = []
+        self.free: list[int] = []
+        self.view = BatchView(self._logits, self._codes)
+        self._groups = groups
+
+    def __len__(self) -> int:
+        return len(self.trajectories)
+
+    @property
+    def lockstep(self) -> bool:
+        """All rows must stand at one position."""
+        return self.trajectories.cache.lockstep
+
+    @property
+    def position(self) -> int:
+        """Where the first image's rows stand; in lockstep all rows do."""
+        return int(self.runs[0].positions[0])
+
+    def scales(self, base: float) -> Float[np.ndarray, " n"]:
+        """The guidance scale of every row; free ones have the base scale."""
+        if len(self.runs) == 1 and not self.free and _ascending(self.runs[0].rows):
+            return self.runs[0].scales
+        scales = np.full(len(self), base)
+        for run in self.runs:
+            scales[run.rows] = run.scales
+        return scales
+
+    def owns_all(self, run: ImageRun) -> bool:
+        """The image's rows are those of the batch, in their order."""
+        return len(run.rows) == len(self) and _ascending(run.rows)
+
+    def add(self, run: ImageRun, indices: Sequence[int], rows: Sequence[int]) -> None:
+        """Rows of the batch that were free or new belong to these trajectories of an image."""
+        places = np.array(rows)
+        if indices == run.indices:  # its first rows
+            run.rows = places
+        else:
+            run.enter(indices, places)
+        if run not in self.runs:
+            self.runs.append(run)
+
+    def release(self, rows: Sequence[int]) -> None:
+        """These rows are free."""
+        self.free += rows
+
+    def drop_empty(self) -> None:
+        """Images without rows are no longer in the batch."""
+        self.runs = [run for run in self.runs if len(run.rows)]
+
+    def compact(self, *, keep_free: bool) -> Int[np.ndarray, " m"]:
+        """Copy the rows that were forked and give up the free ones, which ``keep_free`` spares while nothing is forked.
+
+        Returns which rows of the batch as it was these are.
+        """
+        self.drop_empty()
+        count = sum(len(run.rows) for run in self.runs)
+        forked = count + len(self.free) > len(self)
+        if not self.runs or (not forked and (not self.free or (keep_free and not self.lockstep))):
+            return np.arange(len(self))
+        rows, self.free = np.concatenate([run.rows for run in self.runs]), []
+        ends = np.cumsum([len(run.rows) for run in self.runs])
+        for run, part in zip(self.runs, np.split(np.arange(count), ends[:-1]), strict=True):
+            run.rows = part
+        self.trajectories = self.trajectories.select(torch.from_numpy(rows))
+        names = [index for run in self.runs for index in run.indices]
+        self.trajectories.indices = torch.tensor(names)
+        return rows
+
+    def take_in(self, fresh: Trajectories) -> list[int]:
+        """Rows of another batch, written into free rows as far as there are enough, else behind the others."""
+        count = len(fresh)
+        if count <= len(self.free) and not self.lockstep:
+            rows, self.free = self.free[:count], self.free[count:]
+            self.trajectories = self.trajectories.place(torch.tensor(rows), fresh)
+            return rows
+        before = len(self)
+        self.trajectories = self.trajectories.join(fresh)
+        return list(range(before, before + count))
+
+    def check(self) -> None:
+        """Raises AssertionError unless rows, images, positions and cache agree. Run by the tests after every step."""
+        owned = [row for run in self.runs for row in run.rows.tolist()]
+        assert sorted([*owned, *self.free]) == list(range(len(self))), "every row has one owner or is free"
+        assert self.trajectories.cache.rows == len(self.trajectories.logits), "a row of cache for each branch"
+        for run in self.runs:
+            assert len(run.indices) == len(set(run.indices)) == len(run.rows) == len(run.positions) == len(run.scales)
+            rows = torch.from_numpy(run.rows)
+            assert self.trajectories.positions[rows].tolist() == run.positions.tolist(), "rows stand where they should"
+            assert self.trajectories.indices[rows].tolist() == run.indices, "rows are whose they should be"
+            assert not set(run.indices) & run.candidates.keys(), "what has ended is not alive"
+        if self.lockstep:
+            assert len({*self.trajectories.positions.tolist()}) == 1, "in lockstep"
+
+    def _logits(self, rows: Int[np.ndarray, " m"]) -> torch.Tensor:
+        return self.trajectories.branches[:, torch.from_numpy(rows)]
+
+    def _codes(self, row: int, steps: int) -> torch.Tensor:
+        codes = self.trajectories.codes[row, : self.trajectories.codes_until(steps)].cpu().clone()
+        return codes.view(-1, self._groups) if self._groups else codes
+
+
+def _ascending(rows: Int[np.ndarray, " m"]) -> bool:
+    return bool((rows[:-1] < rows[1:]).all())
