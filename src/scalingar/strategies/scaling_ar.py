@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 from scalingar.core.outputs import Candidate
 from scalingar.policy.guidance_schedule import GuidanceConfig, guidance_scale
 from scalingar.policy.termination import Gate, GateConfig
-from scalingar.profile.confidence import ProfileConfig
 from scalingar.strategies.strategy import STRATEGIES, Decision, Search, Setting, Step, Strategy
 
 
@@ -25,11 +24,7 @@ class ScalingAR(Strategy):
     def _fill_preset(cls, values: dict[str, Any]) -> dict[str, Any]:
         if values.get("preset") != "v1":
             return values
-        parts = {
-            "profile": ProfileConfig.v1(),
-            "gate": GateConfig.v1(),
-            "guidance": GuidanceConfig.v1(),
-        }
+        parts = {"gate": GateConfig.v1(), "guidance": GuidanceConfig.v1()}
         given = {name: values.get(name, {}) for name in parts}
         filled = {
             name: {**part.model_dump(exclude_defaults=True), **given[name]}
@@ -81,14 +76,13 @@ class ScalingARSearch(Search):
             self.profile.intrinsic_history,
             values["R"],
         )
-        if any(verdict.reason):
+        if not verdict.keep.all():
             self.gate = self.gate.select(verdict.keep)
-        threshold = np.nan if verdict.threshold is None else verdict.threshold
         return self.decide(
             verdict.keep,
-            verdict.reason,
+            verdict.reason.tolist(),
             scale,
-            theta=np.full(len(scale), threshold, np.float32),
+            theta=np.full(len(scale), verdict.threshold, np.float32),
             below=verdict.below,
             unrecovered=verdict.unrecovered,
         )

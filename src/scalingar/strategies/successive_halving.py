@@ -1,17 +1,14 @@
 """Successive halving: one late, gentle cut, where ScalingAR cuts early and at every step."""
 
 import math
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
-from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 
 from scalingar.core.outputs import Candidate
+from scalingar.policy.halving import NOT_AMONG_THE_BEST, Halving, Signal
 from scalingar.strategies.strategy import NOT_A_NUMBER, STRATEGIES, Decision, Search, Setting, Step, Strategy
-
-NOT_AMONG_THE_BEST = "not among the best"
-Signal = Literal["final_confidence", "confidence", "entropy", "deepconf"]
 
 
 @STRATEGIES.register("successive-halving")
@@ -59,30 +56,20 @@ class SuccessiveHalvingSearch(Search):
 
     def __init__(self, setting: Setting, strategy: SuccessiveHalving) -> None:
         super().__init__(setting, strategy.profile, strategy.num_trajectories)
-        self.signal = strategy.signal
         self.rounds = strategy.rounds_of(setting.total_steps)
-        self.sums = np.zeros(strategy.num_trajectories)
+        self.halving = Halving(strategy.signal)
 
     def observe(self, step: Step) -> Decision:
         """Cut before the draw, by what the steps before it showed; then note this step."""
-        keep = self._best(self.rounds.get(step.position, len(self.sums)))
         self.profile = self.profile.update(step.statistics, step.position)
-        finite = np.isfinite(self.profile.values["C"])
+        confidence = self.profile.values["C"]
+        finite = keep = np.isfinite(confidence)
+        if step.position in self.rounds:
+            keep = finite & self.halving.best(self.rounds[step.position])
         reasons = [
-            None if k and f else NOT_A_NUMBER if not f else NOT_AMONG_THE_BEST
-            for k, f in zip(keep, finite, strict=True)
+            None if k else NOT_AMONG_THE_BEST if f else NOT_A_NUMBER
+            for k, f in zip(keep.tolist(), finite.tolist(), strict=True)
         ]
-        before = 0.0 if self.signal == "final_confidence" else self.sums
-        self.sums = (before + self._now(step))[keep & finite]
-        return self.decide(keep & finite, reasons, self.base_scale(step))
-
-    def _now(self, step: Step) -> Float[np.ndarray, " n"]:
-        if self.signal == "entropy":
-            return -step.statistics.entropy
-        return step.statistics.deepconf if self.signal == "deepconf" else self.profile.values["C"]
-
-    def _best(self, count: int) -> Bool[np.ndarray, " n"]:
-        """The ``count`` rows of the largest sums, the first among equals."""
-        keep = np.zeros(len(self.sums), bool)
-        keep[np.argsort(-self.sums, kind="stable")[:count]] = True
-        return keep
+        noted = self.halving.noted(step.statistics.entropy, step.statistics.deepconf, confidence)
+        self.halving = noted.select(keep)
+        return self.decide(keep, reasons, self.base_scale(step))
