@@ -1,20 +1,28 @@
 import pytest
 
-from scalingar.policy.batch_schedule import BatchSchedule, check_prunes, stretched
+from scalingar.policy.batch_schedule import (
+    PAPER_CLUSTERING,
+    PAPER_RESAMPLING,
+    PAPER_SCALES,
+    PAPER_SIZES,
+    BatchSchedule,
+    check_prunes,
+    stretched,
+)
+
+PAPER = BatchSchedule.staged(PAPER_SIZES, (*PAPER_CLUSTERING, *PAPER_RESAMPLING), PAPER_SCALES)
 
 
 def test_the_papers_schedule_is_the_batch_after_the_prune() -> None:
-    paper = BatchSchedule.paper()
-    assert paper.after == (8, 8, 6, 6, 6, 4, 2, 2, 2, 1, 1, 1, 1)
-    assert paper.live == (8, 8, 8, 6, 6, 6, 4, 2, 2, 2, 1, 1, 1)
-    assert paper.drops == (2, 5, 6, 9)
-    assert paper.times(3).after == tuple(3 * size for size in paper.after)
+    assert PAPER.after == (8, 8, 6, 6, 6, 4, 2, 2, 2, 1, 1, 1, 1)
+    assert PAPER.live == (8, 8, 8, 6, 6, 6, 4, 2, 2, 2, 1, 1, 1)
+    assert PAPER.drops == (2, 5, 6, 9)
+    assert PAPER.times(3).after == tuple(3 * size for size in PAPER.after)
 
 
 def test_decodes_by_hand() -> None:
     """What a prune looks at is the batch before it: 8 + 6 + 4 + 2 images, and one at the end."""
-    paper = BatchSchedule.paper()
-    assert sum(paper.live[scale] for scale in paper.drops) + paper.after[-1] == 21
+    assert sum(PAPER.live[scale] for scale in PAPER.drops) + PAPER.after[-1] == 21
 
 
 def test_stretched_to_other_models() -> None:

@@ -76,10 +76,8 @@ def test_rows_do_not_see_each_other(seed: int, rows: list[int]) -> None:
     assert np.array_equal(together[rows], alone)
 
 
-@pytest.mark.parametrize("config", [{"enabled": False}, {"form": "constant"}])
-def test_off_and_constant_guide_with_the_base_scale(config: dict[str, Any]) -> None:
-    settings = GuidanceConfig.model_validate(config)
-    assert scale(settings, 3.0, 0.1, [0.0, 1.0], 0.5) == BASE
+def test_off_guides_with_the_base_scale() -> None:
+    assert scale(GuidanceConfig(enabled=False), 3.0, 0.1, [0.0, 1.0], 0.5) == BASE
 
 
 def test_the_scale_is_in_fp32() -> None:
@@ -115,7 +113,7 @@ def test_the_defaults_are_the_printed_ones() -> None:
     ("settings", "message"),
     [
         ({"eta": 0.1}, "Extra inputs"),
-        ({"form": "multiplicative"}, "'additive', 'relative' or 'constant'"),
+        ({"form": "multiplicative"}, "'additive' or 'relative'"),
         ({"clip": (1.5, 0.5)}, "smallest, largest"),
         ({"alpha": math.nan}, "finite number"),
         ({"variance_window": 0}, "greater than or equal to 1"),

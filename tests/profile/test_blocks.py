@@ -87,10 +87,10 @@ def test_nothing_is_judged_before_half_a_block_is_drawn() -> None:
     # On a 4x8 grid block 0 holds positions 0-3 of each row of 8: half full at position 11.
     state = BlockStability.start(ProfileConfig(), 2, (4, 8))
     for position in range(12):
-        assert state.eligible == 0
+        assert np.isneginf(state.means).all()
         assert state.stability.tolist() == [1, 1]
         state = state.update(np.array([0.1, 0.9], np.float32), position)
-    assert state.eligible == 1
+    assert np.isfinite(state.means).sum(axis=1).tolist() == [1, 1]
     assert state.stability.tolist() == [1, 0]
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from scalingar.profile import ProfileConfig
-from scalingar.profile.conditional import ConditionalUtilisation, Moments, sigmoid
+from scalingar.profile import ConfidenceProfile, ProfileConfig, TokenStatistics
+from scalingar.profile.conditional import Moments, sigmoid
 from scalingar.profile.profile_config import Window
 
 divergences = hnp.arrays(np.float32, (9, 4), elements=st.floats(0, 20, width=32))
@@ -17,16 +17,17 @@ divergences = hnp.arrays(np.float32, (9, 4), elements=st.floats(0, 20, width=32)
 def moments(values: np.ndarray, window: Window) -> Moments:
     state = Moments.start(values.shape[1], window)
     for value in values:
-        state = state.update(value, window)
-    return state
-
-
-def run(window: Window, values: np.ndarray) -> ConditionalUtilisation:
-    config = ProfileConfig(conditional_window=window)
-    state = ConditionalUtilisation.start(config, values.shape[1])
-    for value in values.astype(np.float32):
         state = state.update(value)
     return state
+
+
+def run(window: Window, values: np.ndarray) -> dict[str, np.ndarray]:
+    """The profile's values after steps with divergences `(t, n)`; D and D_hat see nothing else."""
+    zeros = np.zeros(values.shape[1], np.float32)
+    state = ConfidenceProfile.start(ProfileConfig(conditional_window=window), values.shape[1], (len(values), 1))
+    for position, value in enumerate(values.astype(np.float32)):
+        state = state.update(TokenStatistics(zeros, zeros, zeros, zeros, kl=value), position)
+    return state.values
 
 
 @settings(deadline=None)
@@ -45,7 +46,7 @@ def test_scores_worked_by_hand() -> None:
     state = moments(np.array([[1.0, 3.0]], np.float32), "pooled")
     np.testing.assert_allclose(state.standardise(np.array([1.0, 3.0])), [-1, 1], rtol=1e-5)
     # Then (2, 6): all four have mean 3 and deviation sqrt(3.5); z of 6 is 3 / sqrt(3.5).
-    state = state.update(np.array([2.0, 6.0], np.float32), "pooled")
+    state = state.update(np.array([2.0, 6.0], np.float32))
     np.testing.assert_allclose(state.standardise(np.array([2.0, 6.0])), [-1 / 3.5**0.5, 3 / 3.5**0.5], rtol=1e-5)
 
 
@@ -54,8 +55,8 @@ def test_utilisation_worked_by_hand() -> None:
     state = run("pooled", np.array([[1.0, 3.0], [2.0, 6.0]]))
     first = np.array([0.268941, 0.731059])
     second = np.array([0.369463, 0.832516])
-    np.testing.assert_allclose(state.utilisation, second, atol=1e-5)
-    np.testing.assert_allclose(state.smoothed, 0.8 * first + 0.2 * second, atol=1e-5)
+    np.testing.assert_allclose(state["D"], second, atol=1e-5)
+    np.testing.assert_allclose(state["D_hat"], 0.8 * first + 0.2 * second, atol=1e-5)
 
 
 @settings(deadline=None)
@@ -67,17 +68,17 @@ def test_agrees_with_a_restatement(values: np.ndarray) -> None:
         past = values[: t + 1].astype(np.float64)
         d = 1 / (1 + np.exp(-(values[t] - past.mean()) / (past.std() + 1e-6)))
         smooth = d if t == 0 else 0.8 * smooth + 0.2 * d
-    np.testing.assert_allclose(got.smoothed, smooth, atol=1e-4)
+    np.testing.assert_allclose(got["D_hat"], smooth, atol=1e-4)
 
 
 @pytest.mark.parametrize("window", ["pooled", "trajectory"])
 def test_equal_divergences_are_the_middle(window: Window) -> None:
     # Three times 10.1 has no exact mean in fp32; a rounding error must not look like a deviation.
-    assert run(window, np.full((5, 3), 10.1)).smoothed.tolist() == [0.5] * 3
+    assert run(window, np.full((5, 3), 10.1))["D_hat"].tolist() == [0.5] * 3
 
 
 def test_the_first_step_of_a_trajectory_with_its_own_window_is_the_middle() -> None:
-    assert run("trajectory", np.array([[1.0, 9.0]])).utilisation.tolist() == [0.5, 0.5]
+    assert run("trajectory", np.array([[1.0, 9.0]]))["D"].tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("window", ["pooled", "trajectory"])
@@ -85,21 +86,21 @@ def test_a_broken_row_leaves_the_others_alone(window: Window) -> None:
     values = np.random.default_rng(0).random((6, 3))
     broken = np.insert(values, 1, np.nan, axis=1)
     got = run(window, broken)
-    np.testing.assert_allclose(np.delete(got.smoothed, 1), run(window, values).smoothed)
-    assert np.isnan(got.smoothed[1])
+    np.testing.assert_allclose(np.delete(got["D_hat"], 1), run(window, values)["D_hat"])
+    assert np.isnan(got["D_hat"][1])
 
 
 def test_pooled_moments_remember_rows_that_were_cut() -> None:
     state = moments(np.array([[1.0, 3.0]]), "pooled").select(torch.tensor([1]))
-    state = state.update(np.array([5.0]), "pooled")
+    state = state.update(np.array([5.0]))
     np.testing.assert_allclose([float(state.mean), float(state.count)], [3, 3])
 
 
 @settings(deadline=None)
 @given(divergences, st.permutations(range(4)))
 def test_permuting_rows_permutes_the_result(values: np.ndarray, order: list[int]) -> None:
-    got = run("pooled", values[:, order]).smoothed
-    np.testing.assert_allclose(got, run("pooled", values).smoothed[order], atol=1e-4)
+    got = run("pooled", values[:, order])["D_hat"]
+    np.testing.assert_allclose(got, run("pooled", values)["D_hat"][order], atol=1e-4)
 
 
 def test_the_sigmoid_does_not_overflow() -> None:

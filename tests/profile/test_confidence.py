@@ -210,8 +210,8 @@ def test_recovery_uses_the_size_of_a_negative_minimum() -> None:
 
 
 def test_the_defaults_are_the_printed_ones() -> None:
-    config = ProfileConfig.v3()
-    assert config == ProfileConfig() == ProfileConfig.v1()
+    config = ProfileConfig()
+    assert config == ScalingAR.v3().profile == ScalingAR.v1().profile
     assert config.weights == (0.65, 0.35, 0.75, 0.25)
     rates = (config.token_rate, config.intrinsic_rate, config.worst_fraction, config.block_size)
     assert rates == (0.2, 0.2, 0.1, 4)

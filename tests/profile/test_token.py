@@ -13,7 +13,6 @@ from torch import Tensor
 from scalingar.profile.token import (
     Distribution,
     TokenStatistics,
-    arsample_temperature,
     ema,
     step_distributions,
     token_statistics,
@@ -181,11 +180,6 @@ def test_ema_takes_a_first_value_as_it_is() -> None:
 
 def test_ema_keeps_a_broken_value() -> None:
     assert np.isnan(ema(np.array([0.5]), np.array([np.nan]), 0.2)).all()
-
-
-def test_arsample_temperature_worked_by_hand() -> None:
-    got = arsample_temperature(torch.tensor([0.0, 3 * math.log(5)]), 2.0)
-    torch.testing.assert_close(got, torch.tensor([6.2, 2.2]))
 
 
 def test_the_probability_of_a_drawn_token_worked_by_hand() -> None:

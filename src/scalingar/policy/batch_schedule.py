@@ -38,11 +38,6 @@ class BatchSchedule:
                 )
 
     @classmethod
-    def paper(cls) -> Self:
-        """The published one of 13 scales and N = 1: 8 8 6 6 6 4 2 2 2 1 1 1 1."""
-        return cls.staged(PAPER_SIZES, (*PAPER_CLUSTERING, *PAPER_RESAMPLING), PAPER_SCALES)
-
-    @classmethod
     def staged(cls, sizes: Sequence[int], prunes: Sequence[int], scales: int) -> Self:
         """``sizes[0]`` trajectories at first, ``sizes[i + 1]`` after the prune at scale ``prunes[i]``.
 

@@ -21,9 +21,8 @@ class GuidanceConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     enabled: bool = Field(default=True, description="off: every step is guided with s_base")
-    form: Literal["additive", "relative", "constant"] = Field(
-        default="additive",
-        description="s_base + (…) as printed, s_base·(1 + …), or s_base whatever the profile says",
+    form: Literal["additive", "relative"] = Field(
+        default="additive", description="s_base + (…) as printed, or s_base·(1 + …), Eq. (14)"
     )
     alpha: float = Field(default=0.3, ge=0, description="α, weight of 1 − D̂, Eq. (14)")
     beta: float = Field(default=0.4, ge=0, description="β, weight of Var(I), Eq. (14)")
@@ -61,43 +60,55 @@ class GuidanceConfig(BaseModel):
 def guidance_scale(
     config: GuidanceConfig,
     s_base: float,
-    previous: Float[np.ndarray, " n"],
-    utilisation: Float[np.ndarray, " n"],
-    intrinsic_history: Float[np.ndarray, "n w"],
-    recovery: Float[np.ndarray, " n"],
-) -> Float[np.ndarray, " n"]:
-    """The guidance scale s `(n,)` of the next step.
+    previous: Float[np.ndarray, "*n"],
+    utilisation: Float[np.ndarray, "*n"],
+    intrinsic_history: Float[np.ndarray, "*n w"],
+    recovery: Float[np.ndarray, "*n"],
+) -> Float[np.ndarray, "*n"]:
+    """The guidance scale s of the next step, one per row.
 
     Args:
         config: the schedule.
         s_base: the model's own guidance scale.
-        previous: s of the last step `(n,)`; s_base at the first.
-        utilisation: D̂ `(n,)`.
-        intrinsic_history: the last values of I `(n, w)`, oldest first.
-        recovery: R `(n,)`.
+        previous: s of the last step; s_base at the first.
+        utilisation: D̂.
+        intrinsic_history: the last values of I, oldest first; NaN from before a row's first.
+        recovery: R.
     """
-    if not config.enabled or config.form == "constant":
-        return np.full(len(previous), s_base, np.float32)
+    if not config.enabled:
+        return np.full(previous.shape, s_base, np.float32)
     variance = intrinsic_variance(intrinsic_history, config.variance_window)
     raw = raw_guidance(config, s_base, utilisation, variance, recovery)
     return limited_guidance(config, s_base, previous, raw)
 
 
-def intrinsic_variance(history: Float[np.ndarray, "n w"], window: int) -> Float[np.ndarray, " n"]:
-    """Var(I) of Eq. (14): population variance over the last `window` values; 0 while w < 2."""
-    seen = history[:, -window:]
-    count = np.float32(max(1, seen.shape[1]))
-    deviations = seen - (np.add.reduce(seen, axis=1) / count)[:, None]
+def intrinsic_variance(history: Float[np.ndarray, "*n w"], window: int) -> Float[np.ndarray, "*n"]:
+    """Var(I) of Eq. (14): population variance over the last `window` values; 0 while there are fewer than two."""
+    seen = history[..., -window:]
+    if np.isnan(seen[..., :1]).any():
+        return _late_variance(seen)
+    count = np.float32(max(1, seen.shape[-1]))
+    deviations = seen - (np.add.reduce(seen, axis=-1) / count)[..., None]
     return np.vecdot(deviations, deviations) / count
+
+
+def _late_variance(history: Float[np.ndarray, "*n w"]) -> Float[np.ndarray, "*n"]:
+    """Of rows some of which began within the window, and have NaN up to there: each over its own values."""
+    unseen = np.logical_and.accumulate(np.isnan(history), axis=-1).sum(axis=-1)
+    variance = np.full(unseen.shape, np.nan, history.dtype)
+    for count in set(unseen.ravel().tolist()) - {history.shape[-1]}:
+        rows = unseen == count
+        variance[rows] = intrinsic_variance(history[rows][:, count:], history.shape[-1])
+    return variance
 
 
 def raw_guidance(
     config: GuidanceConfig,
     s_base: float,
-    utilisation: Float[np.ndarray, " n"],
-    variance: Float[np.ndarray, " n"],
-    recovery: Float[np.ndarray, " n"],
-) -> Float[np.ndarray, " n"]:
+    utilisation: Float[np.ndarray, "*n"],
+    variance: Float[np.ndarray, "*n"],
+    recovery: Float[np.ndarray, "*n"],
+) -> Float[np.ndarray, "*n"]:
     """ScalingAR, Eq. (14): s_raw = s_base + α(1 − D̂) + β·Var(I) − γ·R.
 
     The form `relative` is this project's: s_base·(1 + α(1 − D̂) + β·Var(I) − γ·R). The printed one
@@ -110,9 +121,9 @@ def raw_guidance(
 def limited_guidance(
     config: GuidanceConfig,
     s_base: float,
-    previous: Float[np.ndarray, " n"],
-    raw: Float[np.ndarray, " n"],
-) -> Float[np.ndarray, " n"]:
+    previous: Float[np.ndarray, "*n"],
+    raw: Float[np.ndarray, "*n"],
+) -> Float[np.ndarray, "*n"]:
     """ScalingAR, Eq. (15): s ← clip((1 − η)s + η·s_raw, s_min, s_max), if that changes s enough.
 
     A change smaller than the deadband leaves s as it was. v1 only: with the defaults, s = s_raw.

@@ -18,7 +18,11 @@ HARD_FAIL = "hard fail"
 BELOW_THRESHOLD = "confidence below threshold"
 
 Cuts = dict[str, np.ndarray]
-"""Rows to cut, a mask bool `(n,)` per reason; the first reason wins."""
+"""Rows to cut, a mask of bool per reason; the first reason wins."""
+
+
+Threshold = Float[np.ndarray, "*images 1"] | float
+"""θ: a number for one image, `(…, 1)` for many."""
 
 
 class GateConfig(BaseModel):
@@ -69,17 +73,17 @@ class GateConfig(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class GateDecision:
-    """What the gate says about each of the `n` rows that were alive in this step."""
+    """What the gate says about each of an image's `n` rows, or of many images' `(…, n)`."""
 
-    keep: Bool[np.ndarray, " n"]
+    keep: Bool[np.ndarray, "*images n"]
     """True for the rows that go on."""
-    reason: list[str | None]
-    """Why a row is cut; None for rows that go on."""
-    threshold: float | None
-    """θ, None during warm-up and when the gate is off."""
-    below: Bool[np.ndarray, " n"]
+    reason: np.ndarray
+    """Why a row is cut, objects of the shape of `keep`; None for rows that go on."""
+    threshold: Threshold
+    """θ, NaN during warm-up and when the gate is off."""
+    below: Bool[np.ndarray, "*images n"]
     """C < θ."""
-    unrecovered: Bool[np.ndarray, " n"]
+    unrecovered: Bool[np.ndarray, "*images n"]
     """R < δ_rec."""
 
 
@@ -90,11 +94,11 @@ class Gate(RowState):
     config: GateConfig
     total_steps: int
     """T."""
-    threshold: float = math.nan
-    """θ, one for all rows; NaN before it starts."""
-    flagged_at: Int[np.ndarray, " n"] | None = None
+    threshold: Threshold = math.nan
+    """θ, one for an image's rows; NaN before it starts."""
+    flagged_at: Int[np.ndarray, "*images n"] | None = None
     """Step a row was flagged at, -1 where it is not; None before the first step that may flag."""
-    flagged_confidence: Float[np.ndarray, " n"] | None = None
+    flagged_confidence: Float[np.ndarray, "*images n"] | None = None
     """C at that step."""
 
     @classmethod
@@ -114,9 +118,12 @@ class Gate(RowState):
         return math.ceil(round(self.config.warmup_fraction * self.total_steps, 9))
 
     def update(
-        self, step: int, confidence: Float[np.ndarray, " n"], recovery: Float[np.ndarray, " n"]
+        self,
+        step: int | Int[np.ndarray, " n"],
+        confidence: Float[np.ndarray, "*images n"],
+        recovery: Float[np.ndarray, "*images n"],
     ) -> tuple[Gate, GateDecision]:
-        """The gate after step `step` (from 0), and its decision on the rows alive in it.
+        """The gate after a step, and its decision on the rows alive in it.
 
         A row whose C is not finite is cut whenever it shows, in warm-up, with the gate off, and
         even when no other is left: nothing can be drawn from it. Any other cut spares the last
@@ -124,30 +131,44 @@ class Gate(RowState):
         (chosen).
 
         Args:
-            step: index of the step.
-            confidence: C_t `(n,)` of the live rows.
-            recovery: R_t `(n,)`.
+            step: index of the step, from 0: its position in the image. Where an image's rows stand at different ones,
+                one per row: a row in its own warm-up is not cut and does not count for θ, which is updated when the
+                foremost row's step says so (chosen).
+            confidence: C_t of the rows.
+            recovery: R_t.
         """
         alive, unrecovered = np.isfinite(confidence), recovery < self.config.recovery_threshold
-        gate, below, cuts = self, np.zeros(len(alive), bool), Cuts()
-        if self.config.enabled and step >= self.warmup_steps:
-            gate = self._with_threshold(step, confidence[alive])
-            below = confidence < gate.threshold
-            gate, cuts = gate._with_flags(step, confidence, below, unrecovered)
+        gate, below, cuts = self, np.zeros_like(alive), Cuts()
+        foremost = step if isinstance(step, int) else int(np.max(step))
+        if self.config.enabled and foremost >= self.warmup_steps:
+            judged = np.where(alive & (step >= self.warmup_steps), confidence, np.nan)
+            gate = self._with_threshold(foremost, judged)
+            below = judged < np.asarray(gate.threshold, confidence.dtype)
+            gate, cuts = gate._with_flags(step, judged, below, unrecovered)
         keep = _survivors(alive, cuts, confidence)
-        threshold = None if math.isnan(gate.threshold) else gate.threshold
-        return gate, GateDecision(keep, _reasons(keep, alive, cuts), threshold, below, unrecovered)
+        return gate, GateDecision(keep, _reasons(keep, alive, cuts), gate.threshold, below, unrecovered)
 
-    def _with_threshold(self, step: int, live: Float[np.ndarray, " m"]) -> Gate:
-        before = None if math.isnan(self.threshold) else self.threshold
-        due = (step - self.warmup_steps) % self.config.threshold_every == 0
-        if len(live) == 0 or not (due or before is None):
+    def extended(self, m: int) -> Gate:
+        """The gate with `m` more rows, which are not flagged."""
+        if self.flagged_at is None or self.flagged_confidence is None:
             return self
-        quantile = live_quantile(live, self.config.quantile)
-        theta = ema(before, quantile, self.config.threshold_rate)
+        unknown = np.full(m, np.nan, self.flagged_confidence.dtype)
+        return self.joined(replace(self, flagged_at=np.full(m, -1), flagged_confidence=unknown))
+
+    def _with_threshold(self, step: int, judged: Float[np.ndarray, "*images n"]) -> Gate:
+        """With this step's θ, from the C of the rows that count for it; NaN for others."""
+        before = self.threshold
+        due = (step - self.warmup_steps) % self.config.threshold_every == 0
+        if not (due or np.isnan(before).any()):
+            return self
+        now = live_quantile(judged, self.config.quantile)
+        theta = _number(ema(before, now, self.config.threshold_rate) if due else before, now)
+        theta = _number(theta, before)
         return Gate(self.config, self.total_steps, theta, self.flagged_at, self.flagged_confidence)
 
-    def _with_flags(self, step: int, c: np.ndarray, below: np.ndarray, unrecovered: np.ndarray) -> tuple[Gate, Cuts]:
+    def _with_flags(
+        self, step: int | np.ndarray, c: np.ndarray, below: np.ndarray, unrecovered: np.ndarray
+    ) -> tuple[Gate, Cuts]:
         """The gate with this step's flags, and the rows it wants to cut by reason."""
         config, cuts = self.config, Cuts()
         if config.hard_fail is not None:
@@ -161,7 +182,7 @@ class Gate(RowState):
         return replace(self, flagged_at=at, flagged_confidence=level), cuts
 
     def _flags(
-        self, step: int, c: np.ndarray, below: np.ndarray, unrecovered: np.ndarray
+        self, step: int | np.ndarray, c: np.ndarray, below: np.ndarray, unrecovered: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Flag the rows that fall below θ; lift the flag of those that rebound.
 
@@ -171,7 +192,7 @@ class Gate(RowState):
         """
         at, level = self.flagged_at, self.flagged_confidence
         if at is None or level is None:
-            at, level = np.full(len(c), -1), c
+            at, level = np.full(c.shape, -1), c
         new = (at < 0) & below
         at, level = np.where(new, step, at), np.where(new, c, level)
         if self.config.mode == "probation":
@@ -181,34 +202,48 @@ class Gate(RowState):
         return np.where(rebound, -1, at), level
 
 
-def live_quantile(confidence: Float[np.ndarray, " m"], quantile: float) -> float:
+def live_quantile(confidence: Float[np.ndarray, "*images n"], quantile: float) -> Threshold:
     """ScalingAR, Eq. (13): θ ← (1 − λ_θ)·θ + λ_θ·Quantile_p(C live); this is Quantile_p.
 
-    Linear interpolation between order statistics. `ema` does the smoothing. Needs one value.
+    Linear interpolation between order statistics. `ema` does the smoothing. Values of NaN are left out; without any
+    other it is NaN.
     """
-    ordered = sorted(confidence.tolist())
-    place = quantile * (len(ordered) - 1)
-    lower, upper = ordered[math.floor(place)], ordered[math.ceil(place)]
-    return lower + (place - math.floor(place)) * (upper - lower)
+    if confidence.ndim == 1:  # plain numbers cost a tenth
+        ordered = sorted(value for value in confidence.tolist() if not math.isnan(value))
+        if not ordered:
+            return math.nan
+        place = quantile * (len(ordered) - 1)
+        lower, upper = ordered[math.floor(place)], ordered[math.ceil(place)]
+        return lower + (place - math.floor(place)) * (upper - lower)
+    rows = np.sort(confidence.astype(np.float64), axis=-1)  # NaN comes last
+    places = quantile * np.maximum(0, np.isfinite(rows).sum(axis=-1, keepdims=True) - 1)
+    below, above = (np.take_along_axis(rows, end(places).astype(int), -1) for end in (np.floor, np.ceil))
+    return below + (places - np.floor(places)) * (above - below)
 
 
-def _survivors(
-    alive: Bool[np.ndarray, " n"], cuts: Cuts, confidence: Float[np.ndarray, " n"]
-) -> Bool[np.ndarray, " n"]:
+def _number(value: Threshold, other: Threshold) -> Threshold:
+    """The value, or the other one where it is NaN."""
+    if isinstance(value, float):
+        return other if math.isnan(value) else value
+    return np.where(np.isnan(value), other, value)
+
+
+def _survivors(alive: Bool[np.ndarray, "*images n"], cuts: Cuts, confidence: np.ndarray) -> np.ndarray:
     keep = alive
     for cut in cuts.values():
         keep = keep & ~cut
-    if not any(keep.tolist()) and alive.any():
-        best = np.where(alive, confidence, -np.inf).argmax()
-        keep = np.arange(len(alive)) == best
+    lost = ~np.logical_or.reduce(keep, axis=-1, keepdims=True)
+    if lost.any():
+        best = np.where(alive, confidence, -np.inf).argmax(axis=-1, keepdims=True)
+        keep = keep | (alive & lost & (np.arange(alive.shape[-1]) == best))
     return keep
 
 
-def _reasons(keep: Bool[np.ndarray, " n"], alive: Bool[np.ndarray, " n"], cuts: Cuts) -> list[str | None]:
+def _reasons(keep: Bool[np.ndarray, "*images n"], alive: Bool[np.ndarray, "*images n"], cuts: Cuts) -> np.ndarray:
     """For each row that is cut the first reason that holds, in the order of `cuts`."""
-    reasons: list[str | None] = [None] * len(keep)
-    for row, kept in enumerate(keep.tolist()):
-        if not kept:
-            holds = (name for name, cut in cuts.items() if cut[row])
-            reasons[row] = next(holds, None) if alive[row] else NOT_A_NUMBER
+    reasons = np.full(keep.shape, None)
+    if not keep.all():
+        for name, cut in reversed(cuts.items()):
+            reasons[cut & ~keep] = name
+        reasons[~alive] = NOT_A_NUMBER
     return reasons

@@ -6,7 +6,6 @@ from scalingar.profile.signals import signals
 from scalingar.profile.token import (
     StepDistributions,
     TokenStatistics,
-    arsample_temperature,
     step_distributions,
     token_statistics,
 )
@@ -16,7 +15,6 @@ __all__ = [
     "ProfileConfig",
     "StepDistributions",
     "TokenStatistics",
-    "arsample_temperature",
     "signals",
     "step_distributions",
     "token_statistics",

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import EllipsisType
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.rows import RowState
+from scalingar.profile.rows import RowState, pool_shape, shape_of
 
-Extreme = Float[np.ndarray, " n"] | np.float32
-"""One per row, or one for all of them."""
+Rows = Int[np.ndarray, " m"] | EllipsisType
+"""Some rows of an image, or all of them, and of all images."""
+NOT_BEGUN = -1
 
 
 @dataclass(frozen=True)
@@ -39,76 +44,141 @@ class BlockMap:
         return cls(index, tuple(index.count(block) for block in range(max(index) + 1)))
 
 
+class Visit(NamedTuple):
+    """A token's block, and what a trajectory has seen of the blocks with this token."""
+
+    block: int
+    seen: int
+    """Tokens seen in this block."""
+    filled: bool
+    """The block's fill ratio has reached ρ_min."""
+    eligible: int
+    """Number of blocks of which that is true."""
+
+
+@lru_cache(maxsize=256)
+def visits(grid: tuple[int, int], block_size: int, min_fill: float, first: int) -> tuple[Visit, ...]:
+    """The visits of a trajectory whose first token is at raster index `first`, one per token to the grid's end."""
+    blocks, seen, eligible, found = BlockMap.cut(grid, block_size), Counter[int](), set[int](), []
+    for block in blocks.index[first:]:
+        seen[block] += 1
+        filled = seen[block] / blocks.sizes[block] >= min_fill
+        eligible |= {block} if filled else set()
+        found.append(Visit(block, seen[block], filled, len(eligible)))
+    return tuple(found)
+
+
 @dataclass(frozen=True, eq=False)
 class BlockStability(RowState):
     """Running block means of the normalised entropy, and the stability B_t read off them."""
 
     config: ProfileConfig
-    blocks: BlockMap
-    counts: tuple[int, ...]
-    """Tokens seen per block, the same for all rows."""
-    eligible: int
-    """Number of blocks whose fill ratio has reached ρ_min."""
-    sums: Float[np.ndarray, "n k"]
+    grid: tuple[int, int]
+    first: int | Int[np.ndarray, " n"]
+    """Raster index of each row's first token, -1 for a row that has seen none; one number where all have the same."""
+    sums: Float[np.ndarray, "*images n k"]
     """Sum of H̄ per block."""
-    means: Float[np.ndarray, "n k"]
+    means: Float[np.ndarray, "*images n k"]
     """E_k, mean of H̄ per eligible block; -inf where a block is not eligible."""
-    low: Extreme
-    """Smallest E_worst so far; one number when the window is pooled."""
-    high: Extreme
+    low: Float[np.ndarray, "*images n"] | np.float32
+    """Smallest E_worst so far, of each row or pooled; see `pool_shape`."""
+    high: Float[np.ndarray, "*images n"] | np.float32
     """Largest E_worst so far, likewise."""
-    stability: Float[np.ndarray, " n"]
+    stability: Float[np.ndarray, "*images n"]
     """B_t; 1 = no block stands out."""
 
     @classmethod
-    def start(cls, config: ProfileConfig, n: int, grid: tuple[int, int]) -> BlockStability:
-        """No token seen, B = 1, for `n` rows on a grid `(h, w)`."""
-        blocks = BlockMap.cut(grid, config.block_size)
-        k = len(blocks.sizes)
-        unseen = np.float32(np.inf) if config.block_window == "pooled" else np.full(n, np.inf, np.float32)
+    def start(cls, config: ProfileConfig, rows: int | tuple[int, ...], grid: tuple[int, int]) -> BlockStability:
+        """No token seen, B = 1, for `n` or `(…, n)` rows on a grid `(h, w)`."""
+        shape, k = shape_of(rows), len(BlockMap.cut(grid, config.block_size).sizes)
+        unseen = np.full(pool_shape(rows) if config.block_window == "pooled" else shape, np.inf, np.float32)[()]
         return cls(
             config=config,
-            blocks=blocks,
-            counts=(0,) * k,
-            eligible=0,
-            sums=np.zeros((n, k), np.float32),
-            means=np.full((n, k), -np.inf, np.float32),
+            grid=grid,
+            first=NOT_BEGUN,
+            sums=np.zeros((*shape, k), np.float32),
+            means=np.full((*shape, k), -np.inf, np.float32),
             low=unseen,
             high=-unseen,
-            stability=np.ones(n, np.float32),
+            stability=np.ones(shape, np.float32),
         )
 
-    def update(self, normalized_entropy: Float[np.ndarray, " n"], position: int) -> BlockStability:
+    def update(
+        self, normalized_entropy: Float[np.ndarray, "*images n"], position: int | Int[np.ndarray, " n"]
+    ) -> BlockStability:
         """The state after the token at raster index `position`, whose H̄ is given per row.
 
-        Raises:
-            ValueError: the position is outside the grid.
-        """
-        if not 0 <= position < len(self.blocks.index):
-            raise ValueError(f"position {position} is outside a grid of {len(self.blocks.index)}")
-        block = self.blocks.index[position]
-        count, size = self.counts[block] + 1, self.blocks.sizes[block]
-        counts = (*self.counts[:block], count, *self.counts[block + 1 :])
-        sums, means, eligible = self.sums.copy(), self.means, self.eligible
-        sums[:, block] += normalized_entropy
-        if count / size >= self.config.min_fill:
-            eligible += self.counts[block] == 0 or self.counts[block] / size < self.config.min_fill
-            means = means.copy()
-            means[:, block] = sums[:, block] / count
-        low, high, stability = self._stability(means, eligible)
-        return BlockStability(self.config, self.blocks, counts, eligible, sums, means, low, high, stability)
+        A row walks the grid token by token. `position` is one for all rows, or one per row of an image.
 
-    def _stability(self, means: np.ndarray, eligible: int) -> tuple[Extreme, Extreme, np.ndarray]:
-        """The running extremes of E_worst with this step's, and B_t between them."""
-        if not eligible:
-            return self.low, self.high, self.stability
-        worst = worst_block_entropy(means, worst_count(self.config.worst_fraction, eligible))
+        Raises:
+            ValueError: a position is outside the grid, or before the row's first.
+        """
+        first, groups = self._groups(position)
+        sums, means = self.sums.copy(), self.means.copy()
+        worst = np.empty_like(normalized_entropy)
+        for rows, visit in groups:
+            sums[rows, visit.block] += normalized_entropy[rows]
+            if visit.filled:
+                means[rows, visit.block] = sums[rows, visit.block] / visit.seen
+            worst[rows] = worst_block_entropy(means[rows], worst_count(self.config.worst_fraction, visit.eligible))
+        low, high, stability = self.low, self.high, self.stability
+        if any(visit.eligible for _, visit in groups):
+            low, high, stability = self._stability(worst, all(visit.eligible for _, visit in groups))
+        return BlockStability(self.config, self.grid, first, sums, means, low, high, stability)
+
+    def extended(self, m: int) -> BlockStability:
+        """The state with `m` more rows, which have seen no token; what is pooled keeps its past."""
+        parts = (self, BlockStability.start(self.config, m, self.grid))
+        mine, fresh = (replace(part, first=part._firsts()) for part in parts)
+        return mine.joined(fresh)
+
+    @property
+    def fresh(self) -> np.ndarray | None:
+        """The rows that have seen no token, where others of the image have; None where all rows have begun together."""
+        return None if isinstance(self.first, int) else self.first < 0
+
+    def _firsts(self) -> Int[np.ndarray, " n"]:
+        return np.array(np.broadcast_to(self.first, len(self.stability)))
+
+    def _groups(
+        self, position: int | Int[np.ndarray, " n"]
+    ) -> tuple[int | Int[np.ndarray, " n"], list[tuple[Rows, Visit]]]:
+        """Each row's first token, and the rows by what they have seen: mostly all of them together."""
+        if isinstance(self.first, int) and isinstance(position, int):
+            first = self.first if self.first >= 0 else position
+            return first, [(..., self._visit(first, position))]
+        at = np.broadcast_to(position, len(self.stability))
+        firsts = np.where(self._firsts() < 0, at, self._firsts())
+        places: dict[tuple[int, int], list[int]] = {}
+        for row, place in enumerate(zip(firsts.tolist(), at.tolist(), strict=True)):
+            places.setdefault(place, []).append(row)
+        groups: list[tuple[Rows, Visit]] = [(np.array(rows), self._visit(*place)) for place, rows in places.items()]
+        together = len({first for first, _ in places}) == 1
+        return int(firsts[0]) if together else firsts, groups
+
+    def _visit(self, first: int, position: int) -> Visit:
+        cells = self.grid[0] * self.grid[1]
+        if not 0 <= position < cells:
+            raise ValueError(f"position {position} is outside a grid of {cells}")
+        if position < first:
+            raise ValueError(f"position {position} is before the row's first, {first}")
+        return visits(self.grid, self.config.block_size, self.config.min_fill, first)[position - first]
+
+    def _stability(self, worst: np.ndarray, judged: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The running extremes of E_worst with this step's, and B_t between them.
+
+        `judged`: every row has an eligible block; those without one have B = 1 and no E_worst.
+        """
+        unseen = None if judged else np.isneginf(worst)
+        now = worst if unseen is None else np.where(unseen, np.float32(np.nan), worst)
+        lowest = highest = now
         if self.config.block_window == "pooled":
-            # Of a number and a NaN, min and max keep the first.
-            low, high = min(self.low, np.fmin.reduce(worst)), max(self.high, np.fmax.reduce(worst))
-        else:
-            low, high = np.fmin(self.low, worst), np.fmax(self.high, worst)
-        return low, high, block_stability(worst, low, high)
+            lowest, highest = np.fmin.reduce(now, axis=-1), np.fmax.reduce(now, axis=-1)
+            if now.ndim > 1:
+                lowest, highest = lowest[..., None], highest[..., None]
+        low, high = np.fmin(self.low, lowest), np.fmax(self.high, highest)
+        stability = block_stability(now, low, high)
+        return low, high, stability if unseen is None else np.where(unseen, np.float32(1), stability)
 
 
 def worst_count(worst_fraction: float, eligible: int) -> int:
@@ -117,24 +187,22 @@ def worst_count(worst_fraction: float, eligible: int) -> int:
     return max(1, math.ceil(round(worst_fraction * eligible, 9)))
 
 
-def worst_block_entropy(means: Float[np.ndarray, "n k"], count: int) -> Float[np.ndarray, " n"]:
+def worst_block_entropy(means: Float[np.ndarray, "*n k"], count: int) -> Float[np.ndarray, "*n"]:
     """ScalingAR, Eq. (7), first half: E_worst = mean of the `count` largest block means E_k.
 
     Blocks that are not eligible have E_k = -inf; `count` must not exceed the eligible ones.
     """
     if count == 1:
         return np.maximum.reduce(means, axis=-1)
-    return np.add.reduce(np.sort(means, axis=-1)[:, -count:], axis=-1) / np.float32(count)
+    return np.add.reduce(np.sort(means, axis=-1)[..., -count:], axis=-1) / np.float32(count)
 
 
-def block_stability(worst: Float[np.ndarray, " n"], low: Extreme, high: Extreme) -> Float[np.ndarray, " n"]:
+def block_stability(
+    worst: Float[np.ndarray, "*n"], low: Float[np.ndarray, "*n"], high: Float[np.ndarray, "*n"]
+) -> Float[np.ndarray, "*n"]:
     """ScalingAR, Eq. (7), second half: B_t = 1 − (E_worst − min) / (max − min).
 
-    1 where the running minimum and maximum do not differ yet (chosen).
+    1 where the running minimum and maximum do not differ yet (chosen). They may be plain numbers.
     """
     spread = high - low
-    if isinstance(spread, np.ndarray):
-        spread = np.where(spread > 0, spread, np.float32(np.inf))
-    elif not spread > 0:
-        return np.ones_like(worst)
-    return 1 - (worst - low) / spread
+    return 1 - (worst - low) / np.where(spread > 0, spread, np.float32(np.inf))

@@ -2,97 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from scalingar.profile.profile_config import ProfileConfig, Window
-from scalingar.profile.rows import RowState
-from scalingar.profile.token import ema
+from scalingar.profile.profile_config import Window
+from scalingar.profile.rows import RowState, pool_shape, shape_of
 
 EPSILON = 1e-6
+Numbers = Float[np.ndarray, "*images n"] | float
+"""Of each row; or pooled: a number for one image, `(…, 1)` for many."""
 
 
 @dataclass(frozen=True, eq=False)
 class Moments(RowState):
     """Running count, mean and sum of squared deviations (Welford), in fp64.
 
-    Those of every row `(n,)`; pooled, three numbers for all rows together, which a `select` leaves
-    as they are, so that a row that was cut leaves its past behind.
+    Those of every row, or pooled those of an image's rows together, which a `select` leaves as they are, so that a row
+    that was cut leaves its past behind.
     """
 
-    count: Float[np.ndarray, " n"] | float
-    mean: Float[np.ndarray, " n"] | float
-    squares: Float[np.ndarray, " n"] | float
+    window: Window
+    count: Numbers
+    mean: Numbers
+    squares: Numbers
 
     @classmethod
-    def start(cls, n: int, window: Window) -> Moments:
-        """No value seen, for `n` rows."""
-        return cls(0.0, 0.0, 0.0) if window == "pooled" else cls(*np.zeros((3, n)))
+    def start(cls, rows: int | tuple[int, ...], window: Window) -> Moments:
+        """No value seen, for `n` or `(…, n)` rows."""
+        shape = pool_shape(rows) if window == "pooled" else shape_of(rows)
+        return cls(window, *(np.zeros((3, *shape)) if shape else (0.0, 0.0, 0.0)))
 
-    def update(self, values: Float[np.ndarray, " n"], window: Window) -> Moments:
+    def update(self, values: Float[np.ndarray, "*images n"]) -> Moments:
         """The moments after one value per row; values that are not finite are left out."""
         finite = np.isfinite(values)
-        if window == "trajectory":
+        if self.window == "trajectory":
             return self._merged(finite, np.where(finite, values, self.mean), 0.0)
-        known = values[finite].astype(np.float64)
-        mean = sum(known.tolist()) / max(1, len(known))
-        deviations = known - mean
-        return self._merged(len(known), mean, float(deviations @ deviations))
+        return self._merged(*_pooled(values, finite))
 
-    def _merged(self, count: np.ndarray | int, mean: np.ndarray | float, squares: float) -> Moments:
+    def _merged(self, count: Numbers, mean: Numbers, squares: Numbers) -> Moments:
         """Chan's rule for joining two sets of moments; Welford's is the case of one value."""
         total = self.count + count
         share = count / (total + (total == 0))
         shift = mean - self.mean
         return Moments(
+            self.window,
             count=total,
             mean=self.mean + shift * share,
             squares=self.squares + squares + shift * shift * self.count * share,
         )
 
-    def standardise(self, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    def standardise(self, values: Float[np.ndarray, "*images n"]) -> Float[np.ndarray, "*images n"]:
         """ScalingAR, Eq. (9), second half: z_t = (K_t − μ) / (σ + ε).
 
         σ is the population deviation and ε = 10⁻⁶ (chosen).
         """
-        deviation = (self.squares / (self.count + (self.count == 0))) ** 0.5
-        return (values - self.mean) / (deviation + EPSILON)
+        mean, spread = self.mean, np.sqrt(self.squares / (self.count + (self.count == 0))) + EPSILON
+        if self.window == "pooled":
+            # Equal values must not deviate from their mean, which fp64 knows more digits of than they have.
+            mean, spread = np.asarray(mean, values.dtype), np.asarray(spread, values.dtype)
+        return (values - mean) / spread
 
 
-@dataclass(frozen=True, eq=False)
-class ConditionalUtilisation(RowState):
-    """D_t and D̂_t, `(n,)`: low = the prompt is being ignored."""
+def _pooled(values: Float[np.ndarray, "*images n"], finite: Bool[np.ndarray, "*images n"]) -> tuple[Numbers, ...]:
+    """Count, mean and squared deviations of an image's finite values.
 
-    config: ProfileConfig
-    moments: Moments
-    utilisation: Float[np.ndarray, " n"]
-    """D_t of this step, in (0, 1); NaN before the first."""
-    smoothed: Float[np.ndarray, " n"]
-    """D̂_t; NaN before the first step."""
-    begun: bool
-    """There was a step."""
-
-    @classmethod
-    def start(cls, config: ProfileConfig, n: int) -> ConditionalUtilisation:
-        """No step seen, for `n` rows."""
-        unknown = np.full(n, np.nan, np.float32)
-        return cls(config, Moments.start(n, config.conditional_window), unknown, unknown, begun=False)
-
-    def update(self, kl: Float[np.ndarray, " n"]) -> ConditionalUtilisation:
-        """The state after a step with divergences K_t.
-
-        The step's own values enter the moments first and are standardised with the result
-        (chosen). So the first step of a trajectory with its own window has σ = 0 and z = 0.
-        """
-        moments = self.moments.update(kl, self.config.conditional_window)
-        now = conditional_utilisation(moments.standardise(kl)).astype(np.float32)
-        smoothed = ema(self.smoothed if self.begun else None, now, self.config.intrinsic_rate)
-        return ConditionalUtilisation(self.config, moments, now, smoothed, begun=True)
+    They are added in the order of the rows, so that a row left out changes no bit of the others.
+    """
+    if values.ndim == 1:
+        seen = values[finite].tolist()
+        mean = _total(seen) / max(1, len(seen))
+        return len(seen), mean, _total((value - mean) * (value - mean) for value in seen)
+    count = finite.sum(axis=-1, keepdims=True)
+    mean = _totals(np.where(finite, values, 0)) / np.maximum(count, 1)
+    return count, mean, _totals(np.where(finite, np.square(values - mean), 0))
 
 
-def conditional_utilisation(z: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+def _total(values: Iterable[float]) -> float:
+    # From Python 3.12 on, sum() compensates for rounding and NumPy's does not.
+    return reduce(add, values, 0.0)
+
+
+def _totals(values: Float[np.ndarray, "*images n"]) -> Float[np.ndarray, "*images 1"]:
+    return np.add.accumulate(values, axis=-1, dtype=np.float64)[..., -1:]
+
+
+def conditional_utilisation(z: Float[np.ndarray, "*images n"]) -> Float[np.ndarray, "*images n"]:
     """ScalingAR, Eq. (10): D_t = sigmoid(z_t), then D̂ ← (1 − λ_I)·D̂ + λ_I·D_t (by `ema`)."""
     return sigmoid(z)
 

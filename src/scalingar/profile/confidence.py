@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from scalingar.profile.blocks import BlockStability
-from scalingar.profile.conditional import EPSILON, ConditionalUtilisation, sigmoid
+from scalingar.profile.conditional import EPSILON, Moments, conditional_utilisation, sigmoid
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.rows import RowState
+from scalingar.profile.rows import RowState, shape_of
 from scalingar.profile.token import TokenStatistics, ema, token_uncertainty
 
 __all__ = ["ConfidenceProfile", "ProfileConfig"]
@@ -18,19 +18,20 @@ __all__ = ["ConfidenceProfile", "ProfileConfig"]
 
 @dataclass(frozen=True, eq=False)
 class ConfidenceProfile(RowState):
-    """The confidence of `n` live trajectories after some steps."""
+    """The confidence of an image's `n` live trajectories after some steps, or of many images' `(…, n)`."""
 
     config: ProfileConfig
     history: int
     """Number of I values kept for Var(I) of Eq. (14)."""
     blocks: BlockStability
-    conditional: ConditionalUtilisation
-    intrinsic_history: Float[np.ndarray, "n w"]
-    """The last w ≤ `history` values of I, oldest first."""
-    minimum: Float[np.ndarray, " n"]
+    moments: Moments
+    """Of K, Eq. (9)."""
+    intrinsic_history: Float[np.ndarray, "*images n w"]
+    """The last w ≤ `history` values of I, oldest first; NaN from before a row's first."""
+    minimum: Float[np.ndarray, "*images n"]
     """C_min of Eq. (12), the smallest C so far."""
-    values: dict[str, Float[np.ndarray, " n"]]
-    """The last step's values by the paper's letters, `(n,)` in fp32; empty before the first step.
+    values: dict[str, Float[np.ndarray, "*images n"]]
+    """The last step's values by the paper's letters, fp32; empty before the first step, NaN for a row that had none.
 
     u of Eq. (5), s_tok of (6), B of (7), I and I_hat of (8), K of (9) in nats, D and D_hat of (10), C of (11),
     R of (12), and the entropy of (3) in nats and the margin they are made of.
@@ -40,80 +41,103 @@ class ConfidenceProfile(RowState):
     def start(
         cls,
         config: ProfileConfig,
-        n: int,
+        rows: int | tuple[int, ...],
         grid: tuple[int, int],
         *,
         history: int = 0,
     ) -> ConfidenceProfile:
-        """No step seen, for `n` trajectories of one prompt on a token grid `(h, w)`.
+        """No step seen, for `n` trajectories of one prompt on a token grid `(h, w)`, or for `(…, n)` of many.
 
         `history` is the variance window of the guidance schedule, 0 where there is none.
         """
         return cls(
             config=config,
             history=history,
-            blocks=BlockStability.start(config, n, grid),
-            conditional=ConditionalUtilisation.start(config, n),
-            intrinsic_history=np.empty((n, 0), np.float32),
-            minimum=np.full(n, np.inf, np.float32),
+            blocks=BlockStability.start(config, rows, grid),
+            moments=Moments.start(rows, config.conditional_window),
+            intrinsic_history=np.empty((*shape_of(rows), 0), np.float32),
+            minimum=np.full(rows, np.inf, np.float32),
             values={},
         )
 
-    def update(self, stats: TokenStatistics, position: int) -> ConfidenceProfile:
+    def update(self, stats: TokenStatistics, position: int | Int[np.ndarray, " n"]) -> ConfidenceProfile:
         """The profile after one step.
 
         Args:
-            stats: statistics `(n,)` of the step's logits.
-            position: raster index of the token whose logits these are, the same for all rows.
+            stats: statistics of the step's logits, `(n,)` or `(…, n)`; NaN for rows that were cut and left in place.
+            position: raster index of the token whose logits these are, the same for all rows, or one per row of an
+                image; a row goes forward token by token, from wherever it begins.
 
         Raises:
-            ValueError: the position is outside the grid.
+            ValueError: a position is outside the grid or goes back.
         """
-        config, old = self.config, self.values
+        config = self.config
         blocks = self.blocks.update(stats.normalized_entropy, position)
-        conditional = self.conditional.update(stats.kl)
+        moments = self.moments.update(stats.kl)
         u = token_uncertainty(
             stats.normalized_entropy,
             stats.margin,
             alpha_entropy=config.alpha_entropy,
             alpha_margin=config.alpha_margin,
         )
-        s_tok = token_confidence(old.get("s_tok"), u, config.token_rate)
+        s_tok = self._smoothed("s_tok", token_confidence(u), config.token_rate)
         i = intrinsic_confidence(s_tok, blocks.stability, config)
-        i_hat = ema(old.get("I_hat"), i, config.intrinsic_rate)
-        c = joint_confidence(i_hat, conditional.smoothed, config)
+        i_hat = self._smoothed("I_hat", i, config.intrinsic_rate)
+        d = conditional_utilisation(moments.standardise(stats.kl)).astype(np.float32)
+        d_hat = self._smoothed("D_hat", d, config.intrinsic_rate)
+        c = joint_confidence(i_hat, d_hat, config)
         minimum = np.fmin(self.minimum, c)
         values = {
             **{"entropy": stats.entropy, "margin": stats.margin, "u": u, "s_tok": s_tok, "B": blocks.stability},
-            **{"K": stats.kl, "D": conditional.utilisation, "D_hat": conditional.smoothed},
-            **{"I": i, "I_hat": i_hat, "C": c, "R": recovery(c, minimum)},
+            **{"K": stats.kl, "D": d, "D_hat": d_hat, "I": i, "I_hat": i_hat, "C": c, "R": recovery(c, minimum)},
         }
-        return ConfidenceProfile(config, self.history, blocks, conditional, self._with(i), minimum, values)
+        return ConfidenceProfile(config, self.history, blocks, moments, self._with(i), minimum, values)
 
-    def _with(self, intrinsic: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n w"]:
+    def extended(self, m: int) -> ConfidenceProfile:
+        """The profile with `m` more rows, which have seen nothing; pooled windows keep their past."""
+        fresh = ConfidenceProfile.start(self.config, m, self.blocks.grid, history=self.history)
+        unknown = np.full((m, self.intrinsic_history.shape[-1]), np.nan, np.float32)
+        return ConfidenceProfile(
+            config=self.config,
+            history=self.history,
+            blocks=self.blocks.extended(m),
+            moments=self.moments.joined(fresh.moments),
+            intrinsic_history=np.concatenate([self.intrinsic_history, unknown]),
+            minimum=np.concatenate([self.minimum, fresh.minimum]),
+            values={
+                name: np.concatenate([value, np.full(m, np.nan, np.float32)]) for name, value in self.values.items()
+            },
+        )
+
+    def _smoothed(self, letter: str, value: np.ndarray, rate: float) -> np.ndarray:
+        """The smoothed letter with one more value; a row's first stays as it is."""
+        previous, fresh = self.values.get(letter), self.blocks.fresh
+        if previous is not None and fresh is not None:
+            previous = np.where(fresh, value, previous)
+        return ema(previous, value, rate)
+
+    def _with(self, intrinsic: Float[np.ndarray, "*images n"]) -> Float[np.ndarray, "*images n w"]:
         """The history with one more value."""
         if self.history == 0:
             return self.intrinsic_history
-        return np.concatenate([self.intrinsic_history, intrinsic[:, None]], axis=1)[:, -self.history :]
+        return np.concatenate([self.intrinsic_history, intrinsic[..., None]], axis=-1)[..., -self.history :]
 
 
-def token_confidence(
-    previous: Float[np.ndarray, " n"] | None, uncertainty: Float[np.ndarray, " n"], rate: float
-) -> Float[np.ndarray, " n"]:
-    """ScalingAR, Eq. (6): s_tok ← (1 − λ_tok)·s_tok + λ_tok·(1 − u_t); first value unsmoothed."""
-    return ema(previous, 1 - uncertainty, rate)
+def token_confidence(uncertainty: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    """ScalingAR, Eq. (6): s_tok ← (1 − λ_tok)·s_tok + λ_tok·(1 − u_t) (by `ema`); this is 1 − u_t."""
+    return 1 - uncertainty
 
 
 def intrinsic_confidence(
-    token: Float[np.ndarray, " n"], block: Float[np.ndarray, " n"], config: ProfileConfig
-) -> Float[np.ndarray, " n"]:
+    token: Float[np.ndarray, "*n"], block: Float[np.ndarray, "*n"], config: ProfileConfig
+) -> Float[np.ndarray, "*n"]:
     """ScalingAR, Eq. (8): I_t = w_tok·s_tok + w_blk·B_t, then Î ← (1 − λ_I)·Î + λ_I·I_t (`ema`)."""
     return config.weights.token * token + config.weights.block * block
 
 
 def joint_confidence(
-    intrinsic: Float[np.ndarray, " n"], utilisation: Float[np.ndarray, " n"], config: ProfileConfig
-) -> Float[np.ndarray, " n"]:
+    intrinsic: Float[np.ndarray, "*n"], utilisation: Float[np.ndarray, "*n"], config: ProfileConfig
+) -> Float[np.ndarray, "*n"]:
     """ScalingAR, Eq. (11): C_t = w_I·Î_t + w_D·D̂_t; v1, when set: C ← sigmoid(a·C + b).
 
     A channel that is off has weight zero, so that a NaN of a broken row still shows in C.
@@ -126,7 +150,7 @@ def joint_confidence(
     return sigmoid(slope * confidence + offset)
 
 
-def recovery(confidence: Float[np.ndarray, " n"], minimum: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+def recovery(confidence: Float[np.ndarray, "*n"], minimum: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     """ScalingAR, Eq. (12): R_t = (C_t − C_min) / (|C_min| + ε), C_min = running minimum of C.
 
     ε = 10⁻⁶ (chosen).

@@ -26,6 +26,8 @@ class ChannelWeights(NamedTuple):
 class ProfileConfig(BaseModel):
     """Hyperparameters of Eqs. (3) to (12); the defaults are those printed in v3 of the paper.
 
+    v1 differs only in the optional map of Eq. (11), whose (a, b) it does not print; `sigmoid_map` sets it.
+
     Of two weights that sum to 1, one is enough: the other gets the rest.
 
     Raises:
@@ -73,20 +75,6 @@ class ProfileConfig(BaseModel):
     token_channel: bool = Field(default=True, description="use s_tok; off: B has its weight")
     block_channel: bool = Field(default=True, description="use B; off: s_tok has its weight")
     conditional_channel: bool = Field(default=True, description="use D̂; off: Î has its weight")
-
-    @classmethod
-    def v3(cls) -> Self:
-        """The paper's third version (the default)."""
-        return cls()
-
-    @classmethod
-    def v1(cls) -> Self:
-        """The paper's first version.
-
-        Its profile differs only in the optional map of Eq. (11), whose (a, b) it does not print;
-        set `sigmoid_map` to use it.
-        """
-        return cls()
 
     @cached_property
     def weights(self) -> ChannelWeights:

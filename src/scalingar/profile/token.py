@@ -11,12 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scalingar.profile.rows import RowState, as_array
+from scalingar.profile.rows import RowState
+from scalingar.profile.vocabulary import Values, exp, largest, picked, placed, vecdot
 
 Distribution = Literal["guided", "conditional"]
-Smoothed = TypeVar("Smoothed", np.ndarray, float)
-Values = Tensor | np.ndarray
-"""What the vocabulary spans: a tensor on an accelerator; on the CPU an array, whose calls are cheaper."""
+Smoothed = TypeVar("Smoothed", np.ndarray, float, np.ndarray | float)
 
 # The smallest log-probability kept, e⁻⁷⁰ ≈ 4·10⁻³¹. It is finite, so that a masked token adds 0 to
 # every sum in place of 0 · ln 0, and far from fp32's denormal numbers, on which a CPU computes
@@ -37,26 +36,23 @@ class StepDistributions:
 
     def of(self, rows: Int[np.ndarray, " m"], tokens: Int[Tensor, " m"]) -> Float[np.ndarray, "2 m"]:
         """ln p(x_t|c) and ln p(x_t|∅) of the tokens drawn in some rows, in nats; the same without guidance."""
-        if isinstance(self.branches, Tensor):
-            log_p = as_array(self.branches[:, torch.from_numpy(rows).to(tokens.device), tokens])
-        else:
-            log_p = self.branches[:, rows, as_array(tokens)]
+        log_p = picked(self.branches, rows, tokens)
         return log_p if len(log_p) == 2 else np.repeat(log_p, 2, axis=0)
 
 
 @dataclass(frozen=True, eq=False)
 class TokenStatistics(RowState):
-    """Everything the profile reads from one step's logits: numbers `(n,)` in fp32 on the CPU."""
+    """Everything the profile reads from one step's logits, in fp32 on the CPU: `(n,)`, in a replay `(…, n)`."""
 
-    entropy: Float[np.ndarray, " n"]
+    entropy: Float[np.ndarray, "*images n"]
     """H_t in nats, Eq. (3)."""
-    normalized_entropy: Float[np.ndarray, " n"]
+    normalized_entropy: Float[np.ndarray, "*images n"]
     """H_t / ln V in [0, 1]."""
-    margin: Float[np.ndarray, " n"]
+    margin: Float[np.ndarray, "*images n"]
     """m_t, probability of the likeliest token minus that of the second, in [0, 1]."""
-    deepconf: Float[np.ndarray, " n"]
+    deepconf: Float[np.ndarray, "*images n"]
     """DeepConf confidence in nats, Eq. (4); higher is more certain."""
-    kl: Float[np.ndarray, " n"]
+    kl: Float[np.ndarray, "*images n"]
     """K_t in nats, Eq. (9); zero when there are no unconditional logits."""
 
 
@@ -85,7 +81,7 @@ def step_distributions(
     branches = log_probabilities(logits)
     guided = len(logits) == 2 and distribution == "guided"
     drawn_from = _guided(branches, guidance_scale) if guided else branches[0]
-    return StepDistributions(_local(branches), _local(drawn_from))
+    return StepDistributions(placed(branches), placed(drawn_from))
 
 
 def token_statistics(distributions: StepDistributions, deepconf_top_k: int) -> TokenStatistics:
@@ -98,36 +94,15 @@ def token_statistics(distributions: StepDistributions, deepconf_top_k: int) -> T
     vocabulary = log_probs.shape[-1]
     k = min(deepconf_top_k, vocabulary)
     entropy = token_entropy(log_probs)
-    top = _largest(log_probs, max(k, 2))
+    top = largest(log_probs, max(k, 2))
     likeliest = np.exp(top[:, -2:])
     return TokenStatistics(
         entropy=entropy,
-        normalized_entropy=entropy / np.float32(math.log(vocabulary)),
+        normalized_entropy=normalized_entropy(entropy, vocabulary),
         margin=likeliest[:, 1] - likeliest[:, 0],
         deepconf=deepconf_confidence(top[:, -k:]),
         kl=conditional_divergence(distributions.branches[0], distributions.branches[-1]),
     )
-
-
-def _local(values: Float[Tensor, "*n v"]) -> Float[Values, "*n v"]:
-    return as_array(values) if values.is_cpu else values
-
-
-def _largest(log_probs: Float[Values, "n v"], k: int) -> Float[np.ndarray, "n k"]:
-    """The k largest values of each row, ascending."""
-    if isinstance(log_probs, Tensor):
-        return as_array(log_probs.topk(k).values.flip(1))
-    # A third of the time of PyTorch's topk.
-    largest = np.partition(log_probs, -k, axis=1)[:, -k:]
-    largest.sort(axis=1)
-    return largest
-
-
-def _expectation(log_probs: Float[Values, "n v"], values: Float[Values, "n v"]) -> Float[np.ndarray, " n"]:
-    """Σ_v π(v) · x(v) of each row."""
-    if isinstance(log_probs, Tensor):
-        return as_array(torch.linalg.vecdot(log_probs.exp(), values))
-    return np.vecdot(np.exp(log_probs), values)
 
 
 def log_probabilities(logits: Float[Tensor, "*n v"]) -> Float[Tensor, "*n v"]:
@@ -140,7 +115,12 @@ def token_entropy(log_probs: Float[Values, "n v"]) -> Float[np.ndarray, " n"]:
 
     `log_probs` are ln π_t `(n, v)` as `log_probabilities` makes them.
     """
-    return -_expectation(log_probs, log_probs)
+    return -vecdot(exp(log_probs), log_probs)
+
+
+def normalized_entropy(entropy: Float[np.ndarray, "*n"], vocabulary: int) -> Float[np.ndarray, "*n"]:
+    """H_t / ln V in [0, 1], of nats."""
+    return entropy / np.float32(math.log(vocabulary))
 
 
 def deepconf_confidence(top_log_probs: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " n"]:
@@ -153,12 +133,12 @@ def deepconf_confidence(top_log_probs: Float[np.ndarray, "n k"]) -> Float[np.nda
 
 
 def token_uncertainty(
-    normalized_entropy: Float[np.ndarray, " n"],
-    margin: Float[np.ndarray, " n"],
+    normalized_entropy: Float[np.ndarray, "*n"],
+    margin: Float[np.ndarray, "*n"],
     *,
     alpha_entropy: float,
     alpha_margin: float,
-) -> Float[np.ndarray, " n"]:
+) -> Float[np.ndarray, "*n"]:
     """ScalingAR, Eq. (5): u_t = α_H · H_t / ln V + α_M · (1 − m_t).  0 = certain, 1 = undecided."""
     return alpha_entropy * normalized_entropy + alpha_margin * (1 - margin)
 
@@ -178,15 +158,7 @@ def conditional_divergence(
 
     Both arguments are log-probabilities `(n, v)` as `log_probabilities` makes them.
     """
-    return np.maximum(_expectation(conditional, conditional - unconditional), 0)
-
-
-def arsample_temperature(entropy: Float[Tensor, " n"], base: float) -> Float[Tensor, " n"]:
-    """ARsample: T = T₀ · (2.5·exp(−H/3) + 0.6).  Hotter where the model is certain.
-
-    `entropy` is H_t in nats, T₀ = `base`. A control that costs no token; not part of ScalingAR.
-    """
-    return base * (2.5 * torch.exp(-entropy / 3) + 0.6)
+    return np.maximum(vecdot(exp(conditional), conditional - unconditional), 0)
 
 
 def _guided(branches: Float[Tensor, "2 n v"], guidance_scale: float | Float[Values, " n"]) -> Float[Tensor, "n v"]:

@@ -10,7 +10,6 @@ from scalingar.core.decoding_kind import Decoding
 from scalingar.core.outputs import Candidate
 from scalingar.policy.guidance_schedule import GuidanceConfig, guidance_scale
 from scalingar.policy.termination import Gate, GateConfig
-from scalingar.profile.confidence import ProfileConfig
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
@@ -32,11 +31,7 @@ class ScalingAR(Strategy):
     def _fill_preset(cls, values: dict[str, Any]) -> dict[str, Any]:
         if values.get("preset") != "v1":
             return values
-        parts = {
-            "profile": ProfileConfig.v1(),
-            "gate": GateConfig.v1(),
-            "guidance": GuidanceConfig.v1(),
-        }
+        parts = {"gate": GateConfig.v1(), "guidance": GuidanceConfig.v1()}
         given = {name: values.get(name, {}) for name in parts}
         filled = {
             name: {**part.model_dump(exclude_defaults=True), **given[name]}
@@ -92,13 +87,12 @@ class ScalingARSearch(Search):
             profile.intrinsic_history,
             values["R"],
         )
-        threshold = np.nan if verdict.threshold is None else verdict.threshold
         trace = {
-            "theta": np.full(len(scale), threshold, np.float32),
+            "theta": np.full(len(scale), verdict.threshold, np.float32),
             "below": verdict.below,
             "unrecovered": verdict.unrecovered,
         }
-        return Decision(verdict.keep.nonzero()[0], verdict.reason, scale, trace)
+        return Decision(verdict.keep.nonzero()[0], verdict.reason.tolist(), scale, trace)
 
     def follow(self, rows: Int[np.ndarray, " m"]) -> None:
         """Flags go with their rows."""

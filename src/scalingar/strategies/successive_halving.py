@@ -1,20 +1,18 @@
 """Successive halving: one late, gentle cut, where ScalingAR cuts early and at every step."""
 
 import math
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from pydantic import Field, model_validator
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.outputs import Candidate
+from scalingar.policy.halving import NOT_AMONG_THE_BEST, Halving, Signal
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES, Strategy
-
-NOT_AMONG_THE_BEST = "not among the best"
-Signal = Literal["final_confidence", "confidence", "entropy", "deepconf"]
 
 
 @STRATEGIES.register("successive-halving")
@@ -64,27 +62,19 @@ class SuccessiveHalvingSearch(Search):
 
     def __init__(self, setting: Setting, strategy: SuccessiveHalving) -> None:
         super().__init__(strategy, setting)
-        self.signal = strategy.signal
         self.rounds = strategy.rounds_of(setting.total_steps)
-        self.sums = np.zeros(strategy.num_trajectories)
+        self.halving = Halving(strategy.signal)
 
     def before_draw(self, step: Step) -> Decision | None:
         """Cut before the draw, by what the steps before it showed; then note this step."""
-        before, count = self.sums, self.rounds.get(step.position, len(step))
-        self.sums = self._now(step) + (0.0 if self.signal == "final_confidence" else before)
-        if count >= len(step):
-            return None
-        best = np.sort(np.argsort(-before, kind="stable")[:count])  # the first among equals
-        return Decision.of(best, len(step), NOT_AMONG_THE_BEST)
+        assert step.profile is not None  # it serves next-token models only
+        count = self.rounds.get(step.position, len(step))
+        keep = self.halving.best(count) if count < len(step) else None
+        self.halving = self.halving.noted(
+            step.statistics.entropy, step.statistics.deepconf, step.profile.values["C"]
+        )
+        return None if keep is None else Decision.of(np.flatnonzero(keep), len(step), NOT_AMONG_THE_BEST)
 
     def follow(self, rows: Int[np.ndarray, " m"]) -> None:
         """Sums go with their rows."""
-        self.sums = self.sums[rows]
-
-    def _now(self, step: Step) -> Float[np.ndarray, " n"]:
-        if self.signal == "entropy":
-            return -step.statistics.entropy
-        if self.signal == "deepconf":
-            return step.statistics.deepconf
-        assert step.profile is not None  # it serves next-token models only
-        return step.profile.values["C"]
+        self.halving = self.halving.select(rows)

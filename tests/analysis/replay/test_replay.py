@@ -38,7 +38,7 @@ STRATEGIES: list[dict[str, Any]] = [
         "name": "scaling-ar",
         "num_trajectories": 4,
         "preset": "v1",
-        "guidance": {"form": "constant"},
+        **FIXED,
         "gate": {"recovery_steps": 2, "recovery_gap": 0.5, "recovery_threshold": 0.5},
     },
     {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.3, 3], [0.6, 1]]},

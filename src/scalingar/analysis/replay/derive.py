@@ -118,13 +118,12 @@ def _replayed(run: CompleteRun, replayed: Replay) -> Iterator[list[Candidate]]:
             end = count + (not replayed.finished[place, index])
             trace = {name: values[place, index, :end] for name, values in traces.items()}
             trace["C"] = replayed.confidence[place, index, :end]
-            reason = replayed.reasons[replayed.reason[place, index]]
             some.append(
                 Candidate(
                     prompt=line["prompt"],
                     index=index,
                     codes=torch.zeros(count, dtype=torch.long),
-                    cut=Cut(count, reason) if end > count else None,
+                    cut=Cut(count, replayed.reason[place, index]) if end > count else None,
                     signals=signals(trace, count),
                     trace=trace,
                 )

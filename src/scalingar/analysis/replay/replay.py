@@ -1,21 +1,23 @@
 """What a strategy would have done with the trajectories of a complete run: the same noise, so the same images.
 
-Exact for every strategy at the run's own guidance scale. With fewer trajectories than the run has it takes the first
-ones, as a decoded run would; running windows are pooled over those it takes.
+Exact for every strategy at the run's own guidance scale: it drives the profile and the rules that decoding drives, for
+all images at once. With fewer trajectories than the run has it takes the first ones, as a decoded run would; running
+windows are pooled over those it takes.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from scalingar.analysis.replay.batched_gate import BatchedGate
-from scalingar.analysis.replay.batched_halving import BatchedHalving
-from scalingar.analysis.replay.batched_profile import BatchedProfile
-from scalingar.analysis.runs.complete import CompleteRun, fixed_guidance
+from scalingar.analysis.runs.complete import CompleteRun
 from scalingar.core.errors import ConfigError
-from scalingar.policy.termination import GateConfig
+from scalingar.policy.halving import NOT_AMONG_THE_BEST, Halving
+from scalingar.policy.termination import Gate, GateConfig, GateDecision
+from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.profile_config import ProfileConfig
+from scalingar.profile.token import TokenStatistics, normalized_entropy
 from scalingar.strategies import ScalingAR, Strategy
 from scalingar.strategies.successive_halving import SuccessiveHalving
 
@@ -28,7 +30,7 @@ class Replay:
 
     ``confidence``: C, fp32, NaN after a cut. ``alive``: before the step's decision. ``below``, ``unrecovered``: C < θ
     and R < δ_rec, of live rows. ``threshold``: θ, NaN before it starts. ``cut_step``: index of the step of the cut, or
-    -1. ``reason``: place in ``reasons``.
+    -1. ``reason``: why, objects; None for those that were not cut.
     """
 
     confidence: Float[np.ndarray, "i n t"]
@@ -37,8 +39,7 @@ class Replay:
     unrecovered: Bool[np.ndarray, "i n t"]
     threshold: Float[np.ndarray, "i t"]
     cut_step: Int[np.ndarray, "i n"]
-    reason: Int[np.ndarray, "i n"]
-    reasons: tuple[str, ...]
+    reason: np.ndarray
 
     @property
     def finished(self) -> Bool[np.ndarray, "i n"]:
@@ -65,48 +66,75 @@ class Replay:
         return np.where(self.finished, scores, -np.inf).argmax(axis=1)
 
 
+Rule = Callable[[int, ConfidenceProfile, TokenStatistics], GateDecision]
+"""What a strategy decides at a step, from the profile and the statistics of all images' rows."""
+
+
 def replay(run: CompleteRun, profile: ProfileConfig, gate: GateConfig, n: int | None = None) -> Replay:
     """Follow the first ``n`` trajectories (None: all) of every image through profile and gate.
 
     Raises:
         ConfigError: more trajectories than the run has, or a profile that reads other distributions.
     """
-    n = run.trajectories if n is None else n
-    return _followed(run, profile, BatchedGate(gate, run.steps, run.images, n), n)
+    state = Gate.start(gate, run.steps)
+
+    def rule(step: int, seen: ConfidenceProfile, _: TokenStatistics) -> GateDecision:
+        nonlocal state
+        state, decision = state.update(step, seen.values["C"], seen.values["R"])
+        return decision
+
+    return _followed(run, profile, rule, run.trajectories if n is None else n)
 
 
 def replay_halving(run: CompleteRun, strategy: SuccessiveHalving) -> Replay:
     """Follow successive halving. Raises ConfigError as :func:`replay`."""
-    n = strategy.num_trajectories
-    traced = run.traces[strategy.signal][:, :n] if strategy.signal in ("entropy", "deepconf") else None
-    judge = BatchedHalving(strategy.rounds_of(run.steps), strategy.signal, traced)
-    return _followed(run, strategy.profile, judge, n)
+    rounds, state = strategy.rounds_of(run.steps), Halving(strategy.signal)
+
+    def rule(step: int, seen: ConfidenceProfile, shown: TokenStatistics) -> GateDecision:
+        nonlocal state
+        confidence = seen.values["C"]
+        keep = state.best(rounds[step]) if step in rounds else np.ones(confidence.shape, bool)
+        state = state.noted(shown.entropy, shown.deepconf, confidence)
+        nothing, reason = np.zeros_like(keep), np.full(keep.shape, None)
+        reason[~keep] = NOT_AMONG_THE_BEST
+        return GateDecision(keep, reason, np.nan, nothing, nothing)
+
+    return _followed(run, strategy.profile, rule, strategy.num_trajectories)
 
 
-def _followed(run: CompleteRun, profile: ProfileConfig, judge: BatchedGate | BatchedHalving, n: int) -> Replay:
-    check_profile(run, profile, n)
-    entropy, margin, kl = (run.traces[name][:, :n] for name in ("entropy", "margin", "K"))
-    normalized = entropy / np.float32(np.log(run.traces.vocab_size))
+def _followed(run: CompleteRun, config: ProfileConfig, rule: Rule, n: int) -> Replay:
+    """Step by step, as an engine asks a search; a row that was cut stays, and is not a number from then on."""
+    check_profile(run, config, n)
     record = _empty(run.images, n, run.steps)
-    followed = BatchedProfile(profile, run.images, n, run.traces.grid)
+    profile = ConfidenceProfile.start(config, (run.images, n), run.traces.grid)
     alive = np.ones((run.images, n), bool)
     for step in range(run.steps):
-        followed.update(normalized[:, :, step], margin[:, :, step], kl[:, :, step], step, alive)
-        decision = judge.update(step, followed.confidence, followed.recovery, alive)
+        statistics = _statistics(run, step, alive)
+        profile = profile.update(statistics, step)
+        decision = rule(step, profile, statistics)
         cut = alive & ~decision.keep
-        record.alive[:, :, step] = alive
-        record.confidence[:, :, step] = np.where(alive, followed.confidence, np.nan)
+        record.alive[:, :, step], record.confidence[:, :, step] = alive, profile.values["C"]
         record.below[:, :, step], record.unrecovered[:, :, step] = decision.below, decision.unrecovered
-        record.threshold[:, step] = decision.threshold
+        record.threshold[:, step] = np.ravel(decision.threshold)
         record.cut_step[cut], record.reason[cut] = step, decision.reason[cut]
-        alive = decision.keep
-    return replace(record, reasons=judge.reasons)
+        alive = alive & decision.keep
+    return record
+
+
+def _statistics(run: CompleteRun, step: int, alive: Bool[np.ndarray, "i n"]) -> TokenStatistics:
+    """What the live rows of all images showed at a step."""
+    n = alive.shape[1]
+    entropy, margin, deepconf, kl = (
+        np.where(alive, run.traces[name][:, :n, step], np.float32(np.nan))
+        for name in ("entropy", "margin", "deepconf", "K")
+    )
+    return TokenStatistics(entropy, normalized_entropy(entropy, run.traces.vocab_size), margin, deepconf, kl)
 
 
 def replay_strategy(run: CompleteRun, strategy: Strategy) -> Replay:
     """Follow a strategy's trajectories. Raises ConfigError: it decides something a complete run does not hold."""
     if isinstance(strategy, ScalingAR):
-        if not fixed_guidance(strategy):
+        if strategy.guidance.enabled:
             raise ConfigError(
                 "this ScalingAR schedules the guidance scale, which changes what is drawn; decode it, or set "
                 "guidance.enabled to false."
@@ -143,6 +171,5 @@ def _empty(images: int, n: int, steps: int) -> Replay:
         unrecovered=np.zeros(shape, bool),
         threshold=np.full((images, steps), np.nan),
         cut_step=np.full((images, n), FINISHED),
-        reason=np.zeros((images, n), np.int8),
-        reasons=(),
+        reason=np.full((images, n), None),
     )

@@ -131,7 +131,7 @@ class CompleteRun(TracedRun):
     def check(self) -> None:
         """Raises BenchmarkError: guidance was scheduled, or trajectories were cut or not judged."""
         strategy = self.plan.recipe.strategy
-        if isinstance(strategy, ScalingAR) and not fixed_guidance(strategy):
+        if isinstance(strategy, ScalingAR) and strategy.guidance.enabled:
             raise BenchmarkError(
                 f"{self.folder} scheduled the guidance scale, and other scales draw other images; "
                 "give a run at a fixed scale, such as one of best-of-n."
@@ -162,8 +162,3 @@ class CompleteRun(TracedRun):
     def _tables(self, kind: str) -> dict[str, Float[np.ndarray, "i n"]]:
         names = self.lines[0]["candidates"][0][kind]
         return {name: self._table(lambda candidate, name=name: candidate[kind][name]) for name in names}
-
-
-def fixed_guidance(strategy: ScalingAR) -> bool:
-    """It draws at the base scale whatever the profile says."""
-    return not strategy.guidance.enabled or strategy.guidance.form == "constant"
