@@ -13,6 +13,7 @@ from torch import Tensor
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.models.weights.checkpoint import fit_weights, read_weights
 from scalingar.models.weights.empty import empty_transformers
+from scalingar.models.weights.shapes import numbered
 from scalingar.rewards.clip_pixels import padded
 from scalingar.rewards.clip_towers import ClipReward
 from scalingar.rewards.reward import REWARDS
@@ -121,7 +122,7 @@ def _text_sizes(weights: Mapping[str, Tensor]) -> dict[str, int]:
         "hidden_size": width,
         "projection_dim": weights["text_projection"].shape[1],
         "max_position_embeddings": len(weights["positional_embedding"]),
-        **_block_sizes(weights, "transformer.resblocks."),
+        **_block_sizes(weights, "transformer.resblocks"),
         # The end of the text is the last token; the feature is read there.
         "bos_token_id": vocabulary - 2,
         "eos_token_id": vocabulary - 1,
@@ -132,13 +133,12 @@ def _vision_sizes(weights: Mapping[str, Tensor]) -> dict[str, int]:
     width, _, patch, _ = weights["visual.conv1.weight"].shape
     patches = len(weights["visual.positional_embedding"]) - 1
     sizes = {"hidden_size": width, "patch_size": patch, "image_size": isqrt(patches) * patch}
-    return sizes | _block_sizes(weights, "visual.transformer.resblocks.")
+    return sizes | _block_sizes(weights, "visual.transformer.resblocks")
 
 
 def _block_sizes(weights: Mapping[str, Tensor], blocks: str) -> dict[str, int]:
-    layers = {int(name.removeprefix(blocks).split(".")[0]) for name in weights if name.startswith(blocks)}
-    inner = len(weights[f"{blocks}0.mlp.c_fc.weight"])
-    return {"num_hidden_layers": len(layers), "intermediate_size": inner}
+    inner = len(weights[f"{blocks}.0.mlp.c_fc.weight"])
+    return {"num_hidden_layers": numbered(weights, blocks), "intermediate_size": inner}
 
 
 def _renamed(weights: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
