@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
-from scalingar.models.autoencoder.ldm import AutoencoderConfig
+from scalingar.models.autoencoder.autoencoder import AutoencoderConfig
 from scalingar.models.infinity.bsq_vae import BSQTokenizer, BSQVae
 from scalingar.models.infinity.config import SIZES, InfinityConfig
 from scalingar.models.infinity.names import chunk_sizes, from_infinity_names, from_vae_names

@@ -18,7 +18,7 @@ from scalingar.models.llamagen.names import (
     part,
 )
 from scalingar.models.llamagen.transformer import LlamaGen
-from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
+from scalingar.models.llamagen.vq import KEYS, VQConfig, VQTokenizer
 from scalingar.models.weights.checkpoint import CONTAINERS, FOLDER_FILES, read_weights
 from scalingar.models.weights.empty import filled
 from scalingar.models.weights.shapes import Shapes, check_sizes
@@ -154,7 +154,7 @@ def vq_config(weights: Mapping[str, Tensor], path: str | Path) -> VQConfig:
     """
     shapes = Shapes(weights, path, "LlamaGen tokenizer", {_TRANSFORMER_MARK: "a transformer"})
     codebook_size, codebook_dim = shapes[TOKENIZER_MARK]
-    channels, channel_mult, res_blocks = shapes.levels("conv_blocks", "res")
+    channels, channel_mult, res_blocks = shapes.levels(KEYS.down, KEYS.blocks)
     return VQConfig(
         codebook_size=codebook_size,
         codebook_dim=codebook_dim,

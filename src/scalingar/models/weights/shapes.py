@@ -22,8 +22,8 @@ def check_sizes(pairs: Iterable[tuple[str, object, object]]) -> None:
     for what, wanted, found in pairs:
         if wanted != found:
             raise WeightsError(
-                f"the transformer {what.format(wanted)}, the tokenizer has {found}; they do not belong together: choose the "
-                "tokenizer published with the transformer."
+                f"the transformer {what.format(wanted)}, the tokenizer has {found}; they do not belong together: "
+                "choose the tokenizer published with the transformer."
             )
 
 
