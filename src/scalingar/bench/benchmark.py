@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
@@ -149,17 +148,11 @@ BENCHMARKS: Registry[type[Benchmark]] = Registry("benchmarks")
 
 def score_table(judged: Sequence[Judged]) -> ScoreTable:
     """A row per prompt, in the order of their first images. Raises BenchmarkError if there is nothing."""
-    points: Counter[str] = Counter()
-    total: Counter[str] = Counter()
-    for one in judged:
-        points[one.item.id] += one.verdict.points  # type: ignore[assignment]
-        total[one.item.id] += one.verdict.total  # type: ignore[assignment]
-    tasks = {one.item.id: one.item.task for one in judged}
-    return ScoreTable(
-        tuple(tasks),
-        tuple(tasks.values()),
-        np.array([points[key] for key in tasks], dtype=np.float64),
-        np.array([total[key] for key in tasks], dtype=np.float64),
+    return ScoreTable.of_images(
+        prompts=[one.item.id for one in judged],
+        tasks=[one.item.task for one in judged],
+        points=[one.verdict.points for one in judged],
+        total=[one.verdict.total for one in judged],
     )
 
 

@@ -15,12 +15,10 @@ from torch import Tensor
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.outputs import Truncation
-from scalingar.models.hf.loading import first_sentence
+from scalingar.models.hf.loading import REFUSALS, first_sentence
 from scalingar.models.weights.hub import fetch, split_name
 from scalingar.rewards.reward import PixelReward
 
-_REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError)
-"""What transformers raises on a tokenizer it cannot read."""
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
 
 
@@ -132,7 +130,7 @@ class LearnedReward(PixelReward):
                 # transformers would make up a vocabulary of five words.
                 raise OSError(f"none of {', '.join(_TOKENIZER_FILES)} is there")
             return getattr(transformers, self.tokenizer_kind).from_pretrained(str(where))
-        except _REFUSALS as error:
+        except REFUSALS as error:
             raise WeightsError(
                 f"the reward {self.name} finds no tokenizer at {where} ({first_sentence(error).rstrip('.')}); "
                 f"put the tokenizer files of {self.tokenizer_repo} beside the weights."
