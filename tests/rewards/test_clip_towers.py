@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.models.hf.clip_pixels import cropped, normalised, padded
 from scalingar.rewards import ClipScore, HPSv2, HPSv21, PickScore, TruncationWarning, hps
-from scalingar.rewards.clip_pixels import cropped, normalised, padded
 from scalingar.rewards.hps import from_open_clip
 from tests.tiny.rewards import CLIP_VOCABULARY, pictures, save_clip_tokenizer, save_tiny_clip, tiny_open_clip
 

@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
+from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.models.weights.checkpoint import read_weights
 from scalingar.rewards.blip import ImageRewardNetwork, build
-from scalingar.rewards.clip_pixels import cropped, normalised
 from scalingar.rewards.learned import LearnedReward
 from scalingar.rewards.reward import REWARDS
 

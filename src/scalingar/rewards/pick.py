@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from scalingar.rewards.clip_pixels import cropped
+from scalingar.models.hf.clip_pixels import cropped
 from scalingar.rewards.clip_towers import ClipReward
 from scalingar.rewards.reward import REWARDS
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from scalingar.bench.judges.detectors.detector import Box, Detection
 from scalingar.core.errors import WeightsError
+from scalingar.core.pixels import levels
 from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
 from scalingar.models.hf.loading import load_network
 
@@ -77,9 +78,7 @@ class Mask2FormerDetector:
 
 def prepare(image: Image.Image) -> Prepared:
     """mmdet's test pipeline: resize without antialiasing, pad right and below, normalise."""
-    rgb = np.array(image.convert("RGB"))
-    pixels = torch.from_numpy(rgb).permute(2, 0, 1)[None].float()
-    original = (rgb.shape[0], rgb.shape[1])
+    pixels, original = levels([image]), (image.height, image.width)
     resized = resized_sides(*original)
     pixels = F.interpolate(pixels, resized, mode="bilinear", align_corners=False).round()
     height, width = (-side % DIVISOR for side in resized)
