@@ -77,7 +77,6 @@ class BenchmarkSettings(BaseModel):
 class Benchmark(ABC):
     """Base of all benchmarks. A new one is a class under ``@BENCHMARKS.register``; its docstring describes it."""
 
-    name: ClassVar[str]
     version: ClassVar[str]
     """Changes whenever the same images could score differently."""
     images_per_prompt: ClassVar[int] = 1
@@ -89,9 +88,9 @@ class Benchmark(ABC):
         """From its ``settings``, loading data and judge. Raises BenchmarkError, ConfigError, WeightsError."""
 
     @property
+    @abstractmethod
     def label(self) -> str:
         """What a score may be called; names a judge that is not the official one."""
-        return self.name
 
     @property
     def provenance(self) -> dict[str, str]:

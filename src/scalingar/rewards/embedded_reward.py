@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -26,8 +25,6 @@ class EmbeddedReward(PixelReward):
     ``source``: a weight file or a folder that holds ``reward.safetensors``; the installed package's if None.
     It was trained apart from the generator and the detector, and errs where they do not.
     """
-
-    takes_source: ClassVar[bool] = True
 
     def __init__(self, source: str | Path | None = None, *, device: str | torch.device = "cpu") -> None:
         self.path = embedded_file("reward", source)

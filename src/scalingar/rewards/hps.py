@@ -21,8 +21,6 @@ from scalingar.rewards.reward import REWARDS
 HEADS = 16
 """Of both towers of ViT-H-14; shapes do not tell."""
 
-_FILES = {"hps-v2": "HPS_v2_compressed.pt", "hps-v2.1": "HPS_v2.1_compressed.pt"}
-
 _RENAMED = (
     (r"^visual\.class_embedding$", "vision_model.embeddings.class_embedding"),
     (r"^visual\.positional_embedding$", "vision_model.embeddings.position_embedding.weight"),
@@ -55,8 +53,9 @@ class HPS(ClipReward):
     def prepare(self) -> None:
         """Raises WeightsError where something is missing, ConfigError for the file of another version."""
         super().prepare()
-        for version, file in _FILES.items():
-            if version != self.name and Path(self.place).name == file:
+        for other in (HPSv2, HPSv21):
+            if other.file != self.file and Path(self.place).name == other.file:
+                version = REWARDS.name_of(other)
                 raise ConfigError(f"{self.place} holds {version}, not {self.name}; ask for the reward {version!r}.")
 
     def load(self, place: str | Path) -> Any:
@@ -74,16 +73,14 @@ class HPS(ClipReward):
 class HPSv2(HPS):
     """HPS v2.0: people's choices, about 0.2 to 0.3; not comparable with v2.1; reads 77 tokens."""
 
-    name: ClassVar[str] = "hps-v2"
-    file: ClassVar[str | None] = _FILES[name]
+    file: ClassVar[str | None] = "HPS_v2_compressed.pt"
 
 
 @REWARDS.register("hps-v2.1")
 class HPSv21(HPS):
     """HPS v2.1: people's choices, about 0.15 to 0.35; not comparable with v2.0; reads 77 tokens."""
 
-    name: ClassVar[str] = "hps-v2.1"
-    file: ClassVar[str | None] = _FILES[name]
+    file: ClassVar[str | None] = "HPS_v2.1_compressed.pt"
 
 
 def from_open_clip(

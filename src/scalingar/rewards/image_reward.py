@@ -24,7 +24,6 @@ class ImageReward(LearnedReward):
     network together. The text encoder looks at the picture in every layer: nothing it says is shared between pictures.
     """
 
-    name: ClassVar[str] = "image-reward"
     repo: ClassVar[str] = "THUDM/ImageReward"
     file: ClassVar[str | None] = "ImageReward.pt"
     tokenizer_repo: ClassVar[str] = "google-bert/bert-base-uncased"

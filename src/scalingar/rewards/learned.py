@@ -17,7 +17,7 @@ from scalingar.core.errors import WeightsError
 from scalingar.core.outputs import Truncation
 from scalingar.models.hf.loading import REFUSALS, first_sentence
 from scalingar.models.weights.hub import fetch, split_name
-from scalingar.rewards.reward import PixelReward
+from scalingar.rewards.reward import REWARDS, PixelReward
 
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
 
@@ -36,8 +36,6 @@ class LearnedReward(PixelReward):
     ``batch_size``: pictures that go through the network together.
     """
 
-    takes_source: ClassVar[bool] = True
-    name: ClassVar[str]
     repo: ClassVar[str]
     """Of the published weights."""
     file: ClassVar[str | None] = None
@@ -55,6 +53,11 @@ class LearnedReward(PixelReward):
     dtype: torch.dtype = torch.float32
     batch_size: int = 8
     _read: dict[str, tuple[Tensor, Truncation | None]] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """As the registry has it."""
+        return REWARDS.name_of(type(self))
 
     def load(self, place: str | Path) -> Any:
         """The network of the weights at ``place``, a path or a hub name. Raises WeightsError."""

@@ -44,7 +44,7 @@ class DINOv2Feature:
 
 
 @FEATURES.register("dinov2")
-def dinov2(source: str | None, device: str | torch.device) -> Feature:
+def dinov2(source: str | None, *, device: str | torch.device) -> Feature:
     """DINOv2 ViT-L/14 with registers, or others of its kind as ``dinov2:FOLDER``.
 
     Raises:

@@ -27,7 +27,7 @@ class PixelFeature:
 
 
 @FEATURES.register("pixels")
-def pixels(source: str | None, device: str | torch.device) -> Feature:
+def pixels(source: str | None, *, device: str | torch.device) -> Feature:
     """Down-scaled pixels, 16 x 16: no weights. Raises ConfigError if given a source of some."""
     if source is not None:
         raise ConfigError(f"the feature 'pixels' has no weights to load from {source!r}; write 'pixels' alone.")

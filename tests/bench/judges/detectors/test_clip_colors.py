@@ -11,7 +11,7 @@ from PIL import Image
 from transformers import CLIPConfig, CLIPModel
 from transformers.tokenization_utils_base import BatchEncoding
 
-from scalingar.bench.judges.detectors import Detection
+from scalingar.bench.judges.detectors import COLOR_CLASSIFIERS, Detection
 from scalingar.bench.judges.detectors.clip_colors import ClipColors, masked_crop
 from scalingar.core.errors import BenchmarkError, WeightsError
 from scalingar.models.embedded.vocabulary import COLORS
@@ -120,4 +120,4 @@ def test_a_mask_is_needed() -> None:
 
 def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"config\.json"):
-        ClipColors.load(tmp_path, device="cpu", dtype=torch.float32)
+        COLOR_CLASSIFIERS["clip"](tmp_path, device="cpu", dtype=torch.float32)

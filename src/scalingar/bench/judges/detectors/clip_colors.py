@@ -9,7 +9,7 @@ from jaxtyping import Float
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from scalingar.bench.judges.detectors.detector import Detection
+from scalingar.bench.judges.detectors.detector import COLOR_CLASSIFIERS, ColorClassifier, Detection
 from scalingar.core.errors import BenchmarkError, WeightsError
 from scalingar.models.embedded.vocabulary import COLORS
 from scalingar.models.hf.clip_pixels import cropped, normalised
@@ -40,17 +40,6 @@ class ClipColors:
         self.size = int(config.vision_config.image_size)
         self._sentences = cache(self._embed)
 
-    @classmethod
-    def load(cls, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> "ClipColors":
-        """From a folder or a hub name. Raises WeightsError."""
-        from transformers import CLIPModel  # noqa: PLC0415
-
-        source = source or DEFAULT
-        network = load_network(CLIPModel, source, device=device, dtype=dtype)
-        tokenizer = load_text_tokenizer(source)
-        tokenizer.padding_side = "right"
-        return cls(network, tokenizer, str(source))
-
     @torch.inference_mode()
     def __call__(self, image: Image.Image, detection: Detection) -> str:
         """The most similar colour. Raises BenchmarkError for a detection without mask."""
@@ -71,6 +60,18 @@ class ClipColors:
         features = features / features.norm(dim=-1, keepdim=True)
         means = features.view(len(COLORS), len(TEMPLATES), -1).mean(1)
         return means / means.norm(dim=-1, keepdim=True)
+
+
+@COLOR_CLASSIFIERS.register("clip")
+def clip(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> ColorClassifier:
+    """CLIP ViT-L/14, asked as GenEval asks it."""
+    from transformers import CLIPModel  # noqa: PLC0415
+
+    source = source or DEFAULT
+    network = load_network(CLIPModel, source, device=device, dtype=dtype)
+    tokenizer = load_text_tokenizer(source)
+    tokenizer.padding_side = "right"
+    return ClipColors(network, tokenizer, str(source))
 
 
 def masked_crop(image: Image.Image, detection: Detection) -> Image.Image:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from scalingar.bench.judges.detectors.center_net import STRIDE, CenterNet, CenterNetConfig, Heads
-from scalingar.bench.judges.detectors.detector import Detection
+from scalingar.bench.judges.detectors.detector import DETECTORS, Detection, Detector
 from scalingar.core.files import sha256
 from scalingar.models.embedded.places import embedded_file
 from scalingar.models.embedded.scene_pixels import scene_batches
@@ -64,6 +64,12 @@ class EmbeddedDetector:
             heads = self.network(pixels.to(self.device, self.dtype))
             found += detections(Heads(*(part.float().cpu() for part in heads)))
         return found
+
+
+@DETECTORS.register(EmbeddedDetector.name)
+def embedded(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Detector:
+    """The embedded world's own: class, box and colour; knows 96 x 96 scenes only."""
+    return EmbeddedDetector(source, device=device, dtype=dtype)
 
 
 def detections(heads: Heads) -> list[list[Detection]]:

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
-from scalingar.bench.judges.detectors.detector import Box, Detection
+from scalingar.bench.judges.detectors.detector import DETECTORS, Box, Detection, Detector
 from scalingar.core.errors import WeightsError
 from scalingar.core.pixels import levels
 from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
@@ -52,17 +52,6 @@ class Mask2FormerDetector:
         self.network = network
         self.version = version
 
-    @classmethod
-    def load(
-        cls, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype
-    ) -> "Mask2FormerDetector":
-        """From a folder or a hub name. Raises WeightsError."""
-        from transformers import Mask2FormerForUniversalSegmentation  # noqa: PLC0415
-
-        source = source or DEFAULT
-        network = load_network(Mask2FormerForUniversalSegmentation, source, device=device, dtype=dtype)
-        return cls(network, str(source))
-
     @torch.inference_mode()
     def __call__(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
         """One image at a time: sizes differ, and at 800 pixels a batch gains nothing."""
@@ -74,6 +63,16 @@ class Mask2FormerDetector:
         output = self.network(pixel_values=prepared.pixels.to(parameter))
         logits = output.class_queries_logits[0].float()
         return instances(logits, output.masks_queries_logits[0].float(), prepared)
+
+
+@DETECTORS.register(Mask2FormerDetector.name)
+def mask2former(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Detector:
+    """Mask2Former of transformers with GenEval's pre- and post-processing; its scores are not GenEval's own."""
+    from transformers import Mask2FormerForUniversalSegmentation  # noqa: PLC0415
+
+    source = source or DEFAULT
+    network = load_network(Mask2FormerForUniversalSegmentation, source, device=device, dtype=dtype)
+    return Mask2FormerDetector(network, str(source))
 
 
 def prepare(image: Image.Image) -> Prepared:
