@@ -28,7 +28,7 @@ from scalingar.models.infinity.schedules import PRESETS, infinity_schedule
 from scalingar.models.infinity.transformer import Infinity
 from scalingar.models.weights.empty import filled
 from scalingar.pipeline.pipeline import ImagePipeline
-from scalingar.rewards import REWARDS
+from scalingar.rewards import REWARDS, scoring
 from scalingar.strategies import BestOfN, Single, Strategy, TTSVar
 from speed.machine import describe
 
@@ -38,6 +38,7 @@ DECODES = 8 + 6 + 4 + 2 + 1
 
 
 @REWARDS.register("benchmark-brightness")
+@scoring
 def brightness(prompt: str, images: Sequence[Image.Image]) -> list[float]:
     """A reward that looks at pixels and costs nothing."""
     return [sum(image.resize((1, 1)).tobytes()) / 765 for image in images]

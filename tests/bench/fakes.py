@@ -14,7 +14,7 @@ PROMPTS = {"one": ["a dog", "a cat", "a bird"], "two": ["two cats", "three clock
 class Bright(Benchmark):
     """Right is what is brighter than a threshold."""
 
-    name = "bright"
+    label = "bright"
     version = "1"
     images_per_prompt = 2
     settings = BenchmarkSettings

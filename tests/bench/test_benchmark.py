@@ -26,7 +26,7 @@ ITEMS = [Item("x", "p", "a"), Item("y", "q", "a"), Item("z", "r", "b")]
 class Toy(Benchmark):
     """Asks nobody."""
 
-    name, version = "toy", "1"
+    label, version = "toy", "1"
     settings = BenchmarkSettings
 
     @classmethod

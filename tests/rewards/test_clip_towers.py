@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from scalingar.core.errors import ConfigError, WeightsError
-from scalingar.rewards import ClipScore, HPSv2, HPSv21, PickScore, TruncationWarning, hps
-from scalingar.rewards.clip_pixels import cropped, normalised, padded
+from scalingar.models.hf.clip_pixels import cropped, normalised, padded
+from scalingar.rewards import REWARDS, ClipScore, HPSv2, HPSv21, PickScore, TruncationWarning, hps
 from scalingar.rewards.hps import from_open_clip
 from tests.tiny.rewards import CLIP_VOCABULARY, pictures, save_clip_tokenizer, save_tiny_clip, tiny_open_clip
 
@@ -45,7 +45,9 @@ def test_pick_score_has_the_learnt_temperature(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "wrong"), [(ClipScore, "gelu"), (PickScore, "quick_gelu"), (HPSv21, "quick_gelu")])
 def test_the_other_activation_is_refused(kind: type[ClipScore], wrong: str, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=f"runs with {wrong}, the weights of {kind.name} with {kind.activation}; "):
+    with pytest.raises(
+        WeightsError, match=f"runs with {wrong}, the weights of {REWARDS.name_of(kind)} with {kind.activation}; "
+    ):
         kind(save_tiny_clip(tmp_path, activation=wrong)).score("a cat", IMAGES)
 
 

@@ -12,7 +12,16 @@ from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.core.outputs import Candidate, Truncation
 from scalingar.models.prompts.encoders import UnknownWordsWarning
 from scalingar.report import result_dict
-from scalingar.rewards import REWARDS, ImageReward, PixelReward, TruncationWarning, build_reward, check_reward
+from scalingar.rewards import (
+    REWARDS,
+    ImageReward,
+    PixelReward,
+    TruncationWarning,
+    WithoutWeights,
+    build_reward,
+    check_reward,
+    scoring,
+)
 from scalingar.strategies import BestOfN
 from tests.tiny.pipes import PROMPT, tiny_pipe
 from tests.tiny.rewards import save_tiny_image_reward
@@ -32,7 +41,7 @@ def brightness(prompt: str, images: list[Image.Image]) -> list[float]:
 
 
 def test_a_function_is_a_reward(names: dict[str, Any]) -> None:
-    REWARDS.register("mean-pixel")(brightness)
+    REWARDS.register("mean-pixel")(scoring(brightness))
     output = tiny_pipe()(PROMPT, strategy=BestOfN(reward="mean-pixel", num_trajectories=4), seed=3)
     candidates = output.results[0].candidates
     pictures = [c.image for c in candidates if c.image is not None]
@@ -56,7 +65,7 @@ class Counting(PixelReward):
 
 
 def test_built_once_per_pipeline_and_asked_once_per_prompt(names: dict[str, Any]) -> None:
-    REWARDS.register("counting")(Counting)
+    REWARDS.register("counting")(WithoutWeights(Counting))
     pipe = tiny_pipe()
     strategy = BestOfN(reward="counting", num_trajectories=2)
     pipe(["a dog", "a cat"], strategy=strategy)
@@ -76,7 +85,7 @@ def test_candidates_of_several_prompts_keep_their_order() -> None:
 
 def test_a_built_reward_has_a_name_of_its_own(names: dict[str, Any], tmp_path: Path) -> None:
     mine = ImageReward(save_tiny_image_reward(tmp_path), batch_size=2)
-    REWARDS.register("mine")(mine)
+    REWARDS.register("mine")(WithoutWeights(lambda: mine))
     assert build_reward("mine", device="cpu") is mine
 
 
@@ -123,6 +132,6 @@ def test_missing_weights_are_told_before_anything_is_decoded() -> None:
     [([1.0], "'odd' gave 1 numbers for 2 images"), ([1.0, float("nan")], "'odd' gave nan for trajectory 1")],
 )
 def test_odd_answers_are_refused(values: list[float], message: str, names: dict[str, Any]) -> None:
-    REWARDS.register("odd")(lambda prompt, images: values)
+    REWARDS.register("odd")(scoring(lambda prompt, images: values))
     with pytest.raises(ConfigError, match=message):
         tiny_pipe()("a dog", strategy=BestOfN(reward="odd", num_trajectories=2))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from scalingar.models.autoencoder.ldm import AutoencoderConfig
+from scalingar.models.autoencoder.autoencoder import AutoencoderConfig
 from scalingar.models.infinity.bsq_vae import BSQVae
 from scalingar.models.infinity.config import InfinityConfig
 from scalingar.models.infinity.schedules import InfinitySchedule

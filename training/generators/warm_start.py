@@ -40,7 +40,7 @@ def warm_start(model: MultiScaleVQ, path: Path) -> tuple[int, int]:
 
 
 def renamed(name: str, levels: int) -> str:
-    """A tensor of :mod:`scalingar.models.llamagen.vq` under its name in :mod:`scalingar.models.autoencoder.ldm`."""
+    """A tensor of :mod:`scalingar.models.llamagen.vq` under the name another tokenizer gives it."""
     name = name.replace("mid.0.", "mid.block_1.").replace("mid.2.", "mid.block_2.")
     name = re.sub(r"conv_blocks\.(\d+)\.res\.", r"conv_blocks.\1.block.", name)
     name = name.replace("encoder.conv_blocks.", "encoder.down.")

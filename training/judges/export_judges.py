@@ -9,9 +9,8 @@ from pydantic import BaseModel
 from torch import nn
 
 from scalingar.bench.judges.detectors.center_net import CenterNet, CenterNetConfig
-from scalingar.bench.judges.detectors.embedded_detector import embedded_file as detector_file
+from scalingar.models.embedded.places import embedded_file
 from scalingar.models.weights.module_file import save_module
-from scalingar.rewards.embedded_reward import embedded_file as reward_file
 from scalingar.rewards.match_net import MatchNet, MatchNetConfig
 from training.workdir import add_work_dir, announce
 
@@ -41,11 +40,11 @@ def main() -> None:
         if name == "detector":
             detector = CenterNet(CenterNetConfig(**saved["config"]))
             detector.load_state_dict(saved["model"])
-            put(detector_file(), name, detector, detector.config, saved["step"])
+            put(embedded_file("detector"), name, detector, detector.config, saved["step"])
         else:
             reward = MatchNet(MatchNetConfig(**saved["config"]))
             reward.load_state_dict(saved["model"])
-            put(reward_file(), name, reward, reward.config, saved["step"])
+            put(embedded_file("reward"), name, reward, reward.config, saved["step"])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
@@ -78,7 +77,6 @@ class BenchmarkSettings(BaseModel):
 class Benchmark(ABC):
     """Base of all benchmarks. A new one is a class under ``@BENCHMARKS.register``; its docstring describes it."""
 
-    name: ClassVar[str]
     version: ClassVar[str]
     """Changes whenever the same images could score differently."""
     images_per_prompt: ClassVar[int] = 1
@@ -90,9 +88,9 @@ class Benchmark(ABC):
         """From its ``settings``, loading data and judge. Raises BenchmarkError, ConfigError, WeightsError."""
 
     @property
+    @abstractmethod
     def label(self) -> str:
         """What a score may be called; names a judge that is not the official one."""
-        return self.name
 
     @property
     def provenance(self) -> dict[str, str]:
@@ -149,17 +147,11 @@ BENCHMARKS: Registry[type[Benchmark]] = Registry("benchmarks")
 
 def score_table(judged: Sequence[Judged]) -> ScoreTable:
     """A row per prompt, in the order of their first images. Raises BenchmarkError if there is nothing."""
-    points: Counter[str] = Counter()
-    total: Counter[str] = Counter()
-    for one in judged:
-        points[one.item.id] += one.verdict.points  # type: ignore[assignment]
-        total[one.item.id] += one.verdict.total  # type: ignore[assignment]
-    tasks = {one.item.id: one.item.task for one in judged}
-    return ScoreTable(
-        tuple(tasks),
-        tuple(tasks.values()),
-        np.array([points[key] for key in tasks], dtype=np.float64),
-        np.array([total[key] for key in tasks], dtype=np.float64),
+    return ScoreTable.of_images(
+        prompts=[one.item.id for one in judged],
+        tasks=[one.item.task for one in judged],
+        points=[one.verdict.points for one in judged],
+        total=[one.verdict.total for one in judged],
     )
 
 

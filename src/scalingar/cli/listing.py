@@ -78,13 +78,11 @@ def _strategies() -> "Table":
 
 
 def _rewards() -> "Table":
-    from scalingar.rewards import REWARDS, IntrinsicReward  # noqa: PLC0415
+    from scalingar.rewards import REWARDS  # noqa: PLC0415
 
     table = _table("rewards")
     for name in REWARDS:
-        entry = REWARDS[name]
-        own = isinstance(entry, IntrinsicReward)
-        table.add_row(name, "the model's own signal of this name" if own else first_line(entry))
+        table.add_row(name, first_line(REWARDS[name]))
     return table
 
 

@@ -20,6 +20,12 @@ def check_writable(folder: Path) -> None:
         raise OutputError(f"cannot write to the folder {folder}: {error.strerror}; choose another one.") from None
 
 
+def cache_folder(name: str) -> Path:
+    """Where the user's machine keeps things called ``name`` between runs, unless told otherwise."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "scalingar" / name
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A place beside ``path`` to write to, which takes its place in one go: a reader sees the old file or the new one.

@@ -1,5 +1,8 @@
-"""From a model's pixels to 8-bit pictures."""
+"""From a model's pixels to 8-bit pictures, and from pictures to what a network reads."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
@@ -18,3 +21,17 @@ def truncated(picture: Float[Tensor, "3 h w"]) -> Image.Image:
 
 def _to_image(levels: Float[Tensor, "3 h w"]) -> Image.Image:
     return Image.fromarray(levels.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
+
+
+def levels(images: Sequence[Image.Image]) -> Float[Tensor, "n 3 h w"]:
+    """Red, green and blue of pictures of one size, fp32 in 0 to 255. Channels are last in memory, as in pictures."""
+    rgb = np.stack([np.asarray(image.convert("RGB")) for image in images])
+    return torch.from_numpy(rgb).permute(0, 3, 1, 2).float()
+
+
+def standardised(
+    levels: Float[Tensor, "n 3 h w"], mean: tuple[float, ...], std: tuple[float, ...]
+) -> Float[Tensor, "n 3 h w"]:
+    """Levels as shares of 255, minus each channel's mean, over its deviation."""
+    centre, spread = (torch.tensor(values).view(3, 1, 1) for values in (mean, std))
+    return (levels / 255 - centre) / spread

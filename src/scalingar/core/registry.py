@@ -35,6 +35,11 @@ class Registry(Generic[T]):
 
         return add
 
+    def name_of(self, entry: T) -> str:
+        """The name something is registered under; its own name if it is not."""
+        own = str(getattr(entry, "__name__", entry))
+        return next((name for name, known in self._entries.items() if known is entry), own)
+
     def __getitem__(self, name: str) -> T:
         """Raises ConfigError for an unknown name."""
         self._load_entry_points()

@@ -1,15 +1,27 @@
-"""Judges of finished images. A reward is a function or one file with one class under ``@REWARDS.register(name)``."""
+"""What scores finished images for a strategy, one file each under ``@REWARDS.register(name)``. Nothing that grades."""
 
 from scalingar.rewards.clip_score import ClipScore
 from scalingar.rewards.embedded_reward import EmbeddedReward
 from scalingar.rewards.hps import HPSv2, HPSv21
 from scalingar.rewards.image_reward import ImageReward
-from scalingar.rewards.intrinsic import IntrinsicReward
+from scalingar.rewards.intrinsic import INTRINSIC, IntrinsicReward
 from scalingar.rewards.learned import LearnedReward, TruncationWarning
 from scalingar.rewards.pick import PickScore
-from scalingar.rewards.reward import REWARDS, FunctionReward, PixelReward, Reward, ask, build_reward, check_reward
+from scalingar.rewards.reward import (
+    REWARDS,
+    FunctionReward,
+    PixelReward,
+    Reward,
+    RewardFactory,
+    WithoutWeights,
+    ask,
+    build_reward,
+    check_reward,
+    scoring,
+)
 
 __all__ = [
+    "INTRINSIC",
     "REWARDS",
     "ClipScore",
     "EmbeddedReward",
@@ -22,8 +34,11 @@ __all__ = [
     "PickScore",
     "PixelReward",
     "Reward",
+    "RewardFactory",
     "TruncationWarning",
+    "WithoutWeights",
     "ask",
     "build_reward",
     "check_reward",
+    "scoring",
 ]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from scalingar.core.errors import WeightsError
 from scalingar.models.weights.checkpoint import fit_weights
 from scalingar.models.weights.empty import empty_transformers
+from scalingar.models.weights.shapes import numbered
 
 MEAN, STD = 0.16717362830052426, 1.0333394966054072
 """Of the raw scores on the authors' validation set: a reward of 0 is average, 1 one deviation better."""
@@ -114,7 +115,7 @@ def _vision_config(weights: Mapping[str, Tensor], heads: int | None) -> dict[str
     return {
         "hidden_size": width,
         "intermediate_size": len(weights["vision.encoder.layers.0.mlp.fc1.weight"]),
-        "num_hidden_layers": _layers(weights, r"vision\.encoder\.layers\.(\d+)\."),
+        "num_hidden_layers": numbered(weights, "vision.encoder.layers"),
         "num_attention_heads": heads or max(1, width // _HEAD_WIDTH),
         "image_size": isqrt(patches) * patch,
         "patch_size": patch,
@@ -130,17 +131,13 @@ def _text_config(weights: Mapping[str, Tensor], heads: int | None) -> dict[str, 
         "hidden_size": width,
         "encoder_hidden_size": weights[f"{layer}.crossattention.self.key.weight"].shape[1],
         "intermediate_size": len(weights[f"{layer}.intermediate.dense.weight"]),
-        "num_hidden_layers": _layers(weights, r"text\.encoder\.layer\.(\d+)\."),
+        "num_hidden_layers": numbered(weights, "text.encoder.layer"),
         "num_attention_heads": heads or max(1, width // _HEAD_WIDTH),
         "max_position_embeddings": len(weights["text.embeddings.position_embeddings.weight"]),
         "layer_norm_eps": 1e-12,
         "is_decoder": True,
         "bos_token_id": None,  # prompts begin with [CLS]
     }
-
-
-def _layers(weights: Mapping[str, Tensor], pattern: str) -> int:
-    return 1 + max(int(match[1]) for name in weights if (match := re.match(pattern, name)))
 
 
 def _renamed(name: str) -> str:

@@ -13,7 +13,6 @@ class ClipScore(ClipReward):
     The cosine itself: CLIPScore (arXiv 2104.08718) multiplies it by 2.5 and cuts at 0, which ranks alike.
     """
 
-    name: ClassVar[str] = "clip-score"
     repo: ClassVar[str] = "openai/clip-vit-large-patch14"
     tokenizer_repo: ClassVar[str] = repo
     activation: ClassVar[str] = "quick_gelu"

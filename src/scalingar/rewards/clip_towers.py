@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from scalingar.core.errors import WeightsError
+from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.models.hf.loading import check_type, load_network
-from scalingar.rewards.clip_pixels import cropped, normalised
 from scalingar.rewards.learned import LearnedReward
 
 

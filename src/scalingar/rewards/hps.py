@@ -11,16 +11,15 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.models.hf.clip_pixels import padded
 from scalingar.models.weights.checkpoint import fit_weights, read_weights
 from scalingar.models.weights.empty import empty_transformers
-from scalingar.rewards.clip_pixels import padded
+from scalingar.models.weights.shapes import numbered
 from scalingar.rewards.clip_towers import ClipReward
 from scalingar.rewards.reward import REWARDS
 
 HEADS = 16
 """Of both towers of ViT-H-14; shapes do not tell."""
-
-_FILES = {"hps-v2": "HPS_v2_compressed.pt", "hps-v2.1": "HPS_v2.1_compressed.pt"}
 
 _RENAMED = (
     (r"^visual\.class_embedding$", "vision_model.embeddings.class_embedding"),
@@ -54,8 +53,9 @@ class HPS(ClipReward):
     def prepare(self) -> None:
         """Raises WeightsError where something is missing, ConfigError for the file of another version."""
         super().prepare()
-        for version, file in _FILES.items():
-            if version != self.name and Path(self.place).name == file:
+        for other in (HPSv2, HPSv21):
+            if other.file != self.file and Path(self.place).name == other.file:
+                version = REWARDS.name_of(other)
                 raise ConfigError(f"{self.place} holds {version}, not {self.name}; ask for the reward {version!r}.")
 
     def load(self, place: str | Path) -> Any:
@@ -73,16 +73,14 @@ class HPS(ClipReward):
 class HPSv2(HPS):
     """HPS v2.0: people's choices, about 0.2 to 0.3; not comparable with v2.1; reads 77 tokens."""
 
-    name: ClassVar[str] = "hps-v2"
-    file: ClassVar[str | None] = _FILES[name]
+    file: ClassVar[str | None] = "HPS_v2_compressed.pt"
 
 
 @REWARDS.register("hps-v2.1")
 class HPSv21(HPS):
     """HPS v2.1: people's choices, about 0.15 to 0.35; not comparable with v2.0; reads 77 tokens."""
 
-    name: ClassVar[str] = "hps-v2.1"
-    file: ClassVar[str | None] = _FILES[name]
+    file: ClassVar[str | None] = "HPS_v2.1_compressed.pt"
 
 
 def from_open_clip(
@@ -121,7 +119,7 @@ def _text_sizes(weights: Mapping[str, Tensor]) -> dict[str, int]:
         "hidden_size": width,
         "projection_dim": weights["text_projection"].shape[1],
         "max_position_embeddings": len(weights["positional_embedding"]),
-        **_block_sizes(weights, "transformer.resblocks."),
+        **_block_sizes(weights, "transformer.resblocks"),
         # The end of the text is the last token; the feature is read there.
         "bos_token_id": vocabulary - 2,
         "eos_token_id": vocabulary - 1,
@@ -132,13 +130,12 @@ def _vision_sizes(weights: Mapping[str, Tensor]) -> dict[str, int]:
     width, _, patch, _ = weights["visual.conv1.weight"].shape
     patches = len(weights["visual.positional_embedding"]) - 1
     sizes = {"hidden_size": width, "patch_size": patch, "image_size": isqrt(patches) * patch}
-    return sizes | _block_sizes(weights, "visual.transformer.resblocks.")
+    return sizes | _block_sizes(weights, "visual.transformer.resblocks")
 
 
 def _block_sizes(weights: Mapping[str, Tensor], blocks: str) -> dict[str, int]:
-    layers = {int(name.removeprefix(blocks).split(".")[0]) for name in weights if name.startswith(blocks)}
-    inner = len(weights[f"{blocks}0.mlp.c_fc.weight"])
-    return {"num_hidden_layers": len(layers), "intermediate_size": inner}
+    inner = len(weights[f"{blocks}.0.mlp.c_fc.weight"])
+    return {"num_hidden_layers": numbered(weights, blocks), "intermediate_size": inner}
 
 
 def _renamed(weights: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

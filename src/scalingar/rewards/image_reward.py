@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
+from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.models.weights.checkpoint import read_weights
 from scalingar.rewards.blip import ImageRewardNetwork, build
-from scalingar.rewards.clip_pixels import cropped, normalised
 from scalingar.rewards.learned import LearnedReward
 from scalingar.rewards.reward import REWARDS
 
@@ -24,7 +24,6 @@ class ImageReward(LearnedReward):
     network together. The text encoder looks at the picture in every layer: nothing it says is shared between pictures.
     """
 
-    name: ClassVar[str] = "image-reward"
     repo: ClassVar[str] = "THUDM/ImageReward"
     file: ClassVar[str | None] = "ImageReward.pt"
     tokenizer_repo: ClassVar[str] = "google-bert/bert-base-uncased"

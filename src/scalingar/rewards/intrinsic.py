@@ -1,9 +1,10 @@
 """The model's own signals as rewards: they need no judge and no pixels."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from scalingar.core.outputs import Candidate
-from scalingar.rewards.reward import REWARDS
+from scalingar.rewards.reward import REWARDS, WithoutWeights
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,15 @@ class IntrinsicReward:
         return [self.sign * candidate.signals[self.signal] for candidate in candidates]
 
 
-for _name in (
-    "pmi",
-    "log_likelihood",
-    "deepconf",
-    "confidence",
-    "lowest_group_confidence",
-    "final_confidence",
-):
-    REWARDS.register(_name.replace("_", "-"))(IntrinsicReward(_name))
-REWARDS.register("negative-entropy")(IntrinsicReward("entropy", -1.0))
+_SIGNALS = ("pmi", "log_likelihood", "deepconf", "confidence", "lowest_group_confidence", "final_confidence")
+
+INTRINSIC = {
+    **{signal.replace("_", "-"): IntrinsicReward(signal) for signal in _SIGNALS},
+    "negative-entropy": IntrinsicReward("entropy", -1.0),
+}
+"""By name, as they are registered."""
+
+for _name in INTRINSIC:
+    REWARDS.register(_name)(
+        WithoutWeights(partial(INTRINSIC.__getitem__, _name), "the model's own signal of this name")
+    )

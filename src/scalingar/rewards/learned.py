@@ -15,12 +15,10 @@ from torch import Tensor
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.outputs import Truncation
-from scalingar.models.hf.loading import first_sentence
+from scalingar.models.hf.loading import REFUSALS, first_sentence
 from scalingar.models.weights.hub import fetch, split_name
-from scalingar.rewards.reward import PixelReward
+from scalingar.rewards.reward import REWARDS, PixelReward
 
-_REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError)
-"""What transformers raises on a tokenizer it cannot read."""
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
 
 
@@ -38,8 +36,6 @@ class LearnedReward(PixelReward):
     ``batch_size``: pictures that go through the network together.
     """
 
-    takes_source: ClassVar[bool] = True
-    name: ClassVar[str]
     repo: ClassVar[str]
     """Of the published weights."""
     file: ClassVar[str | None] = None
@@ -57,6 +53,11 @@ class LearnedReward(PixelReward):
     dtype: torch.dtype = torch.float32
     batch_size: int = 8
     _read: dict[str, tuple[Tensor, Truncation | None]] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """As the registry has it."""
+        return REWARDS.name_of(type(self))
 
     def load(self, place: str | Path) -> Any:
         """The network of the weights at ``place``, a path or a hub name. Raises WeightsError."""
@@ -132,7 +133,7 @@ class LearnedReward(PixelReward):
                 # transformers would make up a vocabulary of five words.
                 raise OSError(f"none of {', '.join(_TOKENIZER_FILES)} is there")
             return getattr(transformers, self.tokenizer_kind).from_pretrained(str(where))
-        except _REFUSALS as error:
+        except REFUSALS as error:
             raise WeightsError(
                 f"the reward {self.name} finds no tokenizer at {where} ({first_sentence(error).rstrip('.')}); "
                 f"put the tokenizer files of {self.tokenizer_repo} beside the weights."

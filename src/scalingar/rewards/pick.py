@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from scalingar.rewards.clip_pixels import cropped
+from scalingar.models.hf.clip_pixels import cropped
 from scalingar.rewards.clip_towers import ClipReward
 from scalingar.rewards.reward import REWARDS
 
@@ -17,7 +17,6 @@ from scalingar.rewards.reward import REWARDS
 class PickScore(ClipReward):
     """PickScore v1: users' picks, about 15 to 25; differences are log-odds of a pick; reads 77 tokens."""
 
-    name: ClassVar[str] = "pick-score"
     repo: ClassVar[str] = "yuvalkirstain/PickScore_v1"
     tokenizer_repo: ClassVar[str] = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
     activation: ClassVar[str] = "gelu"

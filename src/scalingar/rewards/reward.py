@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Protocol
 
 import torch
 from PIL import Image
@@ -27,9 +27,6 @@ class Reward(Protocol):
 
 class PixelReward:
     """A reward that judges pictures against their prompt; a subclass says how in :meth:`score`."""
-
-    takes_source: ClassVar[bool] = False
-    """It is built as ``kind(source, device=...)``, and ``name:source`` says which weights it uses."""
 
     counts_images = True
 
@@ -72,8 +69,33 @@ class FunctionReward(PixelReward):
         return [float(value) for value in self.function(prompt, list(images))]
 
 
-REWARDS: Registry[Any] = Registry("rewards")
-"""By name: a function ``(prompt, images) -> numbers``, a class that is built without arguments, or a built reward."""
+class RewardFactory(Protocol):
+    """Makes a reward; weights are loaded later, before the first score at the latest."""
+
+    def __call__(self, source: str | None, *, device: str | torch.device) -> Reward:
+        """``source``: file, folder or hub name of its weights, None for the usual ones. ``device``: of its network."""
+        ...
+
+
+class WithoutWeights:
+    """The factory of a reward that has no weights to choose, from what makes it: a class, or a function of nothing."""
+
+    def __init__(self, make: Callable[[], Reward], description: str | None = None) -> None:
+        self.make = make
+        self.__doc__ = description or make.__doc__
+
+    def __call__(self, source: str | None, *, device: str | torch.device) -> Reward:
+        """A new one, which nothing is loaded for."""
+        return self.make()
+
+
+def scoring(function: ScoreFunction) -> WithoutWeights:
+    """The factory of a reward that asks a plain function ``(prompt, images) -> numbers``."""
+    return WithoutWeights(lambda: FunctionReward(function), function.__doc__)
+
+
+REWARDS: Registry[RewardFactory] = Registry("rewards")
+"""A new reward is one file with one class or function under ``@REWARDS.register(name)``."""
 
 
 def split_reward(text: str) -> tuple[str, str | None]:
@@ -87,28 +109,15 @@ def split_reward(text: str) -> tuple[str, str | None]:
 def check_reward(text: str) -> None:
     """Raises ConfigError for an unknown name, or a source where none is taken."""
     name, source = split_reward(text)
-    if source is not None and not _takes_source(REWARDS[name]):
+    if isinstance(REWARDS[name], WithoutWeights) and source is not None:
         raise ConfigError(f"the reward {name!r} has no weights to choose; leave {':' + source!r} out.")
-    REWARDS[name]  # raises with a suggestion
 
 
 def build_reward(text: str, *, device: str | torch.device) -> Reward:
     """The reward of ``name`` or ``name:source``; a network of its own goes to ``device``. Raises ConfigError."""
     check_reward(text)
     name, source = split_reward(text)
-    entry = REWARDS[name]
-    built: Reward
-    if _takes_source(entry):
-        built = entry(source, device=device)
-    elif isinstance(entry, type):
-        built = entry()
-    else:
-        built = entry if hasattr(entry, "counts_images") else FunctionReward(entry)
-    return built
-
-
-def _takes_source(entry: Any) -> bool:
-    return isinstance(entry, type) and issubclass(entry, PixelReward) and entry.takes_source
+    return REWARDS[name](source, device=device)
 
 
 def ask(reward: Reward, name: str, candidates: list[Candidate]) -> list[float]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from scalingar.core.errors import ConfigError, WeightsError
-from scalingar.models.autoencoder.ldm import AutoencoderConfig
+from scalingar.models.autoencoder.autoencoder import AutoencoderConfig
 from scalingar.models.infinity.bsq_vae import BSQTokenizer, BSQVae, bsq_config
 from scalingar.models.infinity.schedules import infinity_schedule
 from tests.tiny import infinity as tiny

@@ -34,16 +34,12 @@ def score_table(
     run: TracedRun, points: Float[np.ndarray, " i"], images: Bool[np.ndarray, " i"] | None = None
 ) -> ScoreTable:
     """Points per prompt, of some images only if ``images`` says which (whole prompts)."""
-    numbers = run.prompt_numbers if images is None else run.prompt_numbers[images]
-    total = run.total if images is None else run.total[images]
-    points = points if images is None else points[images]
-    there, first, place = np.unique(numbers, return_index=True, return_inverse=True)
-    lines = np.arange(run.images) if images is None else np.flatnonzero(images)
-    return ScoreTable(
-        prompts=tuple(run.prompts[lines[one]] for one in first),
-        tasks=tuple(run.tasks[lines[one]] for one in first),
-        correct=np.bincount(place, points, len(there)),
-        total=np.bincount(place, total, len(there)),
+    rows = np.arange(run.images) if images is None else np.flatnonzero(images)
+    return ScoreTable.of_images(
+        prompts=[run.prompts[row] for row in rows],
+        tasks=[run.tasks[row] for row in rows],
+        points=points[rows],
+        total=run.total[rows],
     )
 
 

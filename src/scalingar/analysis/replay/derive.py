@@ -16,8 +16,7 @@ from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import check_writable, sha256
 from scalingar.core.outputs import Candidate, Cut
 from scalingar.profile.signals import signals
-from scalingar.rewards.intrinsic import IntrinsicReward
-from scalingar.rewards.reward import REWARDS
+from scalingar.rewards.intrinsic import INTRINSIC
 from scalingar.strategies import Strategy
 from scalingar.strategies.setting import Setting
 
@@ -133,8 +132,8 @@ def _replayed(run: CompleteRun, replayed: Replay) -> Iterator[list[Candidate]]:
 
 def _give_rewards(run: CompleteRun, line: Line, candidates: list[Candidate], reward: str) -> None:
     """What the reward says: computed where it reads signals, else as recorded. Raises BenchmarkError."""
-    if reward in REWARDS and isinstance(REWARDS[reward], IntrinsicReward):
-        scores = REWARDS[reward](candidates)
+    if reward in INTRINSIC:
+        scores = INTRINSIC[reward](candidates)
     elif reward in (recorded := line["candidates"][0]["rewards"]):
         scores = [line["candidates"][candidate.index]["rewards"][reward] for candidate in candidates]
     else:

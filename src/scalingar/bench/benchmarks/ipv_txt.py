@@ -45,7 +45,6 @@ class IPVTxtSettings(BenchmarkSettings):
 class IPVTxt(Benchmark):
     """Impossible scenes; a vision-language model says whether each image follows its prompt."""
 
-    name = "ipv-txt"
     version = "1"
     settings: ClassVar[type[BenchmarkSettings]] = IPVTxtSettings
 

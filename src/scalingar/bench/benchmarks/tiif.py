@@ -54,7 +54,6 @@ class TIIFSettings(BenchmarkSettings):
 class TIIF(Benchmark):
     """39 types of instructions, checked by yes-or-no questions to a vision-language model."""
 
-    name = "tiif"
     version = "1"
     settings: ClassVar[type[BenchmarkSettings]] = TIIFSettings
 

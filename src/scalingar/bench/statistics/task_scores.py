@@ -1,11 +1,13 @@
 """Scores per prompt, and means of them with standard errors clustered by prompt."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from scalingar.core.errors import BenchmarkError
 
@@ -22,6 +24,15 @@ class ScoreTable:
     tasks: tuple[str, ...]
     correct: Float[np.ndarray, " p"]
     total: Float[np.ndarray, " p"]
+
+    @classmethod
+    def of_images(cls, prompts: Sequence[str], tasks: Sequence[str], points: ArrayLike, total: ArrayLike) -> Self:
+        """Of single images: their points summed by prompt, in the order of the prompts' first images."""
+        told = dict(zip(prompts, tasks, strict=True))
+        rows = {prompt: row for row, prompt in enumerate(told)}
+        row = np.array([rows[prompt] for prompt in prompts], dtype=np.intp)
+        sums = (np.bincount(row, values, len(rows)) for values in (points, total))
+        return cls(tuple(told), tuple(told.values()), *sums)
 
     def __post_init__(self) -> None:
         sizes = {len(self.prompts), len(self.tasks), len(self.correct), len(self.total)}

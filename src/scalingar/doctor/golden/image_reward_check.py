@@ -9,9 +9,9 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.doctor.golden.file import CHECKS, EXACT, IMAGES, LOGITS, Comparison, GoldenFile
+from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.rewards import blip
 from scalingar.rewards.blip import ImageRewardNetwork
-from scalingar.rewards.clip_pixels import cropped, normalised
 
 _PICTURE = re.compile(r"pil_(\d+)_u8")
 

@@ -1,9 +1,10 @@
 """The convolutional parts that every image tokenizer here is built of.
 
-What they are called in state dicts is the released files' own business: each tokenizer's file says it.
+What they are called in state dicts differs between the released files; see :class:`Keys`.
 """
 
-from typing import ClassVar, Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -72,18 +73,50 @@ class Resample(nn.Module):
         return self.conv(F.pad(x, (0, 1, 0, 1)))
 
 
+@dataclass(frozen=True)
+class Keys:
+    """What released files call the parts of an encoder and a decoder; defaults are latent diffusion's names."""
+
+    down: str = "down"
+    """Levels of the encoder, finest first."""
+    up: str = "up"
+    """Levels of the decoder."""
+    coarsest_up_first: bool = False
+    """How the levels of the decoder are numbered."""
+    blocks: str = "block"
+    """Residual blocks of a level."""
+    middle: tuple[str, str, str] = ("block_1", "attn_1", "block_2")
+    """What stands between encoder and decoder levels at the coarsest resolution."""
+    projections: tuple[str, ...] = ("qkv",)
+    """Queries, keys and values of attention, in one convolution or several."""
+
+
+class AttnBlock(nn.Module):
+    """Single-head attention over all positions of the map."""
+
+    def __init__(self, config: NormChoice, channels: int, keys: Keys) -> None:
+        super().__init__()
+        self.projections = keys.projections
+        self.norm = feature_norm(config, channels)
+        for name in keys.projections:
+            self.add_module(name, nn.Conv2d(channels, 3 * channels // len(keys.projections), 1))
+        self.proj_out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm(x)
+        qkv = torch.cat([self.get_submodule(name)(h) for name in self.projections], 1)
+        q, k, v = qkv.flatten(2).transpose(1, 2).chunk(3, -1)
+        attended = F.scaled_dot_product_attention(q, k, v)
+        return x + self.proj_out(attended.transpose(1, 2).reshape(x.shape))
+
+
 class Level(nn.Module):
-    """One resolution: residual blocks, attention after each where asked, and maybe a resample.
-
-    Subclasses say under which key the residual blocks stand, and what kind of attention follows them.
-    """
-
-    blocks_key: ClassVar[str]
-    attention_block: ClassVar[type[nn.Module]]
+    """One resolution: residual blocks, attention after each where asked, and maybe a resample."""
 
     def __init__(
         self,
         config: NormChoice,
+        keys: Keys,
         c_in: int,
         c_out: int,
         *,
@@ -92,15 +125,15 @@ class Level(nn.Module):
         resample: Literal["upsample", "downsample"] | None,
     ) -> None:
         super().__init__()
+        self.blocks, self.resample = keys.blocks, resample
         residual = (ResBlock(config, c_in if j == 0 else c_out, c_out) for j in range(blocks))
-        self.add_module(self.blocks_key, nn.ModuleList(residual))
-        self.attn = nn.ModuleList(self.attention_block(config, c_out) for _ in range(blocks * attention))
+        self.add_module(keys.blocks, nn.ModuleList(residual))
+        self.attn = nn.ModuleList(AttnBlock(config, c_out, keys) for _ in range(blocks * attention))
         if resample is not None:
             self.add_module(resample, Resample(c_out, up=resample == "upsample"))
-        self.resample = resample
 
     def forward(self, x: Tensor) -> Tensor:
-        for j, block in enumerate(self.get_submodule(self.blocks_key).children()):
+        for j, block in enumerate(self.get_submodule(self.blocks).children()):
             x = block(x)
             if len(self.attn):
                 x = self.attn[j](x)

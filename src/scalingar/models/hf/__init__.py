@@ -1,1 +1,1 @@
-"""Janus and Emu3 around transformers' own classes. Nothing that works without transformers."""
+"""What runs through transformers: Janus, Emu3, pictures for CLIP. Nothing that another library could run as well."""

@@ -12,7 +12,7 @@ from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.defaults import Defaults
 from scalingar.models.weights.checkpoint import listed_keys
 
-_REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
+REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
 """What transformers raises on a folder it cannot use; on damaged files it is about anything."""
 
 
@@ -29,7 +29,7 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
     exact = type(kind.__name__, (kind,), {"_keep_in_fp32_modules_strict": ["vqmodel"], "__module__": kind.__module__})
     try:
         network, info = exact.from_pretrained(str(path), dtype=dtype, output_loading_info=True)  # type: ignore[attr-defined]
-    except _REFUSALS as error:
+    except REFUSALS as error:
         raise WeightsError(f"{path} cannot be loaded as {model_type}: {first_sentence(error)}") from None
     if missing := sorted(map(str, info["missing_keys"])):
         raise WeightsError(f"{path} lacks {listed_keys(missing)}; it is no complete {model_type} model: copy it again.")
@@ -45,7 +45,7 @@ def check_type(path: str | Path, model_type: str) -> None:
 
     try:
         found = PreTrainedConfig.get_config_dict(str(path))[0].get("model_type")
-    except _REFUSALS as error:
+    except REFUSALS as error:
         raise WeightsError(f"{path} holds no readable config.json: {first_sentence(error)}") from None
     if found is None:
         raise WeightsError(f"{path} holds no config.json that names a model type; it is no folder of transformers'.")
@@ -59,7 +59,7 @@ def load_text_tokenizer(path: str | Path) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(str(path), padding_side="left")
-    except _REFUSALS as error:
+    except REFUSALS as error:
         raise WeightsError(f"{path} holds no tokenizer for its prompts: {first_sentence(error)}") from None
 
 
@@ -69,7 +69,7 @@ def load_pixel_scale(path: str | Path) -> tuple[tuple[float, ...], tuple[float, 
 
     try:
         said = ImageProcessingMixin.get_image_processor_dict(str(path))[0]
-    except _REFUSALS:
+    except REFUSALS:
         said = {}
     mean, std = (said.get(name) or (0.5, 0.5, 0.5) for name in ("image_mean", "image_std"))
     return tuple(mean), tuple(std)

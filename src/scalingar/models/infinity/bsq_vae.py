@@ -11,7 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from scalingar.core.errors import ConfigError, WeightsError
-from scalingar.models.autoencoder.ldm import AutoencoderConfig, Decoder, Encoder
+from scalingar.models.autoencoder.autoencoder import AutoencoderConfig, Decoder, Encoder
+from scalingar.models.autoencoder.parts import Keys
 from scalingar.models.infinity.bsq import BitQuantizer
 from scalingar.models.infinity.schedules import PIXELS, InfinitySchedule
 
@@ -30,8 +31,8 @@ class BSQVae(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
-        self.decoder = Decoder(config)
+        self.encoder = Encoder(config, Keys())
+        self.decoder = Decoder(config, Keys())
 
     @property
     def bits(self) -> int:

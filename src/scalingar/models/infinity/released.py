@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
-from scalingar.models.autoencoder.ldm import AutoencoderConfig
+from scalingar.models.autoencoder.autoencoder import AutoencoderConfig
 from scalingar.models.infinity.bsq_vae import BSQTokenizer, BSQVae
 from scalingar.models.infinity.config import SIZES, InfinityConfig
 from scalingar.models.infinity.names import chunk_sizes, from_infinity_names, from_vae_names
 from scalingar.models.infinity.schedules import InfinitySchedule, infinity_schedule
 from scalingar.models.infinity.transformer import Infinity
-from scalingar.models.weights.checkpoint import CONTAINERS, listed_keys, read_weights
+from scalingar.models.weights.checkpoint import CONTAINERS, read_weights
 from scalingar.models.weights.empty import filled
+from scalingar.models.weights.shapes import Shapes
 
 _LONGEST_TEXT = 512
 TRANSFORMER_MARK = "text_proj_for_sos.ca.mat_q"
@@ -84,22 +85,23 @@ def infinity_config(weights: Mapping[str, Tensor], path: str | Path) -> Infinity
     Raises:
         WeightsError: the tensors are not an Infinity transformer's.
     """
-    pool_heads = _require(weights, TRANSFORMER_MARK, path).shape[1]
-    dim, bits = _require(weights, "word_embed.weight", path).shape
+    shapes = Shapes(weights, path, "Infinity transformer", dict.fromkeys(VAE_MARKS, "the autoencoder"))
+    pool_heads = shapes[TRANSFORMER_MARK][1]
+    dim, bits = shapes["word_embed.weight"]
     chunks = chunk_sizes(weights)
     if not chunks or not all(chunks):
         raise WeightsError(f"{path} lacks chunk {chunks.index(0) if chunks else 0} of the blocks; copy it again.")
     first = "block_chunks.0.module.0" if "block_chunks.0.module.0.ada_gss" in weights else "blocks.0"
-    text_tokens, text_dim = _require(weights, "cfg_uncond", path).shape
+    text_tokens, text_dim = shapes["cfg_uncond"]
     return InfinityConfig(
         layers=sum(chunks),
         dim=dim,
-        heads=_require(weights, f"{first}.sa.scale_mul_1H11", path).numel(),
-        hidden=len(_require(weights, f"{first}.ffn.fc1.weight", path)),
+        heads=shapes[f"{first}.sa.scale_mul_1H11"].numel(),
+        hidden=shapes[f"{first}.ffn.fc1.weight"][0],
         bits=bits,
         pool_heads=pool_heads,
         chunks=chunks,
-        levels=len(_require(weights, "lvl_embed.weight", path)),
+        levels=shapes["lvl_embed.weight"][0],
         text_dim=text_dim,
         text_tokens=min(text_tokens, _LONGEST_TEXT),
     )
@@ -133,24 +135,11 @@ def bsq_vae_config(weights: Mapping[str, Tensor], path: str | Path) -> Autoencod
     Raises:
         WeightsError: the tensors are not those of Infinity's autoencoder.
     """
-    bits = _require(weights, VAE_MARKS[0], path).shape[1]
-    channels = len(_require(weights, "encoder.conv_in.weight", path))
-    if channels % 32:
-        raise WeightsError(
-            f"{path}: the autoencoder's first level has {channels} channels; Infinity's have multiples of 32, so this "
-            "is another kind of autoencoder."
-        )
-    levels = len({name.split(".")[2] for name in weights if name.startswith("encoder.down.")})
-    blocks = len({name.split(".")[4] for name in weights if name.startswith("encoder.down.0.block.")})
+    shapes = Shapes(weights, path, "Infinity autoencoder", {TRANSFORMER_MARK: "the transformer"})
+    bits = shapes[VAE_MARKS[0]][1]
+    channels, channel_mult, res_blocks = shapes.levels("down", "block")
     return AutoencoderConfig(
-        channels=channels,
-        channel_mult=tuple(
-            len(_require(weights, f"encoder.down.{level}.block.0.conv1.weight", path)) // channels
-            for level in range(levels)
-        ),
-        z_channels=bits,
-        res_blocks=blocks,
-        attention=False,
+        channels=channels, channel_mult=channel_mult, z_channels=bits, res_blocks=res_blocks, attention=False
     )
 
 
@@ -166,16 +155,3 @@ def pair(
     if wrong and Path(vae_path or "").stem == wrong:
         raise WeightsError(f"{vae_path} fits {transformer_path} in shape but gives bad pictures; use {right}.")
     return BSQTokenizer.for_tokens(vae, model.schedule, model.groups)
-
-
-def _require(weights: Mapping[str, Tensor], name: str, path: str | Path) -> Tensor:
-    if name in weights:
-        return weights[name]
-    transformer, autoencoder = TRANSFORMER_MARK in weights, any(n.startswith("decoder.conv_in.") for n in weights)
-    kind = "autoencoder" if name.startswith(("encoder.", "decoder.")) else "transformer"
-    hint = f"it starts with {listed_keys(weights)}"
-    if kind == "transformer" and autoencoder:
-        hint = "it is the autoencoder, the other of the two files"
-    if kind == "autoencoder" and transformer:
-        hint = "it is the transformer, the other of the two files"
-    raise WeightsError(f"{path} holds no Infinity {kind}: {name!r} is missing; {hint}.")

@@ -18,9 +18,10 @@ from scalingar.models.llamagen.names import (
     part,
 )
 from scalingar.models.llamagen.transformer import LlamaGen
-from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
-from scalingar.models.weights.checkpoint import CONTAINERS, FOLDER_FILES, listed_keys, read_weights
+from scalingar.models.llamagen.vq import KEYS, VQConfig, VQTokenizer
+from scalingar.models.weights.checkpoint import CONTAINERS, FOLDER_FILES, read_weights
 from scalingar.models.weights.empty import filled
+from scalingar.models.weights.shapes import Shapes, check_sizes
 
 Family = Literal["llamagen-c2i", "llamagen-t2i", "ar-grpo-c2i", "ar-grpo-t2i"]
 
@@ -95,19 +96,14 @@ def build_vq(
 
 def check_pair(model: LlamaGen, tokenizer: VQTokenizer) -> None:
     """Raises WeightsError unless the tokenizer can decode what the transformer predicts."""
-    codes, known = model.vocab_size, tokenizer.config.codebook_size
-    if codes != known:
-        raise WeightsError(
-            f"the transformer predicts {codes} codes, the tokenizer has {known}; "
-            "they do not belong together: choose the tokenizer published with the transformer."
-        )
+    check_sizes([("predicts {} codes", model.vocab_size, tokenizer.config.codebook_size)])
 
 
 def family(path: str | Path) -> Family:
     """Whose checkpoint it is, a key of :data:`scalingar.pipeline.loading.defaults.DEFAULTS`. Raises WeightsError."""
     weights = read_weights(path)
     own = from_llama_names(part(weights, TRANSFORMER_PARTS))
-    _require(own, _TRANSFORMER_MARK, path)
+    _ = _transformer_shapes(own, path)[_TRANSFORMER_MARK]
     tuned = any(name.startswith(TRANSFORMER_PARTS) for name in weights)
     if "cls_embedding.cap_proj.fc1.weight" in own:
         return "ar-grpo-t2i" if tuned else "llamagen-t2i"
@@ -127,28 +123,27 @@ def llamagen_config(
     Raises:
         WeightsError: the tensors are not a LlamaGen transformer's, or the image size is unknown.
     """
-    vocab_size, dim = _require(weights, _TRANSFORMER_MARK, path).shape
-    numbers = [re.match(r"layers\.(\d+)\.", name) for name in weights]
+    shapes = _transformer_shapes(weights, path)
+    vocab_size, dim = shapes[_TRANSFORMER_MARK]
     text = "cls_embedding.cap_proj.fc1.weight" in weights
     return LlamaGenConfig(
-        layers=1 + max((int(found[1]) for found in numbers if found), default=0),
-        heads=_heads(dim, heads, path),
+        layers=shapes.count("layers"),
+        heads=shapes.heads(dim, heads, published=_HEADS, multiple=4),
         dim=dim,
-        hidden=_require(weights, "layers.0.feed_forward.w1.weight", path).shape[0],
+        hidden=shapes["layers.0.feed_forward.w1.weight"][0],
         grid=_grid(Path(path), grid, image_size),
         vocab_size=vocab_size,
-        **(_caption_sizes if text else _label_sizes)(weights, path),
+        **(_caption_sizes if text else _label_sizes)(shapes),
     )
 
 
-def _caption_sizes(weights: Mapping[str, Tensor], path: str | Path) -> dict[str, int | str]:
-    slots, caption_dim = _require(weights, "cls_embedding.uncond_embedding", path).shape
+def _caption_sizes(shapes: Shapes) -> dict[str, int | str]:
+    slots, caption_dim = shapes["cls_embedding.uncond_embedding"]
     return {"condition": "text", "condition_tokens": slots, "caption_dim": caption_dim}
 
 
-def _label_sizes(weights: Mapping[str, Tensor], path: str | Path) -> dict[str, int | str]:
-    rows = len(_require(weights, "cls_embedding.embedding_table.weight", path))
-    return {"condition": "class", "condition_vocab": rows - 1}
+def _label_sizes(shapes: Shapes) -> dict[str, int | str]:
+    return {"condition": "class", "condition_vocab": shapes["cls_embedding.embedding_table.weight"][0] - 1}
 
 
 def vq_config(weights: Mapping[str, Tensor], path: str | Path) -> VQConfig:
@@ -157,50 +152,21 @@ def vq_config(weights: Mapping[str, Tensor], path: str | Path) -> VQConfig:
     Raises:
         WeightsError: the tensors are not a LlamaGen tokenizer's.
     """
-    codebook_size, codebook_dim = _require(weights, TOKENIZER_MARK, path).shape
-    channels = len(_require(weights, "encoder.conv_in.weight", path))
-    if channels % 32:
-        raise WeightsError(
-            f"{path}: the tokenizer's first level has {channels} channels; published ones have "
-            "multiples of 32, so this is another kind of tokenizer."
-        )
+    shapes = Shapes(weights, path, "LlamaGen tokenizer", {_TRANSFORMER_MARK: "a transformer"})
+    codebook_size, codebook_dim = shapes[TOKENIZER_MARK]
+    channels, channel_mult, res_blocks = shapes.levels(KEYS.down, KEYS.blocks)
     return VQConfig(
         codebook_size=codebook_size,
         codebook_dim=codebook_dim,
         channels=channels,
-        channel_mult=tuple(
-            len(_require(weights, f"encoder.conv_blocks.{level}.res.0.conv1.weight", path)) // channels
-            for level in range(_count(weights, "encoder.conv_blocks"))
-        ),
-        z_channels=_require(weights, "quant_conv.weight", path).shape[1],
-        res_blocks=_count(weights, "encoder.conv_blocks.0.res"),
+        channel_mult=channel_mult,
+        z_channels=shapes["quant_conv.weight"][1],
+        res_blocks=res_blocks,
     )
 
 
-def _count(weights: Mapping[str, Tensor], stem: str) -> int:
-    """Numbered children of a module list."""
-    return len({n[len(stem) + 1 :].split(".")[0] for n in weights if n.startswith(f"{stem}.")})
-
-
-def _require(weights: Mapping[str, Tensor], name: str, path: str | Path) -> Tensor:
-    if name in weights:
-        return weights[name]
-    kind = "tokenizer" if name in (TOKENIZER_MARK, "encoder.conv_in.weight") else "transformer"
-    hint = f"it starts with {listed_keys(weights)}"
-    if kind == "transformer" and TOKENIZER_MARK in weights:
-        hint = "it is a VQ tokenizer, the other of the two files"
-    if kind == "tokenizer" and _TRANSFORMER_MARK in weights:
-        hint = "it is a transformer, the other of the two files"
-    raise WeightsError(f"{path} holds no LlamaGen {kind}: {name!r} is missing; {hint}.")
-
-
-def _heads(dim: int, heads: int | None, path: str | Path) -> int:
-    if heads is None and dim not in _HEADS and dim % 64:
-        raise WeightsError(f"{path}: the transformer is {dim} wide, no published size; give the number of heads.")
-    count = heads or _HEADS.get(dim, dim // 64)
-    if dim % (4 * count):
-        raise ConfigError(f"heads is {count}; {dim} channels do not split into that many heads.")
-    return count
+def _transformer_shapes(weights: Mapping[str, Tensor], path: str | Path) -> Shapes:
+    return Shapes(weights, path, "LlamaGen transformer", {TOKENIZER_MARK: "a VQ tokenizer"})
 
 
 def _grid(path: Path, grid: tuple[int, int] | None, image_size: int | None) -> tuple[int, int]:

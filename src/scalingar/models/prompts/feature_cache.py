@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,12 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from scalingar.core.errors import OutputError
-from scalingar.core.files import write_file
+from scalingar.core.files import cache_folder, write_file
 
 
 def default_folder() -> Path:
     """Where features are kept unless told otherwise."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "scalingar" / "text-features"
+    return cache_folder("text-features")
 
 
 class CacheWarning(UserWarning):

@@ -8,12 +8,10 @@ from typing import Any
 import torch
 
 from scalingar.core.errors import WeightsError
+from scalingar.models.hf.loading import REFUSALS, first_sentence
 
 FLAN_T5_XL = "google/flan-t5-xl"
 """What LlamaGen and AR-GRPO were trained with."""
-
-_REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError)
-"""What transformers raises on a folder it cannot use."""
 
 
 def load_tokenizer(path: str | Path) -> Any:
@@ -53,8 +51,8 @@ def _explained(path: str | Path) -> Iterator[None]:
         raise WeightsError(
             f"reading captions needs {error.name}; install scalingar[t5], or give your own text_encoder."
         ) from None
-    except _REFUSALS as error:
-        said = " ".join(str(error).split()).split(". ")[0].rstrip(".")
+    except REFUSALS as error:
+        said = first_sentence(error).rstrip(".")
         raise WeightsError(
             f"the text encoder {path} cannot be loaded ({said}); give the folder of {FLAN_T5_XL} as text_encoder."
         ) from None

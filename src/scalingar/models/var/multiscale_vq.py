@@ -1,7 +1,7 @@
 """VAR's image tokenizer: an image as codes at growing resolutions, whose embeddings add up to one latent.
 
 State-dict keys are those of the released ``vae_ch160v4096z32.pth``; its weights load into this very class. The options
-of :class:`~scalingar.models.autoencoder.ldm.AutoencoderConfig` make it small and local for an embedded model.
+of :class:`~scalingar.models.autoencoder.autoencoder.AutoencoderConfig` make it small and local for an embedded model.
 """
 
 from typing import cast
@@ -15,7 +15,8 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from scalingar.core.errors import ConfigError
-from scalingar.models.autoencoder.ldm import AutoencoderConfig, Decoder, Encoder
+from scalingar.models.autoencoder.autoencoder import AutoencoderConfig, Decoder, Encoder
+from scalingar.models.autoencoder.parts import Keys
 
 SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
 SIDES_512 = (1, 2, 3, 4, 6, 9, 13, 18, 24, 32)
@@ -139,8 +140,8 @@ class MultiScaleVQ(nn.Module):
     def __init__(self, config: MultiScaleVQConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
-        self.decoder = Decoder(config)
+        self.encoder = Encoder(config, Keys())
+        self.decoder = Decoder(config, Keys())
         self.quantize = ResidualQuantizer(config)
         kernel, channels = config.quant_kernel, config.z_channels
         self.quant_conv = nn.Conv2d(channels, channels, kernel, padding=kernel // 2)

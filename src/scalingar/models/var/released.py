@@ -13,8 +13,9 @@ from scalingar.core.errors import WeightsError
 from scalingar.models.var.config import VARConfig
 from scalingar.models.var.multiscale_vq import SIDES_256, SIDES_512, MultiScaleVQ, MultiScaleVQConfig
 from scalingar.models.var.transformer import VAR
-from scalingar.models.weights.checkpoint import CONTAINERS, listed_keys, read_weights
+from scalingar.models.weights.checkpoint import CONTAINERS, read_weights
 from scalingar.models.weights.empty import filled
+from scalingar.models.weights.shapes import Shapes, check_sizes
 
 TRANSFORMER_MARK = "pos_1LC"
 TOKENIZER_MARK = "quantize.quant_resi.qresi_ls.0.weight"
@@ -94,17 +95,13 @@ def build_multiscale_vq(
 def check_pair(model: VAR, tokenizer: MultiScaleVQ) -> None:
     """Raises WeightsError unless the tokenizer can decode what the transformer predicts."""
     ours, theirs = model.config, tokenizer.config
-    pairs = (
-        ("predicts codes of", ours.vocab_size, theirs.codebook_size),
-        ("reads channels of", ours.code_dim, theirs.z_channels),
-        ("has scales of sides", ours.sides, theirs.sides),
+    check_sizes(
+        (
+            ("predicts codes of {}", ours.vocab_size, theirs.codebook_size),
+            ("reads channels of {}", ours.code_dim, theirs.z_channels),
+            ("has scales of sides {}", ours.sides, theirs.sides),
+        )
     )
-    for what, wanted, found in pairs:
-        if wanted != found:
-            raise WeightsError(
-                f"the transformer {what} {wanted}, the tokenizer has {found}; they do not belong together: choose the "
-                "tokenizer published with the transformer."
-            )
 
 
 def var_config(
@@ -119,20 +116,20 @@ def var_config(
     Raises:
         WeightsError: the tensors are not a VAR transformer's, or do not tell its schedule or heads.
     """
-    tokens, dim = _require(weights, TRANSFORMER_MARK, path).shape[1:]
-    numbers = [re.match(r"blocks\.(\d+)\.", name) for name in weights]
+    shapes = Shapes(weights, path, "VAR transformer", {TOKENIZER_MARK: "a VAR tokenizer"})
+    tokens, dim = shapes[TRANSFORMER_MARK][1:]
     scale_mul = weights.get("blocks.0.attn.scale_mul_1H11")
     return VARConfig(
-        layers=1 + max((int(found[1]) for found in numbers if found), default=0),
-        heads=scale_mul.numel() if scale_mul is not None else _heads(dim, heads, path),
+        layers=shapes.count("blocks"),
+        heads=scale_mul.numel() if scale_mul is not None else shapes.heads(dim, heads),
         dim=dim,
-        hidden=len(_require(weights, "blocks.0.ffn.fc1.weight", path)),
-        sides=_sides(weights, tokens, len(_require(weights, "lvl_embed.weight", path)), sides, path),
-        vocab_size=len(_require(weights, "head.weight", path)),
-        code_dim=_require(weights, "word_embed.weight", path).shape[1],
+        hidden=shapes["blocks.0.ffn.fc1.weight"][0],
+        sides=_sides(weights, tokens, shapes["lvl_embed.weight"][0], sides, path),
+        vocab_size=shapes["head.weight"][0],
+        code_dim=shapes["word_embed.weight"][1],
         shared_modulation="shared_ada_lin.1.weight" in weights,
         normalised_attention=scale_mul is not None,
-        condition_vocab=len(_require(weights, "class_emb.weight", path)) - 1,
+        condition_vocab=shapes["class_emb.weight"][0] - 1,
     )
 
 
@@ -144,27 +141,20 @@ def multiscale_vq_config(
     Raises:
         WeightsError: the tensors are not those of VAR's tokenizer.
     """
-    _require(weights, TOKENIZER_MARK, path)
-    codebook_size, z_channels = _require(weights, "quantize.embedding.weight", path).shape
-    channels = len(_require(weights, "encoder.conv_in.weight", path))
-    if channels % 32:
-        raise WeightsError(
-            f"{path}: the tokenizer's first level has {channels} channels; published ones have multiples of 32, so "
-            "this is another kind of tokenizer."
-        )
+    shapes = Shapes(weights, path, "VAR tokenizer", {TRANSFORMER_MARK: "a VAR transformer"})
+    _ = shapes[TOKENIZER_MARK]
+    codebook_size, z_channels = shapes["quantize.embedding.weight"]
+    channels, channel_mult, res_blocks = shapes.levels("down", "block")
     return MultiScaleVQConfig(
         channels=channels,
-        channel_mult=tuple(
-            len(_require(weights, f"encoder.down.{level}.block.0.conv1.weight", path)) // channels
-            for level in range(_count(weights, "encoder.down"))
-        ),
+        channel_mult=channel_mult,
         z_channels=z_channels,
-        res_blocks=_count(weights, "encoder.down.0.block"),
+        res_blocks=res_blocks,
         attention="encoder.mid.attn_1.qkv.weight" in weights,
         codebook_size=codebook_size,
         sides=sides,
-        shared_phis=_count(weights, "quantize.quant_resi.qresi_ls"),
-        quant_kernel=_require(weights, "quant_conv.weight", path).shape[-1],
+        shared_phis=shapes.count("quantize.quant_resi.qresi_ls"),
+        quant_kernel=shapes["quant_conv.weight"][-1],
     )
 
 
@@ -185,30 +175,3 @@ def _sides(
     if sides is None:
         raise WeightsError(f"{path} has {scales} scales of {tokens} tokens in all, no published schedule; give sides.")
     raise WeightsError(f"{path} has {scales} scales of {tokens} tokens in all; sides {sides} do not fit them.")
-
-
-def _heads(dim: int, heads: int | None, path: str | Path) -> int:
-    if heads is None and dim % 64:
-        raise WeightsError(f"{path}: the transformer is {dim} wide, no published size; give the number of heads.")
-    count = heads or dim // 64
-    if dim % count:
-        raise WeightsError(f"{path}: {dim} channels do not split into {count} heads; give another number.")
-    return count
-
-
-def _count(weights: Mapping[str, Tensor], stem: str) -> int:
-    """Numbered children of a module list."""
-    return len({name[len(stem) + 1 :].split(".")[0] for name in weights if name.startswith(f"{stem}.")})
-
-
-def _require(weights: Mapping[str, Tensor], name: str, path: str | Path) -> Tensor:
-    if name in weights:
-        return weights[name]
-    tokenizer = name.startswith(("quant", "encoder."))
-    other = TRANSFORMER_MARK if tokenizer else TOKENIZER_MARK
-    hint = f"it starts with {listed_keys(weights)}"
-    if other in weights:
-        hint = f"it is a VAR {'transformer' if tokenizer else 'tokenizer'}, the other of the two files"
-    raise WeightsError(
-        f"{path} holds no VAR {'tokenizer' if tokenizer else 'transformer'}: {name!r} is missing; {hint}."
-    )

@@ -1,5 +1,6 @@
 """One safetensors file that carries its network's configuration, so that it cannot be taken for another."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from scalingar.core.errors import WeightsError
 from scalingar.models.weights.weight_file import save_weights
 
 C = TypeVar("C", bound=BaseModel)
+M = TypeVar("M", bound=nn.Module)
 
 
 def save_module(path: Path, module: nn.Module, config: BaseModel, dtype: torch.dtype) -> None:
@@ -41,3 +43,14 @@ def read_module(path: Path, kind: type[C]) -> tuple[C, dict[str, Tensor]]:
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise WeightsError(f"{path} has a damaged configuration: {reason}; copy it again.") from None
+
+
+def load_module(path: Path, kind: type[C], make: Callable[[C], M]) -> M:
+    """The network that :func:`save_module` wrote, fp32, ready to use. Raises WeightsError."""
+    config, weights = read_module(path, kind)
+    module = make(config)
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        raise WeightsError(f"{path} does not fit its own configuration ({error}); install it again.") from None
+    return module.eval()

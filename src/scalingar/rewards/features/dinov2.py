@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError
+from scalingar.core.pixels import levels, standardised
 from scalingar.rewards.features.feature import FEATURES, Feature
 
 RELEASED = "facebook/dinov2-with-registers-large"
@@ -24,9 +24,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def preprocess(images: Sequence[Image.Image], size: int = SIZE) -> Float[Tensor, "n 3 s s"]:
     """Squeezed to ``size`` × ``size`` (bilinear, antialiased, no crop), ImageNet's mean and deviation."""
     squeezed = [image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR) for image in images]
-    pixels = torch.from_numpy(np.stack([np.asarray(image) for image in squeezed])).permute(0, 3, 1, 2)
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (_MEAN, _STD))
-    return (pixels.float() / 255 - mean) / std
+    return standardised(levels(squeezed), _MEAN, _STD)
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class DINOv2Feature:
 
 
 @FEATURES.register("dinov2")
-def dinov2(source: str | None, device: str | torch.device) -> Feature:
+def dinov2(source: str | None, *, device: str | torch.device) -> Feature:
     """DINOv2 ViT-L/14 with registers, or others of its kind as ``dinov2:FOLDER``.
 
     Raises:

@@ -24,7 +24,7 @@ class EmbeddedFeature:
 
 
 @FEATURES.register("embedded")
-def embedded(source: str | None, device: str | torch.device) -> Feature:
+def embedded(source: str | None, *, device: str | torch.device) -> Feature:
     """For images of the embedded models only. Raises WeightsError for a missing, damaged or foreign weight file."""
     reward = EmbeddedReward(source, device=device)
     reward.prepare()

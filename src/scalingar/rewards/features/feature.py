@@ -23,7 +23,7 @@ class Feature(Protocol):
 class FeatureFactory(Protocol):
     """Makes a feature; what it needs is imported and loaded only here."""
 
-    def __call__(self, source: str | None, device: str | torch.device) -> Feature:
+    def __call__(self, source: str | None, *, device: str | torch.device) -> Feature:
         """``source``: folder or hub name of its weights, None for the usual ones. Raises ConfigError, WeightsError."""
         ...
 
@@ -45,7 +45,7 @@ def make_feature(name: str, device: str | torch.device = "cpu") -> Feature:
         WeightsError: its weights cannot be loaded.
     """
     factory, source = _entry(name)
-    return factory(source, device)
+    return factory(source, device=device)
 
 
 def _entry(name: str) -> tuple[FeatureFactory, str | None]:

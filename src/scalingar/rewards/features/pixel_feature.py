@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError
+from scalingar.core.pixels import levels
 from scalingar.rewards.features.feature import FEATURES, Feature
 
 
@@ -23,11 +23,11 @@ class PixelFeature:
         """RGB in [0, 1]; as many tokens as DINOv2 has patches by default."""
         size = (self.side, self.side)
         small = [image.convert("RGB").resize(size, Image.Resampling.BOX) for image in images]
-        return torch.from_numpy(np.stack([np.asarray(image, np.float32) for image in small])).flatten(1, 2) / 255
+        return levels(small).flatten(2).transpose(1, 2) / 255
 
 
 @FEATURES.register("pixels")
-def pixels(source: str | None, device: str | torch.device) -> Feature:
+def pixels(source: str | None, *, device: str | torch.device) -> Feature:
     """Down-scaled pixels, 16 x 16: no weights. Raises ConfigError if given a source of some."""
     if source is not None:
         raise ConfigError(f"the feature 'pixels' has no weights to load from {source!r}; write 'pixels' alone.")

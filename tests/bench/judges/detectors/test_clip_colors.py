@@ -11,10 +11,11 @@ from PIL import Image
 from transformers import CLIPConfig, CLIPModel
 from transformers.tokenization_utils_base import BatchEncoding
 
-from scalingar.bench.judges.detectors import Detection
-from scalingar.bench.judges.detectors.clip_colors import ClipColors, masked_crop, prepare
+from scalingar.bench.judges.detectors import COLOR_CLASSIFIERS, Detection
+from scalingar.bench.judges.detectors.clip_colors import ClipColors, masked_crop
 from scalingar.core.errors import BenchmarkError, WeightsError
 from scalingar.models.embedded.vocabulary import COLORS
+from scalingar.models.hf.clip_pixels import cropped, normalised
 
 
 def tiny(activation: str = "quick_gelu") -> CLIPModel:
@@ -65,7 +66,7 @@ def test_the_crop_is_grey_outside_the_mask() -> None:
 def test_long_crops_lose_their_ends() -> None:
     pixels = np.zeros((20, 60, 3), np.uint8)
     pixels[:, :20], pixels[:, 40:] = 255, 255
-    shown = prepare(Image.fromarray(pixels), 32)
+    shown = normalised([cropped(Image.fromarray(pixels), 32)])
     assert shown.shape == (1, 3, 32, 32)
     assert shown[0, :, 16, 16].tolist() == pytest.approx([-1.7923, -1.7521, -1.4802], abs=1e-4)
     assert float(shown[0, 0].mean()) < -1.6
@@ -93,7 +94,9 @@ def test_the_answer_is_the_nearest_sentence() -> None:
         return vector / vector.norm()
 
     with torch.no_grad():
-        seen = network.get_image_features(pixel_values=prepare(masked_crop(image, DOG), 32)).pooler_output[0]
+        seen = network.get_image_features(
+            pixel_values=normalised([cropped(masked_crop(image, DOG), 32)])
+        ).pooler_output[0]
         scores = []
         for color in COLORS:
             texts = f"a photo of a {color} dog", f"a photo of a {color}-colored dog", f"a photo of a {color} object"
@@ -117,4 +120,4 @@ def test_a_mask_is_needed() -> None:
 
 def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"config\.json"):
-        ClipColors.load(tmp_path, device="cpu", dtype=torch.float32)
+        COLOR_CLASSIFIERS["clip"](tmp_path, device="cpu", dtype=torch.float32)

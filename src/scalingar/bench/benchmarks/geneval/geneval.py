@@ -35,7 +35,6 @@ class GenEvalSettings(BenchmarkSettings):
 class GenEval(Benchmark):
     """553 prompts on objects, counts, colours and positions, checked by an object detector."""
 
-    name = "geneval"
     version = "1"
     images_per_prompt = 4
     settings: ClassVar[type[BenchmarkSettings]] = GenEvalSettings

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from scalingar.models.hf.clip_pixels import normalised
 from scalingar.models.hf.loading import load_network, load_text_tokenizer
-from scalingar.rewards.clip_pixels import normalised
 
 DEFAULT = "Salesforce/blip-vqa-capfilt-large"
 """The weights the benchmark publishes as model_base_vqa_capfilt_large."""

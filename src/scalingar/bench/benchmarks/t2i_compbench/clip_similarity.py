@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from PIL import Image
 
+from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.models.hf.loading import load_network, load_text_tokenizer
-from scalingar.rewards.clip_pixels import cropped, normalised
 
 DEFAULT = "openai/clip-vit-base-patch32"
 LONGEST = 77

@@ -39,7 +39,6 @@ class T2ICompBenchSettings(BenchmarkSettings):
 class T2ICompBench(Benchmark):
     """Attributes of objects by visual question answering, actions by CLIP; 300 prompts a category."""
 
-    name = "t2i-compbench"
     version = "1"
     images_per_prompt = 10
     settings: ClassVar[type[BenchmarkSettings]] = T2ICompBenchSettings

@@ -9,16 +9,15 @@ from jaxtyping import Float
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from scalingar.bench.judges.detectors.detector import Detection
+from scalingar.bench.judges.detectors.detector import COLOR_CLASSIFIERS, ColorClassifier, Detection
 from scalingar.core.errors import BenchmarkError, WeightsError
 from scalingar.models.embedded.vocabulary import COLORS
+from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.models.hf.loading import load_network, load_text_tokenizer
 
 DEFAULT = "openai/clip-vit-large-patch14"
 TEMPLATES = ("a photo of a {color} {name}", "a photo of a {color}-colored {name}", "a photo of a {color} object")
 BACKGROUND = "#999"
-MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-"""CLIP's own."""
 
 
 class ClipColors:
@@ -41,22 +40,11 @@ class ClipColors:
         self.size = int(config.vision_config.image_size)
         self._sentences = cache(self._embed)
 
-    @classmethod
-    def load(cls, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> "ClipColors":
-        """From a folder or a hub name. Raises WeightsError."""
-        from transformers import CLIPModel  # noqa: PLC0415
-
-        source = source or DEFAULT
-        network = load_network(CLIPModel, source, device=device, dtype=dtype)
-        tokenizer = load_text_tokenizer(source)
-        tokenizer.padding_side = "right"
-        return cls(network, tokenizer, str(source))
-
     @torch.inference_mode()
     def __call__(self, image: Image.Image, detection: Detection) -> str:
         """The most similar colour. Raises BenchmarkError for a detection without mask."""
         parameter = next(self.network.parameters())
-        pixels = prepare(masked_crop(image, detection), self.size).to(parameter)
+        pixels = normalised([cropped(masked_crop(image, detection), self.size)]).to(parameter)
         features = self.network.get_image_features(pixel_values=pixels).pooler_output.float()
         similarity = features @ self._sentences(detection.name).T  # the image's length changes no argmax
         return COLORS[int(similarity.argmax())]
@@ -74,6 +62,18 @@ class ClipColors:
         return means / means.norm(dim=-1, keepdim=True)
 
 
+@COLOR_CLASSIFIERS.register("clip")
+def clip(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> ColorClassifier:
+    """CLIP ViT-L/14, asked as GenEval asks it."""
+    from transformers import CLIPModel  # noqa: PLC0415
+
+    source = source or DEFAULT
+    network = load_network(CLIPModel, source, device=device, dtype=dtype)
+    tokenizer = load_text_tokenizer(source)
+    tokenizer.padding_side = "right"
+    return ClipColors(network, tokenizer, str(source))
+
+
 def masked_crop(image: Image.Image, detection: Detection) -> Image.Image:
     """The object before a grey background, cut at its box. Raises BenchmarkError for a detection without mask."""
     image = ImageOps.exif_transpose(image).convert("RGB")
@@ -87,15 +87,3 @@ def masked_crop(image: Image.Image, detection: Detection) -> Image.Image:
     grey = Image.new("RGB", image.size, color=BACKGROUND)
     x0, y0, x1, y1 = (round(side) for side in detection.box)
     return Image.composite(image, grey, Image.fromarray(detection.mask)).crop((x0, y0, x1, y1))
-
-
-def prepare(image: Image.Image, size: int) -> Float[Tensor, "1 3 s s"]:
-    """CLIP's own: short side to ``size`` by bicubic interpolation, the middle, normalised."""
-    short = min(image.size)
-    width, height = (int(size * side / short) for side in image.size)
-    image = image.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = round((width - size) / 2), round((height - size) / 2)
-    image = image.crop((left, top, left + size, top + size))
-    pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).view(1, size, size, 3).permute(0, 3, 1, 2)
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
-    return (pixels / 255 - mean) / std

@@ -4,22 +4,18 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from PIL import Image
-from torch import Tensor
 
 from scalingar.bench.judges.detectors.center_net import STRIDE, CenterNet, CenterNetConfig, Heads
-from scalingar.bench.judges.detectors.detector import Detection
-from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.bench.judges.detectors.detector import DETECTORS, Detection, Detector
 from scalingar.core.files import sha256
-from scalingar.models.embedded.places import embedded_folder
+from scalingar.models.embedded.places import embedded_file
+from scalingar.models.embedded.scene_pixels import scene_batches
 from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES
-from scalingar.models.weights.module_file import read_module
+from scalingar.models.weights.module_file import load_module
 
-WEIGHTS = "detector.safetensors"
 SIDE = 96
 """Pixels of a scene's side; objects of other sizes than the world's are not found, so other pictures are refused."""
 FLOOR = 0.05
@@ -28,7 +24,6 @@ REACH = 2
 """Cells around a centre in which no second object is reported: objects are five cells wide."""
 MIXED = "mixed"
 """Colour of an object that no single name fits."""
-BATCH = 32
 
 
 class EmbeddedDetector:
@@ -48,10 +43,9 @@ class EmbeddedDetector:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         """Raises WeightsError for a missing, damaged or foreign file."""
-        path = embedded_file() if source is None else Path(source).expanduser()
-        self.path = path / WEIGHTS if path.is_dir() else path
+        self.path = embedded_file("detector", source)
         self.device, self.dtype = torch.device(device), dtype
-        self.network = load_center_net(self.path).to(self.device, dtype)
+        self.network = load_module(self.path, CenterNetConfig, CenterNet).to(self.device, dtype)
 
     @cached_property
     def version(self) -> str:
@@ -66,38 +60,16 @@ class EmbeddedDetector:
             ConfigError: an image is not 96 x 96 pixels.
         """
         found: list[list[Detection]] = []
-        for start in range(0, len(images), BATCH):
-            pixels = to_pixels(images[start : start + BATCH]).to(self.device, self.dtype)
-            found += detections(Heads(*(part.float().cpu() for part in self.network(pixels))))
+        for pixels in scene_batches(images, SIDE, "the embedded detector"):
+            heads = self.network(pixels.to(self.device, self.dtype))
+            found += detections(Heads(*(part.float().cpu() for part in heads)))
         return found
 
 
-def embedded_file() -> Path:
-    """Where the weights lie in the installed package."""
-    return embedded_folder("detector") / WEIGHTS
-
-
-def load_center_net(path: Path) -> CenterNet:
-    """The network of a file, ready to use. Raises WeightsError."""
-    config, weights = read_module(path, CenterNetConfig)
-    network = CenterNet(config)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise WeightsError(f"{path} does not fit its own configuration ({error}); install it again.") from None
-    return network.eval()
-
-
-def to_pixels(images: Sequence[Image.Image]) -> Float[Tensor, "n 3 96 96"]:
-    """RGB in [-1, 1]. Raises ConfigError for an image of another size."""
-    for place, image in enumerate(images):
-        if image.size != (SIDE, SIDE):
-            raise ConfigError(
-                f"image {place} is {image.width} x {image.height} pixels; the embedded detector knows only the "
-                f"{SIDE} x {SIDE} scenes of the embedded model."
-            )
-    pixels = np.stack([np.asarray(image.convert("RGB")) for image in images])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+@DETECTORS.register(EmbeddedDetector.name)
+def embedded(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Detector:
+    """The embedded world's own: class, box and colour; knows 96 x 96 scenes only."""
+    return EmbeddedDetector(source, device=device, dtype=dtype)
 
 
 def detections(heads: Heads) -> list[list[Detection]]:

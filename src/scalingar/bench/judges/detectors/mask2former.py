@@ -15,8 +15,9 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
-from scalingar.bench.judges.detectors.detector import Box, Detection
+from scalingar.bench.judges.detectors.detector import DETECTORS, Box, Detection, Detector
 from scalingar.core.errors import WeightsError
+from scalingar.core.pixels import levels
 from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
 from scalingar.models.hf.loading import load_network
 
@@ -51,17 +52,6 @@ class Mask2FormerDetector:
         self.network = network
         self.version = version
 
-    @classmethod
-    def load(
-        cls, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype
-    ) -> "Mask2FormerDetector":
-        """From a folder or a hub name. Raises WeightsError."""
-        from transformers import Mask2FormerForUniversalSegmentation  # noqa: PLC0415
-
-        source = source or DEFAULT
-        network = load_network(Mask2FormerForUniversalSegmentation, source, device=device, dtype=dtype)
-        return cls(network, str(source))
-
     @torch.inference_mode()
     def __call__(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
         """One image at a time: sizes differ, and at 800 pixels a batch gains nothing."""
@@ -75,11 +65,19 @@ class Mask2FormerDetector:
         return instances(logits, output.masks_queries_logits[0].float(), prepared)
 
 
+@DETECTORS.register(Mask2FormerDetector.name)
+def mask2former(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Detector:
+    """Mask2Former of transformers with GenEval's pre- and post-processing; its scores are not GenEval's own."""
+    from transformers import Mask2FormerForUniversalSegmentation  # noqa: PLC0415
+
+    source = source or DEFAULT
+    network = load_network(Mask2FormerForUniversalSegmentation, source, device=device, dtype=dtype)
+    return Mask2FormerDetector(network, str(source))
+
+
 def prepare(image: Image.Image) -> Prepared:
     """mmdet's test pipeline: resize without antialiasing, pad right and below, normalise."""
-    rgb = np.array(image.convert("RGB"))
-    pixels = torch.from_numpy(rgb).permute(2, 0, 1)[None].float()
-    original = (rgb.shape[0], rgb.shape[1])
+    pixels, original = levels([image]), (image.height, image.width)
     resized = resized_sides(*original)
     pixels = F.interpolate(pixels, resized, mode="bilinear", align_corners=False).round()
     height, width = (-side % DIVISOR for side in resized)

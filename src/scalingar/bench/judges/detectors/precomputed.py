@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from scalingar.bench.judges.detectors.detector import Detection
+from scalingar.bench.judges.detectors.detector import DETECTORS, Detection, Detector
 from scalingar.bench.judges.detectors.rle import decode_mask
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import sha256
@@ -89,6 +90,12 @@ class PrecomputedDetections:
                 f"there are no detections of {'/'.join(key)}; an image without objects needs a line too."
             )
         return self._lines[key]
+
+
+@DETECTORS.register(PrecomputedDetections.name)
+def precomputed(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Detector:
+    """Detections another program wrote to a JSONL file, such as mmdet's."""
+    return PrecomputedDetections.read(source)
 
 
 def _parsed(line: str, where: str) -> _Line:

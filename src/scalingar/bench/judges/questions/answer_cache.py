@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +12,6 @@ from PIL import Image
 from scalingar.bench.judges.questions.question_judge import Answers
 from scalingar.core.errors import OutputError
 from scalingar.core.files import write_file
-
-
-def default_folder() -> Path:
-    """Where answers are kept unless told otherwise."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "scalingar" / "answers"
 
 
 @dataclass(frozen=True)

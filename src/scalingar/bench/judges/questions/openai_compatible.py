@@ -8,9 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from scalingar.bench.judges.questions.answer_cache import AnswerCache, answer_key, default_folder
+from scalingar.bench.judges.questions.answer_cache import AnswerCache, answer_key
 from scalingar.bench.judges.questions.question_judge import JUDGES, Answers, JudgeSettings
 from scalingar.core.errors import BenchmarkError, ConfigError
+from scalingar.core.files import cache_folder
 
 SYSTEM = "You examine images carefully and answer questions about what they show."
 TEMPLATE = (
@@ -32,7 +33,7 @@ class OpenAICompatibleJudge:
         """``client``: an ``openai.OpenAI``; None: one for the settings' endpoint. Raises ConfigError."""
         self.settings = settings
         self.client = client or _client(settings)
-        self.cache = AnswerCache(settings.cache or default_folder())
+        self.cache = AnswerCache(settings.cache or cache_folder("answers"))
 
     @property
     def name(self) -> str:

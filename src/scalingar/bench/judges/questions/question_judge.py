@@ -47,3 +47,8 @@ class Judge(Protocol):
 
 
 JUDGES: Registry[Callable[[JudgeSettings], Judge]] = Registry("judges")
+
+
+def load_judge(settings: JudgeSettings) -> Judge:
+    """The judge that ``settings`` name. Raises ConfigError for one that does not exist or cannot be reached."""
+    return JUDGES[settings.kind](settings)

@@ -1,20 +1,25 @@
-"""The convolutional autoencoder of latent diffusion, as VAR and Infinity use it: pixels to a latent map and back.
+"""The convolutional autoencoder of latent diffusion, as all image tokenizers here use it: pixels to a latent and back.
 
-It computes what :mod:`scalingar.models.llamagen.vq` does, under other state-dict keys (``down.i.block.j``,
-``mid.block_1``, ``up.i`` counted from the finest level), so that VAR's official tokenizer loads strictly.
+Its state-dict keys are those of the released files, whose names differ between tokenizers: see :class:`Keys`.
 """
 
+from collections import OrderedDict
 from typing import Literal
 
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from scalingar.models.autoencoder.parts import Level, NormChoice, ResBlock, feature_norm
+from scalingar.models.autoencoder.parts import AttnBlock, Keys, Level, ResBlock, feature_norm
 
 
 class AutoencoderConfig(BaseModel):
-    """Sizes of an autoencoder. Defaults are VAR's; ``VQConfig`` of LlamaGen explains the last three."""
+    """Sizes of an autoencoder. Defaults are VAR's.
+
+    The last three leave the released path: ``norm="channel"`` normalises over channels at each pixel (codes then do not
+    depend on far-away pixels), ``attention=False`` drops global attention, and ``patch_size=2`` folds 2 x 2 pixels into
+    channels, which saves the costly full-resolution level.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,52 +42,25 @@ class AutoencoderConfig(BaseModel):
         return int(self.patch_size * 2 ** (len(self.channel_mult) - 1))
 
 
-class FusedAttnBlock(nn.Module):
-    """Single-head attention over all positions of the map, queries, keys and values from one projection."""
-
-    def __init__(self, config: NormChoice, channels: int) -> None:
-        super().__init__()
-        self.norm = feature_norm(config, channels)
-        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
-        self.proj_out = nn.Conv2d(channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.qkv(self.norm(x)).flatten(2).transpose(1, 2).chunk(3, -1)
-        attended = F.scaled_dot_product_attention(q, k, v)
-        return x + self.proj_out(attended.transpose(1, 2).reshape(x.shape))
-
-
-class LDMLevel(Level):
-    """Keys ``block.j`` and ``attn.j``."""
-
-    blocks_key = "block"
-    attention_block = FusedAttnBlock
-
-
-class Middle(nn.Module):
+def _middle(config: AutoencoderConfig, keys: Keys, channels: int) -> nn.Sequential:
     """Two residual blocks at the coarsest level, around attention."""
-
-    def __init__(self, config: AutoencoderConfig, channels: int) -> None:
-        super().__init__()
-        self.block_1 = ResBlock(config, channels, channels)
-        self.attn_1 = FusedAttnBlock(config, channels) if config.attention else nn.Identity()
-        self.block_2 = ResBlock(config, channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.block_2(self.attn_1(self.block_1(x)))
+    attention = AttnBlock(config, channels, keys) if config.attention else nn.Identity()
+    parts = (ResBlock(config, channels, channels), attention, ResBlock(config, channels, channels))
+    return nn.Sequential(OrderedDict(zip(keys.middle, parts, strict=True)))
 
 
 class Encoder(nn.Module):
     """``(n, 3, H, W)`` in [-1, 1] to ``(n, z_channels, H/f, W/f)``."""
 
-    def __init__(self, config: AutoencoderConfig) -> None:
+    def __init__(self, config: AutoencoderConfig, keys: Keys) -> None:
         super().__init__()
         widths, last = config.widths, len(config.widths) - 1
-        self.patch_size = config.patch_size
+        self.patch_size, self.keys = config.patch_size, keys
         self.conv_in = nn.Conv2d(3 * config.patch_size**2, config.channels, 3, padding=1)
-        self.down = nn.ModuleList(
-            LDMLevel(
+        levels = (
+            Level(
                 config,
+                keys,
                 widths[i - 1] if i else config.channels,
                 width,
                 blocks=config.res_blocks,
@@ -91,13 +69,14 @@ class Encoder(nn.Module):
             )
             for i, width in enumerate(widths)
         )
-        self.mid = Middle(config, widths[-1])
+        self.add_module(keys.down, nn.ModuleList(levels))
+        self.mid = _middle(config, keys, widths[-1])
         self.norm_out = feature_norm(config, widths[-1])
         self.conv_out = nn.Conv2d(widths[-1], config.z_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv_in(F.pixel_unshuffle(x, self.patch_size))
-        for level in self.down:
+        for level in self.get_submodule(self.keys.down).children():
             x = level(x)
         return self.conv_out(F.silu(self.norm_out(self.mid(x))))
 
@@ -105,28 +84,31 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """``(n, z_channels, h, w)`` to ``(n, 3, f*h, f*w)``, nominally in [-1, 1], unclamped."""
 
-    def __init__(self, config: AutoencoderConfig) -> None:
+    def __init__(self, config: AutoencoderConfig, keys: Keys) -> None:
         super().__init__()
         widths, last = config.widths, len(config.widths) - 1
-        self.patch_size = config.patch_size
+        self.patch_size, self.keys = config.patch_size, keys
         self.conv_in = nn.Conv2d(config.z_channels, widths[-1], 3, padding=1)
-        self.mid = Middle(config, widths[-1])
-        self.up = nn.ModuleList(
-            LDMLevel(
+        self.mid = _middle(config, keys, widths[-1])
+        levels = (
+            Level(
                 config,
+                keys,
                 widths[min(i + 1, last)],
-                width,
+                widths[i],
                 blocks=config.res_blocks + 1,
                 attention=config.attention and i == last,
                 resample="upsample" if i else None,
             )
-            for i, width in enumerate(widths)
+            for i in sorted(range(len(widths)), reverse=keys.coarsest_up_first)
         )
+        self.add_module(keys.up, nn.ModuleList(levels))
         self.norm_out = feature_norm(config, widths[0])
         self.conv_out = nn.Conv2d(widths[0], 3 * config.patch_size**2, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.mid(self.conv_in(x))
-        for level in reversed(self.up):
+        levels = list(self.get_submodule(self.keys.up).children())
+        for level in levels if self.keys.coarsest_up_first else reversed(levels):
             x = level(x)
         return F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(x))), self.patch_size)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from scalingar.rewards.clip_pixels import MEAN, STD, cropped, normalised, padded
+from scalingar.models.hf.clip_pixels import MEAN, STD, cropped, normalised, padded
 from tests.tiny.rewards import pictures
 
 SIZES = [(70, 50), (50, 70), (64, 33), (32, 32), (91, 200), (40, 41)]

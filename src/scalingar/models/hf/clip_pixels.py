@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
+
+from scalingar.core.pixels import levels, standardised
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -42,6 +42,4 @@ def _resized(image: Image.Image, width: int, height: int) -> Image.Image:
 
 def normalised(images: Sequence[Image.Image]) -> Float[Tensor, "n 3 h w"]:
     """Pictures of one size as fp32, minus CLIP's mean, over its deviation."""
-    pixels = torch.from_numpy(np.stack([np.asarray(image.convert("RGB"), np.float32) for image in images]))
-    scaled = pixels.permute(0, 3, 1, 2).contiguous() / 255
-    return (scaled - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    return standardised(levels(images).contiguous(), MEAN, STD)
