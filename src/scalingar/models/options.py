@@ -1,0 +1,66 @@
+"""Options of loading: what a caller may say besides a model's name, and what it means whichever family takes it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scalingar.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting of loading. It is not set unless the caller says it, and then has a value of ``type``, not None."""
+
+    name: str
+    type: Any
+    description: str
+
+
+VARIANT = Option("variant", str, "which model of a repository, or of a folder of official files")
+TOKENIZER = Option(
+    "tokenizer", str | Path, "file or folder of the image tokenizer, where it is not beside the transformer"
+)
+TEXT_ENCODER = Option(
+    "text_encoder",
+    str | Path,
+    "folder or hub name of the T5 encoder; in Python also a function that reads prompts in its place",
+)
+CLEAN_CAPTION = Option(
+    "clean_caption", bool, "clean captions as in training (the default); off for text that should be drawn literally"
+)
+NEGATIVE_PROMPT = Option(
+    "negative_prompt", str, "what the image should not show: the unconditional branch reads it in place of its own"
+)
+GRID = Option("grid", tuple[int, int], "rows and columns of codes, for weights that do not say it")
+IMAGE_SIZE = Option(
+    "image_size", int, "side of a square image in pixels; of another aspect ratio it has as many pixels"
+)
+ASPECT_RATIO = Option("aspect_ratio", float | str, "width over height, as a number or as 'w:h' such as '4:3'")
+HEADS = Option("heads", int, "attention heads of a transformer of unpublished width")
+COLLAPSE_PREFIX = Option(
+    "collapse_prefix", bool, "keep one cache slot per prompt; by default in fp32, where the model allows it"
+)
+COMPILE = Option(
+    "compile",
+    bool,
+    "torch.compile the decoding step: a minute of waiting, then faster steps, whose logits differ by rounding",
+)
+
+_MOST = 60.0
+"""No image is this wide or tall; what YAML makes of an unquoted 4:3 (a number to base 60) is wider."""
+
+
+def width_and_height(aspect_ratio: float | str) -> tuple[float, float]:
+    """Sides in proportion, of a positive number (width over height) or of ``"w:h"``. Raises ConfigError."""
+    sides: list[float]
+    try:
+        sides = [float(side) for side in str(aspect_ratio).split(":")]
+    except ValueError:
+        sides = []
+    width, height = (*sides, 1.0)[:2] if len(sides) in (1, 2) else (0.0, 0.0)
+    if not (width > 0 and height > 0 and 1 / _MOST < width / height < _MOST):
+        raise ConfigError(
+            f"aspect_ratio is {aspect_ratio!r}; width over height must be a positive number such as 1.5, or sides such "
+            "as '4:3' (in quotes)."
+        )
+    return width, height
