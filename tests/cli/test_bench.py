@@ -1,6 +1,7 @@
 """The bench commands from end to end, on a tiny model and a judge of brightness."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from tests.bench.fakes import Bright
 
 
 @pytest.fixture(autouse=True)
-def _bright(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BENCHMARKS._entries, "bright", Bright)
+def _bright() -> Iterator[None]:
+    with BENCHMARKS.temporarily("bright", Bright):
+        yield
 
 
 def run(package: Path, output: Path, *more: str) -> int:

@@ -1,6 +1,7 @@
 """Rewards by name, rewards of one's own, and what the pipeline does with them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +29,18 @@ from tests.tiny.rewards import save_tiny_image_reward
 
 
 @pytest.fixture
-def names() -> Iterator[dict[str, Any]]:
-    """Rewards registered for one test."""
-    before = dict(REWARDS._entries)
-    yield REWARDS._entries
-    REWARDS._entries.clear()
-    REWARDS._entries.update(before)
+def register() -> Iterator[Callable[[str, Any], Any]]:
+    """Registers rewards for one test."""
+    with ExitStack() as stack:
+        yield lambda name, reward: stack.enter_context(REWARDS.temporarily(name, reward))
 
 
 def brightness(prompt: str, images: list[Image.Image]) -> list[float]:
     return [float(np.asarray(image).mean()) for image in images]
 
 
-def test_a_function_is_a_reward(names: dict[str, Any]) -> None:
-    REWARDS.register("mean-pixel")(scoring(brightness))
+def test_a_function_is_a_reward(register: Callable[[str, Any], Any]) -> None:
+    register("mean-pixel", scoring(brightness))
     output = tiny_pipe()(PROMPT, strategy=BestOfN(reward="mean-pixel", num_trajectories=4), seed=3)
     candidates = output.results[0].candidates
     pictures = [c.image for c in candidates if c.image is not None]
@@ -64,8 +63,8 @@ class Counting(PixelReward):
         return [float(len(self.asked))] * len(images)
 
 
-def test_built_once_per_pipeline_and_asked_once_per_prompt(names: dict[str, Any]) -> None:
-    REWARDS.register("counting")(WithoutWeights(Counting))
+def test_built_once_per_pipeline_and_asked_once_per_prompt(register: Callable[[str, Any], Any]) -> None:
+    register("counting", WithoutWeights(Counting))
     pipe = tiny_pipe()
     strategy = BestOfN(reward="counting", num_trajectories=2)
     pipe(["a dog", "a cat"], strategy=strategy)
@@ -83,9 +82,9 @@ def test_candidates_of_several_prompts_keep_their_order() -> None:
     assert Counting()([candidate(prompt) for prompt in ("a", "b", "a", "c")]) == [1.0, 2.0, 1.0, 3.0]
 
 
-def test_a_built_reward_has_a_name_of_its_own(names: dict[str, Any], tmp_path: Path) -> None:
+def test_a_built_reward_has_a_name_of_its_own(register: Callable[[str, Any], Any], tmp_path: Path) -> None:
     mine = ImageReward(save_tiny_image_reward(tmp_path), batch_size=2)
-    REWARDS.register("mine")(WithoutWeights(lambda: mine))
+    register("mine", WithoutWeights(lambda: mine))
     assert build_reward("mine", device="cpu") is mine
 
 
@@ -131,7 +130,7 @@ def test_missing_weights_are_told_before_anything_is_decoded() -> None:
     ("values", "message"),
     [([1.0], "'odd' gave 1 numbers for 2 images"), ([1.0, float("nan")], "'odd' gave nan for trajectory 1")],
 )
-def test_odd_answers_are_refused(values: list[float], message: str, names: dict[str, Any]) -> None:
-    REWARDS.register("odd")(scoring(lambda prompt, images: values))
+def test_odd_answers_are_refused(values: list[float], message: str, register: Callable[[str, Any], Any]) -> None:
+    register("odd", scoring(lambda prompt, images: values))
     with pytest.raises(ConfigError, match=message):
         tiny_pipe()("a dog", strategy=BestOfN(reward="odd", num_trajectories=2))

@@ -22,9 +22,9 @@ PATCHED_VAE_CONFIG = VAE_CONFIG.model_copy(update={"channel_mult": (1, 1, 1, 1),
 """Of stride 8: four cells of one bit make a token."""
 
 
-def tiny_infinity(config: InfinityConfig = CONFIG, *, seed: int = 0) -> Infinity:
+def tiny_infinity(config: InfinityConfig = CONFIG, schedule: InfinitySchedule = SCHEDULE, *, seed: int = 0) -> Infinity:
     """A transformer whose logits depend visibly on text, history and scale."""
-    model = Infinity(config, SCHEDULE)
+    model = Infinity(config, schedule)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():

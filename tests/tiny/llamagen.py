@@ -47,9 +47,11 @@ VQ_CONFIG = VQConfig(
 """16 x 16 pixels to the 4 x 4 codes of the transformers above."""
 
 
-def tiny_llamagen(config: LlamaGenConfig = WORDS_CONFIG, *, seed: int = 0) -> LlamaGen:
+def tiny_llamagen(
+    config: LlamaGenConfig = WORDS_CONFIG, *, seed: int = 0, collapse_prefix: bool | None = None
+) -> LlamaGen:
     """A transformer whose logits are spread widely enough for conditions and history to matter."""
-    model = LlamaGen(config)
+    model = LlamaGen(config, collapse_prefix=collapse_prefix)
     _randomise(model, seed)
     return model.eval()
 

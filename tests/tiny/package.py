@@ -8,7 +8,8 @@ from PIL import Image
 
 from scalingar.core.outputs import Candidate, Cut, PromptResult
 from scalingar.models.embedded.grammar import TERMINALS
-from scalingar.pipeline.loading.model_folder import PackageInfo, save_package
+from scalingar.models.llamagen.family import FAMILY
+from scalingar.models.model_folder import PackageInfo
 from tests.tiny import llamagen as tiny
 
 GRID = (4, 4)
@@ -21,8 +22,8 @@ def save_tiny_package(folder: Path, *, seed: int = 0, broken: bool = False) -> P
     if broken:
         with torch.no_grad():
             model.output.weight.fill_(torch.nan)
-    info = PackageInfo(name="tiny", guidance_scale=2.0)
-    save_package(folder, info, model, tiny.tiny_vq(seed=seed), torch.float32)
+    info = PackageInfo(name="tiny", family=FAMILY.name, guidance_scale=2.0)
+    FAMILY.save(folder, info, model, tiny.tiny_vq(seed=seed), torch.float32)
     return folder
 
 

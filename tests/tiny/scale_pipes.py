@@ -42,8 +42,7 @@ def var_pipe() -> ImagePipeline:
 
 def infinity_pipe() -> ImagePipeline:
     """Any words as prompts, 32 x 32 pixels in seven scales."""
-    model = tiny_infinity.tiny_infinity(INFINITY_CONFIG)
-    model.schedule = SCHEDULE
+    model = tiny_infinity.tiny_infinity(INFINITY_CONFIG, SCHEDULE)
     return ImagePipeline(
         name="tiny Infinity",
         model=model,

@@ -7,8 +7,9 @@ import torch
 
 from scalingar.models.embedded.places import embedded_folder
 from scalingar.models.llamagen.config import LlamaGenConfig
+from scalingar.models.llamagen.family import FAMILY
 from scalingar.models.llamagen.transformer import LlamaGen
-from scalingar.pipeline.loading.model_folder import PackageInfo, save_package
+from scalingar.models.model_folder import PackageInfo
 from training.generators.transformer import load_tokenizer
 from training.workdir import add_work_dir, announce
 
@@ -29,12 +30,14 @@ def main() -> None:
     model.load_state_dict(saved["model"])
     info = PackageInfo(
         name="embedded",
+        family=FAMILY.name,
+        reward="embedded",
         guidance_scale=args.guidance_scale,
         description=f"{DESCRIPTION} Training step {saved['step']}.",
         licence="Apache-2.0; drawings under the licences in NOTICE",
     )
     folder = args.output or embedded_folder("next-token")
-    save_package(folder, info, model, load_tokenizer(args.work_dir), torch.bfloat16)
+    FAMILY.save(folder, info, model, load_tokenizer(args.work_dir), torch.bfloat16)
     sizes = ", ".join(f"{p.name} {p.stat().st_size / 1e6:.1f} MB" for p in sorted(folder.iterdir()))
     announce(f"{folder}: {sizes}")
 

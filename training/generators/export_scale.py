@@ -7,9 +7,10 @@ import torch
 
 from scalingar.core.files import sha256
 from scalingar.models.embedded.places import embedded_folder
+from scalingar.models.model_folder import PackageInfo
 from scalingar.models.var.config import VARConfig
+from scalingar.models.var.family import FAMILY
 from scalingar.models.var.transformer import VAR
-from scalingar.pipeline.loading.model_folder import PackageInfo, save_package
 from training.generators.scale_lessons import load_scale_tokenizer
 from training.generators.scale_tokenizer import WEIGHTS as TOKENIZER_WEIGHTS
 from training.generators.scale_transformer import WEIGHTS
@@ -29,12 +30,13 @@ def export(work_dir: Path, folder: Path, guidance_scale: float) -> None:
     model.load_state_dict(saved["model"])
     info = PackageInfo(
         name="embedded-next-scale",
-        family="var",
+        family=FAMILY.name,
+        reward="embedded",
         guidance_scale=guidance_scale,
         description=f"{DESCRIPTION} Training step {saved['step']}.",
         licence="Apache-2.0; drawings under the licences in NOTICE",
     )
-    save_package(folder, info, model, load_scale_tokenizer(work_dir), torch.bfloat16)
+    FAMILY.save(folder, info, model, load_scale_tokenizer(work_dir), torch.bfloat16)
     sizes = ", ".join(f"{p.name} {p.stat().st_size / 1e6:.1f} MB" for p in sorted(folder.iterdir()))
     announce(f"{folder}: {sizes}")
 

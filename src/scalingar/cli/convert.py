@@ -20,7 +20,7 @@ def convert(
 
     With a tokenizer DST becomes a model folder, which [b]scalingar generate --model DST[/] reads.
     """
-    from scalingar.pipeline.loading import Options  # noqa: PLC0415
+    from scalingar.models.options import Choice  # noqa: PLC0415
     from scalingar.pipeline.loading.conversion import convert as run  # noqa: PLC0415
     from scalingar.pipeline.pipeline import DTYPES  # noqa: PLC0415
 
@@ -28,13 +28,12 @@ def convert(
         from scalingar.core.registry import suggestion  # noqa: PLC0415
 
         raise typer.BadParameter(f"there is no dtype {dtype!r}{suggestion(dtype, list(DTYPES))}")
-    options = Options(
-        variant=variant,
-        tokenizer=tokenizer,
-        text_encoder=text_encoder,
-        image_size=image_size,
-        heads=heads,
-        dtype=DTYPES[dtype],
-    )
-    for path, digest in run(source, destination, options).items():
+    options = {
+        "variant": variant,
+        "tokenizer": tokenizer,
+        "text_encoder": text_encoder,
+        "image_size": image_size,
+        "heads": heads,
+    }
+    for path, digest in run(Choice(name=source, dtype=DTYPES[dtype], options=options), destination).items():
         print(f"{digest}  {path}")

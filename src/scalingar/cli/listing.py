@@ -48,23 +48,22 @@ def _table(title: str, names: str = "bold") -> "Table":
 
 
 def _models() -> "Table":
-    from scalingar.models.embedded.places import embedded_folder  # noqa: PLC0415
-    from scalingar.models.weights.hub import RELEASES  # noqa: PLC0415
-    from scalingar.pipeline.loading.model_folder import PIPELINE, read_info  # noqa: PLC0415
-    from scalingar.pipeline.loading.own_models import EMBEDDED  # noqa: PLC0415
+    from scalingar.models.embedded.places import EMBEDDED, embedded_folder  # noqa: PLC0415
+    from scalingar.models.family import FAMILIES  # noqa: PLC0415
+    from scalingar.models.model_folder import PIPELINE, read_info  # noqa: PLC0415
 
     table = _table("models")
     for name, kind in EMBEDDED.items():
         folder = embedded_folder(kind)
         there = (folder / PIPELINE).is_file()
         table.add_row(name, read_info(folder).description or name if there else "not part of this installation")
-    table.add_row(
-        "FOLDER", "written by scalingar convert, official files of one model, or Janus or Emu3 weights for transformers"
-    )
-    for repo, variants in RELEASES.items():
-        names = [repo] if len(variants) == 1 else [f"{repo}:{variant}" for variant in variants]
-        for name in names:
-            table.add_row(name, "published weights, fetched from the hub")
+    table.add_row("FILE or FOLDER", "weights of one of these families, also as written by scalingar convert")
+    for family in (FAMILIES[name] for name in FAMILIES):
+        options = ", ".join(option.name for option in family.options) or "none"
+        table.add_row(family.name, f"{family.title}, {family.decodes}; options: {options}")
+        for repo, variants in family.releases.items():
+            for name in [repo] if len(variants) == 1 else [f"{repo}:{variant}" for variant in variants]:
+                table.add_row(f"  {name}", "published weights, fetched from the hub")
     return table
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from scalingar.models.embedded.places import embedded_folder
-from scalingar.pipeline.loading.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo
+from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo
 
 _LIBRARIES = ("scalingar", "torch", "numpy", "pillow", "pydantic", "safetensors")
 _EXTRAS = {
@@ -104,11 +104,12 @@ def _embedded(folder: Path) -> tuple[str, bool]:
 
 def _hub_cache() -> str:
     """Repositories of the table that were fetched before; the hub is not asked."""
-    from scalingar.models.weights.hub import RELEASES  # noqa: PLC0415
+    from scalingar.models.family import FAMILIES  # noqa: PLC0415
 
     if find_spec("huggingface_hub") is None:
         return "unknown without huggingface_hub"
     from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415
 
-    there = [repo for repo in RELEASES if (Path(HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}").is_dir()]
+    repos = [repo for name in FAMILIES for repo in FAMILIES[name].releases]
+    there = [repo for repo in repos if (Path(HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}").is_dir()]
     return ", ".join(there) or "no published weights yet"

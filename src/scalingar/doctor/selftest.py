@@ -66,8 +66,8 @@ def _collapses(device: str) -> bool:
 
 @torch.inference_mode()
 def _codes(device: str, indices: range, *, keep: list[int] | None = None, collapse: bool = True) -> Tensor:
-    model = build_llamagen(_CONFIG, random_weights(lambda: LlamaGen(_CONFIG)), "self-test", device=device)
-    model.collapse_prefix = collapse
+    weights = random_weights(lambda: LlamaGen(_CONFIG))
+    model = build_llamagen(_CONFIG, weights, "self-test", device=device, collapse_prefix=collapse)
     decoder = NextTokenDecoder(model=model)
     features = torch.linspace(-1, 1, 6 * 16).view(1, 6, 16)
     condition = model.condition(features, torch.tensor([[0, 0, 1, 1, 1, 1]]))

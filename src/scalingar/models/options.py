@@ -1,8 +1,11 @@
 """Options of loading: what a caller may say besides a model's name, and what it means whichever family takes it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from scalingar.core.errors import ConfigError
 
@@ -14,6 +17,32 @@ class Option:
     name: str
     type: Any
     description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The model a caller wants, and what it was told of it.
+
+    ``options``: only what was set, by the names of :func:`scalingar.models.family.model_options`; None counts as not
+    set. ``device``, ``dtype``: of the transformer and the text encoder; the image tokenizer always runs in fp32.
+    """
+
+    name: str | Path = "embedded"
+    device: str | torch.device = "cpu"
+    dtype: torch.dtype = torch.float32
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def get(self, option: Option) -> Any:
+        """What was set, else None."""
+        return self.options.get(option.name)
+
+    def check(self, taken: Iterable[Option], model: str) -> None:
+        """Raises ConfigError for an option that is set and not among those ``taken``; ``model`` says by what."""
+        names = [option.name for option in taken]
+        for name, value in self.options.items():
+            if value is not None and name not in names:
+                known = f"its options are {', '.join(names)}" if names else "it has no options"
+                raise ConfigError(f"{name} is {value!r}; {model} has no use for it, {known}.")
 
 
 VARIANT = Option("variant", str, "which model of a repository, or of a folder of official files")

@@ -1,7 +1,7 @@
 """``ImagePipeline``: prompts in, images out, with a strategy of choice."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -19,8 +19,9 @@ from scalingar.core.pixels import rounded
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.next_token import NextTokenDecoder
+from scalingar.models.options import Choice
 from scalingar.models.prompts.encoders import PromptEncoder, check_prompts
-from scalingar.pipeline.loading import Options, load
+from scalingar.pipeline.loading import load
 from scalingar.pipeline.stream import Stream
 from scalingar.rewards import PixelReward, Reward, build_reward
 from scalingar.rewards.features import make_feature
@@ -65,10 +66,11 @@ class ImagePipeline:
         variant: str | None = None,
         tokenizer: str | Path | None = None,
         text_encoder: str | Path | PromptEncoder | None = None,
-        clean_caption: bool = True,
+        clean_caption: bool | None = None,
+        negative_prompt: str | None = None,
         grid: tuple[int, int] | None = None,
         image_size: int | None = None,
-        aspect_ratio: float | None = None,
+        aspect_ratio: float | str | None = None,
         heads: int | None = None,
         collapse_prefix: bool | None = None,
         compile: bool = False,
@@ -83,10 +85,11 @@ class ImagePipeline:
             variant: which of a repository's models.
             tokenizer: file or folder of the image tokenizer, where it is not beside the transformer.
             text_encoder: folder or hub name of the T5 encoder, or a function that reads prompts in its place.
-            clean_caption: clean captions as in training; off for text that should be drawn literally.
+            clean_caption: clean captions as in training (the default); off for text that should be drawn literally.
+            negative_prompt: what the image should not show, of Infinity and Emu3.
             grid, image_size: rows and columns of codes, or pixels, for weights that do not say it; Infinity's draw
                 ``image_size`` 256, 512, 768 or 1024, whichever they were made for.
-            aspect_ratio: width over height, of Infinity; the nearest of its templates is taken.
+            aspect_ratio: width over height, as a number or "w:h", of Infinity (the nearest of its templates) and Emu3.
             heads: of a transformer of unpublished width.
             collapse_prefix: keep one cache slot per prompt; None: in fp32, where the model allows it.
             compile: let ``torch.compile`` make LlamaGen's decoding step, when it first comes: a minute of waiting, then
@@ -97,22 +100,31 @@ class ImagePipeline:
             WeightsError: something is missing, damaged, or its parts do not belong together.
             ConfigError: an option that does not exist or does not fit the model.
         """
-        options = Options(
-            variant=variant,
-            tokenizer=tokenizer,
-            text_encoder=text_encoder,
-            clean_caption=clean_caption,
-            grid=grid,
-            image_size=image_size,
-            aspect_ratio=aspect_ratio,
-            heads=heads,
-            collapse_prefix=collapse_prefix,
-            compile=compile,
+        options = {
+            "variant": variant,
+            "tokenizer": tokenizer,
+            "text_encoder": text_encoder,
+            "clean_caption": clean_caption,
+            "negative_prompt": negative_prompt,
+            "grid": grid,
+            "image_size": image_size,
+            "aspect_ratio": aspect_ratio,
+            "heads": heads,
+            "collapse_prefix": collapse_prefix,
+            "compile": compile or None,
+        }
+        loaded = load(Choice(name=model, device=device, dtype=dtype, options=options))
+        return cls(
+            name=loaded.name,
+            model=loaded.model,
+            tokenizer=loaded.tokenizer,
+            encode_prompts=loaded.encode_prompts,
+            guidance_scale=loaded.guidance_scale,
+            sampling=loaded.sampling,
+            hashes=dict(loaded.hashes),
             device=device,
-            dtype=dtype,
+            own_reward=loaded.reward,
         )
-        loaded = load(model, options)
-        return cls(**{part.name: getattr(loaded, part.name) for part in fields(loaded)}, device=device)
 
     @property
     def decoding(self) -> Decoding:

@@ -22,10 +22,10 @@ from pydantic import (
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.core.validation import sentence
-from scalingar.pipeline.loading.family import family_of
+from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.overrides import merged
 from scalingar.strategies import Strategy
-from scalingar.strategies.build_strategy import DEFAULT_STRATEGIES, build_strategy, strategy_name
+from scalingar.strategies.build_strategy import DEFAULT_STRATEGY, build_strategy, strategy_name
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 _OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
@@ -33,7 +33,8 @@ _OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 
 def default_strategy(model: str) -> str:
     """What a recipe that names none takes for this model."""
-    return DEFAULT_STRATEGIES[family_of(model)]
+    family = family_of(model)
+    return DEFAULT_STRATEGY if family is None else family.default_strategy
 
 
 def _strategy_for_model(value: Any, info: ValidationInfo) -> Strategy:

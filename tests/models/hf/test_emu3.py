@@ -180,9 +180,9 @@ def test_grids_of_pictures(ratio: str, area: int, grid: tuple[int, int]) -> None
 @pytest.mark.parametrize(
     ("ratio", "area", "said"),
     [
-        ("wide", 100, "ratio is 'wide'"),
-        ("1:0", 100, "ratio is '1:0'"),
-        ("1:1", 3, "image_area is 3"),
+        ("wide", 100, "aspect_ratio is 'wide'"),
+        ("1:0", 100, "aspect_ratio is '1:0'"),
+        ("1:1", 3, "3 pixels at aspect_ratio 1:1 are less than one code"),
         ("1:1", -1, "-1"),
     ],
 )
@@ -196,7 +196,7 @@ def test_grids_that_no_picture_has(ratio: str, area: int, said: str) -> None:
 
 def test_a_folder_becomes_a_pipeline(tmp_path: Path, network: Emu3ForConditionalGeneration) -> None:
     folder = tiny_hf.save_emu3(tmp_path, network)
-    model, pixels, encode, defaults = load_emu3(folder, ratio="5:3", image_area=60, negative_prompt="lowres dog")
+    model, pixels, encode, defaults = load_emu3(folder, aspect_ratio="5:3", image_area=60, negative_prompt="lowres dog")
     assert (model.grid, model.vocab_size, pixels.downsample) == ((3, 5), 24, 2)
     assert (defaults.guidance_scale, defaults.sampling) == (3.0, SamplingConfig(top_k=7))
     assert (pixels.mean, pixels.std) == ((0.5,) * 3, (0.5,) * 3)
@@ -210,7 +210,9 @@ def test_a_folder_becomes_a_pipeline(tmp_path: Path, network: Emu3ForConditional
 
 def test_prompts_announce_the_size(tmp_path: Path) -> None:
     """Read back as words: begin of sequence, prompt, begin of image, size, begin of codes."""
-    model, _, encode, _ = load_emu3(tiny_hf.save_emu3(tmp_path), ratio="5:3", image_area=60, negative_prompt="lowres")
+    model, _, encode, _ = load_emu3(
+        tiny_hf.save_emu3(tmp_path), aspect_ratio="5:3", image_area=60, negative_prompt="lowres"
+    )
     ids, mask = encode([" a red apple ", " dog "])
     assert encode.tokenizer.convert_ids_to_tokens(ids[0].tolist()) == [
         "<|extra_203|>", "a", "red", "apple", "<|image start|>", "3*5", "<|image token|>",
@@ -224,7 +226,7 @@ def test_prompts_announce_the_size(tmp_path: Path) -> None:
 def test_scale_of_the_pixels_comes_with_the_model(tmp_path: Path) -> None:
     folder = tiny_hf.save_emu3(tmp_path)
     (folder / "preprocessor_config.json").write_text('{"image_mean": [0.4, 0.5, 0.6], "image_std": [0.1, 0.2, 0.3]}')
-    _, pixels, _, _ = load_emu3(folder, ratio="1:1", image_area=60)
+    _, pixels, _, _ = load_emu3(folder, aspect_ratio="1:1", image_area=60)
     assert (pixels.mean, pixels.std) == ((0.4, 0.5, 0.6), (0.1, 0.2, 0.3))
 
 

@@ -18,9 +18,7 @@ MASKS = [[0, 0, 0, 1, 1], [1, 1, 1, 1, 1], [0, 0, 0, 0, 1], [1, 1, 0, 0, 0]]
 
 
 def text_model(collapse: bool | None) -> LlamaGen:
-    model = tiny.tiny_llamagen(tiny.TEXT_CONFIG)
-    model.collapse_prefix = collapse
-    return model
+    return tiny.tiny_llamagen(tiny.TEXT_CONFIG, collapse_prefix=collapse)
 
 
 def captions(rows: int = 4) -> tuple[Tensor, Tensor]:
@@ -42,8 +40,7 @@ def teacher_forced(model: LlamaGen, *, mask: bool = True) -> tuple[Tensor, KVCac
 @torch.inference_mode()
 def test_official_logits_either_way(name: str, collapse: bool) -> None:
     file = reference.load(name)
-    model = reference.llamagen(file)
-    model.collapse_prefix = collapse
+    model = reference.llamagen(file, collapse_prefix=collapse)
     codes = file["tokens_in"].long().repeat(2, 1)
     logits, cache = model.prefill(reference.condition(model, file), guided=True)
     steps = [logits]
@@ -101,10 +98,8 @@ def test_default_is_fp32_with_vanishing_keys_and_more_than_one_slot() -> None:
 
 
 def test_a_condition_with_positions_cannot_be_collapsed() -> None:
-    model = tiny.tiny_llamagen(tiny.WORDS_CONFIG)
-    model.collapse_prefix = True
     with pytest.raises(ConfigError, match=r"collapse_prefix is True; this model's condition has positions"):
-        model.prefill(model.condition(tiny.words((1, 2))), guided=False)
+        tiny.tiny_llamagen(tiny.WORDS_CONFIG, collapse_prefix=True)
 
 
 @torch.inference_mode()

@@ -12,14 +12,14 @@ from torch import Tensor
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.models.llamagen.released import (
     check_pair,
-    family,
+    checkpoint,
     llamagen_config,
     load_llamagen,
     load_vq,
     vq_config,
 )
+from scalingar.models.llamagen.releases import DEFAULTS
 from scalingar.models.llamagen.transformer import LlamaGen
-from scalingar.pipeline.loading.defaults import DEFAULTS
 from tests.tiny import llamagen as tiny
 from tests.upstream import reference
 
@@ -280,7 +280,7 @@ def test_the_two_files_swapped(tmp_path: Path) -> None:
 
 def test_a_foreign_model(tmp_path: Path) -> None:
     path = saved(tmp_path / "resnet.pt", {"conv1.weight": torch.zeros(1), "fc.bias": torch.zeros(1)})
-    for load in (load_llamagen, load_vq, family):
+    for load in (load_llamagen, load_vq, checkpoint):
         with pytest.raises(WeightsError, match=r"resnet.pt holds no LlamaGen.*starts with 'conv1.weight', 'fc.bias'"):
             load(path)
 
@@ -306,13 +306,13 @@ def test_tokenizer_must_fit_the_transformer() -> None:
 
 
 def test_families(tmp_path: Path) -> None:
-    assert family(saved(tmp_path / "a.pt", C2I.weights)) == "llamagen-c2i"
-    assert family(saved(tmp_path / "b.pt", {"model": T2I.weights})) == "llamagen-t2i"
-    assert family(saved(tmp_path / "c.bin", lantern(T2I.weights))) == "llamagen-t2i"
-    assert family(saved(tmp_path / "d.pt", prefixed(C2I.weights, "gpt_model."))) == "ar-grpo-c2i"
+    assert checkpoint(saved(tmp_path / "a.pt", C2I.weights)) == "llamagen-c2i"
+    assert checkpoint(saved(tmp_path / "b.pt", {"model": T2I.weights})) == "llamagen-t2i"
+    assert checkpoint(saved(tmp_path / "c.bin", lantern(T2I.weights))) == "llamagen-t2i"
+    assert checkpoint(saved(tmp_path / "d.pt", prefixed(C2I.weights, "gpt_model."))) == "ar-grpo-c2i"
     folder = tmp_path / "e"
     folder.mkdir()
-    assert family(ar_grpo(folder)) == "ar-grpo-t2i"
+    assert checkpoint(ar_grpo(folder)) == "ar-grpo-t2i"
 
 
 def test_defaults_of_the_families() -> None:

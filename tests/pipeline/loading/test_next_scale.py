@@ -12,14 +12,14 @@ from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.core.files import sha256
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.embedded.grammar import TERMINALS
+from scalingar.models.model_folder import PackageInfo
+from scalingar.models.options import Choice
 from scalingar.models.prompts.encoders import GrammarEncoder, LabelEncoder
 from scalingar.models.prompts.infinity_prompts import InfinityPrompts
-from scalingar.models.weights.parts import kinds
-from scalingar.pipeline.loading import Options
+from scalingar.models.var.family import FAMILY as VAR_FAMILY
+from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.loading.conversion import convert
-from scalingar.pipeline.loading.family import family_of
-from scalingar.pipeline.loading.load_next_scale import default_size, schedule
-from scalingar.pipeline.loading.model_folder import PackageInfo, save_package
+from scalingar.pipeline.loading.locating import parts_in
 from scalingar.pipeline.pipeline import ImagePipeline
 from tests.tiny import scale_pipes
 from tests.tiny import var as tiny_var
@@ -34,6 +34,11 @@ CODES: dict[str, Any] = {"strategy": "single", "seed": 3, "output_type": "codes"
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+def family_name(model: str) -> str | None:
+    family = family_of(model)
+    return None if family is None else family.name
 
 
 # --- VAR ---------------------------------------------------------------------------------------
@@ -54,18 +59,23 @@ def test_var_as_a_folder_two_files_or_a_training_checkpoint(tmp_path: Path) -> N
         ImagePipeline.from_pretrained(tmp_path, variant="d16"),
     ):
         assert torch.equal(other("3", **CODES).images[0], codes)
-    assert kinds(training) == {"transformer": "var", "tokenizer": "var"}
+    assert parts_in(training) == {"transformer": VAR_FAMILY, "tokenizer": VAR_FAMILY}
 
 
 def test_var_has_no_use_for_some_options(tmp_path: Path) -> None:
     scale_pipes.save_var(tmp_path)
-    for name, value in {"text_encoder": "x", "grid": (1, 1), "image_size": 256, "aspect_ratio": 2.0}.items():
-        with pytest.raises(ConfigError, match=f"{name} is .*has no use for it"):
+    options = {
+        "text_encoder": "x",
+        "grid": (1, 1),
+        "image_size": 256,
+        "aspect_ratio": 2.0,
+        "collapse_prefix": True,
+        "compile": True,
+        "negative_prompt": "blur",
+    }
+    for name, value in options.items():
+        with pytest.raises(ConfigError, match=f"{name} is .*has no use for it, its options are variant, tokenizer, h"):
             ImagePipeline.from_pretrained(tmp_path, **{name: value})  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="only LlamaGen's prefix can be collapsed"):
-        ImagePipeline.from_pretrained(tmp_path, collapse_prefix=True)
-    with pytest.raises(ConfigError, match=r"compile is True; .* has no step that can be compiled"):
-        ImagePipeline.from_pretrained(tmp_path, compile=True)
 
 
 # --- Infinity ----------------------------------------------------------------------------------
@@ -96,15 +106,16 @@ def test_infinitys_texts_go_through_t5(tmp_path: Path) -> None:
     assert pipe.model.condition(features, mask).conditional.mask.shape == (2, 4)
 
 
-def test_presets_by_pixels_and_names() -> None:
-    assert schedule(Options(), "0.25M").image_size == (512, 512)
-    assert schedule(Options(image_size=1024, aspect_ratio=0.5), "0.06M").image_size == (1440, 720)
-    with pytest.raises(ConfigError, match="image_size is 300; Infinity draws 256, 512, 768, 1024"):
-        schedule(Options(image_size=300), "1M")
-    with pytest.raises(ConfigError, match="aspect_ratio is -1; width over height must be a positive number"):
-        schedule(Options(aspect_ratio=-1), "1M")
-    sizes = [("infinity_8b_512x512_weights", "8B"), ("infinity_8b_weights", "8B"), ("mine.pth", "125M"), ("x", None)]
-    assert [default_size(Path(name), size) for name, size in sizes] == ["0.25M", "1M", "0.06M", "1M"]
+def test_a_negative_prompt_is_what_the_other_branch_reads(tmp_path: Path) -> None:
+    scale_pipes.save_infinity(tmp_path)
+    pipe = ImagePipeline.from_pretrained(tmp_path, text_encoder=read_texts, negative_prompt="a blurred cat")
+    condition = pipe.model.condition(*read_texts(["a red cat", "dog"]))
+    (features, mask) = read_texts(["a blurred cat"])
+    assert torch.equal(condition.unconditional.features[0], features[0, mask[0]])
+    assert len(condition.unconditional.mask) == 2
+    plain = ImagePipeline.from_pretrained(tmp_path, text_encoder=read_texts)
+    drawn = [one("a red cat", **CODES).images[0] for one in (pipe, plain)]
+    assert not torch.equal(*drawn)
 
 
 def test_a_folder_of_shards(tmp_path: Path) -> None:
@@ -129,11 +140,11 @@ def test_a_folder_of_shards(tmp_path: Path) -> None:
 def test_a_model_folder_reads_the_grammar_and_can_be_converted_again(tmp_path: Path) -> None:
     config = tiny_var.WORDS_CONFIG.model_copy(update={"condition_vocab": len(TERMINALS), "condition_tokens": 6})
     info = PackageInfo(name="tiny", family="var", guidance_scale=2.0)
-    save_package(tmp_path / "a", info, tiny_var.tiny_var(config), tiny_var.tiny_tokenizer(), torch.float32)
-    assert family_of(str(tmp_path / "a")) == "next-scale"
+    VAR_FAMILY.save(tmp_path / "a", info, tiny_var.tiny_var(config), tiny_var.tiny_tokenizer(), torch.float32)
+    assert family_of(str(tmp_path / "a")) == VAR_FAMILY
     pipe = ImagePipeline.from_pretrained(tmp_path / "a")
     assert (pipe.name, pipe.decoding, pipe.encode_prompts) == ("tiny", "next-scale", GrammarEncoder(6))
-    convert(tmp_path / "a", tmp_path / "b", Options())
+    convert(Choice(name=tmp_path / "a"), tmp_path / "b")
     again = ImagePipeline.from_pretrained(tmp_path / "b")
     first, second = (one("a photo of a red dog", **CODES).images[0] for one in (pipe, again))
     assert torch.equal(first, second)
@@ -142,8 +153,8 @@ def test_a_model_folder_reads_the_grammar_and_can_be_converted_again(tmp_path: P
 
 
 def test_both_embedded_models_have_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert [family_of(name) for name in ("embedded", "embedded-next-scale")] == ["next-token", "next-scale"]
-    monkeypatch.setattr("scalingar.pipeline.loading.own_models.embedded_folder", lambda kind: tmp_path / kind)
+    assert [family_name(name) for name in ("embedded", "embedded-next-scale")] == ["llamagen", "var"]
+    monkeypatch.setattr("scalingar.pipeline.loading.locating.embedded_folder", lambda kind: tmp_path / kind)
     with pytest.raises(WeightsError, match="the model 'embedded-next-scale' is missing from this installation"):
         ImagePipeline.from_pretrained("embedded-next-scale")
 
@@ -201,50 +212,60 @@ def test_the_family_is_told_without_loading(tmp_path: Path) -> None:
     scale_pipes.save_infinity(folders["infinity"])
     released_files.save_t2i(folders["llamagen"])
     save_tiny_package(folders["package"])
-    found = {name: family_of(str(folder)) for name, folder in folders.items()}
-    assert found == {
-        "var": "next-scale",
-        "infinity": "next-scale",
-        "llamagen": "next-token",
-        "package": "next-token",
-    }
+    found = {name: family_name(str(folder)) for name, folder in folders.items()}
+    assert found == {"var": "var", "infinity": "infinity", "llamagen": "llamagen", "package": "llamagen"}
     names = ["embedded", "FoundationVision/Infinity:2b-1024", "FoundationVision/var", "a/b", "/none"]
-    assert [family_of(name) for name in names] == ["next-token", "next-scale", *["next-token"] * 3]
+    assert [family_name(name) for name in names] == ["llamagen", "infinity", "var", None, None]
 
 
 # --- conversion --------------------------------------------------------------------------------
 
 
-def test_conversion_keeps_official_names_and_draws_the_same(tmp_path: Path) -> None:
+def test_var_becomes_a_model_folder_that_draws_the_same(tmp_path: Path) -> None:
     source, folder = tmp_path / "source", tmp_path / "model"
     source.mkdir()
     scale_pipes.save_var(source)
-    hashes = convert(source, folder, Options())
+    hashes = convert(Choice(name=source), folder)
     assert {path.name: digest for path, digest in hashes.items()} == {
-        name: sha256(folder / name) for name in ("var_d16.safetensors", "vae_ch160v4096z32.safetensors")
+        name: sha256(folder / name) for name in ("transformer.safetensors", "tokenizer.safetensors")
     }
-    before, after = (ImagePipeline.from_pretrained(place)("2", **CODES).images[0] for place in (source, folder))
-    assert torch.equal(before, after)
-    levels = load_file(folder / "var_d16.safetensors")["lvl_1L"].flatten()
-    assert levels.bincount().tolist() == [side * side for side in SIDES], "whole numbers stay"
+    before, after = (ImagePipeline.from_pretrained(place) for place in (source, folder))
+    assert (after.guidance_scale, after.sampling) == (before.guidance_scale, before.sampling)
+    assert torch.equal(*(pipe("2", **CODES).images[0] for pipe in (before, after)))
+
+
+def test_infinity_keeps_its_official_names_and_draws_the_same(tmp_path: Path) -> None:
+    source, folder = tmp_path / "source", tmp_path / "model"
+    source.mkdir()
+    scale_pipes.save_infinity(source)
+    names = [path.name for path in convert(Choice(name=source), folder)]
+    assert names == ["infinity_125M_256x256.safetensors", "infinity_vae_d16.safetensors"]
+    pipes = [ImagePipeline.from_pretrained(place, text_encoder=read_texts) for place in (source, folder)]
+    assert torch.equal(*(pipe("a red cat", **CODES).images[0] for pipe in pipes))
+    with pytest.raises(ConfigError, match=r"image_size is 256; the conversion of .* has no use for it"):
+        convert(Choice(name=source, options={"image_size": 256}), folder)
 
 
 def test_conversion_of_a_training_checkpoint_and_of_one_file(tmp_path: Path) -> None:
     training = scale_pipes.save_var_training(tmp_path)
-    files = convert(training, tmp_path / "model", Options(dtype=torch.bfloat16))
+    files = convert(Choice(name=training, dtype=torch.bfloat16), tmp_path / "model")
     assert [path.name for path in files] == ["transformer.safetensors", "tokenizer.safetensors"]
     transformer, tokenizer = (load_file(path) for path in files)
     assert transformer["head.weight"].dtype == torch.bfloat16
     assert tokenizer["quant_conv.weight"].dtype == torch.float32
+    var, _ = scale_pipes.save_var(tmp_path)
+    (file,) = convert(Choice(name=var, dtype=torch.bfloat16), tmp_path / "var.safetensors")
+    levels = load_file(file)["lvl_1L"].flatten()
+    assert levels.bincount().tolist() == [side * side for side in SIDES], "whole numbers stay"
     _, vae = scale_pipes.save_infinity(tmp_path)
-    (file,) = convert(vae, tmp_path / "vae.safetensors", Options())
-    assert kinds(file) == {"tokenizer": "infinity"}
+    (file,) = convert(Choice(name=vae), tmp_path / "vae.safetensors")
+    assert {part: family.name for part, family in parts_in(file).items()} == {"tokenizer": "infinity"}
 
 
 def test_the_wrong_autoencoder_is_known_after_conversion(tmp_path: Path) -> None:
     files = scale_pipes.save_infinity(tmp_path, "infinity_2b_reg.pth", "infinity_vae_d32.pth")
     made = [tmp_path / f"{file.stem}.safetensors" for file in files]
     for file, out in zip(files, made, strict=True):
-        convert(file, out, Options())
+        convert(Choice(name=file), out)
     with pytest.raises(WeightsError, match="gives bad pictures"):
         ImagePipeline.from_pretrained(made[0], tokenizer=made[1], text_encoder=read_texts, image_size=256)

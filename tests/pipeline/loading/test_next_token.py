@@ -12,7 +12,6 @@ from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.prompts.encoders import LabelEncoder
 from scalingar.models.prompts.t5 import T5Encoder
-from scalingar.models.weights import hub
 from scalingar.pipeline.pipeline import ImagePipeline
 from tests.tiny import llamagen as tiny
 from tests.tiny.package import save_tiny_package
@@ -134,7 +133,7 @@ def test_a_transformer_alone(tmp_path: Path) -> None:
     transformer, tokenizer = released_files.save_t2i(tmp_path)
     with pytest.raises(WeightsError, match=r"holds a transformer only; give its tokenizer's file as tokenizer"):
         ImagePipeline.from_pretrained(transformer, grid=(8, 8))
-    with pytest.raises(WeightsError, match=r"holds no transformer of LlamaGen, VAR or Infinity"):
+    with pytest.raises(WeightsError, match=r"holds no transformer of a known family \(emu3, infinity, janus"):
         ImagePipeline.from_pretrained(tokenizer)
 
 
@@ -207,7 +206,7 @@ def test_a_repository_that_is_one_folder_is_fetched_once(tmp_path: Path, monkeyp
 
 def test_a_repository_that_is_not_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_tiny_package(tmp_path)
-    monkeypatch.setattr("scalingar.pipeline.loading.fetch", lambda repo, file=None: tmp_path)
+    monkeypatch.setattr("scalingar.pipeline.loading.locating.fetch", lambda repo, file=None: tmp_path)
     assert ImagePipeline.from_pretrained("somebody/something").name == "tiny"
 
 
@@ -219,4 +218,3 @@ def test_a_name_that_is_nothing() -> None:
 def test_tokenizers_of_the_class_models_need_32_channels() -> None:
     """The random tokenizer above is one that official loading accepts."""
     assert tiny.tiny_vq(released_files.C2I_VQ_CONFIG).config.channels % 32 == 0
-    assert hub.RELEASES["FoundationVision/LlamaGen"]["c2i-b-256"].grid == (16, 16)

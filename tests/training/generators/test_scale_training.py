@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import torch
 
+from scalingar.models.model_folder import read_info
+from scalingar.models.options import Choice
 from scalingar.models.var.multiscale_vq import MultiScaleVQ
 from scalingar.models.var.transformer import VAR
-from scalingar.pipeline.loading.model_folder import load_scale_package
+from scalingar.pipeline.loading import load
 from training.generators import scale_lessons, scale_tokenizer, scale_transformer
 from training.generators.export_scale import export
 from training.generators.scale_lessons import Lesson
@@ -80,9 +82,10 @@ def test_two_steps_of_each_stage_make_a_package(toy: Path) -> None:
     for name in ("scale-tokenizer.png", "scale-samples-000002.png"):
         assert (toy / name).stat().st_size > 0
     export(toy, toy / "package", 1.5)
-    info, model, tokenizer = load_scale_package(toy / "package", device=torch.device("cpu"), dtype=torch.float32)
-    assert (info.family, info.guidance_scale, model.config.sides, tokenizer.config.sides) == ("var", 1.5, SIDES, SIDES)
-    assert "step 2" in info.description
+    loaded = load(Choice(name=toy / "package"))
+    assert (loaded.family.name, loaded.guidance_scale, loaded.reward) == ("var", 1.5, "embedded")
+    assert (loaded.model.config.sides, loaded.tokenizer.config.sides) == (SIDES, SIDES)
+    assert "step 2" in read_info(toy / "package").description
 
 
 def test_training_goes_on_where_it_was_stopped(toy: Path, sprites: Sprites) -> None:

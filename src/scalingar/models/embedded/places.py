@@ -4,6 +4,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
+from scalingar.core.decoding_kind import Decoding
+
+EMBEDDED: dict[str, Decoding] = {"embedded": "next-token", "embedded-next-scale": "next-scale"}
+"""The generators by name, and the kind of each."""
+
 
 def embedded_folder(kind: str) -> Path:
     """Where an embedded network lies: ``next-token``, ``next-scale``, ``reward`` or ``detector``."""

@@ -26,12 +26,13 @@ from scalingar.models.hf.loading import (
     load_text_tokenizer,
 )
 from scalingar.models.hf.prompt_tokens import PromptTokens, unpadded
+from scalingar.models.options import width_and_height
 
 GUIDANCE_SCALE = 3.0
 """What the authors use."""
 
-IMAGE_AREA = 720 * 720
-"""Pixels the published model was trained to draw."""
+IMAGE_SIZE = 720
+"""Side of a square image in pixels, as the published model was trained to draw it."""
 
 NEGATIVE_PROMPT = (
     "lowres, bad anatomy, bad hands, text, error, missing fingers, extra digit, fewer digits, cropped, worst quality, "
@@ -161,42 +162,42 @@ def load_emu3(
     *,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
-    ratio: str = "1:1",
-    image_area: int = IMAGE_AREA,
+    aspect_ratio: float | str = 1.0,
+    image_area: int = IMAGE_SIZE**2,
     negative_prompt: str = NEGATIVE_PROMPT,
 ) -> tuple[Emu3, Emu3Images, Emu3Prompts, Defaults]:
     """Model, image tokenizer (fp32), prompt encoder and defaults from a folder or a hub id.
 
-    ``ratio``: width to height; ``image_area``: pixels, to the nearest grid of codes.
+    ``aspect_ratio``: width over height, or "w:h"; ``image_area``: pixels, to the nearest grid of codes.
 
     Raises:
         WeightsError: it is not there, damaged or incomplete, or no Emu3 model.
-        ConfigError: no image has this ratio or area.
+        ConfigError: no image has this aspect ratio or area.
     """
     from transformers import Emu3ForConditionalGeneration  # noqa: PLC0415
 
     network = load_network(Emu3ForConditionalGeneration, path, device=device, dtype=dtype)
     check_vocabulary(network, path)
     images = Emu3Images(network, *load_pixel_scale(path))
-    grid = code_grid(ratio, image_area, images.downsample)
+    grid = code_grid(aspect_ratio, image_area, images.downsample)
     prompts = Emu3Prompts(load_text_tokenizer(path), grid)
     model = Emu3(network=network, grid=grid, negative=list(prompts([negative_prompt])[0]))
     return model, images, prompts, generation_defaults(network, GUIDANCE_SCALE)
 
 
-def code_grid(ratio: str, image_area: int, downsample: int) -> tuple[int, int]:
-    """Rows and columns of codes for an image of ``ratio`` (width to height) and ``image_area`` pixels.
+def code_grid(aspect_ratio: float | str, image_area: int, downsample: int) -> tuple[int, int]:
+    """Rows and columns of codes for an image of ``aspect_ratio`` (width over height) and ``image_area`` pixels.
 
     Raises ConfigError.
     """
-    sides = ratio.split(":")
-    if len(sides) != 2 or not all(side.isdigit() and int(side) > 0 for side in sides):
-        raise ConfigError(f"ratio is {ratio!r}; give width to height in whole numbers, such as '4:3'.")
-    width, height = map(int, sides)
+    width, height = width_and_height(aspect_ratio)
     unit = (image_area / (width * height)) ** 0.5 / downsample if image_area > 0 else 0.0
     grid = round(height * unit), round(width * unit)
     if min(grid) < 1:
-        raise ConfigError(f"image_area is {image_area} at {ratio}; that is less than one code of {downsample} pixels.")
+        raise ConfigError(
+            f"{image_area} pixels at aspect_ratio {aspect_ratio} are less than one code of {downsample} pixels on a "
+            "side; draw a larger image."
+        )
     return grid
 
 

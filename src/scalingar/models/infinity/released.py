@@ -13,7 +13,7 @@ from scalingar.models.infinity.bsq_vae import BSQTokenizer, BSQVae
 from scalingar.models.infinity.config import SIZES, InfinityConfig
 from scalingar.models.infinity.names import chunk_sizes, from_infinity_names, from_vae_names
 from scalingar.models.infinity.schedules import InfinitySchedule, infinity_schedule
-from scalingar.models.infinity.transformer import Infinity
+from scalingar.models.infinity.transformer import Avoided, Infinity
 from scalingar.models.weights.checkpoint import CONTAINERS, read_weights
 from scalingar.models.weights.empty import filled
 from scalingar.models.weights.shapes import Shapes
@@ -23,7 +23,7 @@ TRANSFORMER_MARK = "text_proj_for_sos.ca.mat_q"
 VAE_MARKS = ("decoder.conv_in.weight", "decoder.conv_in.conv.weight")
 """By these tensors the models are known, the autoencoder in either spelling where nothing of a codebook is there."""
 
-_TRAINING = ("trainer", "gpt_fsdp")
+TRAINING = ("trainer", "gpt_fsdp")
 _AVERAGED = ("trainer", "gpt_ema_fsdp")
 _CONFUSED_VAES = {"infinity_2b_reg": ("infinity_vae_d32", "infinity_vae_d32reg")}
 """By the names of their files: autoencoders that fit in shape and give bad pictures, and the ones to use."""
@@ -48,12 +48,20 @@ def load_infinity(
     Raises:
         WeightsError: the file cannot be read or is another model.
     """
-    path = Path(path).expanduser()
-    # The last is where the autoencoder lies, so that a wrong file is called by its name.
-    weights = read_weights(path, containers=(*(_AVERAGED if averaged else _TRAINING), *CONTAINERS, "vae"))
     return build_infinity(
-        weights, path, schedule or infinity_schedule(), device=device, dtype=dtype, level_embedding=level_embedding
+        read_infinity(path, averaged=averaged),
+        path,
+        schedule or infinity_schedule(),
+        device=device,
+        dtype=dtype,
+        level_embedding=level_embedding,
     )
+
+
+def read_infinity(path: str | Path, *, averaged: bool = False) -> dict[str, Tensor]:
+    """The tensors of a transformer under their official names. Raises WeightsError."""
+    # The last is where the autoencoder lies, so that a wrong file is called by its name.
+    return read_weights(path, containers=(*(_AVERAGED if averaged else TRAINING), *CONTAINERS, "vae"))
 
 
 def build_infinity(
@@ -64,6 +72,7 @@ def build_infinity(
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
     level_embedding: LevelEmbedding = "first block",
+    negative: Avoided | None = None,
 ) -> Infinity:
     """The transformer of official ``weights``, frozen. Raises WeightsError naming ``path``."""
     config = infinity_config(weights, path).model_copy(update={"level_embedding": level_embedding})
@@ -71,7 +80,7 @@ def build_infinity(
     # Longer than any text can be; the official loader cuts it too.
     own["cfg_uncond"] = own["cfg_uncond"][: config.text_tokens]
     return filled(
-        lambda: Infinity(config, schedule),
+        lambda: Infinity(config, schedule, negative=negative),
         own,
         path,
         dtype=lambda name: dtype if name.startswith("blocks.") else torch.float32,
@@ -119,7 +128,7 @@ def load_bsq_vae(path: str | Path, *, device: str | torch.device = "cpu") -> BSQ
     Raises:
         WeightsError: the file cannot be read or is another model.
     """
-    return build_bsq_vae(read_weights(path, containers=("vae", *CONTAINERS, *_TRAINING)), path, device=device)
+    return build_bsq_vae(read_weights(path, containers=("vae", *CONTAINERS, *TRAINING)), path, device=device)
 
 
 def build_bsq_vae(weights: Mapping[str, Tensor], path: str | Path, *, device: str | torch.device = "cpu") -> BSQVae:

@@ -19,6 +19,9 @@ from scalingar.models.layers import RMSNorm
 from scalingar.models.scales.scale_cache import PromptMemory, ScaleCache, TextMemory
 from scalingar.models.scales.scale_layers import AdaptiveNorm, adaptive_linear
 
+Avoided = tuple[Float[Tensor, "q t c"], Bool[Tensor, "q t"] | None]
+"""Features and mask of negative prompts."""
+
 
 @dataclass(frozen=True)
 class HiddenGuidance:
@@ -34,16 +37,22 @@ class HiddenGuidance:
 class Infinity(nn.Module):
     """The transformer on one schedule, a :class:`~scalingar.decoding.contracts.NextScaleModel`.
 
-    ``schedule`` may be replaced: the weights serve every aspect ratio and size. ``hidden_guidance`` may be set for
+    ``schedule``: of the picture to draw; the weights serve every aspect ratio and size. ``negative``: what the
+    unconditional branch reads instead of its learned rows, one text for all prompts. ``hidden_guidance`` may be set for
     caches that are prefilled guided.
+
+    Raises ConfigError for a schedule of more scales than the model knows.
     """
 
     values = 2
 
-    def __init__(self, config: InfinityConfig, schedule: InfinitySchedule) -> None:
+    def __init__(self, config: InfinityConfig, schedule: InfinitySchedule, *, negative: Avoided | None = None) -> None:
         super().__init__()
+        if len(schedule.scales) > config.levels:
+            raise ConfigError(f"the schedule has {len(schedule.scales)} scales, the model knows {config.levels}.")
         self.config = config
         self.schedule = schedule
+        self.negative = negative
         self.hidden_guidance: HiddenGuidance | None = None
         dim = config.dim
         self.cfg_uncond = nn.Parameter(torch.zeros(config.text_tokens, config.text_dim))
@@ -59,17 +68,6 @@ class Infinity(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.head_nm = AdaptiveNorm(dim)
         self.head = nn.Linear(dim, 2 * config.bits)
-
-    @property
-    def schedule(self) -> InfinitySchedule:
-        """The grids of the picture. Setting one of more scales than the model knows raises ConfigError."""
-        return self._schedule
-
-    @schedule.setter
-    def schedule(self, schedule: InfinitySchedule) -> None:
-        if len(schedule.scales) > self.config.levels:
-            raise ConfigError(f"the schedule has {len(schedule.scales)} scales, the model knows {self.config.levels}.")
-        self._schedule = schedule
 
     @property
     def scales(self) -> tuple[tuple[int, int], ...]:
@@ -96,17 +94,18 @@ class Infinity(nn.Module):
         inputs: Float[Tensor, "p t c"],
         mask: Bool[Tensor, "p t"] | None = None,
         *,
-        negative: tuple[Float[Tensor, "q t c"], Bool[Tensor, "q t"] | None] | None = None,
+        negative: Avoided | None = None,
     ) -> TextCondition:
         """T5 features with the mask of valid rows, wherever these stand.
 
-        ``negative``: features and mask of what to avoid, one text per prompt or one for all. Without it the
-        unconditional branch reads as many learned rows as the prompt has.
+        ``negative``: features and mask of what to avoid, one text per prompt or one for all; the model's own where
+        none is given. Without either the unconditional branch reads as many learned rows as the prompt has.
 
         Raises:
             PromptError: a text without valid rows or longer than the model reads, or not one negative text per prompt.
         """
         text = self._read(inputs, mask)
+        negative = self.negative if negative is None else negative
         if negative is not None:
             avoided = self._read(*negative)
             given, wanted = len(avoided.mask), len(text.mask)

@@ -23,7 +23,8 @@ from scalingar.models.weights.checkpoint import CONTAINERS, FOLDER_FILES, read_w
 from scalingar.models.weights.empty import filled
 from scalingar.models.weights.shapes import Shapes, check_sizes
 
-Family = Literal["llamagen-c2i", "llamagen-t2i", "ar-grpo-c2i", "ar-grpo-t2i"]
+Checkpoint = Literal["llamagen-c2i", "llamagen-t2i", "ar-grpo-c2i", "ar-grpo-t2i"]
+"""Whose weights they are, and what they read."""
 
 _HEADS = {3200: 32, 4096: 32}
 """Widths whose heads are not 64 wide."""
@@ -31,8 +32,6 @@ _HEADS = {3200: 32, 4096: 32}
 _NAMED_SIZE = re.compile(r"[ct]2i.*?(?<!\d)(256|384|512)(?!\d)", re.IGNORECASE)
 TOKENIZER_MARK = "quantize.embedding.weight"
 _TRANSFORMER_MARK = "tok_embeddings.weight"
-TRANSFORMER_MARKS = (_TRANSFORMER_MARK, "model.embed_tokens.weight")
-"""By these tensors the models are known; LANTERN's name is the last."""
 
 
 def load_llamagen(
@@ -43,11 +42,13 @@ def load_llamagen(
     grid: tuple[int, int] | None = None,
     image_size: int | None = None,
     heads: int | None = None,
+    collapse_prefix: bool | None = None,
 ) -> LlamaGen:
     """A transformer from an official, AR-GRPO or LANTERN file or folder, ready to decode.
 
     The image size is not in the weights: it comes from ``grid`` or ``image_size`` (pixels), else
     from the folder's ``config.json`` or the file name. ``heads`` is needed only for unknown widths.
+    ``collapse_prefix``: see :class:`~scalingar.models.llamagen.transformer.LlamaGen`.
 
     Raises:
         WeightsError: the file cannot be read or is another model, or its image size is unknown.
@@ -55,7 +56,7 @@ def load_llamagen(
     path = Path(path).expanduser()
     weights = from_llama_names(part(read_weights(path), TRANSFORMER_PARTS))
     config = llamagen_config(weights, path, grid=grid, image_size=image_size, heads=heads)
-    return build_llamagen(config, weights, path, device=device, dtype=dtype)
+    return build_llamagen(config, weights, path, device=device, dtype=dtype, collapse_prefix=collapse_prefix)
 
 
 def build_llamagen(
@@ -65,9 +66,10 @@ def build_llamagen(
     *,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
+    collapse_prefix: bool | None = None,
 ) -> LlamaGen:
     """The transformer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
-    model = filled(lambda: LlamaGen(config), weights, path, dtype=dtype, device=device)
+    model = filled(lambda: LlamaGen(config, collapse_prefix=collapse_prefix), weights, path, dtype=dtype, device=device)
     model.rope = model.rope.to(device)
     return model
 
@@ -99,8 +101,8 @@ def check_pair(model: LlamaGen, tokenizer: VQTokenizer) -> None:
     check_sizes([("predicts {} codes", model.vocab_size, tokenizer.config.codebook_size)])
 
 
-def family(path: str | Path) -> Family:
-    """Whose checkpoint it is, a key of :data:`scalingar.pipeline.loading.defaults.DEFAULTS`. Raises WeightsError."""
+def checkpoint(path: str | Path) -> Checkpoint:
+    """Whose checkpoint it is. Raises WeightsError."""
     weights = read_weights(path)
     own = from_llama_names(part(weights, TRANSFORMER_PARTS))
     _ = _transformer_shapes(own, path)[_TRANSFORMER_MARK]

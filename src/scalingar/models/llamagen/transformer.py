@@ -85,13 +85,22 @@ class Block(nn.Module):
 
 
 class LlamaGen(nn.Module):
-    """The transformer. Slots below ``t`` hold the condition, slot ``t + i`` image code ``i``."""
+    """The transformer. Slots below ``t`` hold the condition, slot ``t + i`` image code ``i``.
+
+    ``collapse_prefix``: keep one cache slot per prompt instead of one per condition slot; None: in fp32, where that is
+    possible. Raises ConfigError if it is asked for and impossible.
+    """
 
     rope: Tensor
 
-    def __init__(self, config: LlamaGenConfig) -> None:
+    def __init__(self, config: LlamaGenConfig, *, collapse_prefix: bool | None = None) -> None:
         super().__init__()
+        if collapse_prefix and config.condition_positions != "zero":
+            raise ConfigError(
+                "collapse_prefix is True; this model's condition has positions, so it cannot be collapsed."
+            )
         self.config = config
+        self.collapse_prefix = collapse_prefix
         text = config.condition == "text"
         self.cls_embedding = CaptionEmbedder(config) if text else LabelEmbedder(config)
         self.tok_embeddings = nn.Embedding(config.vocab_size, config.dim)
@@ -99,8 +108,6 @@ class LlamaGen(nn.Module):
         self.norm = RMSNorm(config.dim, config.norm_eps)
         self.output = Linear(config.dim, config.vocab_size)
         self.register_buffer("rope", rotary_table(config), persistent=False)
-        self.collapse_prefix: bool | None = None
-        """Keep one cache slot per prompt instead of one per condition slot; None: in fp32, where that is possible."""
         self._compiled: Callable[[Tensor, Turns, View], Tensor] | None = None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -139,14 +146,9 @@ class LlamaGen(nn.Module):
 
     @property
     def collapses(self) -> bool:
-        """Whether :meth:`prefill` collapses the prefix. Raises ConfigError if that was asked for and is impossible."""
-        vanishing = self.config.condition_positions == "zero"
-        if self.collapse_prefix and not vanishing:
-            raise ConfigError(
-                "collapse_prefix is True; this model's condition has positions, so it cannot be collapsed."
-            )
+        """Whether :meth:`prefill` collapses the prefix."""
         wanted = self.dtype == torch.float32 if self.collapse_prefix is None else self.collapse_prefix
-        return wanted and vanishing and self.config.condition_tokens > 1
+        return wanted and self.config.condition_positions == "zero" and self.config.condition_tokens > 1
 
     def condition(
         self,

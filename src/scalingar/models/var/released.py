@@ -21,8 +21,8 @@ TRANSFORMER_MARK = "pos_1LC"
 TOKENIZER_MARK = "quantize.quant_resi.qresi_ls.0.weight"
 """By these tensors the models are known."""
 
-_TRAINED_TRANSFORMER = ("trainer", "var_wo_ddp")
-_TRAINED_TOKENIZER = ("trainer", "vae_local")
+TRAINED_TRANSFORMER = ("trainer", "var_wo_ddp")
+TRAINED_TOKENIZER = ("trainer", "vae_local")
 """Where VAR's training script puts them."""
 
 _CONSTANTS = re.compile(r"lvl_1L|attn_bias_for_masking|blocks\.\d+\.attn\.zero_k_bias|quantize\.ema_vocab_hit_SV")
@@ -45,7 +45,7 @@ def load_var(
     Raises:
         WeightsError: the file cannot be read or is another model.
     """
-    weights = read_weights(path, containers=(*_TRAINED_TRANSFORMER, *CONTAINERS))
+    weights = read_weights(path, containers=(*TRAINED_TRANSFORMER, *CONTAINERS))
     return build_var(var_config(weights, path, sides=sides, heads=heads), weights, path, device=device, dtype=dtype)
 
 
@@ -76,7 +76,7 @@ def load_multiscale_vq(
         WeightsError: the file cannot be read or is another model.
     """
     # The last is where Infinity's files keep theirs, so that a wrong file is called by its name.
-    weights = read_weights(path, containers=(*_TRAINED_TOKENIZER, *CONTAINERS, "vae"))
+    weights = read_weights(path, containers=(*TRAINED_TOKENIZER, *CONTAINERS, "vae"))
     return build_multiscale_vq(multiscale_vq_config(weights, path, sides), weights, path, device=device, dtype=dtype)
 
 

@@ -35,26 +35,46 @@ _SHOWN = 3
 M = TypeVar("M", bound=nn.Module)
 
 
-def read_weights(path: str | Path, *, containers: tuple[str, ...] = CONTAINERS) -> dict[str, Tensor]:
-    """The tensors of a file or folder, on the CPU, by their names in the model.
+class Contents:
+    """What a weight file or folder holds, opened once to be looked at by several families.
 
-    A folder may hold one weight file or shards with an ``index.json``. A file may hold the tensors
-    bare or under one of ``containers``; the prefixes that DDP, FSDP and torch.compile add go.
+    A folder may hold one weight file or shards with an ``index.json``.
 
     Raises:
         WeightsError: nothing there, cut short, foreign, or more than tensors in a pickle.
     """
-    path = Path(path).expanduser()
-    tensors: dict[str, Tensor] = {}
-    for file in weight_files(path):
-        tensors |= _unwrapped(_read(file), file, containers)
-    weights = {_WRAPPERS.sub("", name): tensor for name, tensor in tensors.items()}
-    if len(weights) < len(tensors):
-        raise WeightsError(
-            f"{path} holds some tensors twice, with and without the prefix of a wrapper such as "
-            "'module.'; save one state dict only."
-        )
-    return weights
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+        self._files = {file: _read(file) for file in weight_files(self.path)}
+
+    def weights(self, containers: tuple[str, ...] = CONTAINERS) -> dict[str, Tensor]:
+        """The tensors by their names in the model, bare or under one of ``containers``.
+
+        The prefixes that DDP, FSDP and torch.compile add go. Raises WeightsError where there are none.
+        """
+        tensors: dict[str, Tensor] = {}
+        for file, content in self._files.items():
+            tensors |= _unwrapped(content, file, containers)
+        weights = {_WRAPPERS.sub("", name): tensor for name, tensor in tensors.items()}
+        if len(weights) < len(tensors):
+            raise WeightsError(
+                f"{self.path} holds some tensors twice, with and without the prefix of a wrapper such as "
+                "'module.'; save one state dict only."
+            )
+        return weights
+
+    def look(self, containers: tuple[str, ...] = CONTAINERS) -> dict[str, Tensor]:
+        """The same, and nothing where there are none."""
+        try:
+            return self.weights(containers)
+        except WeightsError:
+            return {}
+
+
+def read_weights(path: str | Path, *, containers: tuple[str, ...] = CONTAINERS) -> dict[str, Tensor]:
+    """The tensors of a file or folder, on the CPU; see :class:`Contents`. Raises WeightsError."""
+    return Contents(path).weights(containers)
 
 
 def fit_weights(

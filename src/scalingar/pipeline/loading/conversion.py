@@ -1,5 +1,6 @@
 """Published weights, in whatever container they come, as safetensors files of this project."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,110 +9,103 @@ from torch import Tensor
 
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.core.files import check_writable, sha256
-from scalingar.models.infinity.transformer import Infinity
-from scalingar.models.llamagen.names import TOKENIZER_PARTS, TRANSFORMER_PARTS, from_llama_names, part
-from scalingar.models.llamagen.transformer import LlamaGen
+from scalingar.models import options
+from scalingar.models.family import Family, Loaded, Part, Source
+from scalingar.models.model_folder import TOKENIZER, TRANSFORMER, PackageInfo
+from scalingar.models.options import Choice
 from scalingar.models.prompts.encoders import LabelEncoder
 from scalingar.models.prompts.t5 import T5Encoder
-from scalingar.models.var.transformer import VAR
-from scalingar.models.weights.checkpoint import CONTAINERS, read_weights
-from scalingar.models.weights.parts import Kind, ModelFamily, Parts, kinds, read_next_scale
+from scalingar.models.weights.checkpoint import Contents
 from scalingar.models.weights.weight_file import save_weights
-from scalingar.pipeline.loading import Options, load
-from scalingar.pipeline.loading.loaded import Loaded
-from scalingar.pipeline.loading.locating import locate
-from scalingar.pipeline.loading.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo, save_package
-from scalingar.pipeline.loading.own_models import EMBEDDED
+from scalingar.pipeline.loading.locating import locate, parts_in
 
 SUFFIX = ".safetensors"
-_KINDS: tuple[Kind, ...] = ("transformer", "tokenizer")
 
 
-def convert(source: str | Path, destination: Path, options: Options) -> dict[Path, str]:
-    """Write ``source`` with weights in ``options.dtype`` and return the files' SHA-256.
+def convert(choice: Choice, destination: Path) -> dict[Path, str]:
+    """Write the chosen model with weights in ``choice.dtype`` and return the files' SHA-256.
 
     A ``destination`` ending in .safetensors receives one transformer or one tokenizer under the official names; any
-    other is a folder for ``from_pretrained``, with the tokenizer in fp32: a model folder of LlamaGen's kin, the two
-    files under their official names of VAR and Infinity.
+    other is a folder for ``from_pretrained``, with the tokenizer in fp32: a model folder with a description where the
+    family has such a format, else its two files under their official names.
 
     Raises:
         WeightsError: the source cannot be read, or a folder is wanted and there is no tokenizer.
+        ConfigError: models of this family are not converted, or an option says what the files could not keep.
         OutputError: the destination cannot be written.
     """
     destination = destination.expanduser()
     single = destination.suffix == SUFFIX
     check_writable(destination.parent if single else destination)
-    files = [_convert_file(source, destination, options)] if single else _convert_model(source, destination, options)
+    files = [_convert_file(choice, destination)] if single else _convert_model(choice, destination)
     return {file: sha256(file) for file in files}
 
 
-def _convert_file(source: str | Path, destination: Path, options: Options) -> Path:
-    place = Path(source).expanduser()
+def _convert_file(choice: Choice, destination: Path) -> Path:
+    place = Path(choice.name).expanduser()
     if not place.exists():
-        place = locate(source, options)[0].transformer
-    found = kinds(place)
+        place = locate(choice)[1].transformer
+    found = parts_in(place)
     if len(found) != 1:
         what = "both a transformer and a tokenizer; name a folder to write" if found else "no model that is known here"
         raise WeightsError(f"{place} holds {what}.")
-    ((kind, family),) = found.items()
-    return _write(destination, _official(place, kind, family), place.name, options.dtype)
+    ((part, family),) = found.items()
+    return _write(destination, _official(family, place, part), place.name, choice.dtype)
 
 
-def _write(file: Path, weights: dict[str, Tensor], source: str, dtype: torch.dtype) -> Path:
+def _convert_model(choice: Choice, folder: Path) -> list[Path]:
+    family, source = locate(choice)
+    if family.no_conversion:
+        raise ConfigError(f"{source.name} is not converted: {family.no_conversion}.")
+    if family.folder is None:
+        return _write_files(family, source, folder, choice)
+    loaded = family.load(source, choice)
+    info = PackageInfo(
+        name=Path(source.name).stem if Path(source.name).exists() else str(source.name),
+        family=family.name,
+        guidance_scale=loaded.guidance_scale,
+        sampling=loaded.sampling,
+        reward=loaded.reward,
+        **_reading(loaded),
+    )
+    family.save(folder, info, loaded.model, loaded.tokenizer, choice.dtype, tokenizer_dtype=torch.float32)
+    return [folder / TRANSFORMER, folder / TOKENIZER]
+
+
+def _write_files(family: Family, source: Source, folder: Path, choice: Choice) -> list[Path]:
+    """Transformer and tokenizer under the names of their files; the sizes a transformer is for stand in its name."""
+    # Names of files would not tell anything else again.
+    choice.check((options.VARIANT, options.TOKENIZER), f"the conversion of {source.name}")
+    family.load(source, choice)  # raises where the parts do not belong together
+    places: dict[Part, Path] = dict(zip(("transformer", "tokenizer"), source.pair, strict=True))
+    alike = len({place.stem for place in places.values()}) == 1
+    return [
+        _write(
+            folder / f"{part if alike else place.stem}{SUFFIX}",
+            _official(family, place, part),
+            place.name,
+            choice.dtype if part == "transformer" else torch.float32,
+        )
+        for part, place in places.items()
+    ]
+
+
+def _official(family: Family, place: Path, part: Part) -> Mapping[str, Tensor]:
+    if family.official is None:
+        raise ConfigError(f"{place} is not converted: {family.title} keeps no official names.")
+    return family.official(Contents(place), part)
+
+
+def _write(file: Path, weights: Mapping[str, Tensor], source: str, dtype: torch.dtype) -> Path:
     """Tables of whole numbers stay what they are."""
     kept = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
     save_weights(file, kept, {"format": "pt", "source": source})
     return file
 
 
-def _official(place: Path, kind: Kind, family: ModelFamily) -> dict[str, Tensor]:
-    if family != "llamagen":
-        return read_next_scale(place, kind, family)
-    if kind == "transformer":
-        return from_llama_names(part(read_weights(place), TRANSFORMER_PARTS))
-    return part(read_weights(place, containers=("ema", *CONTAINERS)), TOKENIZER_PARTS)
-
-
-def _convert_model(source: str | Path, folder: Path, options: Options) -> list[Path]:
-    loaded = load(source, options)
-    own = source in EMBEDDED or (Path(source).expanduser() / PIPELINE).is_file()
-    if own or isinstance(loaded.model, LlamaGen):
-        return _write_package(source, loaded, folder, options)
-    if not isinstance(loaded.model, VAR | Infinity):
-        raise ConfigError(f"{source} is no published LlamaGen, VAR or Infinity; it needs no conversion.")
-    # Names of files would not tell it again.
-    options.refuse(source, "image_size", "aspect_ratio")
-    parts, _ = locate(source, options)
-    return _write_files(parts, Path(options.tokenizer or parts.tokenizer or "").expanduser(), folder, options.dtype)
-
-
-def _write_files(parts: Parts, tokenizer: Path, folder: Path, dtype: torch.dtype) -> list[Path]:
-    """Transformer and tokenizer under the names of their files; the sizes a transformer is for stand in its name."""
-    names = (parts.transformer.stem, tokenizer.stem)
-    if names[0] == names[1]:
-        names = ("transformer", "tokenizer")
-    written = []
-    for kind, name, place in zip(_KINDS, names, (parts.transformer, tokenizer), strict=True):
-        weights = read_next_scale(place, kind, parts.family)
-        own = dtype if kind == "transformer" else torch.float32
-        written.append(_write(folder / f"{name}{SUFFIX}", weights, place.name, own))
-    return written
-
-
-def _write_package(source: str | Path, loaded: Loaded, folder: Path, options: Options) -> list[Path]:
-    info = PackageInfo(
-        name=Path(source).stem if Path(source).exists() else str(source),
-        guidance_scale=loaded.guidance_scale,
-        family="var" if isinstance(loaded.model, VAR) else "llamagen",
-        sampling=loaded.sampling,
-        **_reading(loaded.encode_prompts),
-    )
-    save_package(folder, info, loaded.model, loaded.tokenizer, options.dtype, tokenizer_dtype=torch.float32)
-    return [folder / TRANSFORMER, folder / TOKENIZER]
-
-
-def _reading(prompts: object) -> dict[str, Any]:
+def _reading(loaded: Loaded) -> dict[str, Any]:
     """How the prompts of the model are read, as the folder's description says it."""
+    prompts = loaded.encode_prompts
     if isinstance(prompts, T5Encoder):
         return {
             "text": "caption",

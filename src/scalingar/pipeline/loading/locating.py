@@ -1,49 +1,167 @@
-"""Which files on this machine a name, file or folder means."""
+"""Which family a name, file or folder belongs to, and which files on this machine it means."""
 
-from dataclasses import replace
+import json
 from pathlib import Path
 
-from scalingar.core.errors import ConfigError, WeightsError
-from scalingar.models.weights.hub import RELEASES, Release, fetch, release, split_name
-from scalingar.models.weights.parts import Parts, find_parts
-from scalingar.pipeline.loading.options import Options
+from scalingar.core.errors import ConfigError, ScalingarError, WeightsError
+from scalingar.core.registry import suggestion
+from scalingar.models import options
+from scalingar.models.embedded.places import EMBEDDED, embedded_folder
+from scalingar.models.family import FAMILIES, Family, Part, Release, Source
+from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, read_info
+from scalingar.models.options import Choice
+from scalingar.models.weights.checkpoint import Contents, listed_keys, weight_file_names
+from scalingar.models.weights.hub import fetch, split_name
 
 
-def locate(model: str | Path, options: Options) -> tuple[Parts, Options]:
-    """The files of a model by path or hub name, fetched if need be; and the options with its size filled in.
+def locate(choice: Choice) -> tuple[Family, Source]:
+    """The family and the files of a model, fetched if need be.
 
     Raises:
-        WeightsError: nothing there, or nothing that can be told apart.
+        WeightsError: nothing there, or nothing that a family recognises.
         ConfigError: there is no such variant.
     """
-    path = Path(model).expanduser()
+    name, variant = choice.name, choice.get(options.VARIANT)
+    tokenizer = choice.get(options.TOKENIZER)
+    own_tokenizer = None if tokenizer is None else Path(tokenizer).expanduser()
+    if name in EMBEDDED:
+        return _embedded(str(name))
+    path = Path(name).expanduser()
     if path.exists():
-        return (find_parts(path) if options.variant is None else _official_files(path, options.variant)), options
-    name = split_name(str(model))
-    if name is None:
+        return _local(name, path, variant, own_tokenizer)
+    parts = split_name(str(name))
+    if parts is None:
         raise WeightsError(
-            f"no model {str(model)!r}: it is neither 'embedded' nor a file or folder that exists, nor a name on the "
+            f"no model {str(name)!r}: it is neither 'embedded' nor a file or folder that exists, nor a name on the "
             "hub such as FoundationVision/LlamaGen."
         )
-    repo, variant = name
-    known = release(repo, options.variant or variant)
-    return (find_parts(fetch(repo)), options) if known is None else _fetched(known, options)
+    repo, variant = parts[0], variant or parts[1]
+    family = _publisher(repo)
+    if family is None:  # it may be anything a folder may be
+        folder = fetch(repo)
+        return _local(folder, folder, variant, own_tokenizer)
+    return family, _fetched(name, _variant(family, repo, variant), own_tokenizer)
 
 
-def _fetched(known: Release, options: Options) -> tuple[Parts, Options]:
-    transformer = fetch(known.repo, known.file)
-    tokenizer = transformer
-    if options.tokenizer is None and (known.tokenizer_repo, known.tokenizer_file) != (known.repo, known.file):
-        tokenizer = fetch(known.tokenizer_repo, known.tokenizer_file)
-    if options.grid is None and options.image_size is None:
-        options = replace(options, grid=known.grid, image_size=known.image_size)
-    return Parts(transformer, tokenizer, known.model_family), options
+def family_of(model: str) -> Family | None:
+    """The family of a name, file or folder as :func:`locate` takes it, without loading or fetching anything.
+
+    None where nothing is known or nothing is there: loading has the words for that.
+    """
+    try:
+        if model in EMBEDDED:
+            return _embedded(model)[0]
+        path = Path(model).expanduser()
+        if path.exists():
+            return _local(model, path, None, None)[0]
+    except (ScalingarError, OSError):
+        return None
+    parts = split_name(model)
+    return None if parts is None else _publisher(parts[0])
 
 
-def _official_files(folder: Path, variant: str) -> Parts:
+def parts_in(path: Path) -> dict[Part, Family]:
+    """What is in a weight file or folder: a transformer, a tokenizer, both, or neither. Raises WeightsError."""
+    contents = Contents(path)
+    found: dict[Part, Family] = {}
+    for family in (FAMILIES[name] for name in FAMILIES):
+        for part in family.parts(contents):
+            if part in found:
+                raise WeightsError(f"{path} holds a {part} that both {found[part].name} and {family.name} recognise.")
+            found[part] = family
+    return found
+
+
+def _embedded(name: str) -> tuple[Family, Source]:
+    folder = embedded_folder(EMBEDDED[name])
+    if not folder.is_dir():
+        raise WeightsError(f"the model {name!r} is missing from this installation ({folder}).")
+    return _own_folder(name, folder)
+
+
+def _local(name: str | Path, path: Path, variant: str | None, tokenizer: Path | None) -> tuple[Family, Source]:
+    if (path / PIPELINE).is_file():
+        return _own_folder(name, path)
+    if family := _of_transformers(path):
+        return family, Source(name=name, transformer=path)
+    if variant is not None:
+        return _official_files(name, path, variant, tokenizer)
+    return _weight_files(name, path, tokenizer)
+
+
+def _own_folder(name: str | Path, folder: Path) -> tuple[Family, Source]:
+    info = read_info(folder)
+    if info.family not in FAMILIES:
+        raise WeightsError(f"{folder / PIPELINE} says family {info.family!r}{suggestion(info.family, list(FAMILIES))}")
+    source = Source(name=name, transformer=folder / TRANSFORMER, tokenizer=folder / TOKENIZER, info=info)
+    return FAMILIES[info.family], source
+
+
+def _of_transformers(folder: Path) -> Family | None:
+    """Whose ``config.json`` it is, for models of transformers' own."""
+    try:
+        content = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError):
+        return None
+    model_type = content.get("model_type") if isinstance(content, dict) else None
+    families = (FAMILIES[name] for name in FAMILIES)
+    return next((family for family in families if model_type and family.model_type == model_type), None)
+
+
+def _weight_files(name: str | Path, path: Path, tokenizer: Path | None) -> tuple[Family, Source]:
+    """Of a file or a folder; a folder may hold one transformer and one tokenizer."""
+    found: dict[Part, dict[Path, Family]] = {"transformer": {}, "tokenizer": {}}
+    refused: list[WeightsError] = []
+    for place in weight_file_names(path):
+        try:
+            for part, family in parts_in(place).items():
+                found[part][place] = family
+        except WeightsError as error:
+            refused.append(error)
+    for part, places in found.items():
+        if len(places) > 1:
+            names = listed_keys(place.name for place in places)
+            raise WeightsError(f"{path} holds several {part}s ({names}); give the path of one, or a variant.")
+    if refused and not all(found.values()):
+        raise refused[0]
+    if not found["transformer"]:
+        raise WeightsError(
+            f"{path} holds no transformer of a known family ({', '.join(FAMILIES)}); give its file, and the "
+            "tokenizer's as tokenizer."
+        )
+    transformer, family = next(iter(found["transformer"].items()))
+    beside = next(iter(found["tokenizer"]), None)
+    return family, Source(name=name, transformer=transformer, tokenizer=tokenizer or beside)
+
+
+def _publisher(repo: str) -> Family | None:
+    return next((FAMILIES[name] for name in FAMILIES if repo in FAMILIES[name].releases), None)
+
+
+def _variant(family: Family, repo: str, variant: str | None) -> Release:
+    """The table's entry. Raises ConfigError: the repository has several variants or not this one."""
+    variants = family.releases[repo]
+    if variant is None and len(variants) == 1:
+        return next(iter(variants.values()))
+    if variant is None:
+        raise ConfigError(f"{repo} holds several models; give variant, one of {', '.join(variants)}.")
+    if variant not in variants:
+        raise ConfigError(f"{repo} has no variant {variant!r}{suggestion(variant, list(variants))}")
+    return variants[variant]
+
+
+def _fetched(name: str | Path, release: Release, tokenizer: Path | None) -> Source:
+    transformer = fetch(release.repo, release.file)
+    if tokenizer is None and (release.tokenizer_repo, release.tokenizer_file) != (release.repo, release.file):
+        tokenizer = fetch(release.tokenizer_repo, release.tokenizer_file)
+    return Source(name=name, transformer=transformer, tokenizer=tokenizer or transformer, release=release)
+
+
+def _official_files(name: str | Path, folder: Path, variant: str, tokenizer: Path | None) -> tuple[Family, Source]:
     """Of a folder that holds several models under their official names."""
-    known = {name: entry for variants in RELEASES.values() for name, entry in variants.items() if entry.file}
-    entry = known.get(variant)
-    if entry is None or not (folder / str(entry.file)).exists():
-        raise ConfigError(f"{folder} has no variant {variant!r}; name the file instead.")
-    return Parts(folder / str(entry.file), folder / str(entry.tokenizer_file), entry.model_family)
+    for family in (FAMILIES[name] for name in FAMILIES):
+        for release in (variants[variant] for variants in family.releases.values() if variant in variants):
+            if release.file is not None and (folder / release.file).exists():
+                beside = folder / str(release.tokenizer_file)
+                return family, Source(name=name, transformer=folder / release.file, tokenizer=tokenizer or beside)
+    raise ConfigError(f"{folder} has no variant {variant!r}; name the file instead.")

@@ -1,8 +1,7 @@
-"""Model folders of the next-scale family; those of the next-token family are read all over the tests."""
+"""Model folders with a description, of VAR; those of LlamaGen are read all over the tests."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -10,38 +9,33 @@ from safetensors.torch import save_file
 
 from scalingar.core.errors import WeightsError
 from scalingar.models.embedded.grammar import TERMINALS
+from scalingar.models.llamagen.family import FAMILY as LLAMAGEN
+from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo, read_info
+from scalingar.models.options import Choice
+from scalingar.models.var.family import FAMILY as VAR_FAMILY
 from scalingar.models.var.multiscale_vq import MultiScaleVQ
 from scalingar.models.var.transformer import VAR
-from scalingar.pipeline.loading.model_folder import (
-    PIPELINE,
-    TOKENIZER,
-    TRANSFORMER,
-    PackageInfo,
-    load_package,
-    load_scale_package,
-    read_info,
-    save_package,
-)
-from tests.tiny.package import save_tiny_package
+from scalingar.pipeline.loading import load
 from tests.tiny.var import CLASS_CONFIG, WORDS_CONFIG, tiny_tokenizer, tiny_var
 
 CONFIG = WORDS_CONFIG.model_copy(update={"condition_vocab": len(TERMINALS)})
-INFO = PackageInfo(name="tiny-scales", family="var", guidance_scale=2.0)
-CPU: dict[str, Any] = {"device": torch.device("cpu"), "dtype": torch.float32}
+INFO = PackageInfo(name="tiny-scales", family="var", guidance_scale=2.0, reward="any")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save_package(tmp_path, INFO, tiny_var(CONFIG), tiny_tokenizer(), torch.float32)
+    VAR_FAMILY.save(tmp_path, INFO, tiny_var(CONFIG), tiny_tokenizer(), torch.float32)
     return tmp_path
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     originals = tiny_var(CONFIG), tiny_tokenizer()
-    save_package(tmp_path, INFO, *originals, torch.float32)
-    info, model, tokenizer = load_scale_package(tmp_path, **CPU)
-    assert info == read_info(tmp_path) == INFO
-    for loaded, original in zip((model, tokenizer), originals, strict=True):
+    VAR_FAMILY.save(tmp_path, INFO, *originals, torch.float32)
+    found = load(Choice(name=tmp_path))
+    assert read_info(tmp_path) == INFO
+    assert (found.name, found.family, found.guidance_scale, found.reward) == ("tiny-scales", VAR_FAMILY, 2.0, "any")
+    assert sorted(found.hashes) == [TOKENIZER, TRANSFORMER]
+    for loaded, original in zip((found.model, found.tokenizer), originals, strict=True):
         assert loaded.config == original.config
         weights = original.state_dict()
         assert loaded.state_dict().keys() == weights.keys()
@@ -51,19 +45,19 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
 
 def test_bf16_files_are_half_as_large_and_the_tokenizer_runs_in_fp32(folder: Path, tmp_path: Path) -> None:
     small = tmp_path / "small"
-    save_package(small, INFO, tiny_var(CONFIG), tiny_tokenizer(), torch.bfloat16)
+    VAR_FAMILY.save(small, INFO, tiny_var(CONFIG), tiny_tokenizer(), torch.bfloat16)
     assert (small / TRANSFORMER).stat().st_size < 0.7 * (folder / TRANSFORMER).stat().st_size
-    _, model, tokenizer = load_scale_package(small, device=torch.device("cpu"), dtype=torch.bfloat16)
-    assert (model.dtype, tokenizer.dtype) == (torch.bfloat16, torch.float32)
+    loaded = load(Choice(name=small, dtype=torch.bfloat16))
+    assert (loaded.model.dtype, loaded.tokenizer.dtype) == (torch.bfloat16, torch.float32)
 
 
-def test_each_family_has_its_own_loader(folder: Path, tmp_path: Path) -> None:
+def test_a_family_saves_its_own_networks_only(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="says family 'var', expected 'llamagen'"):
-        load_package(folder, **CPU)
-    with pytest.raises(WeightsError, match="says family 'llamagen', expected 'var'"):
-        load_scale_package(save_tiny_package(tmp_path / "next-token"), **CPU)
-    with pytest.raises(WeightsError, match="says family 'llamagen', expected 'var'"):
-        save_package(tmp_path / "new", PackageInfo(name="x"), tiny_var(CONFIG), tiny_tokenizer(), torch.float32)
+        LLAMAGEN.save(tmp_path / "new", INFO, tiny_var(CONFIG), tiny_tokenizer(), torch.float32)
+    info = INFO.model_copy(update={"family": "llamagen"})
+    with pytest.raises(WeightsError, match="a VAR is no LlamaGen of llamagen"):
+        LLAMAGEN.save(tmp_path / "new", info, tiny_var(CONFIG), tiny_tokenizer(), torch.float32)
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(
@@ -79,23 +73,26 @@ def test_parts_that_do_not_belong_together_are_not_saved(
     model: VAR, tokenizer: MultiScaleVQ, info: PackageInfo, said: str, tmp_path: Path
 ) -> None:
     with pytest.raises(WeightsError, match=said):
-        save_package(tmp_path, info, model, tokenizer, torch.float32)
+        VAR_FAMILY.save(tmp_path, info, model, tokenizer, torch.float32)
     assert not list(tmp_path.iterdir())
 
 
 def test_files_that_were_changed_are_refused(folder: Path, tmp_path: Path) -> None:
     (folder / TOKENIZER).write_bytes((folder / TRANSFORMER).read_bytes())
     with pytest.raises(WeightsError, match="holds VARConfig, expected MultiScaleVQConfig"):
-        load_scale_package(folder, **CPU)
+        load(Choice(name=folder))
     save_file({"w": torch.zeros(1)}, folder / TRANSFORMER, {"kind": "VARConfig", "config": '{"layers": 0}'})
     with pytest.raises(WeightsError, match="has a damaged configuration"):
-        load_scale_package(folder, **CPU)
+        load(Choice(name=folder))
     (folder / TRANSFORMER).unlink()
     with pytest.raises(WeightsError, match="is missing"):
-        load_scale_package(folder, **CPU)
+        load(Choice(name=folder))
     told = json.loads((folder / PIPELINE).read_text())
     (folder / PIPELINE).write_text(json.dumps({**told, "family": "unheard"}))
-    with pytest.raises(WeightsError, match=f"{PIPELINE} is damaged: Input should be 'llamagen' or 'var'"):
+    with pytest.raises(WeightsError, match=f"{PIPELINE} says family 'unheard'; choose from .*llamagen, var"):
+        load(Choice(name=folder))
+    (folder / PIPELINE).write_text(json.dumps({**told, "text": "unheard"}))
+    with pytest.raises(WeightsError, match=f"{PIPELINE} is damaged: Input should be 'grammar', 'label' or"):
         read_info(folder)
     with pytest.raises(WeightsError, match=f"holds no {PIPELINE}"):
         read_info(tmp_path / "none")

@@ -1,0 +1,28 @@
+"""Janus and Janus-Pro: folders that transformers writes."""
+
+from scalingar.models.family import FAMILIES, Family, Network, Release, Source
+from scalingar.models.hf.janus import load_janus
+from scalingar.models.options import Choice
+
+
+def _build(source: Source, choice: Choice) -> Network:
+    return Network(*load_janus(source.transformer, device=choice.device, dtype=choice.dtype))
+
+
+def _release(size: str) -> dict[str, dict[str, Release]]:
+    repo = f"deepseek-community/Janus-Pro-{size}"
+    return {repo: {size.lower(): Release(repo=repo, tokenizer_repo=repo)}}
+
+
+FAMILY = Family(
+    name="janus",
+    title="Janus and Janus-Pro",
+    decodes="next-token",
+    default_strategy="scaling-ar",
+    options=(),
+    build=_build,
+    model_type="janus",
+    no_conversion="transformers' folders are read as they are",
+    releases={**_release("1B"), **_release("7B")},
+)
+FAMILIES.register(FAMILY.name)(FAMILY)

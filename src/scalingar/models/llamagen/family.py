@@ -1,0 +1,162 @@
+"""LlamaGen, and AR-GRPO's fine-tuned LlamaGens: how their files are known, loaded and converted."""
+
+from collections.abc import Mapping, Set
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from scalingar.models import options
+from scalingar.models.defaults import Defaults
+from scalingar.models.family import FAMILIES, Family, Network, Part, Source
+from scalingar.models.llamagen.config import LlamaGenConfig
+from scalingar.models.llamagen.names import TOKENIZER_PARTS, TRANSFORMER_PARTS, from_llama_names, part
+from scalingar.models.llamagen.released import (
+    build_llamagen,
+    build_vq,
+    check_pair,
+    checkpoint,
+    load_llamagen,
+    load_vq,
+)
+from scalingar.models.llamagen.releases import DEFAULTS, RELEASES
+from scalingar.models.llamagen.transformer import LlamaGen
+from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
+from scalingar.models.model_folder import FolderFormat, Half, PackageInfo
+from scalingar.models.options import Choice
+from scalingar.models.prompts.encoders import GrammarEncoder, LabelEncoder, PromptEncoder
+from scalingar.models.prompts.feature_cache import FeatureCache, default_folder
+from scalingar.models.prompts.t5 import T5Encoder
+from scalingar.models.prompts.t5_loading import FLAN_T5_XL
+from scalingar.models.weights.checkpoint import CONTAINERS, Contents
+
+TRANSFORMER_MARKS = ("tok_embeddings.weight", "model.embed_tokens.weight")
+"""One of these is in every transformer, beside ``cls_embedding``; LANTERN's name is the last."""
+
+_AVERAGED = ("ema", *CONTAINERS)
+_FILES = (options.VARIANT, options.TOKENIZER)
+_READING = (options.TEXT_ENCODER, options.CLEAN_CAPTION)
+_RUNNING = (options.COLLAPSE_PREFIX, options.COMPILE)
+_SIZES = (options.GRID, options.IMAGE_SIZE, options.HEADS)
+
+
+def _parts(contents: Contents) -> Set[Part]:
+    found: set[Part] = set()
+    own = part(contents.look(), TRANSFORMER_PARTS)
+    if any(mark in own for mark in TRANSFORMER_MARKS) and any("cls_embedding." in name for name in own):
+        found.add("transformer")
+    own = part(contents.look(_AVERAGED), TOKENIZER_PARTS)
+    if "quantize.embedding.weight" in own and any(name.startswith("encoder.conv_blocks.") for name in own):
+        found.add("tokenizer")
+    return found
+
+
+def _official(contents: Contents, kind: Part) -> Mapping[str, Tensor]:
+    if kind == "transformer":
+        return from_llama_names(part(contents.weights(), TRANSFORMER_PARTS))
+    return part(contents.weights(_AVERAGED), TOKENIZER_PARTS)
+
+
+def _build(source: Source, choice: Choice) -> Network:
+    transformer, tokenizer_place = source.pair
+    grid, image_size = choice.get(options.GRID), choice.get(options.IMAGE_SIZE)
+    if source.release is not None and grid is None and image_size is None:
+        grid = source.release.grid
+    model = load_llamagen(
+        transformer,
+        device=choice.device,
+        dtype=choice.dtype,
+        grid=grid,
+        image_size=image_size,
+        heads=choice.get(options.HEADS),
+        collapse_prefix=choice.get(options.COLLAPSE_PREFIX),
+    )
+    tokenizer = load_vq(tokenizer_place, device=choice.device)
+    check_pair(model, tokenizer)
+    defaults = DEFAULTS[checkpoint(transformer)]
+    prompts = _prompts(source.name, model, choice, defaults, FLAN_T5_XL)
+    return Network(_compiled(model, choice), tokenizer, prompts, defaults)
+
+
+def _compiled(model: LlamaGen, choice: Choice) -> LlamaGen:
+    if choice.get(options.COMPILE):
+        model.compile()
+    return model
+
+
+def _prompts(
+    name: str | Path, model: LlamaGen, choice: Choice, defaults: Defaults, encoder: str | Path
+) -> PromptEncoder:
+    """Labels as numbers, or captions through T5, or what the caller brought."""
+    config = model.config
+    if config.condition == "class":
+        choice.check((*_FILES, *_SIZES, *_RUNNING), f"{name}, which reads labels,")
+        return LabelEncoder(config.condition_vocab)
+    given = choice.get(options.TEXT_ENCODER)
+    if callable(given):
+        return given
+    return T5Encoder(
+        path=given or encoder,
+        slots=config.condition_tokens,
+        width=config.caption_dim,
+        padding=defaults.padding,
+        zero_pads=defaults.zero_pads,
+        clean=choice.get(options.CLEAN_CAPTION) is not False,
+        device=choice.device,
+        dtype=choice.dtype,
+        kept=FeatureCache(default_folder()),
+    )
+
+
+# --- folders of this package's own -------------------------------------------------------------
+
+
+def _own_transformer(config: LlamaGenConfig, weights: Mapping[str, Tensor], path: Path, choice: Choice) -> LlamaGen:
+    model = build_llamagen(
+        config,
+        weights,
+        path,
+        device=choice.device,
+        dtype=choice.dtype,
+        collapse_prefix=choice.get(options.COLLAPSE_PREFIX),
+    )
+    return _compiled(model, choice)
+
+
+def _own_tokenizer(config: VQConfig, weights: Mapping[str, Tensor], path: Path, choice: Choice) -> VQTokenizer:
+    return build_vq(config, weights, path, device=choice.device)
+
+
+def _check(folder: Path, info: PackageInfo, model: LlamaGen, tokenizer: Any) -> None:
+    check_pair(model, tokenizer)
+
+
+def _own_prompts(folder: Path, info: PackageInfo, model: LlamaGen, choice: Choice) -> PromptEncoder:
+    if info.text == "grammar":
+        choice.check(_RUNNING, f"{folder}, which reads the words of its grammar,")
+        return GrammarEncoder(model.config.condition_tokens)
+    defaults = Defaults(
+        guidance_scale=info.guidance_scale, sampling=info.sampling, padding=info.padding, zero_pads=info.zero_pads
+    )
+    return _prompts(folder, model, choice, defaults, info.text_encoder)
+
+
+FAMILY = Family(
+    name="llamagen",
+    title="LlamaGen and AR-GRPO",
+    decodes="next-token",
+    default_strategy="scaling-ar",
+    options=(*_FILES, *_SIZES, *_READING, *_RUNNING),
+    build=_build,
+    parts=_parts,
+    official=_official,
+    folder=FolderFormat(
+        transformer=Half(network=LlamaGen, config=LlamaGenConfig, build=_own_transformer),
+        tokenizer=Half(network=VQTokenizer, config=VQConfig, build=_own_tokenizer),
+        check=_check,
+        prompts=_own_prompts,
+        options=(*_READING, *_RUNNING),
+    ),
+    releases=RELEASES,
+)
+FAMILIES.register(FAMILY.name)(FAMILY)
