@@ -13,12 +13,12 @@ import time
 import torch
 from torch import Tensor
 
-from scalingar.core.outputs import ImageOutput
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.doctor.random_weights import random_weights
 from scalingar.models.llamagen.config import SIZES, LlamaGenConfig
 from scalingar.models.llamagen.released import build_vq
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
+from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from speed.decode import random_model
 from speed.machine import describe

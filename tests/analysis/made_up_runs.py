@@ -12,6 +12,7 @@ from scalingar.bench.runs.results import RESULTS, read_results, write_results
 from scalingar.bench.runs.runner import Runner
 from scalingar.bench.runs.store import SAMPLES, RunStore
 from scalingar.core.sampling_config import SamplingConfig
+from scalingar.models.defaults import Defaults
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.profile.signals import signals
@@ -27,7 +28,7 @@ LETTERS = ("entropy", "margin", "K", "deepconf", "log_p", "log_p_null", "C", "I_
 
 def made_up_plan(n: int, images_per_prompt: int, **changes: object) -> RunPlan:
     recipe = Recipe(strategy=build_strategy({"name": "best-of-n", "num_trajectories": n})).resolved(
-        3.0, SamplingConfig()
+        Defaults(guidance_scale=3.0, sampling=SamplingConfig())
     )
     return RunPlan.model_validate(
         {

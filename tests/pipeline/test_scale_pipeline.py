@@ -31,7 +31,8 @@ def test_hands_out_a_finished_image_and_counts_its_costs(pipe: ImagePipeline, na
     output = pipe(PROMPTS[0], strategy=name, seed=3)
     result, ledger = output.results[0], output.ledger
     assert result.best.finished
-    assert output.images[0] is result.best.image
+    assert result.best.image is not None
+    assert output.images[0].tobytes() == result.best.image.tobytes()
     assert [candidate.index for candidate in result.candidates] == list(range(len(result.candidates)))
     assert {one.tokens for one in result.candidates if one.finished} == {tokens(pipe)}
     ends = np.cumsum([0, *(height * width for height, width in pipe.grids)])

@@ -1,4 +1,6 @@
-"""From a model's pixels to 8-bit pictures."""
+"""From a model's pixels to 8-bit pictures, and to the content of their files."""
+
+import io
 
 import torch
 from jaxtyping import Float
@@ -18,3 +20,10 @@ def truncated(picture: Float[Tensor, "3 h w"]) -> Image.Image:
 
 def _to_image(levels: Float[Tensor, "3 h w"]) -> Image.Image:
     return Image.fromarray(levels.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """The picture as a PNG file's content, with the recipe of one that carries it."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

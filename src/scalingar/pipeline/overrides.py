@@ -19,8 +19,10 @@ def merged(given: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any
     {'seed': 2, 'sampling': {'top_k': 5}}
     """
     result = deepcopy(dict(given))
-    for name in sorted(values, key=_rank):
-        value = values[name]
+    for given_name in sorted(values, key=_rank):
+        value = values[given_name]
+        # Under another name of the model its options stay: it may only have moved.
+        name = "model.name" if given_name == "model" and isinstance(value, str) else given_name
         if name in {"strategy", "strategy.name"} and isinstance(value, str):
             result["strategy"] = _switched(result.get("strategy", {}), value)
             continue

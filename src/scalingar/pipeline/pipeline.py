@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 from jaxtyping import Float
@@ -12,14 +13,16 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError
-from scalingar.core.outputs import Candidate, ImageOutput
+from scalingar.core.outputs import Candidate
 from scalingar.core.pixels import rounded
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.next_token import NextTokenDecoder
-from scalingar.models.options import Choice
 from scalingar.models.prompts.encoders import PromptEncoder, check_prompts
 from scalingar.pipeline.loading import load
+from scalingar.pipeline.model_choice import PYTHON, ModelChoice
+from scalingar.pipeline.output import ImageOutput
+from scalingar.pipeline.recipe import Recipe
 from scalingar.pipeline.stream import Stream
 from scalingar.rewards import PixelReward, Reward, build_reward
 from scalingar.rewards.features import make_feature
@@ -35,7 +38,6 @@ from scalingar.strategies.tts_var import TTSVar
 OutputType = Literal["pil", "np", "pt", "codes"]
 OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
 StepCallback = Callable[["ImagePipeline", int, int, dict[str, Any]], dict[str, Any] | None]
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
@@ -54,64 +56,46 @@ class ImagePipeline:
     """SHA-256 of the weight files."""
     device: str | torch.device = "cpu"
     """Of the transformer; learned rewards run there too, in fp32."""
+    choice: ModelChoice | None = None
+    """What it was loaded by, for recipes; of parts put together in Python a name that no recipe can load."""
     _rewards: dict[str, Reward] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.choice is None:
+            self.choice = ModelChoice(name=PYTHON + self.name, device=str(self.device))
 
     @classmethod
     def from_pretrained(
         cls,
         model: str | Path = "embedded",
         *,
-        variant: str | None = None,
-        tokenizer: str | Path | None = None,
-        text_encoder: str | Path | PromptEncoder | None = None,
-        clean_caption: bool | None = None,
-        negative_prompt: str | None = None,
-        grid: tuple[int, int] | None = None,
-        image_size: int | None = None,
-        aspect_ratio: float | str | None = None,
-        heads: int | None = None,
-        collapse_prefix: bool | None = None,
-        compile: bool = False,
         device: str | torch.device = "cpu",
-        dtype: torch.dtype = torch.float32,
-    ) -> "ImagePipeline":
+        dtype: str | torch.dtype = "fp32",
+        **options: Any,
+    ) -> Self:
         """Load a model with its authors' guidance scale and sampling. The tokenizer always runs in fp32.
 
         Args:
             model: ``"embedded"``, ``"embedded-next-scale"``, a weight file, a folder, or a name on the hub such as
                 ``"FoundationVision/LlamaGen"`` (also with the variant, ``"FoundationVision/LlamaGen:t2i-xl-512"``).
-            variant: which of a repository's models.
-            tokenizer: file or folder of the image tokenizer, where it is not beside the transformer.
-            text_encoder: folder or hub name of the T5 encoder, or a function that reads prompts in its place.
-            clean_caption: clean captions as in training (the default); off for text that should be drawn literally.
-            negative_prompt: what the image should not show, of Infinity and Emu3.
-            grid, image_size: rows and columns of codes, or pixels, for weights that do not say it; Infinity's draw
-                ``image_size`` 256, 512, 768 or 1024, whichever they were made for.
-            aspect_ratio: width over height, as a number or "w:h", of Infinity (the nearest of its templates) and Emu3.
-            heads: of a transformer of unpublished width.
-            collapse_prefix: keep one cache slot per prompt; None: in fp32, where the model allows it.
-            compile: let ``torch.compile`` make LlamaGen's decoding step, when it first comes: a minute of waiting, then
-                faster steps, whose logits differ by rounding. On the CPU it needs a C++ compiler.
-            device, dtype: of the transformer and the text encoder.
+            device: of the transformer and the text encoder.
+            dtype: of both: ``"fp32"``, ``"bf16"``, ``"fp16"``, or torch's own.
+            options: of the model's family, such as ``variant``, ``tokenizer`` or ``text_encoder``; ``scalingar ls
+                models`` lists them with their meaning. None leaves one open. A function as ``text_encoder`` reads
+                prompts in its place; recipes name it then, and cannot be followed.
 
         Raises:
             WeightsError: something is missing, damaged, or its parts do not belong together.
             ConfigError: an option that does not exist or does not fit the model.
         """
-        options = {
-            "variant": variant,
-            "tokenizer": tokenizer,
-            "text_encoder": text_encoder,
-            "clean_caption": clean_caption,
-            "negative_prompt": negative_prompt,
-            "grid": grid,
-            "image_size": image_size,
-            "aspect_ratio": aspect_ratio,
-            "heads": heads,
-            "collapse_prefix": collapse_prefix,
-            "compile": compile or None,
-        }
-        loaded = load(Choice(name=model, device=device, dtype=dtype, options=options))
+        return cls.load(ModelChoice.of({**options, "name": model, "device": device, "dtype": dtype}))
+
+    @classmethod
+    def load(cls, choice: ModelChoice) -> Self:
+        """The model of a recipe. Raises as :meth:`from_pretrained` does."""
+        choice.check_loadable()
+        choice.check_device()
+        loaded = load(choice.for_loading())
         return cls(
             name=loaded.name,
             model=loaded.model,
@@ -120,7 +104,8 @@ class ImagePipeline:
             guidance_scale=loaded.guidance_scale,
             sampling=loaded.sampling,
             hashes=dict(loaded.hashes),
-            device=device,
+            device=choice.device,
+            choice=choice,
         )
 
     @property
@@ -157,7 +142,7 @@ class ImagePipeline:
             num_images_per_prompt: images of each prompt; repeat ``j`` is the image of ``seed + j``.
             seed: keys every trajectory's noise, together with its index; or a seed for each image.
             guidance_scale: s_base; the model's default if None; guidance is off at 1 or less.
-            sampling: temperature, top-k, top-p; the model's default if None.
+            sampling: temperature, top-k, top-p; what it leaves unset is the model's own.
             max_rows: trajectories alive at once, of all prompts together; further prompts take the places of those
                 that finish or are cut. None: all prompts start together.
             output_type: of ``.images``: ``"pil"``, ``"np"`` ``(h, w, 3)`` in [0, 1], ``"pt"`` ``(3, h, w)`` in
@@ -184,7 +169,8 @@ class ImagePipeline:
                 values = {"prompt": event.prompt, "indices": event.indices, **event.values}
                 callback_on_step_end(self, event.position, event.total_steps, values)
         assert run.output is not None
-        run.output.images = [self._converted(result.best, output_type) for result in run.output.results]
+        if output_type != "pil":
+            run.output.images = [self._converted(result.best, output_type) for result in run.output.results]
         return run.output
 
     def stream(
@@ -219,13 +205,23 @@ class ImagePipeline:
             resolved = with_trajectories(resolved, num_trajectories)
         if max_rows is not None and max_rows < resolved.num_trajectories:
             raise ConfigError(f"max_rows is {max_rows}; one image alone needs {resolved.num_trajectories}.")
-        scale = self.guidance_scale if guidance_scale is None else guidance_scale
-        return Stream(self._engine(resolved, scale, sampling or self.sampling, max_rows), texts, self._condition, seeds)
+        recipe = Recipe.from_dict(
+            {
+                "model": self.choice,
+                "strategy": resolved,
+                "guidance_scale": guidance_scale,
+                "sampling": sampling,
+                "num_images_per_prompt": num_images_per_prompt,
+            }
+        ).resolved(self)
+        finish = partial(ImageOutput.of, self, recipe.of_images(prompts, seed))
+        return Stream(self._engine(recipe, max_rows), texts, self._condition, seeds, finish)
 
-    def _engine(
-        self, strategy: Strategy, guidance_scale: float, sampling: SamplingConfig, max_rows: int | None
-    ) -> Engine | ScaleEngine:
+    def _engine(self, recipe: Recipe, max_rows: int | None) -> Engine | ScaleEngine:
         """The loop of the model's family; what the strategy lacks is told before anything is decoded."""
+        strategy, guidance_scale, sampling = recipe.strategy, recipe.guidance_scale, recipe.sampling
+        assert guidance_scale is not None
+        assert sampling is not None
         check_family(strategy, self.family)
         reward = self.reward(strategy.reward) if isinstance(strategy, RewardedStrategy) else None
         if self.family == "next-token":
@@ -290,7 +286,5 @@ class ImagePipeline:
     def _converted(self, candidate: Candidate, output_type: OutputType) -> Any:
         if output_type == "codes":
             return candidate.codes
-        if output_type == "pil":
-            return candidate.image
         picture = (self.decode(candidate.codes[None])[0].cpu() + 1) / 2
         return picture if output_type == "pt" else picture.permute(1, 2, 0).numpy()
