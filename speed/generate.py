@@ -13,12 +13,12 @@ import time
 import torch
 from torch import Tensor
 
-from scalingar.core.outputs import ImageOutput
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.doctor.random_weights import random_weights
 from scalingar.models.llamagen.config import SIZES, LlamaGenConfig
 from scalingar.models.llamagen.released import build_vq
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
+from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from speed.decode import random_model
 from speed.machine import describe
@@ -77,7 +77,7 @@ def main() -> None:
     for strategy in STRATEGIES:
         seconds[strategy], outputs = measured(pipe, strategy, args.repeats)
         codes[strategy] = statistics.median(output.ledger.tokens for output in outputs)
-        steps = pipe.model.grid[0] * pipe.model.grid[1]
+        steps = pipe.grids[0][0] * pipe.grids[0][1]
         share = statistics.median(output.ledger.seconds["policy"] / output.ledger.total_seconds for output in outputs)
         print(
             f"{strategy:22s} {seconds[strategy]:8.2f} {codes[strategy]:6.0f} "

@@ -19,7 +19,7 @@ from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy
 from tests.bench.fakes import Bright
 from tests.bench.runs.test_runner import plan
-from tests.tiny.pipes import tiny_pipe
+from tests.tiny.pipes import Defaults, tiny_pipe
 
 GRID, VOCAB = (3, 4), 64
 LETTERS = ("entropy", "margin", "K", "deepconf", "log_p", "log_p_null", "C", "I_hat", "D_hat", "B", "s_tok")
@@ -27,7 +27,7 @@ LETTERS = ("entropy", "margin", "K", "deepconf", "log_p", "log_p_null", "C", "I_
 
 def made_up_plan(n: int, images_per_prompt: int, **changes: object) -> RunPlan:
     recipe = Recipe(strategy=build_strategy({"name": "best-of-n", "num_trajectories": n})).resolved(
-        3.0, SamplingConfig()
+        Defaults(guidance_scale=3.0, sampling=SamplingConfig())
     )
     return RunPlan.model_validate(
         {

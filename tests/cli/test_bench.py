@@ -59,9 +59,9 @@ def test_a_suite_file_names_runs(package: Path, tmp_path: Path, capsys: pytest.C
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["single", "termination-only"]
     plan = json.loads((tmp_path / "runs" / "termination-only" / "plan.json").read_text())
     assert plan["recipe"]["strategy"]["guidance"]["enabled"] is False
-    assert plan["recipe"]["compile"] is False
+    assert "compile" not in plan["recipe"]["model"]
     assert run(package, tmp_path / "runs", "--suite", str(suite), "--limit", "1", "--compile") == 1
-    assert "recipe.compile: False there, True here" in capsys.readouterr().err
+    assert "recipe.model.compile: None there, True here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

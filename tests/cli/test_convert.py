@@ -17,7 +17,7 @@ def test_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_folder_that_generate_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     transformer, tokenizer = released_files.save_c2i(tmp_path)
     model = tmp_path / "model"
-    options = ["--tokenizer", str(tokenizer), "--heads", "3", "--image-size", "256"]
+    options = ["--tokenizer", str(tokenizer), "model.heads=3", "model.image_size=256"]
     assert main(["convert", str(transformer), str(model), *options]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
     run = ["generate", "5", "--model", str(model), "--strategy", "single", "-o", str(tmp_path / "out"), "--quiet"]
@@ -29,7 +29,8 @@ def test_a_folder_that_generate_reads(tmp_path: Path, capsys: pytest.CaptureFixt
     ("arguments", "code", "message"),
     [
         (["none.pt", "x.safetensors"], 1, "no model 'none.pt'"),
-        (["none.pt", "x.safetensors", "--dtype", "fp8"], 2, "there is no dtype 'fp8'; did you mean 'fp"),
+        (["none.pt", "x.safetensors", "--dtype", "fp8"], 1, "model.dtype='fp8': must be 'fp32', 'bf16' or 'fp16'"),
+        (["none.pt", "x.safetensors", "heads=3"], 2, "'heads=3' is no option of a model"),
         (["FoundationVision/LlamaGen", "x"], 1, "holds several models; give variant"),
     ],
 )

@@ -11,7 +11,7 @@ from PIL import Image
 
 from scalingar.cli.main import main
 from scalingar.pipeline.pipeline import ImagePipeline
-from scalingar.pipeline.png import read_recipe, save_png
+from scalingar.pipeline.png import Picture, read_recipe
 from scalingar.strategies import ScalingAR
 from tests.tiny.package import save_tiny_package
 
@@ -142,7 +142,7 @@ def test_like_says_when_pixels_differ(package: Path, tmp_path: Path, capsys: pyt
     with Image.open(source) as image:
         changed = image.copy()
     changed.putpixel((3, 4), (1, 2, 3))
-    save_png(changed, source, info)
+    Picture.of(changed, info).save(source)
     assert "in 1 of 256 pixels" in failing(capsys, "--like", str(source), "-o", str(tmp_path / "p"))
 
 
@@ -153,14 +153,15 @@ def test_like_takes_as_many_threads_as_then(
     source = tmp_path / "o" / "image.png"
     info = read_recipe(source).model_copy(update={"threads": 3})
     with Image.open(source) as image:
-        save_png(image.copy(), source, info)
-    seen, load = [], ImagePipeline.from_pretrained
+        picture = Picture.of(image, info)
+    picture.save(source)
+    seen, load = [], ImagePipeline.load
 
     def loaded(*given: Any, **settings: Any) -> ImagePipeline:
         seen.append(torch.get_num_threads())
         return load(*given, **settings)
 
-    monkeypatch.setattr(ImagePipeline, "from_pretrained", loaded)
+    monkeypatch.setattr(ImagePipeline, "load", loaded)
     before = torch.get_num_threads()
     main(["generate", "--like", str(source), "-o", str(tmp_path / "p"), "-q"])
     assert seen == [3]
@@ -183,8 +184,8 @@ def test_like_needs_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (["--strategy", "best-of-n", "strategy.reward=pmj"], "did you mean 'pmi'?"),
         (["strategy.gate.quantil=0.1"], "strategy.gate.quantil is no setting; did you mean 'quantile'?"),
         (["--top-p", "1.5"], "sampling.top_p=1.5: must be <= 1"),
-        (["--device", "cuda:99"], "device=cuda:99: not available here"),
-        (["--dtype", "int8"], "dtype='int8': must be 'fp32', 'bf16' or 'fp16'"),
+        (["--device", "cuda:99"], "model.device=cuda:99: not available here"),
+        (["--dtype", "int8"], "model.dtype='int8': must be 'fp32', 'bf16' or 'fp16'"),
         (["--model", "/none"], "no model '/none'"),
         (["--config", "/none.yaml"], "cannot read the recipe /none.yaml"),
     ],
@@ -218,7 +219,7 @@ def test_the_folder_is_tried_before_anything_is_decoded(
     def loaded(*_: Any, **__: Any) -> None:
         raise AssertionError("the model was loaded")
 
-    monkeypatch.setattr(ImagePipeline, "from_pretrained", loaded)
+    monkeypatch.setattr(ImagePipeline, "load", loaded)
     (tmp_path / "file").touch()
     assert "cannot write to the folder" in failing(capsys, PROMPT, "-o", str(tmp_path / "file"))
 
@@ -279,7 +280,7 @@ def test_a_compiled_step_is_part_of_the_recipe(
     assert generate(package, tmp_path / "a", "--compile", "-q") == 0
     assert generate(package, tmp_path / "b", "-q") == 0
     assert compiled == [True], "once, and only where it was asked for"
-    assert read_recipe(tmp_path / "a" / "image.png").recipe.compile
+    assert read_recipe(tmp_path / "a" / "image.png").recipe.model.options == {"compile": True}
     picture = str(tmp_path / "a" / "image.png")
     assert main(["generate", "--like", picture, "-o", str(tmp_path / "c")]) == 0
     assert f"identical to {picture}" in capsys.readouterr().out

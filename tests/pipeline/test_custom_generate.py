@@ -8,8 +8,8 @@ from torch import Tensor
 from transformers import Emu3ForConditionalGeneration, LlamaConfig, LlamaForCausalLM
 
 from scalingar.core.errors import ConfigError
-from scalingar.core.outputs import ImageOutput
 from scalingar.pipeline.custom_generate import generate_image
+from scalingar.pipeline.output import ImageOutput
 from tests.models.hf.test_emu3 import GRID, IDS, MASK, NEGATIVE, official
 from tests.tiny import hf as tiny_hf
 

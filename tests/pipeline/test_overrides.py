@@ -11,9 +11,15 @@ def test_puts_values_at_their_place_and_leaves_the_rest() -> None:
     assert merged(given, {"sampling.top_k": 5, "model": "m"}) == {
         "seed": 1,
         "sampling": {"top_k": 5, "top_p": 0.5},
-        "model": "m",
+        "model": {"name": "m"},
     }
     assert given == {"seed": 1, "sampling": {"top_k": 3, "top_p": 0.5}}
+
+
+def test_a_model_under_another_name_keeps_its_options() -> None:
+    given = {"model": {"name": "m", "tokenizer": "vq.pt"}}
+    assert merged(given, {"model": "n"}) == {"model": {"name": "n", "tokenizer": "vq.pt"}}
+    assert merged(given, {"model": {"name": "n"}}) == {"model": {"name": "n"}}
 
 
 def test_opens_a_section_that_was_empty() -> None:

@@ -50,10 +50,17 @@ def test_callback_sees_every_step() -> None:
 def test_stream_can_be_left_early_and_otherwise_holds_the_output() -> None:
     stream = tiny_pipe().stream(PROMPT)
     assert next(iter(stream)).position == 0
-    assert stream.output is None
     assert len(list(stream)) == 15
-    assert stream.output is not None
     assert isinstance(stream.output.images[0], Image.Image)
+    assert stream.output is stream.output
+
+
+def test_reading_the_output_makes_the_steps_that_nobody_read() -> None:
+    stream = tiny_pipe().stream(PROMPT)
+    next(iter(stream))
+    whole = tiny_pipe()(PROMPT).images[0]
+    assert stream.output.images[0].tobytes() == whole.tobytes()
+    assert list(stream) == []
 
 
 def test_guidance_of_one_or_less_runs_one_branch() -> None:
@@ -94,7 +101,7 @@ def test_all_rows_nan_is_an_error() -> None:
         ({"strategy": {"name": "best-of-n", "rewards": "pmi"}}, ConfigError, "did you mean 'reward'"),
         ({"strategy": 3}, ConfigError, "strategy=3: must be a name or settings"),
         ({"num_trajectories": 0}, ConfigError, "num_trajectories is 0"),
-        ({"strategy": "single", "num_trajectories": 2}, ConfigError, "decodes one trajectory, not 2"),
+        ({"strategy": "single", "num_trajectories": 2}, ConfigError, "'single' decodes one trajectory"),
         ({"num_images_per_prompt": 0}, ConfigError, "num_images_per_prompt is 0"),
         ({"seed": -1}, ConfigError, "seed is -1"),
         ({"output_type": "jpeg"}, ConfigError, "output_type is 'jpeg'"),
@@ -164,5 +171,6 @@ def test_importance_sampling_follows_its_temperature() -> None:
 
 def test_bf16_weights_run_and_stay_finite() -> None:
     pipe = tiny_pipe()
+    assert isinstance(pipe.model, torch.nn.Module)
     pipe.model.to(torch.bfloat16)
     assert pipe(PROMPT, seed=1).results[0].best.finished

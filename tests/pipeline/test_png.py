@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import pytest
@@ -5,8 +6,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from scalingar.core.errors import OutputError, WeightsError
+from scalingar.core.pixels import png_bytes
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.pipeline.png import KEY, RecipeInfo, read_recipe, save_png
+from scalingar.pipeline.png import KEY, Picture, RecipeInfo, read_recipe
 from scalingar.pipeline.recipe import Recipe
 from scalingar.strategies import BestOfN
 
@@ -23,7 +25,7 @@ INFO = RecipeInfo(
 
 def test_pixels_and_recipe_come_back(tmp_path: Path) -> None:
     image = Image.effect_noise((9, 7), 80).convert("RGB")
-    save_png(image, tmp_path / "image.png", INFO)
+    Picture.of(image, INFO).save(tmp_path / "image.png")
     assert read_recipe(tmp_path / "image.png") == INFO
     with Image.open(tmp_path / "image.png") as read:
         assert read.tobytes() == image.tobytes()
@@ -31,9 +33,34 @@ def test_pixels_and_recipe_come_back(tmp_path: Path) -> None:
 
 def test_the_same_picture_gives_the_same_file(tmp_path: Path) -> None:
     image = Image.new("RGB", (4, 4), "red")
-    save_png(image, tmp_path / "a.png", INFO)
-    save_png(image, tmp_path / "b.png", INFO)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    Picture.of(image, INFO).save(tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes() == png_bytes(Picture.of(image, INFO))
+
+
+def test_a_picture_is_an_image_like_any_other(tmp_path: Path) -> None:
+    image = Image.effect_noise((9, 7), 80).convert("RGB")
+    picture = Picture.of(image, INFO)
+    assert (picture.size, picture.mode, picture.tobytes()) == (image.size, image.mode, image.tobytes())
+    image.putpixel((0, 0), (1, 2, 3))
+    assert picture.tobytes() != image.tobytes(), "it has pixels of its own"
+    again = pickle.loads(pickle.dumps(picture))
+    assert isinstance(again, Picture)
+    assert again == picture
+    picture.save(tmp_path / "image.jpg", quality=90)
+    assert Image.open(tmp_path / "image.jpg").size == (9, 7)
+    with (tmp_path / "file.png").open("wb") as file:
+        picture.save(file, "PNG")
+    assert read_recipe(tmp_path / "file.png") == INFO
+    assert Image.open(tmp_path / "file.png").info[KEY] == picture.info[KEY]
+
+
+def test_what_was_changed_has_no_recipe(tmp_path: Path) -> None:
+    picture = Picture.of(Image.new("RGB", (4, 4)), INFO)
+    picture.resize((8, 8)).save(tmp_path / "large.png")
+    picture.save(tmp_path / "told.png", pnginfo=PngInfo())
+    for name in ("large.png", "told.png"):
+        with pytest.raises(OutputError, match="holds no recipe"):
+            read_recipe(tmp_path / name)
 
 
 def png(path: Path, text: str | None) -> Path:
@@ -68,7 +95,7 @@ def test_what_is_no_png_is_refused(tmp_path: Path) -> None:
         read_recipe(tmp_path / "image.jpg")
     with pytest.raises(OutputError, match="cannot read"):
         read_recipe(tmp_path)
-    save_png(Image.effect_noise((64, 64), 80), tmp_path / "cut.png", INFO)
+    Picture.of(Image.effect_noise((64, 64), 80), INFO).save(tmp_path / "cut.png")
     whole = (tmp_path / "cut.png").read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(OutputError, match="cannot read"):

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
+from scalingar.pipeline.model_choice import ModelChoice
 from scalingar.pipeline.recipe import Recipe
 from scalingar.strategies import STRATEGIES, BestOfN, ScalingAR, Single, Strategy
 from scalingar.strategies.build_strategy import build_strategy, strategy_name
+from tests.tiny.pipes import Defaults
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 
@@ -30,7 +32,7 @@ def test_every_strategy_survives_yaml(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipes_of_the_project_can_be_followed(path: Path, tmp_path: Path) -> None:
     recipe = Recipe.from_yaml(path)
-    assert recipe.model == "embedded" or path.stem == "tts-var"
+    assert recipe.model == ModelChoice() or path.stem == "tts-var"
     assert through_yaml(recipe, tmp_path) == recipe
 
 
@@ -80,9 +82,11 @@ def test_a_label_may_be_written_as_a_number(tmp_path: Path) -> None:
 
 
 def test_overrides_reach_every_level() -> None:
-    recipe = Recipe().with_overrides(["strategy.gate.quantile=0.1", "seed=3", "sampling.temperature=9e-1", "model=m=n"])
+    words = ["strategy.gate.quantile=0.1", "seed=3", "sampling.temperature=9e-1", "model=m=n", "model.grid=[2,3]"]
+    recipe = Recipe().with_overrides(words)
     assert isinstance(recipe.strategy, ScalingAR)
-    assert (recipe.strategy.gate.quantile, recipe.seed, recipe.model) == (0.1, 3, "m=n")
+    assert (recipe.strategy.gate.quantile, recipe.seed, recipe.model.name) == (0.1, 3, "m=n")
+    assert recipe.model.options == {"grid": (2, 3)}
     assert recipe.sampling == SamplingConfig(temperature=0.9)
     assert Recipe().with_overrides([]) == Recipe()
 
@@ -113,10 +117,19 @@ def test_an_override_on_the_first_version_keeps_the_rest_of_it() -> None:
         ("sed=1", "sed is no setting; did you mean 'seed'?"),
         ("seed=-1", "seed=-1: must be >= 0"),
         ("guidance_scale=.nan", "guidance_scale=nan: must be a finite number"),
-        ("dtype=fp8", "dtype='fp8': must be 'fp32', 'bf16' or 'fp16'"),
-        ("device=toaster", "device='toaster': must be one of cpu, cuda, mps, xpu, with a number if there are several"),
+        ("model.dtype=fp8", "model.dtype='fp8': must be 'fp32', 'bf16' or 'fp16'"),
+        (
+            "model.device=toaster",
+            "model.device='toaster': must be one of cpu, cuda, mps, xpu, with a number if there are several",
+        ),
+        ("model=5", "model=5: must be a name or settings such as {name: embedded}"),
+        ("model.gird=[2,2]", "model.gird is no setting; did you mean 'grid'?"),
+        ("model.devcie=cpu", "model.devcie is no setting; did you mean 'device'?"),
+        ("model.grid=[2,x]", "model.grid.1='x': must be a valid integer, unable to parse string as an integer"),
+        ("device=cuda", "device is a setting of the model; write it as model.device."),
+        ("aspect_ratio=2", "aspect_ratio is a setting of the model; write it as model.aspect_ratio."),
         ("strategy=5", "strategy=5: must be a name or settings such as {name: scaling-ar}"),
-        ("strategy={name: [1]}", "strategy={'name': [1]}: must be a name or settings such as {name: scaling-ar}"),
+        ("strategy={name: [1]}", "strategy={'name': [1]}: must be a name or settings such as {name: best-of-n}"),
         ("seed 5", "'seed 5' is no setting; write it as strategy.gate.quantile=0.1."),
         ("prompt=[", "'prompt=[': what follows the '=' is no YAML value; put text in quotes."),
     ],
@@ -164,8 +177,8 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
 
 
 def test_resolving_fills_only_what_is_open() -> None:
-    models = SamplingConfig(temperature=0.7, top_k=50)
-    recipe = Recipe(sampling=SamplingConfig(temperature=1.0)).resolved(3.0, models)
+    models = Defaults(guidance_scale=3.0, sampling=SamplingConfig(temperature=0.7, top_k=50))
+    recipe = Recipe(sampling=SamplingConfig(temperature=1.0)).resolved(models)
     assert recipe.guidance_scale == 3.0
     assert recipe.sampling == SamplingConfig(temperature=1.0, top_k=50)
     assert recipe.to_dict()["sampling"] == {
@@ -175,8 +188,8 @@ def test_resolving_fills_only_what_is_open() -> None:
         "greedy": False,
         "guidance_interval": -1,
     }
-    assert Recipe(guidance_scale=1.5).resolved(3.0, models).guidance_scale == 1.5
-    assert Recipe(guidance_scale=0.0).resolved(3.0, models).guidance_scale == 0.0
+    assert Recipe(guidance_scale=1.5).resolved(models).guidance_scale == 1.5
+    assert Recipe(guidance_scale=0.0).resolved(models).guidance_scale == 0.0
 
 
 def test_names_of_strategies() -> None:

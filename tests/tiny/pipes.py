@@ -1,5 +1,7 @@
 """Pipelines around the tiny models, for tests above the decoding loop."""
 
+from dataclasses import dataclass, field
+
 import torch
 
 from scalingar.core.sampling_config import SamplingConfig
@@ -11,6 +13,16 @@ from tests.tiny import llamagen as tiny
 
 CONFIG = tiny.WORDS_CONFIG.model_copy(update={"condition_tokens": 8, "condition_vocab": len(TERMINALS)})
 PROMPT = "a photo of a red apple left of a dog"
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a loaded model brings for a recipe that leaves it open."""
+
+    guidance_scale: float = 3.0
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    own_reward: str | None = "pmi"
+    name: str = "tiny"
 
 
 def tiny_pipe(model: LlamaGen | None = None) -> ImagePipeline:

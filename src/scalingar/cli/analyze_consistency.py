@@ -1,35 +1,38 @@
 """``scalingar analyze consistency``: how early a reward knows which image will be good."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from scalingar.cli.model_options import split_model, takes_model
 
+
+@takes_model()
 def consistency(
-    prompts: Annotated[list[str], typer.Argument(help="In quotes each; or a file with one in each line.")],
-    model: Annotated[str, typer.Option(help="A next-scale model: a file or folder, or a hub name.")],
+    prompts: Annotated[list[str], typer.Argument(help="In quotes each; or a file of lines; and model.key=value.")],
     reward: Annotated[str, typer.Option(help="By name; see [b]scalingar ls rewards[/].")] = "image-reward",
     num_trajectories: Annotated[int, typer.Option("-n", "--num-trajectories", min=3, help="Of each prompt.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Keys the noise.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps, xpu.")] = "cpu",
-    dtype: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = "fp32",
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder for table (.md, .csv) and plot (.png).")
     ] = Path("analysis"),
+    *,
+    model: dict[str, Any],
 ) -> None:
-    """How well the reward after each scale foretells that of the finished image; nothing is pruned.
+    """How well the reward after each scale of a next-scale model foretells the finished image's; nothing is pruned.
 
     [b]scalingar analyze consistency prompts.txt --model FoundationVision/Infinity:2b-1024 --device cuda[/]
     """
     from scalingar.analysis.studies.consistency import consistency_findings  # noqa: PLC0415
     from scalingar.cli.analyze import show  # noqa: PLC0415
-    from scalingar.cli.run import load  # noqa: PLC0415
     from scalingar.core.files import check_writable  # noqa: PLC0415
-    from scalingar.pipeline.recipe import Recipe  # noqa: PLC0415
+    from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
+    from scalingar.pipeline.pipeline import ImagePipeline  # noqa: PLC0415
 
     check_writable(output)
-    pipe = load(Recipe.from_dict({"model": model, "device": device, "dtype": dtype}))
+    said, prompts = split_model(prompts)
+    pipe = ImagePipeline.load(ModelChoice.of({**model, **said}))
     findings = consistency_findings(pipe, _read(prompts), reward, trajectories=num_trajectories, seed=seed)
     show(findings, output)
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scalingar.cli.model_options import split_model, takes_model
+
 if TYPE_CHECKING:
     from scalingar.bench.benchmark import Benchmark
     from scalingar.bench.runs.results import RunResults
@@ -32,10 +34,12 @@ def list_benchmarks() -> None:
 
 
 @bench.command()
+@takes_model()
 def run(
     benchmark: Annotated[str, typer.Argument(help="See [b]scalingar bench ls[/].")],
     settings: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Of the benchmark, such as detector=embedded.")
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Of the benchmark: detector=embedded; or model.key=value."),
     ] = None,
     strategy: Annotated[
         str, typer.Option(help="Strategies, with commas between them.", rich_help_panel=_WHAT)
@@ -56,12 +60,6 @@ def run(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the first image of each prompt.", rich_help_panel=_HOW)] = 0,
     guidance_scale: Annotated[float | None, typer.Option(help="s_base.", rich_help_panel=_HOW)] = None,
-    model: Annotated[str, typer.Option(help="As for generate.", rich_help_panel=_WHERE)] = "embedded",
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps, xpu.", rich_help_panel=_WHERE)] = "cpu",
-    dtype: Annotated[str, typer.Option(help="fp32, bf16 or fp16.", rich_help_panel=_WHERE)] = "fp32",
-    compile: Annotated[
-        bool, typer.Option("--compile", help="Faster steps after a minute of waiting.", rich_help_panel=_WHERE)
-    ] = False,
     max_rows: Annotated[
         int, typer.Option(min=1, help="Trajectories of a shard alive at once.", rich_help_panel=_WHERE)
     ] = 64,
@@ -79,6 +77,8 @@ def run(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder; each strategy gets one in it.", rich_help_panel=_WHERE)
     ] = Path("runs"),
+    *,
+    model: dict[str, Any],
 ) -> None:
     """Make and judge all images of a benchmark; a run that was stopped goes on where it was.
 
@@ -88,7 +88,9 @@ def run(
     from scalingar.cli.bench_run import Request, run_all  # noqa: PLC0415
     from scalingar.pipeline.loading import EMBEDDED  # noqa: PLC0415
 
-    embedded = model in EMBEDDED
+    said, settings = split_model(settings or [])
+    section = {**model, **said}
+    embedded = section.get("name", "embedded") in EMBEDDED
     strategies = (
         named(strategy, num_trajectories=num_trajectories, reward=reward or ("embedded" if embedded else None))
         if suite is None
@@ -97,21 +99,14 @@ def run(
     run_all(
         Request(
             benchmark=benchmark,
-            settings=settings_of(benchmark, settings or [], embedded=embedded),
+            settings=settings_of(benchmark, settings, embedded=embedded),
             strategies=strategies,
-            recipe={
-                "model": model,
-                "device": device,
-                "dtype": dtype,
-                "compile": compile,
-                "seed": seed,
-                "guidance_scale": guidance_scale,
-            },
+            recipe={"model": section, "seed": seed, "guidance_scale": guidance_scale},
             images_per_prompt=images_per_prompt,
             limit=limit,
             max_rows=max_rows,
             shard=shard,
-            workers=workers or (2 if device == "cpu" else 1),
+            workers=workers or (2 if section.get("device", "cpu") == "cpu" else 1),
             all_candidates=all_candidates,
             output=output,
         )
@@ -145,13 +140,13 @@ def pictures(
     output: Annotated[Path, typer.Option("-o", "--output", help="PNG to write.")] = Path("pictures.png"),
 ) -> None:
     """Show the same prompts in several runs, where the first and the last differ in who is right."""
-    from scalingar.bench.runs.runner import png  # noqa: PLC0415
     from scalingar.bench.runs.side_by_side import pictures as drawn  # noqa: PLC0415
     from scalingar.core.files import check_writable, write_file  # noqa: PLC0415
+    from scalingar.core.pixels import png_bytes  # noqa: PLC0415
 
     sheet = drawn([_results(folder) for folder in folders])
     check_writable(output.parent)
-    write_file(output, png(sheet))
+    write_file(output, png_bytes(sheet))
     typer.echo(f"wrote {output}", err=True)
 
 
@@ -216,7 +211,7 @@ def benchmark_of(folder: Path) -> "Benchmark":
     from scalingar.bench.runs.plan import RunPlan  # noqa: PLC0415
 
     plan = RunPlan.read(folder)
-    return build_benchmark(plan.benchmark, plan.settings, device=plan.recipe.device)
+    return build_benchmark(plan.benchmark, plan.settings, device=plan.recipe.model.device)
 
 
 def _results(folder: Path) -> "RunResults":

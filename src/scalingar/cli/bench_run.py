@@ -16,7 +16,6 @@ from scalingar.bench.runs.results import read_results, write_results
 from scalingar.bench.runs.runner import Runner
 from scalingar.bench.runs.store import RunStore
 from scalingar.cli.progress import plain_warnings
-from scalingar.cli.run import load
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import check_writable
 from scalingar.pipeline.pipeline import ImagePipeline
@@ -47,8 +46,9 @@ def run_all(request: Request) -> None:
         raise ConfigError(f"images_per_prompt is {request.images_per_prompt}; it must be at least 1.")
     check_writable(request.output)
     with plain_warnings():
-        benchmark = build_benchmark(request.benchmark, request.settings, device=request.recipe["device"])
-        pipe = load(Recipe.from_dict(request.recipe))
+        choice = Recipe.from_dict(request.recipe).model
+        benchmark = build_benchmark(request.benchmark, request.settings, device=choice.device)
+        pipe = ImagePipeline.load(choice)
         for label, strategy in request.strategies.items():
             store = RunStore(request.output / label)
             runner = Runner(pipe, benchmark, plan_of(request, strategy, pipe, benchmark), store, request.workers)
@@ -61,7 +61,7 @@ def run_all(request: Request) -> None:
 
 def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark: Benchmark) -> RunPlan:
     """The plan with nothing left to defaults."""
-    recipe = Recipe.from_dict({**request.recipe, "strategy": strategy}).resolved(pipe.guidance_scale, pipe.sampling)
+    recipe = Recipe.from_dict({**request.recipe, "strategy": strategy}).resolved(pipe)
     return RunPlan(
         benchmark=request.benchmark,
         benchmark_version=benchmark.version,

@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scalingar.cli.model_options import takes_model
 from scalingar.cli.words import split_words
 
 if TYPE_CHECKING:
     from scalingar.pipeline.png import RecipeInfo
     from scalingar.pipeline.recipe import Recipe
 
-_SEARCH, _DRAW, _RUN, _SOURCE = "Search", "Drawing", "Where and how to run", "Recipes"
+_SEARCH, _DRAW, _RUN, _SOURCE = "Search", "Drawing", "Results", "Recipes"
 
 
+@takes_model()
 def generate(
     words: Annotated[
         list[str] | None,
@@ -38,15 +40,6 @@ def generate(
     top_p: Annotated[
         float | None, typer.Option(help="Keep the codes of this probability.", rich_help_panel=_DRAW)
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="'embedded', a file or folder, or a hub name.", rich_help_panel=_RUN)
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, mps, xpu.", rich_help_panel=_RUN)] = None,
-    dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.", rich_help_panel=_RUN)] = None,
-    compile: Annotated[
-        bool | None,
-        typer.Option("--compile/--no-compile", help="Faster steps after a minute of waiting.", rich_help_panel=_RUN),
-    ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.", rich_help_panel=_RUN)] = Path(
         "out"
     ),
@@ -59,6 +52,8 @@ def generate(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the recipe and stop.", rich_help_panel=_SOURCE)
     ] = False,
+    *,
+    model: dict[str, Any],
 ) -> None:
     """Generate an image, and show how it came about.
 
@@ -74,10 +69,7 @@ def generate(
         "sampling.temperature": temperature,
         "sampling.top_k": top_k,
         "sampling.top_p": top_p,
-        "model": model,
-        "device": device,
-        "dtype": dtype,
-        "compile": compile,
+        **{f"model.{name}": value for name, value in model.items()},
     }
     prompt, overrides = split_words(words or [])
     values = {name: value for name, value in {"prompt": prompt, **values}.items() if value is not None}

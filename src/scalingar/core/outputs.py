@@ -1,4 +1,4 @@
-"""What a run hands back: candidates with their traces, the chosen images, and what it all cost."""
+"""What a run leaves of each prompt: candidates with their traces, which was chosen, and what it all cost."""
 
 import time
 from collections.abc import Iterator
@@ -169,18 +169,3 @@ class PromptResult:
     def best(self) -> Candidate:
         """The chosen candidate."""
         return self.candidates[self.chosen]
-
-
-@dataclass
-class ImageOutput:
-    """The result of a pipeline call, prompts in the order given."""
-
-    images: list[Any]
-    """The chosen image of each prompt and repeat: PIL images, arrays, tensors or codes, as ``output_type`` asked."""
-    results: list[PromptResult]
-    ledger: Ledger
-
-    @property
-    def candidates(self) -> list[list[Candidate]]:
-        """Every trajectory of every prompt and repeat."""
-        return [result.candidates for result in self.results]

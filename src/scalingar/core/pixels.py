@@ -1,5 +1,6 @@
-"""From a model's pixels to 8-bit pictures, and from pictures to what a network reads."""
+"""From a model's pixels to 8-bit pictures and their files, and from pictures to what a network reads."""
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,3 +36,10 @@ def standardised(
     """Levels as shares of 255, minus each channel's mean, over its deviation."""
     centre, spread = (torch.tensor(values).view(3, 1, 1) for values in (mean, std))
     return (levels / 255 - centre) / spread
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """The picture as a PNG file's content, with the recipe of one that carries it."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

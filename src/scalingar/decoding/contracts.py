@@ -4,7 +4,7 @@ Protocols only. The codes of one scale of a next-scale model are ``(n, l, g)`` i
 ``g`` codes per token.
 """
 
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -62,6 +62,7 @@ CacheT = TypeVar("CacheT", bound=Cache)
 ConditionT = TypeVar("ConditionT")
 
 
+@runtime_checkable
 class NextTokenModel(Protocol[ConditionT, CacheT]):
     """What the loop needs of a model: see :class:`scalingar.models.llamagen.transformer.LlamaGen`.
 
@@ -91,6 +92,7 @@ class NextTokenModel(Protocol[ConditionT, CacheT]):
         ...
 
 
+@runtime_checkable
 class NextScaleModel(Protocol[ConditionT, CacheT]):
     """What the loop needs of a model whose step is a scale.
 

@@ -33,6 +33,11 @@ class Decoder(Protocol):
         """Codes per token of a next-scale model; 0 where a token is a code."""
         ...
 
+    @property
+    def vocab_size(self) -> int:
+        """Values that a code can have, V."""
+        ...
+
     def start(self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool) -> Any:
         """Trajectories ``indices[i]`` of prompt ``i``, before their first step, with its logits."""
         ...

@@ -61,6 +61,11 @@ class NextScaleDecoder:
         """That of the last scale."""
         return self.model.scales[-1]
 
+    @property
+    def vocab_size(self) -> int:
+        """Values of a code, V."""
+        return self.model.values
+
     @torch.inference_mode()
     def start(self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool) -> ScaleTrajectories:
         """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; scale 0 runs once per prompt."""

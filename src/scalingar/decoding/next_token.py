@@ -35,6 +35,11 @@ class NextTokenDecoder:
         """Rows and columns of codes."""
         return self.model.grid
 
+    @property
+    def vocab_size(self) -> int:
+        """Image codes V."""
+        return self.model.vocab_size
+
     @torch.inference_mode()
     def start(self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool) -> Trajectories:
         """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; each prompt is prefilled once."""

@@ -11,6 +11,7 @@ import torch
 
 from scalingar.models.embedded.places import embedded_folder
 from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo
+from scalingar.pipeline.model_choice import DTYPES
 
 _LIBRARIES = ("scalingar", "torch", "numpy", "pillow", "pydantic", "safetensors")
 _EXTRAS = {
@@ -25,8 +26,6 @@ _EXTRAS = {
     "train": ("resvg_py", "sklearn"),
 }
 """What each extra makes importable."""
-
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def devices() -> list[str]:
 
 def _formats(device: str) -> list[str]:
     """Those in which a product and an attention work there."""
-    return [name for name, dtype in _DTYPES.items() if _works(device, dtype)]
+    return [name for name, dtype in DTYPES.items() if _works(device, dtype)]
 
 
 def _works(device: str, dtype: torch.dtype) -> bool:

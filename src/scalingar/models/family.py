@@ -206,3 +206,9 @@ def model_options() -> dict[str, Option]:
             if found.setdefault(option.name, option) != option:
                 raise ConfigError(f"the family {name!r} means something else by {option.name}; rename the option.")
     return found
+
+
+def default_strategy(family: Family | None, decoding: Decoding = "next-token") -> str:
+    """The method for a user who names none; of a network of no family, that of the families which decode like it."""
+    kin = (FAMILIES[name] for name in FAMILIES if FAMILIES[name].decodes == decoding)
+    return (family or next(kin)).default_strategy

@@ -23,11 +23,11 @@ from transformers.generation import (
 )
 
 from scalingar.core.errors import ConfigError
-from scalingar.core.outputs import ImageOutput
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.hf.emu3 import Emu3, Emu3Images, check_vocabulary
 from scalingar.models.hf.loading import generation_sampling
 from scalingar.models.hf.prompt_tokens import unpadded
+from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies import Strategy
 

@@ -6,8 +6,6 @@ from typing import Any
 
 from scalingar.strategies import STRATEGIES
 
-_PRESET_PARTS = ("profile", "gate", "guidance")
-
 
 def merged(given: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Nested settings with ``values`` put in; whether they exist is for the recipe to check.
@@ -19,13 +17,15 @@ def merged(given: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any
     {'seed': 2, 'sampling': {'top_k': 5}}
     """
     result = deepcopy(dict(given))
-    for name in sorted(values, key=_rank):
-        value = values[name]
+    for given_name in sorted(values, key=_rank):
+        value = values[given_name]
+        # Under another name of the model its options stay: it may only have moved.
+        name = "model.name" if given_name == "model" and isinstance(value, str) else given_name
         if name in {"strategy", "strategy.name"} and isinstance(value, str):
             result["strategy"] = _switched(result.get("strategy", {}), value)
             continue
         if name == "strategy.preset":
-            result["strategy"] = {k: v for k, v in result.get("strategy", {}).items() if k not in _PRESET_PARTS}
+            result["strategy"] = _without_preset(result.get("strategy", {}))
         _put(result, name.split("."), value)
     return result
 
@@ -39,11 +39,16 @@ def _switched(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The settings under another strategy's name, less those it does not have."""
     if settings.get("name") == name:
         return dict(settings)
-    known = STRATEGIES[name].model_fields
-    kept = {key: value for key, value in settings.items() if key in known}
-    if name == "single":
-        kept.pop("num_trajectories", None)
+    kind = STRATEGIES[name]
+    kept = {key: value for key, value in settings.items() if key in kind.model_fields and key not in kind.fixed}
     return {**kept, "name": name}
+
+
+def _without_preset(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings less those that the strategy's preset fills in."""
+    name = str(settings.get("name"))
+    parts = STRATEGIES[name].preset_parts if name in STRATEGIES else ()
+    return {key: value for key, value in settings.items() if key not in parts}
 
 
 def _put(target: dict[str, Any], path: list[str], value: Any) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Self, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -14,28 +14,29 @@ from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError
-from scalingar.core.outputs import Candidate, ImageOutput, Ledger
+from scalingar.core.outputs import Candidate, Ledger
 from scalingar.core.pixels import rounded
 from scalingar.core.sampling_config import SamplingConfig
+from scalingar.decoding.contracts import ImageTokenizer, NextScaleModel, NextTokenModel, ScaleTokenizer
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.next_token import NextTokenDecoder
-from scalingar.models.options import Choice
+from scalingar.models.family import Family, default_strategy
 from scalingar.models.prompts.encoders import PromptEncoder, check_prompts
 from scalingar.pipeline.loading import load
+from scalingar.pipeline.model_choice import PYTHON, ModelChoice
+from scalingar.pipeline.output import OUTPUT_TYPES, ImageOutput, OutputType
+from scalingar.pipeline.recipe import Recipe
 from scalingar.pipeline.stream import Stream
 from scalingar.rewards import PixelReward, Reward, build_reward
 from scalingar.rewards.features import make_feature
 from scalingar.strategies import Strategy
-from scalingar.strategies.build_strategy import DEFAULT_STRATEGIES, build_strategy, with_reward, with_trajectories
+from scalingar.strategies.build_strategy import build_strategy, with_trajectories
 from scalingar.strategies.engine.engine import Engine
 from scalingar.strategies.engine.looks import Eyes, ImageLooks
 from scalingar.strategies.strategy import check_serves
 
-OutputType = Literal["pil", "np", "pt", "codes"]
-OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
 StepCallback = Callable[["ImagePipeline", int, int, dict[str, Any]], Any]
 """Called with the pipeline, a step, their number and the step's values; what it returns is not read."""
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
@@ -43,10 +44,8 @@ class ImagePipeline:
     """A transformer, its tokenizer, its way of reading prompts, and its defaults."""
 
     name: str
-    model: Any
-    """A ``NextTokenModel`` or a ``NextScaleModel`` of :mod:`scalingar.decoding`."""
-    tokenizer: Any
-    """Its ``ImageTokenizer``, or ``ScaleTokenizer`` for a next-scale model."""
+    model: NextTokenModel | NextScaleModel
+    tokenizer: ImageTokenizer | ScaleTokenizer
     encode_prompts: PromptEncoder
     guidance_scale: float
     sampling: SamplingConfig
@@ -54,66 +53,50 @@ class ImagePipeline:
     """SHA-256 of the weight files."""
     device: str | torch.device = "cpu"
     """Of the transformer; learned rewards run there too, in fp32."""
+    family: Family | None = None
+    """None for parts put together in Python."""
     own_reward: str | None = None
     """The reward that the model's own folder names, for strategies that ask one without saying which."""
+    choice: ModelChoice | None = None
+    """What it was loaded by, for recipes; of parts put together in Python a name that no recipe can load."""
     _rewards: dict[str, Reward] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.choice is None:
+            self.choice = ModelChoice(name=PYTHON + self.name, device=str(self.device))
 
     @classmethod
     def from_pretrained(
         cls,
         model: str | Path = "embedded",
         *,
-        variant: str | None = None,
-        tokenizer: str | Path | None = None,
-        text_encoder: str | Path | PromptEncoder | None = None,
-        clean_caption: bool | None = None,
-        negative_prompt: str | None = None,
-        grid: tuple[int, int] | None = None,
-        image_size: int | None = None,
-        aspect_ratio: float | str | None = None,
-        heads: int | None = None,
-        collapse_prefix: bool | None = None,
-        compile: bool = False,
         device: str | torch.device = "cpu",
-        dtype: torch.dtype = torch.float32,
-    ) -> "ImagePipeline":
+        dtype: str | torch.dtype = "fp32",
+        **options: Any,
+    ) -> Self:
         """Load a model with its authors' guidance scale and sampling. The tokenizer always runs in fp32.
 
         Args:
             model: ``"embedded"``, ``"embedded-next-scale"``, a weight file, a folder, or a name on the hub such as
                 ``"FoundationVision/LlamaGen"`` (also with the variant, ``"FoundationVision/LlamaGen:t2i-xl-512"``).
-            variant: which of a repository's models.
-            tokenizer: file or folder of the image tokenizer, where it is not beside the transformer.
-            text_encoder: folder or hub name of the T5 encoder, or a function that reads prompts in its place.
-            clean_caption: clean captions as in training (the default); off for text that should be drawn literally.
-            negative_prompt: what the image should not show, of Infinity and Emu3.
-            grid, image_size: rows and columns of codes, or pixels, for weights that do not say it; Infinity's draw
-                ``image_size`` 256, 512, 768 or 1024, whichever they were made for.
-            aspect_ratio: width over height, as a number or "w:h", of Infinity (the nearest of its templates) and Emu3.
-            heads: of a transformer of unpublished width.
-            collapse_prefix: keep one cache slot per prompt; None: in fp32, where the model allows it.
-            compile: let ``torch.compile`` make LlamaGen's decoding step, when it first comes: a minute of waiting, then
-                faster steps, whose logits differ by rounding. On the CPU it needs a C++ compiler.
-            device, dtype: of the transformer and the text encoder.
+            device: of the transformer and the text encoder.
+            dtype: of both: ``"fp32"``, ``"bf16"``, ``"fp16"``, or torch's own.
+            options: of the model's family, such as ``variant``, ``tokenizer`` or ``text_encoder``; ``scalingar ls
+                models`` lists them with their meaning. None leaves one open. A function as ``text_encoder`` reads
+                prompts in its place; recipes name it then, and cannot be followed.
 
         Raises:
             WeightsError: something is missing, damaged, or its parts do not belong together.
             ConfigError: an option that does not exist or does not fit the model.
         """
-        options = {
-            "variant": variant,
-            "tokenizer": tokenizer,
-            "text_encoder": text_encoder,
-            "clean_caption": clean_caption,
-            "negative_prompt": negative_prompt,
-            "grid": grid,
-            "image_size": image_size,
-            "aspect_ratio": aspect_ratio,
-            "heads": heads,
-            "collapse_prefix": collapse_prefix,
-            "compile": compile or None,
-        }
-        loaded = load(Choice(name=model, device=device, dtype=dtype, options=options))
+        return cls.load(ModelChoice.of({**options, "name": model, "device": device, "dtype": dtype}))
+
+    @classmethod
+    def load(cls, choice: ModelChoice) -> Self:
+        """The model of a recipe. Raises as :meth:`from_pretrained` does."""
+        choice.check_loadable()
+        choice.check_device()
+        loaded = load(choice.for_loading())
         return cls(
             name=loaded.name,
             model=loaded.model,
@@ -122,19 +105,22 @@ class ImagePipeline:
             guidance_scale=loaded.guidance_scale,
             sampling=loaded.sampling,
             hashes=dict(loaded.hashes),
-            device=device,
+            family=loaded.family,
             own_reward=loaded.reward,
+            device=choice.device,
+            choice=choice,
         )
 
     @property
     def decoding(self) -> Decoding:
         """How the model decodes."""
-        return "next-scale" if hasattr(self.model, "scales") else "next-token"
+        return self.decoder().decoding
 
     @property
     def grids(self) -> tuple[tuple[int, int], ...]:
         """Rows and columns of tokens of each scale, coarse to fine; of a next-token model the only one."""
-        return tuple(self.model.scales) if self.decoding == "next-scale" else (self.model.grid,)
+        decoder = self.decoder()
+        return decoder.scales or (decoder.grid,)
 
     def __call__(
         self,
@@ -160,7 +146,7 @@ class ImagePipeline:
             num_images_per_prompt: images of each prompt; repeat ``j`` is the image of ``seed + j``.
             seed: keys every trajectory's noise, together with its index; or a seed for each image.
             guidance_scale: s_base; the model's default if None; guidance is off at 1 or less.
-            sampling: temperature, top-k, top-p; the model's default if None.
+            sampling: temperature, top-k, top-p; what it leaves unset is the model's own.
             max_rows: trajectories alive at once, of all prompts together; further prompts take the places of those
                 that finish or are cut. None: all prompts start together.
             output_type: of ``.images``: ``"pil"``, ``"np"`` ``(h, w, 3)`` in [0, 1], ``"pt"`` ``(3, h, w)`` in
@@ -216,23 +202,35 @@ class ImagePipeline:
             )
         if min(seeds) < 0:
             raise ConfigError(f"seed is {min(seeds)}; it must not be negative.")
-        default = DEFAULT_STRATEGIES[self.decoding]
+        default = default_strategy(self.family, self.decoding)
         resolved = build_strategy(default if strategy is None else strategy, default)
         if num_trajectories is not None:
             resolved = with_trajectories(resolved, num_trajectories)
         check_serves(resolved, self.decoding)
-        resolved = with_reward(resolved, self.own_reward, self.name)
         if max_rows is not None and max_rows < resolved.num_trajectories:
             raise ConfigError(f"max_rows is {max_rows}; one image alone needs {resolved.num_trajectories}.")
+        recipe = Recipe.from_dict(
+            {
+                "model": self.choice,
+                "strategy": resolved,
+                "guidance_scale": guidance_scale,
+                "sampling": sampling,
+                "num_images_per_prompt": num_images_per_prompt,
+            }
+        ).resolved(self)
+        assert recipe.sampling is not None
+        assert recipe.guidance_scale is not None
+        decoder = self.decoder(recipe.sampling)
         engine = Engine(
-            decoder := self.decoder(sampling or self.sampling),
-            resolved,
-            self.guidance_scale if guidance_scale is None else guidance_scale,
-            ImageLooks(decoder.picture, Ledger(), self._eyes(resolved), keep_pixels=output_type in ("pt", "np")),
+            decoder,
+            recipe.strategy,
+            recipe.guidance_scale,
+            ImageLooks(decoder.picture, Ledger(), self._eyes(recipe.strategy), keep_pixels=output_type in ("pt", "np")),
             max_rows=max_rows,
             show=output_type != "codes",
         )
-        return Stream(engine, texts, self._condition, seeds, partial(_converted, output_type=output_type))
+        recipes = recipe.of_images(prompts, seed)
+        return Stream(engine, texts, self._condition, seeds, partial(ImageOutput.of, self, recipes, output_type))
 
     def _eyes(self, strategy: Strategy) -> Eyes:
         """What the strategy says it looks with; what is missing is told before anything is decoded."""
@@ -242,10 +240,12 @@ class ImagePipeline:
             return Eyes(feature=feature)
         return Eyes(self.reward(needs.reward), needs.reward, feature)
 
-    def decoder(self, sampling: SamplingConfig) -> NextTokenDecoder | NextScaleDecoder:
-        """The model and its tokenizer as the loop needs them."""
-        kind = NextTokenDecoder if self.decoding == "next-token" else NextScaleDecoder
-        return kind(model=self.model, tokenizer=self.tokenizer, sampling=sampling)
+    def decoder(self, sampling: SamplingConfig | None = None) -> NextTokenDecoder | NextScaleDecoder:
+        """Model and tokenizer as the loop needs them."""
+        sampling = sampling or self.sampling
+        if isinstance(self.model, NextScaleModel):
+            return NextScaleDecoder(model=self.model, tokenizer=cast(ScaleTokenizer, self.tokenizer), sampling=sampling)
+        return NextTokenDecoder(model=self.model, tokenizer=cast(ImageTokenizer, self.tokenizer), sampling=sampling)
 
     def _condition(self, prompts: list[str]) -> Any:
         inputs, mask = self.encode_prompts(prompts)
@@ -267,7 +267,7 @@ class ImagePipeline:
     @torch.inference_mode()
     def decode(self, codes: Int[Tensor, "n t *g"]) -> Float[Tensor, "n 3 H W"]:
         """RGB in [-1, 1] of the codes of several images, all or the first of each."""
-        decoder = self.decoder(self.sampling)
+        decoder = self.decoder()
         return torch.stack([decoder.picture(one) for one in codes])
 
     def preview(self, candidate: Candidate) -> Image.Image:
@@ -279,13 +279,3 @@ class ImagePipeline:
         ends = list(accumulate(height * width for height, width in self.grids))
         drawn = [end for end in ends if end <= candidate.tokens]
         return [rounded(self.decode(candidate.codes[None, :end])[0]) for end in drawn]
-
-
-def _converted(candidate: Candidate, output_type: OutputType) -> Any:
-    if output_type == "codes":
-        return candidate.codes
-    if output_type == "pil":
-        return candidate.image
-    assert candidate.pixels is not None  # kept for this
-    picture = (candidate.pixels.cpu() + 1) / 2
-    return picture if output_type == "pt" else picture.permute(1, 2, 0).numpy()

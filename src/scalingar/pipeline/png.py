@@ -1,15 +1,14 @@
 """How a picture was made, kept inside its PNG file."""
 
-import io
 import json
 from pathlib import Path
+from typing import Any, Self
 
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scalingar.core.errors import ConfigError, OutputError, WeightsError
-from scalingar.core.files import write_file
 from scalingar.pipeline.recipe import Recipe
 
 KEY = "scalingar"
@@ -41,13 +40,25 @@ class RecipeInfo(BaseModel):
             )
 
 
-def save_png(image: Image.Image, path: Path, info: RecipeInfo) -> None:
-    """Write a picture with its recipe inside, replacing an old file in one go. Raises OutputError."""
-    text = PngInfo()
-    text.add_text(KEY, json.dumps(info.model_dump(mode="json")))  # ASCII, whatever the prompt
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", pnginfo=text)
-    write_file(path, buffer.getvalue())
+class Picture(Image.Image):
+    """An image with its recipe: in ``info`` under :data:`KEY`, and in every PNG that ``save`` writes.
+
+    Other formats have no place for it. What Pillow derives from it, such as a resized copy, is a plain image without.
+    """
+
+    @classmethod
+    def of(cls, image: Image.Image, info: RecipeInfo) -> Self:
+        """A copy of ``image`` that knows how it was made."""
+        picture = cls()
+        picture.__setstate__(list(image.__getstate__()))  # Pillow's own way to make an image from another's content
+        picture.info = {**image.info, KEY: json.dumps(info.model_dump(mode="json"))}  # ASCII, whatever the prompt
+        return picture
+
+    def save(self, fp: Any, format: str | None = None, **params: Any) -> None:
+        """As Pillow does, with the recipe unless ``pnginfo`` says otherwise."""
+        text = PngInfo()
+        text.add_text(KEY, self.info[KEY])
+        super().save(fp, format, **{"pnginfo": text, **params})
 
 
 def read_recipe(path: Path) -> RecipeInfo:
@@ -71,4 +82,4 @@ def read_recipe(path: Path) -> RecipeInfo:
     try:
         return RecipeInfo.model_validate_json(text)
     except (ValidationError, ConfigError):
-        raise OutputError(f"{path} holds a recipe this version cannot follow; it may come from a newer one.") from None
+        raise OutputError(f"{path} holds a recipe this version cannot follow; it was written by another.") from None

@@ -3,9 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Protocol, Self
 
-import torch
 import yaml
 from pydantic import (
     BaseModel,
@@ -16,37 +15,61 @@ from pydantic import (
     SerializationInfo,
     ValidationError,
     ValidationInfo,
-    field_validator,
+    model_validator,
 )
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.core.validation import sentence
+from scalingar.models.family import default_strategy as family_default
 from scalingar.pipeline.loading import family_of
+from scalingar.pipeline.model_choice import ModelChoice, described
 from scalingar.pipeline.overrides import merged
 from scalingar.strategies import Strategy
-from scalingar.strategies.build_strategy import DEFAULT_STRATEGY, build_strategy, strategy_name
+from scalingar.strategies.build_strategy import build_strategy, strategy_name, with_reward
 
-DEVICES = ("cpu", "cuda", "mps", "xpu")
 _OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 
 
-def default_strategy(model: str) -> str:
+class ModelDefaults(Protocol):
+    """What a loaded model brings for a recipe that leaves it open; a pipeline does."""
+
+    @property
+    def guidance_scale(self) -> float:
+        """Its authors'."""
+
+    @property
+    def own_reward(self) -> str | None:
+        """The reward that its folder names."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def sampling(self) -> SamplingConfig:
+        """Its authors'."""
+
+
+def default_strategy(model: ModelChoice) -> str:
     """What a recipe that names none takes for this model."""
-    family = family_of(model)
-    return DEFAULT_STRATEGY if family is None else family.default_strategy
+    return family_default(family_of(model.name))
 
 
 def _strategy_for_model(value: Any, info: ValidationInfo) -> Strategy:
     named = isinstance(value, Strategy | str) or (isinstance(value, dict) and "name" in value)
-    # A model that is no string was refused already.
-    model = info.data.get("model", "embedded")
+    # A model that is none was refused already.
+    model = info.data.get("model", ModelChoice())
     return build_strategy(value) if named else build_strategy(value, default_strategy(model))
 
 
 def _plain_strategy(strategy: Strategy, info: SerializationInfo) -> dict[str, Any]:
-    settings = strategy.model_dump(mode=info.mode, exclude_unset=info.exclude_unset)
-    return {"name": strategy_name(strategy), **settings}
+    settings = strategy.model_dump(mode=info.mode, exclude_unset=info.exclude_unset, fallback=repr)
+    try:
+        name = strategy_name(strategy)
+    except ConfigError:  # one of Python's, which nobody else can name
+        name = described(type(strategy))
+    return {"name": name, **settings}
 
 
 def _plain_sampling(sampling: SamplingConfig | None, info: SerializationInfo) -> dict[str, Any] | None:
@@ -59,15 +82,10 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    model: str = Field("embedded", description="'embedded', a file or folder, or a name on the hub")
-    device: str = Field("cpu", description="cpu, cuda, cuda:1, mps, xpu")
-    dtype: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="of the transformer")
-    compile: bool = Field(False, description="torch.compile for the decoding step of LlamaGen's family")
+    model: ModelChoice = Field(ModelChoice(), description="a name, or a section of name, device, dtype and options")
     prompt: str | None = Field(None, coerce_numbers_to_str=True, description="what the image shows")
-    image_size: int | None = Field(None, description="pixels, for weights that draw several sizes")
-    aspect_ratio: float | None = Field(None, description="width over height, of Infinity; the nearest it knows")
     strategy: Annotated[Strategy, BeforeValidator(_strategy_for_model), PlainSerializer(_plain_strategy)] = Field(
-        default_factory=lambda given: build_strategy(default_strategy(given.get("model", "embedded"))),
+        default_factory=lambda given: build_strategy(default_strategy(given.get("model", ModelChoice()))),
         description="the method of the model's family unless named: scaling-ar or tts-var",
     )
     guidance_scale: float | None = Field(None, description="s_base; the model's own if None")
@@ -77,16 +95,14 @@ class Recipe(BaseModel):
     seed: int = Field(0, ge=0, description="keys the noise; repeat j of a prompt takes seed + j")
     num_images_per_prompt: int = Field(1, ge=1, description="images of the prompt")
 
-    @field_validator("device")
+    @model_validator(mode="before")
     @classmethod
-    def _check_device(cls, device: str) -> str:
-        try:
-            kind = torch.device(device).type
-        except RuntimeError:
-            kind = ""
-        if kind not in DEVICES:
-            raise ValueError(f"must be one of {', '.join(DEVICES)}, with a number if there are several")
-        return device
+    def _check_sections(cls, data: Any) -> Any:
+        """What belongs to the model has one place, and whoever writes it beside the model is told."""
+        for name in data if isinstance(data, Mapping) else ():
+            if name not in cls.model_fields and name in ModelChoice.setting_names():
+                raise ConfigError(f"{name} is a setting of the model; write it as model.{name}.")
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[Any, Any]) -> Self:
@@ -138,12 +154,36 @@ class Recipe(BaseModel):
         """With settings replaced by their dotted names; see :func:`merged`. Raises ConfigError."""
         return self.from_dict(merged(self.model_dump(exclude_unset=True), values)) if values else self
 
-    def resolved(self, guidance_scale: float, sampling: SamplingConfig) -> Self:
-        """With a model's own guidance scale and sampling wherever the recipe leaves them open."""
+    def resolved(self, defaults: ModelDefaults) -> Self:
+        """With the model's own values wherever the recipe leaves them open.
+
+        Raises:
+            ConfigError: the strategy asks a reward, and neither the recipe nor the model names one.
+        """
         given = {} if self.sampling is None else self.sampling.model_dump(exclude_unset=True)
-        scale = guidance_scale if self.guidance_scale is None else self.guidance_scale
-        filled = SamplingConfig(**{**sampling.model_dump(), **given})
-        return self.model_copy(update={"guidance_scale": scale, "sampling": filled})
+        scale = defaults.guidance_scale if self.guidance_scale is None else self.guidance_scale
+        filled = SamplingConfig(**{**defaults.sampling.model_dump(), **given})
+        strategy = with_reward(self.strategy, defaults.own_reward, defaults.name)
+        return self.model_copy(update={"guidance_scale": scale, "sampling": filled, "strategy": strategy})
+
+    def arguments(self) -> dict[str, Any]:
+        """Everything but the model, as a call of its pipeline takes it: ``pipe(**recipe.arguments())``."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "model"}
+
+    def of_images(self, prompts: Sequence[str], seed: int | Sequence[int]) -> list[tuple[Self, int]]:
+        """Of each image of a call, prompt-major: a recipe that draws it alone, and which of that recipe's images it is.
+
+        ``seed``: counts up over the repeats of a prompt; or one for each image.
+        """
+        repeats = range(self.num_images_per_prompt)
+        if isinstance(seed, int):
+            of_prompts = [self.model_copy(update={"prompt": prompt, "seed": seed}) for prompt in prompts]
+            return [(recipe, repeat) for recipe in of_prompts for repeat in repeats]
+        texts = [prompt for prompt in prompts for _ in repeats]
+        single = self.model_copy(update={"num_images_per_prompt": 1})
+        return [
+            (single.model_copy(update={"prompt": text, "seed": own}), 0) for text, own in zip(texts, seed, strict=True)
+        ]
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -1,9 +1,9 @@
 """A run in progress, step by step."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
-from scalingar.core.outputs import Candidate, ImageOutput
+from scalingar.core.outputs import Ledger, PromptResult
+from scalingar.pipeline.output import ImageOutput
 from scalingar.strategies import Strategy
 from scalingar.strategies.engine.engine import Encode, Engine
 from scalingar.strategies.engine.step_event import StepEvent
@@ -18,14 +18,11 @@ class Stream:
         prompts: Sequence[str],
         encode: Encode,
         seeds: Sequence[int],
-        convert: Callable[[Candidate], Any],
+        finish: Callable[[list[PromptResult], Ledger], ImageOutput],
     ) -> None:
-        """``encode``: prompts to the model's condition, one row each; ``seeds``: one per prompt.
-
-        ``convert``: from what was chosen to an entry of the output's images.
-        """
+        """``encode``: prompts to the model's condition, one row each; ``seeds``: one per prompt."""
         self._engine = engine
-        self._convert = convert
+        self._finish = finish
         self._steps = engine.run(prompts, encode, seeds)
         self._output: ImageOutput | None = None
 
@@ -40,8 +37,7 @@ class Stream:
         if self._output is None:
             for _ in self._steps:
                 pass
-            results, ledger = self._engine.results, self._engine.ledger
-            self._output = ImageOutput([self._convert(result.best) for result in results], results, ledger)
+            self._output = self._finish(self._engine.results, self._engine.ledger)
         return self._output
 
     def __iter__(self) -> Iterator[StepEvent]:

@@ -128,9 +128,12 @@ class BlockStability(RowState):
 
     def extended(self, m: int) -> BlockStability:
         """The state with `m` more rows, which have seen no token; what is pooled keeps its past."""
-        parts = (self, BlockStability.start(self.config, m, self.grid))
-        mine, fresh = (replace(part, first=part._firsts()) for part in parts)
-        return mine.joined(fresh)
+        return self.with_row_of(BlockStability.start(self.config, m, self.grid))
+
+    def with_row_of(self, other: BlockStability) -> BlockStability:
+        """The state with the rows of `other` after its own; what is pooled keeps its past."""
+        mine, theirs = (replace(part, first=part._firsts()) for part in (self, other))
+        return mine.joined(theirs)
 
     @property
     def fresh(self) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from scalingar.profile.blocks import BlockStability
 from scalingar.profile.conditional import EPSILON, Moments, conditional_utilisation, sigmoid
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.rows import RowState, shape_of
-from scalingar.profile.token import TokenStatistics, ema, token_uncertainty
+from scalingar.profile.token import TokenStatistics, ema, normalized_entropy, token_uncertainty
 
 __all__ = ["ConfidenceProfile", "ProfileConfig"]
 
@@ -107,6 +108,37 @@ class ConfidenceProfile(RowState):
             values={
                 name: np.concatenate([value, np.full(m, np.nan, np.float32)]) for name, value in self.values.items()
             },
+        )
+
+    def resumed(self, trace: Mapping[str, Float[np.ndarray, " t"]], vocab_size: int) -> ConfidenceProfile:
+        """The profile of an image with one more row, which has made `t` steps already and shown what a trace holds.
+
+        Its block sums and its own windows are those of its `t` steps; pooled windows keep their past, and what they
+        were worth at each step is in the trace's smoothed letters.
+
+        Args:
+            trace: entropy, margin, deepconf, K, C and all of `values`, each `(t,)`; t may be 0.
+            vocab_size: V.
+        """
+        steps = len(trace["entropy"])
+        if not steps:
+            return self.extended(1)
+        alone = ConfidenceProfile.start(self.config, 1, self.blocks.grid)
+        for step in range(steps):
+            entropy, *others = (trace[name][step : step + 1] for name in ("entropy", "margin", "deepconf", "K"))
+            shown = TokenStatistics(entropy, normalized_entropy(entropy, vocab_size), *others)
+            alone = alone.update(shown, step)
+        wide = self.intrinsic_history.shape[-1]
+        recent = trace["I"][-wide:] if wide else trace["I"][:0]
+        history = np.pad(recent, (wide - len(recent), 0), constant_values=np.nan)
+        return ConfidenceProfile(
+            config=self.config,
+            history=self.history,
+            blocks=self.blocks.with_row_of(alone.blocks),
+            moments=self.moments.joined(alone.moments),
+            intrinsic_history=np.concatenate([self.intrinsic_history, history[None]]),
+            minimum=np.append(self.minimum, np.float32(np.nanmin(trace["C"]))),
+            values={name: np.append(column, np.float32(trace[name][-1])) for name, column in self.values.items()},
         )
 
     def _smoothed(self, letter: str, value: np.ndarray, rate: float) -> np.ndarray:

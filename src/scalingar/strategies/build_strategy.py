@@ -5,17 +5,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError
 from scalingar.core.validation import sentence
 from scalingar.rewards import REWARDS, check_reward
 from scalingar.rewards.features import check_feature
 from scalingar.strategies import STRATEGIES, Strategy
 
-DEFAULT_STRATEGIES: dict[Decoding, str] = {"next-token": "scaling-ar", "next-scale": "tts-var"}
 
-
-def build_strategy(value: Any, default: str = DEFAULT_STRATEGIES["next-token"]) -> Strategy:
+def build_strategy(value: Any, default: str = "") -> Strategy:
     """A strategy from its name, or from ``{"name": ..., setting: value}``; settings without a name are ``default``'s.
 
     Raises:
@@ -70,8 +67,8 @@ def strategy_name(strategy: Strategy) -> str:
 def _from_settings(value: Any, default: str) -> Strategy:
     settings = {"name": value} if isinstance(value, str) else value
     name = settings.get("name", default) if isinstance(settings, Mapping) else None
-    if not isinstance(name, str):
-        raise ConfigError(f"strategy={value!r}: must be a name or settings such as {{name: {default}}}")
+    if not name or not isinstance(name, str):
+        raise ConfigError(f"strategy={value!r}: must be a name or settings such as {{name: {default or 'best-of-n'}}}")
     return _validated(STRATEGIES[name], {key: setting for key, setting in settings.items() if key != "name"})
 
 

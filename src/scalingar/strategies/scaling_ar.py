@@ -21,6 +21,7 @@ class ScalingAR(Strategy):
     """The method of the paper. ``preset`` fills in v3 (Algorithm 1) or v1; single values may be set on top of it."""
 
     serves: ClassVar[tuple[Decoding, ...]] = ("next-token",)
+    preset_parts: ClassVar[tuple[str, ...]] = ("profile", "gate", "guidance")
 
     preset: Literal["v3", "v1"] = Field("v3", description="which version of the paper")
     gate: GateConfig = GateConfig()

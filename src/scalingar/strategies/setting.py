@@ -9,12 +9,14 @@ class Setting:
 
     ``grid``: rows and columns of tokens; of a next-scale model those of its last scale.
     ``scales``: of a next-scale model the grid of every scale, coarse to fine; else empty.
+    ``vocab_size``: values that a code can have.
     """
 
     grid: tuple[int, int]
     guidance_scale: float
     seed: int
     scales: tuple[tuple[int, int], ...] = ()
+    vocab_size: int = 0
 
     @property
     def total_steps(self) -> int:

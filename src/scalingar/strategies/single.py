@@ -1,5 +1,7 @@
 """One trajectory, the base model as it is."""
 
+from typing import ClassVar
+
 from pydantic import Field, field_validator
 
 from scalingar.core.outputs import Candidate
@@ -10,6 +12,8 @@ from scalingar.strategies.strategy import STRATEGIES, Strategy
 @STRATEGIES.register("single")
 class Single(Strategy):
     """Trajectory 0 alone: N = 1."""
+
+    fixed: ClassVar[tuple[str, ...]] = ("num_trajectories",)
 
     num_trajectories: int = Field(1, ge=1, description="always one")
 

@@ -25,6 +25,10 @@ class Strategy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     serves: ClassVar[tuple[Decoding, ...]] = ("next-token", "next-scale")
+    fixed: ClassVar[tuple[str, ...]] = ()
+    """Settings that have one value only, whatever another strategy had."""
+    preset_parts: ClassVar[tuple[str, ...]] = ()
+    """Settings that its ``preset`` fills in, where it has one."""
 
     num_trajectories: int = Field(8, ge=1, description="N, trajectories per image")
     profile: ProfileConfig = ProfileConfig()

@@ -70,9 +70,7 @@ class SuccessiveHalvingSearch(Search):
         assert step.profile is not None  # it serves next-token models only
         count = self.rounds.get(step.position, len(step))
         keep = self.halving.best(count) if count < len(step) else None
-        self.halving = self.halving.noted(
-            step.statistics.entropy, step.statistics.deepconf, step.profile.values["C"]
-        )
+        self.halving = self.halving.noted(step.statistics.entropy, step.statistics.deepconf, step.profile.values["C"])
         return None if keep is None else Decision.of(np.flatnonzero(keep), len(step), NOT_AMONG_THE_BEST)
 
     def follow(self, rows: Int[np.ndarray, " m"]) -> None:

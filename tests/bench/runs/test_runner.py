@@ -28,7 +28,7 @@ def plan(pipe: ImagePipeline, strategy: str = "scaling-ar", **changes: object) -
             "benchmark_version": "1",
             "settings": {},
             "provenance": {},
-            "recipe": recipe.resolved(pipe.guidance_scale, pipe.sampling),
+            "recipe": recipe.resolved(pipe),
             "weights": {},
             "images_per_prompt": 2,
             "limit": None,

@@ -50,8 +50,8 @@ def test_a_folder_with_both_files_and_the_size_from_the_name(tmp_path: Path) -> 
     released_files.save_t2i(tmp_path)
     (tmp_path / "notes.txt").touch()
     pipe = ImagePipeline.from_pretrained(tmp_path, text_encoder=read_captions)
-    assert pipe.model.grid == (16, 16)
-    assert ImagePipeline.from_pretrained(tmp_path, image_size=256, text_encoder=read_captions).model.grid == (16, 16)
+    assert pipe.grids == ((16, 16),)
+    assert ImagePipeline.from_pretrained(tmp_path, image_size=256, text_encoder=read_captions).grids == ((16, 16),)
 
 
 def test_captions_go_through_t5_as_the_family_pads_them(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_captions_go_through_t5_as_the_family_pads_them(tmp_path: Path) -> None:
     second = ImagePipeline.from_pretrained(tuned, text_encoder=encoder)
     assert isinstance(second.encode_prompts, T5Encoder)
     assert (second.encode_prompts.padding, second.encode_prompts.zero_pads) == ("right", False)
-    assert (second.guidance_scale, second.sampling.top_k, second.model.grid) == (7.5, 2000, (8, 8))
+    assert (second.guidance_scale, second.sampling.top_k, second.grids) == (7.5, 2000, ((8, 8),))
     for pipe in (first, second):
         assert pipe("a red cat on the mat", **FAST).images[0].size == (64, 64)
         assert pipe.encode_prompts._network is None  # type: ignore[attr-defined]
@@ -94,6 +94,7 @@ def test_dtype_is_the_transformers_alone(tmp_path: Path) -> None:
         tmp_path, grid=(8, 8), dtype=torch.bfloat16, text_encoder=read_captions, device="cpu"
     )
     assert llamagen(pipe).dtype == torch.bfloat16
+    assert isinstance(pipe.tokenizer, torch.nn.Module)
     assert {p.dtype for p in pipe.tokenizer.parameters()} == {torch.float32}
     assert not llamagen(pipe).collapses
     assert pipe("a cat", **FAST).results[0].best.finished
@@ -184,7 +185,7 @@ def test_names_on_the_hub(name: str, variant: str | None, tmp_path: Path, monkey
     name = name.format("FoundationVision/LlamaGen")
     pipe = ImagePipeline.from_pretrained(name, variant=variant, text_encoder=read_captions)
     assert asked == [("peizesun/llamagen_t2i", "t2i_XL_stage1_256.pt"), ("peizesun/llamagen_t2i", "vq_ds16_t2i.pt")]
-    assert pipe.model.grid == (16, 16)
+    assert pipe.grids == ((16, 16),)
     assert pipe.guidance_scale == 7.5
 
 
@@ -201,7 +202,7 @@ def test_a_repository_that_is_one_folder_is_fetched_once(tmp_path: Path, monkeyp
     pipe = ImagePipeline.from_pretrained("CSshihao/AR-GRPO_T2I_XL_256", text_encoder=read_captions)
     assert asked == ["CSshihao/AR-GRPO_T2I_XL_256"]
     assert list(pipe.hashes) == ["model.safetensors"]
-    assert (pipe.sampling.top_k, pipe.model.grid) == (2000, (16, 16))
+    assert (pipe.sampling.top_k, pipe.grids) == (2000, ((16, 16),))
 
 
 def test_a_repository_that_is_not_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

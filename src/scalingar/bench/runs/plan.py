@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import scalingar
 from scalingar.bench.benchmark import Item
-from scalingar.core.errors import BenchmarkError
+from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import write_file
 from scalingar.pipeline.recipe import Recipe
 
@@ -70,7 +70,7 @@ class RunPlan(BaseModel):
             return cls.model_validate_json(path.read_text("utf-8"))
         except FileNotFoundError:
             raise BenchmarkError(f"{folder} holds no run ({PLAN} is missing); give a folder of 'bench run'.") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ConfigError) as error:
             first = " ".join(str(error).split())[:200]
             raise BenchmarkError(f"{path} cannot be read as the plan of a run: {first}.") from None
 

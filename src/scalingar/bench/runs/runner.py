@@ -18,6 +18,7 @@ from scalingar.bench.runs.store import COSTS, IMAGES, SAMPLES, TRACES, RunStore
 from scalingar.bench.runs.workers import Stopped, in_order
 from scalingar.core.errors import BenchmarkError
 from scalingar.core.outputs import Candidate, PromptResult
+from scalingar.core.pixels import png_bytes
 from scalingar.core.threads import torch_threads
 from scalingar.pipeline.pipeline import ImagePipeline
 
@@ -129,8 +130,8 @@ class Runner:
         return lines
 
     def _traces(self, results: Sequence[PromptResult]) -> bytes:
-        model = self.pipe.model
-        return traces(results, grid=model.grid, vocab_size=model.vocab_size)
+        decoder = self.pipe.decoder()
+        return traces(results, grid=decoder.grid, vocab_size=decoder.vocab_size)
 
     def _judged(self, result: PromptResult) -> list[Candidate]:
         """The chosen candidate, or all that finished."""
@@ -141,7 +142,7 @@ class Runner:
 
     def _line(self, job: Job, result: PromptResult, verdicts: dict[int, Verdict]) -> Line:
         path = f"{IMAGES}/{self.benchmark.image_path(job.item, job.number)}"
-        content = png(self._picture(result.best))
+        content = png_bytes(self._picture(result.best))
         self.store.write(path, content)
         for name, text in self.benchmark.side_files(job.item).items():
             self.store.write(f"{IMAGES}/{name}", text.encode())
@@ -159,13 +160,6 @@ class Runner:
             "truncated": {name: asdict(cut) for name, cut in result.truncated.items()},
             "candidates": [_candidate(candidate, verdicts.get(candidate.index)) for candidate in result.candidates],
         }
-
-
-def png(image: Image.Image) -> bytes:
-    """A picture as a file."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def traces(results: Sequence[PromptResult], *, grid: tuple[int, int], vocab_size: int) -> bytes:

@@ -52,7 +52,7 @@ def _strategy(label: str, settings: Any, path: Path) -> Strategy:
 
 def _filled(strategy: Strategy, name: str, num_trajectories: int | None, reward: str | None) -> Strategy:
     settings: dict[str, Any] = {"name": name}
-    if num_trajectories is not None and name != "single":
+    if num_trajectories is not None and "num_trajectories" not in strategy.fixed:
         settings["num_trajectories"] = num_trajectories
     if reward is not None and strategy.needs().rewarded:
         settings["reward"] = reward

@@ -83,7 +83,8 @@ class Engine:
         self.results = [self._done[run.number] for run in runs]
 
     def _setting(self, seed: int) -> Setting:
-        return Setting(self.decoder.grid, self.guidance_scale, seed, self.decoder.scales)
+        decoder = self.decoder
+        return Setting(decoder.grid, self.guidance_scale, seed, decoder.scales, decoder.vocab_size)
 
     def _admit(self) -> Live:
         """What searches added joins the batch where it can, then as many waiting prompts as there is room for."""

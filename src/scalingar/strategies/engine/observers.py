@@ -90,6 +90,7 @@ class TokenWatch:
 
     def __init__(self, config: ProfileConfig, setting: Setting, rows: int, history: int) -> None:
         self.profile = ConfidenceProfile.start(config, rows, setting.grid, history=history)
+        self.vocab_size = setting.vocab_size
 
     def update(self, statistics: TokenStatistics, at: int | Int[np.ndarray, " n"]) -> Columns:
         """See :class:`Watch`."""
@@ -107,7 +108,7 @@ class TokenWatch:
     def extend(self, traces: list[Trace]) -> None:
         """See :class:`Watch`."""
         for trace in traces:
-            self.profile = self.profile.resumed(trace)
+            self.profile = self.profile.resumed(trace, self.vocab_size)
 
     def signals(self, trace: Trace, drawn: int, codes: int) -> dict[str, float]:
         """See :class:`Watch`."""

@@ -1,7 +1,6 @@
 """A vision-language model behind any endpoint that speaks OpenAI's chat protocol: OpenAI itself, vLLM, and others."""
 
 import base64
-import io
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from scalingar.bench.judges.questions.answer_cache import AnswerCache, answer_ke
 from scalingar.bench.judges.questions.question_judge import JUDGES, Answers, JudgeSettings
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import cache_folder
+from scalingar.core.pixels import png_bytes
 
 SYSTEM = "You examine images carefully and answer questions about what they show."
 TEMPLATE = (
@@ -94,9 +94,7 @@ class OpenAICompatibleJudge:
 
 def opening(image: Image.Image, prompt: str) -> list[dict[str, Any]]:
     """The messages of a first attempt."""
-    file = io.BytesIO()
-    image.convert("RGB").save(file, "PNG")
-    url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    url = f"data:image/png;base64,{base64.b64encode(png_bytes(image.convert('RGB'))).decode()}"
     content = [{"type": "text", "text": prompt}, {"type": "image_url", "image_url": {"url": url}}]
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": content}]
 

@@ -1,0 +1,70 @@
+"""The options that choose a model, the same for every command that loads one."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+_PANEL = "Model; its other options are model.key=value, see [b]scalingar ls models[/]"
+_OPTIONS: dict[str, Any] = {
+    "name": Annotated[
+        str | None,
+        typer.Option("--model", help="'embedded', a file or folder, or a hub name.", rich_help_panel=_PANEL),
+    ],
+    "variant": Annotated[
+        str | None, typer.Option("--variant", help="Which model of a repository.", rich_help_panel=_PANEL)
+    ],
+    "tokenizer": Annotated[
+        str | None, typer.Option("--tokenizer", help="File of the image tokenizer.", rich_help_panel=_PANEL)
+    ],
+    "text_encoder": Annotated[
+        str | None, typer.Option("--text-encoder", help="Folder or hub name of the T5.", rich_help_panel=_PANEL)
+    ],
+    "device": Annotated[str | None, typer.Option("--device", help="cpu, cuda, mps, xpu.", rich_help_panel=_PANEL)],
+    "dtype": Annotated[str | None, typer.Option("--dtype", help="fp32, bf16 or fp16.", rich_help_panel=_PANEL)],
+    "compile": Annotated[
+        bool | None,
+        typer.Option("--compile/--no-compile", help="Faster steps after a minute.", rich_help_panel=_PANEL),
+    ],
+}
+"""By their names in the model section of a recipe."""
+
+Command = Callable[..., None]
+
+
+def takes_model(*, without: Sequence[str] = ()) -> Callable[[Command], Command]:
+    """Decorator: gives a command these options; it receives those that were set as ``model``, a recipe's section.
+
+    ``without``: names of the section that the command does not take.
+    """
+    wanted = {name: annotation for name, annotation in _OPTIONS.items() if name not in without}
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_section(**given: Any) -> None:
+            section = {name: given.pop(f"model_{name}") for name in wanted}
+            command(**given, model={name: value for name, value in section.items() if value is not None})
+
+        signature = inspect.signature(command)
+        parameters = {name: parameter for name, parameter in signature.parameters.items() if name != "model"}
+        for name, annotation in wanted.items():
+            parameters[f"model_{name}"] = inspect.Parameter(
+                f"model_{name}", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+            )
+        ordered = sorted(parameters.values(), key=lambda parameter: parameter.kind)
+        with_section.__signature__ = signature.replace(parameters=ordered)  # type: ignore[attr-defined]
+        with_section.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
+        return with_section
+
+    return decorate
+
+
+def split_model(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """What ``model.key=value`` says of the model, and the other words. Raises ConfigError."""
+    from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
+
+    said = [word for word in words if word.startswith("model.") and "=" in word]
+    section = {name.removeprefix("model."): value for name, value in map(parse_override, said)}
+    return section, [word for word in words if word not in said]

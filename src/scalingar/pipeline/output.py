@@ -1,0 +1,102 @@
+"""What a call of the pipeline hands back: the chosen images with their recipes, every candidate, and the costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import torch
+from PIL import Image
+
+from scalingar import __version__
+from scalingar.core.outputs import Candidate, Ledger, PromptResult
+from scalingar.pipeline.png import Picture, RecipeInfo
+from scalingar.pipeline.recipe import Recipe
+
+if TYPE_CHECKING:
+    from scalingar.pipeline.pipeline import ImagePipeline
+
+OutputType = Literal["pil", "np", "pt", "codes"]
+OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
+
+
+@dataclass
+class ImageOutput:
+    """The result of a pipeline call, prompts in the order given."""
+
+    images: list[Any]
+    """The chosen image of each prompt and repeat: PIL images, arrays, tensors or codes, as ``output_type`` asked. PIL
+    images carry their recipe into every PNG they are saved to."""
+    results: list[PromptResult]
+    ledger: Ledger
+    infos: list[RecipeInfo]
+    """How each image was made."""
+    pipe: "ImagePipeline" = field(repr=False)
+    """Makes the pictures of candidates that were never decoded, for :meth:`save`."""
+
+    @classmethod
+    def of(
+        cls,
+        pipe: "ImagePipeline",
+        recipes: Sequence[tuple[Recipe, int]],
+        output_type: OutputType,
+        results: list[PromptResult],
+        ledger: Ledger,
+    ) -> Self:
+        """``recipes``: of each image, and which of that recipe's images it is."""
+        infos = [
+            RecipeInfo(
+                recipe=recipe,
+                image=image,
+                trajectory=result.chosen,
+                weights=pipe.hashes,
+                version=__version__,
+                torch=torch.__version__,
+                threads=torch.get_num_threads(),
+            )
+            for (recipe, image), result in zip(recipes, results, strict=True)
+        ]
+        pairs = zip(results, infos, strict=True)
+        images = [_converted(result.best, info, output_type) for result, info in pairs]
+        return cls(images, results, ledger, infos, pipe)
+
+    @property
+    def candidates(self) -> list[list[Candidate]]:
+        """Every trajectory of every prompt and repeat."""
+        return [result.candidates for result in self.results]
+
+    @property
+    def pictures(self) -> list[Image.Image]:
+        """The chosen images as pictures with their recipes, whatever ``output_type`` asked."""
+        pairs = zip(self.results, self.infos, strict=True)
+        return [Picture.of(self.pipe.preview(result.best), info) for result, info in pairs]
+
+    @property
+    def full_tokens(self) -> int:
+        """What completing every trajectory that started would have drawn."""
+        started = [one for some in self.candidates for one in some if one.parent is None]
+        return len(started) * sum(height * width for height, width in self.pipe.grids)
+
+    def only(self, number: int) -> Self:
+        """One image of the call; the costs stay those of all."""
+        keep = slice(number, number + 1)
+        return replace(self, images=self.images[keep], results=self.results[keep], infos=self.infos[keep])
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Leave images, contact sheets, plots and ``trace.json`` in ``folder``, as ``scalingar generate -o`` does.
+
+        Returns the files' paths, the images first. Raises OutputError.
+        """
+        from scalingar.pipeline.run_folder import write_run  # noqa: PLC0415  plots take matplotlib
+
+        return write_run(self, Path(folder).expanduser())
+
+
+def _converted(candidate: Candidate, info: RecipeInfo, output_type: OutputType) -> Any:
+    if output_type == "codes":
+        return candidate.codes
+    if output_type == "pil":
+        return None if candidate.image is None else Picture.of(candidate.image, info)
+    assert candidate.pixels is not None  # kept for this
+    pixels = (candidate.pixels.cpu() + 1) / 2
+    return pixels if output_type == "pt" else pixels.permute(1, 2, 0).numpy()

@@ -1,0 +1,60 @@
+"""The files a run leaves in its folder, from the command line and from Python alike."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scalingar.core.files import check_writable, write_file
+from scalingar.core.outputs import PromptResult
+from scalingar.core.pixels import png_bytes
+from scalingar.report import confidence_plot, contact_sheet, entropy_map, figure, result_dict, scale_strip, tiles_of
+
+if TYPE_CHECKING:
+    from scalingar.pipeline.output import ImageOutput
+    from scalingar.pipeline.pipeline import ImagePipeline
+
+
+def write_run(output: "ImageOutput", folder: Path) -> list[Path]:
+    """Write all files, replacing older ones, and return their paths, the images first. Raises OutputError."""
+    check_writable(folder)
+    files = [(_name("image", output, number), png_bytes(picture)) for number, picture in enumerate(output.pictures)]
+    for kind, draw in _drawings(output.pipe).items():
+        files += [(_name(kind, output, number), draw(result)) for number, result in enumerate(output.results)]
+    files.append(("trace.json", json.dumps(run_dict(output, steps=True)).encode()))
+    for name, content in files:
+        write_file(folder / name, content)
+    return [folder / name for name, _ in files]
+
+
+def run_dict(output: "ImageOutput", *, steps: bool) -> dict[str, Any]:
+    """Everything as plain values. ``recipe`` is what the recipes of all images share; the rest stands beside each."""
+    first, pipe = output.infos[0], output.pipe
+    recipes = [info.recipe.to_dict() for info in output.infos]
+    grids = [list(grid) for grid in pipe.grids]
+    return {
+        "version": first.version,
+        "torch": first.torch,
+        "recipe": {key: value for key, value in recipes[0].items() if all(value == other[key] for other in recipes)},
+        "weights": pipe.hashes,
+        **({"scales": grids} if pipe.decoding == "next-scale" else {"grid": grids[0]}),
+        "images": [result_dict(result, steps=steps) for result in output.results],
+        "ledger": output.ledger.to_dict(),
+    }
+
+
+def _name(kind: str, output: "ImageOutput", number: int) -> str:
+    return f"{kind}.png" if len(output.results) == 1 else f"{kind}-{number:04d}.png"
+
+
+def _drawings(pipe: "ImagePipeline") -> dict[str, Callable[[PromptResult], bytes]]:
+    """What is drawn of each result, by the name of its file."""
+    if pipe.decoding == "next-scale":
+        steps = {"scales": lambda one: figure.png_bytes(scale_strip(one.best, pipe.progress(one.best), pipe.grids))}
+    else:
+        steps = {"entropy": lambda one: figure.png_bytes(entropy_map(one.best, pipe.preview(one.best), pipe.grids[0]))}
+    return {
+        "sheet": lambda one: png_bytes(contact_sheet(tiles_of(one, pipe.preview), one.prompt)),
+        "confidence": lambda one: figure.png_bytes(confidence_plot(one)),
+        **steps,
+    }
