@@ -100,6 +100,15 @@ def test_the_variance_looks_at_its_window_only() -> None:
     np.testing.assert_allclose(intrinsic_variance(np.empty((2, 0)), 32), [0.0, 0.0])
 
 
+def test_the_variance_of_a_row_is_over_the_values_it_has() -> None:
+    nan = np.nan
+    history = np.array(
+        [[9.0, 1.0, 3.0], [nan, 1.0, 3.0], [nan, nan, 3.0], [1.0, 3.0, nan], [nan, nan, nan]], np.float32
+    )
+    np.testing.assert_allclose(intrinsic_variance(history, 2), [1, 1, 0, nan, nan])
+    np.testing.assert_allclose(intrinsic_variance(history, 3)[1:3], [1, 0])
+
+
 def test_the_defaults_are_the_printed_ones() -> None:
     config = GuidanceConfig()
     assert config == GuidanceConfig.v3()

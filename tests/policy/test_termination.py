@@ -226,6 +226,38 @@ def test_selecting_commutes_with_updating(mode: str) -> None:
     assert wanted.keep[rows].tolist() == got.keep.tolist() == [False, False, True]
 
 
+def test_rows_at_their_own_steps_worked_by_hand() -> None:
+    # W₀ = 4. Row 3 is in its warm-up: it is low, yet neither cut nor counted; θ = Q₂₀ of .1 .2 .3 is .14.
+    state = gate(16, warmup_fraction=0.25)
+    c = np.array([0.1, 0.2, 0.3, 0.0], np.float32)
+    state, decision = state.update(np.array([6, 6, 5, 3]), c, np.zeros(4, np.float32))
+    assert decision.threshold == pytest.approx(0.14)
+    assert decision.below.tolist() == (~decision.keep).tolist() == [True, False, False, False]
+    # The foremost is in its warm-up too: nothing happens.
+    same, decision = state.update(np.array([2, 3, 0, 1]), c, np.zeros(4, np.float32))
+    assert same.threshold == state.threshold
+    assert decision.keep.all()
+
+
+def test_the_foremost_rows_step_updates_the_threshold() -> None:
+    state = gate(16, threshold_every=4)
+    for steps, theta in (([0, 0], 0.5), ([1, 0], 0.5), ([4, 1], 0.6), ([5, 4], 0.6)):
+        level = 0.5 if steps[0] < 4 else 1.0
+        state, decision = state.update(np.array(steps), np.full(2, level, np.float32), np.ones(2, np.float32))
+        assert decision.threshold == pytest.approx(theta)
+
+
+@pytest.mark.parametrize("mode", ["probation", "recovery"])
+def test_rows_that_join_are_not_flagged(mode: str) -> None:
+    state = gate(mode=mode, recovery_steps=2, quantile=0.5)
+    state, _ = update(state, 0, [0.1, 0.5])
+    joined = state.extended(2).select(np.array([1, 2, 0, 3]))
+    for step in (1, 2):
+        joined, decision = update(joined, step, [0.5, 0.1, 0.1, 0.6])
+    assert cut(decision) == [2], "flagged a step before the row that joined"
+    assert gate(mode=mode).extended(3).flagged_at is None
+
+
 def test_the_live_set_shrinks_to_one() -> None:
     # What the rule does: a relative threshold always finds a lowest row.
     live, state = np.random.default_rng(0).random(8, np.float32), gate(256)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from scalingar.policy.guidance_schedule import intrinsic_variance
 from scalingar.profile import ConfidenceProfile, ProfileConfig, TokenStatistics
 from scalingar.profile.confidence import joint_confidence, recovery
 from scalingar.strategies import ScalingAR
@@ -156,6 +157,79 @@ def test_an_update_leaves_the_old_state_alone() -> None:
     before = {letter: value.copy() for letter, value in first.values.items()}
     first.update(statistics(values[8]), 8)
     assert all(np.array_equal(first.values[letter], value) for letter, value in before.items())
+
+
+OWN: dict[str, Any] = {"block_window": "trajectory", "conditional_window": "trajectory"}
+
+
+def same(got: ConfidenceProfile, rows: list[int], wanted: ConfidenceProfile) -> None:
+    """These rows are all of another profile, to the bit; the variance of I too, which another window has to find."""
+    for letter in LETTERS:
+        assert np.array_equal(got.values[letter][rows], wanted.values[letter]), letter
+    assert np.array_equal(got.minimum[rows], wanted.minimum)
+    variances = (intrinsic_variance(profile.intrinsic_history, 6) for profile in (got, wanted))
+    assert np.array_equal(next(variances)[rows], next(variances))
+
+
+@pytest.mark.parametrize("late", [1, 4, 9])
+@pytest.mark.parametrize("first", [0, 3])
+def test_rows_that_join_are_as_those_of_a_fresh_profile(late: int, first: int) -> None:
+    """Three trajectories, joined after some steps by two that start at another position of the grid."""
+    values = random_values(5, steps=32, n=5)
+    start = lambda n: ConfidenceProfile.start(ProfileConfig(block_size=2, **OWN), n, (4, 4), history=6)  # noqa: E731
+    both, old, new = start(3), start(3), start(2)
+    for step in range(late):
+        both, old = (profile.update(statistics(values[step, :3]), step) for profile in (both, old))
+    both = both.extended(2)
+    for step in range(late, 16):
+        at = first + step - late
+        if at >= 16:
+            break
+        positions = np.array([step] * 3 + [at] * 2)
+        both = both.update(statistics(values[step]), positions)
+        old = old.update(statistics(values[step, :3]), step)
+        new = new.update(statistics(values[step, 3:]), at)
+        same(both, [0, 1, 2], old)
+        same(both, [3, 4], new)
+    alone = both.select(np.array([4, 3, 3]))
+    if at < 15:
+        again = alone.update(statistics(values[20, [4, 3, 3]]), at + 1)
+        same(again, [1, 0], new.update(statistics(values[20, 3:]), at + 1))
+        assert again.blocks.fresh is None, "those that are left stand together"
+
+
+def test_rows_that_join_find_what_is_pooled() -> None:
+    values = random_values(6, n=3)
+    seen = run(values[:10, :2])[-1].extended(1)
+    got = seen.update(statistics(values[10]), np.array([10, 10, 0]))
+    k = np.append(values[:10, :2, 2], values[10, :, 2]).astype(np.float32)
+    z = (values[10, :, 2] - k.mean()) / k.std()
+    np.testing.assert_allclose(got.values["D"], 1 / (1 + np.exp(-z)), atol=1e-5)
+    assert got.values["B"][2] == 1, "no block of its own yet"
+    assert got.blocks.low.shape == ()
+
+
+def test_rows_join_a_profile_that_saw_nothing() -> None:
+    values = random_values(7)
+    start = ConfidenceProfile.start(ProfileConfig(block_size=2), 1, (4, 4), history=32).extended(3)
+    wanted = run(values)
+    for position in range(4):
+        start = start.update(statistics(values[position]), position)
+        same(start, [0, 1, 2, 3], wanted[position])
+
+
+def test_one_position_per_row_is_one_for_all_where_they_are_equal() -> None:
+    values, seen = random_values(8), run(random_values(8))
+    profile = ConfidenceProfile.start(ProfileConfig(block_size=2), 4, (4, 4), history=32)
+    for position, step in enumerate(values):
+        profile = profile.update(statistics(step), np.full(4, position))
+        same(profile, [0, 1, 2, 3], seen[position])
+
+
+def test_a_row_does_not_go_back() -> None:
+    profile = ConfidenceProfile.start(ProfileConfig(), 1, (4, 4)).update(statistics(random_values(0, n=1)[0]), 5)
+    with pytest.raises(ValueError, match="position 4 is before the row's first, 5"):
+        profile.update(statistics(random_values(0, n=1)[1]), 4)
 
 
 @pytest.mark.parametrize("window", ["pooled", "trajectory"])

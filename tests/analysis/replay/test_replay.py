@@ -8,7 +8,7 @@ import pytest
 
 from scalingar.analysis.replay.derive import derive, derived_lines
 from scalingar.analysis.replay.replay import replay_strategy
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.complete import CompleteRun, TracedRun
 from scalingar.bench.runs.comparison import compare, markdown
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.results import read_results
@@ -72,8 +72,29 @@ def test_a_replay_is_what_decoding_gives(settings: dict[str, Any], complete: Com
 
 def test_with_the_runs_own_profile_the_recorded_confidence_comes_out(complete: CompleteRun) -> None:
     ended = replay_strategy(complete, complete.plan.recipe.strategy)
-    np.testing.assert_allclose(ended.confidence, complete.traces["C"], rtol=1e-6)
+    assert np.array_equal(ended.confidence, complete.traces["C"])
     assert (ended.tokens == 4 * 16).all()
+
+
+@pytest.mark.parametrize("settings", [s for s in STRATEGIES if s["name"] in CUTTING], ids=lambda s: str(len(str(s))))
+def test_a_replay_of_what_was_decoded_takes_the_same_decisions_to_the_bit(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    strategy = build_strategy(settings)
+    run = TracedRun.read(decode(tmp_path, strategy))
+    ended = replay_strategy(run, strategy)
+    traced = {"C": ended.confidence}
+    if settings["name"] == "scaling-ar":
+        theta = np.where(ended.alive, ended.threshold[:, None], np.nan).astype(np.float32)
+        traced |= {"theta": theta, "below": ended.below, "unrecovered": ended.unrecovered}
+    for name, values in traced.items():
+        there = run.traces[name]
+        np.testing.assert_array_equal(values, there if values.dtype != bool else there == 1, err_msg=name)
+    cuts = [[candidate["cut"] for candidate in line["candidates"]] for line in run.lines]
+    assert [[reason for reason in some] for some in ended.reason] == [
+        [c and c["reason"] for c in some] for some in cuts
+    ]
+    assert ended.cut_step.tolist() == [[c["step"] if c else -1 for c in some] for some in cuts]
 
 
 def test_next_scale_runs_serve_choices_among_complete_trajectories(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.complete import TracedRun
 from scalingar.core.errors import ConfigError
 from scalingar.policy.halving import NOT_AMONG_THE_BEST, Halving
 from scalingar.policy.termination import Gate, GateConfig, GateDecision
@@ -70,7 +70,7 @@ Rule = Callable[[int, ConfidenceProfile, TokenStatistics], GateDecision]
 """What a strategy decides at a step, from the profile and the statistics of all images' rows."""
 
 
-def replay(run: CompleteRun, profile: ProfileConfig, gate: GateConfig, n: int | None = None) -> Replay:
+def replay(run: TracedRun, profile: ProfileConfig, gate: GateConfig, n: int | None = None) -> Replay:
     """Follow the first ``n`` trajectories (None: all) of every image through profile and gate.
 
     Raises:
@@ -86,7 +86,7 @@ def replay(run: CompleteRun, profile: ProfileConfig, gate: GateConfig, n: int | 
     return _followed(run, profile, rule, run.trajectories if n is None else n)
 
 
-def replay_halving(run: CompleteRun, strategy: SuccessiveHalving) -> Replay:
+def replay_halving(run: TracedRun, strategy: SuccessiveHalving) -> Replay:
     """Follow successive halving. Raises ConfigError as :func:`replay`."""
     rounds, state = strategy.rounds_of(run.steps), Halving(strategy.signal)
 
@@ -102,7 +102,7 @@ def replay_halving(run: CompleteRun, strategy: SuccessiveHalving) -> Replay:
     return _followed(run, strategy.profile, rule, strategy.num_trajectories)
 
 
-def _followed(run: CompleteRun, config: ProfileConfig, rule: Rule, n: int) -> Replay:
+def _followed(run: TracedRun, config: ProfileConfig, rule: Rule, n: int) -> Replay:
     """Step by step, as an engine asks a search; a row that was cut stays, and is not a number from then on."""
     check_profile(run, config, n)
     record = _empty(run.images, n, run.steps)
@@ -121,7 +121,7 @@ def _followed(run: CompleteRun, config: ProfileConfig, rule: Rule, n: int) -> Re
     return record
 
 
-def _statistics(run: CompleteRun, step: int, alive: Bool[np.ndarray, "i n"]) -> TokenStatistics:
+def _statistics(run: TracedRun, step: int, alive: Bool[np.ndarray, "i n"]) -> TokenStatistics:
     """What the live rows of all images showed at a step."""
     n = alive.shape[1]
     entropy, margin, deepconf, kl = (
@@ -131,7 +131,7 @@ def _statistics(run: CompleteRun, step: int, alive: Bool[np.ndarray, "i n"]) -> 
     return TokenStatistics(entropy, normalized_entropy(entropy, run.traces.vocab_size), margin, deepconf, kl)
 
 
-def replay_strategy(run: CompleteRun, strategy: Strategy) -> Replay:
+def replay_strategy(run: TracedRun, strategy: Strategy) -> Replay:
     """Follow a strategy's trajectories. Raises ConfigError: it decides something a complete run does not hold."""
     if isinstance(strategy, ScalingAR):
         if strategy.guidance.enabled:
@@ -152,7 +152,7 @@ def check_complete(strategy: Strategy) -> None:
         raise ConfigError(f"{type(strategy).__name__} decides while decoding; a complete run cannot tell its outcome.")
 
 
-def check_profile(run: CompleteRun, profile: ProfileConfig, n: int) -> None:
+def check_profile(run: TracedRun, profile: ProfileConfig, n: int) -> None:
     """Raises ConfigError unless the run's traces are what ``n`` trajectories under this profile would show."""
     if not 1 <= n <= run.trajectories:
         raise ConfigError(f"{n} trajectories cannot be taken from {run.folder}, which has {run.trajectories}.")
