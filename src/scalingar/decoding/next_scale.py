@@ -24,21 +24,15 @@ ConditionT = TypeVar("ConditionT")
 class NextScaleDecoder:
     """Decodes trajectories of a next-scale model; knows nothing of confidence, rewards or which rows should live.
 
-    ``temperatures``: the temperature of every scale, in place of the sampling's single one.
-
     Raises:
-        ConfigError: not one temperature per scale, or a guidance interval, which counts codes drawn one by one.
+        ConfigError: a guidance interval, which counts codes drawn one by one.
     """
 
     model: NextScaleModel
     tokenizer: ScaleTokenizer
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    temperatures: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        count = len(self.model.scales)
-        if self.temperatures is not None and len(self.temperatures) != count:
-            raise ConfigError(f"{len(self.temperatures)} temperatures for {count} scales; give one for each scale.")
         if self.sampling.guidance_interval >= 0:
             raise ConfigError(
                 f"sampling.guidance_interval={self.sampling.guidance_interval} counts the codes of a next-token model; "
@@ -73,18 +67,12 @@ class NextScaleDecoder:
         scale = int(trajectories.positions[0])
         strength = self.model.guidance_at(scale, guidance_scale)
         logits = guide(trajectories.conditional, trajectories.unconditional, strength)
-        flat = filter_logits(logits.flatten(0, -2), self.sampling_at(scale))
+        flat = filter_logits(logits.flatten(0, -2), self.sampling)
         noise = None
         if not self.sampling.greedy:
             size = logits[0].numel()
             noise = trajectories.noise.exponential(trajectories.positions, size, logits.device).view_as(flat)
         return draw(flat, noise).view(logits.shape[:-1])
-
-    def sampling_at(self, scale: int) -> SamplingConfig:
-        """How the codes of one scale are drawn."""
-        if self.temperatures is None:
-            return self.sampling
-        return self.sampling.model_copy(update={"temperature": self.temperatures[scale]})
 
     @torch.inference_mode()
     def append(self, trajectories: Trajectories, codes: Int[Tensor, "n l g"]) -> Trajectories:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -24,11 +23,8 @@ VAE_MARKS = ("decoder.conv_in.weight", "decoder.conv_in.conv.weight")
 """By these tensors the models are known, the autoencoder in either spelling where nothing of a codebook is there."""
 
 _TRAINING = ("trainer", "gpt_fsdp")
-_AVERAGED = ("trainer", "gpt_ema_fsdp")
 _CONFUSED_VAES = {"infinity_2b_reg": ("infinity_vae_d32", "infinity_vae_d32reg")}
 """By the names of their files: autoencoders that fit in shape and give bad pictures, and the ones to use."""
-
-LevelEmbedding = Literal["first block", "every chunk"]
 
 
 def load_infinity(
@@ -37,23 +33,18 @@ def load_infinity(
     *,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
-    averaged: bool = False,
-    level_embedding: LevelEmbedding = "first block",
 ) -> Infinity:
     """A transformer from a released file, a folder of shards, or a training checkpoint.
 
     ``dtype`` is that of the blocks; the little before and after them stays in fp32, as in the official code.
-    ``averaged``: the moving average that a training checkpoint holds besides its weights.
 
     Raises:
         WeightsError: the file cannot be read or is another model.
     """
     path = Path(path).expanduser()
     # The last is where the autoencoder lies, so that a wrong file is called by its name.
-    weights = read_weights(path, containers=(*(_AVERAGED if averaged else _TRAINING), *CONTAINERS, "vae"))
-    return build_infinity(
-        weights, path, schedule or infinity_schedule(), device=device, dtype=dtype, level_embedding=level_embedding
-    )
+    weights = read_weights(path, containers=(*_TRAINING, *CONTAINERS, "vae"))
+    return build_infinity(weights, path, schedule or infinity_schedule(), device=device, dtype=dtype)
 
 
 def build_infinity(
@@ -63,11 +54,10 @@ def build_infinity(
     *,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
-    level_embedding: LevelEmbedding = "first block",
 ) -> Infinity:
     """The transformer of official ``weights``, frozen. Raises WeightsError naming ``path``."""
-    config = infinity_config(weights, path).model_copy(update={"level_embedding": level_embedding})
-    own = from_infinity_names(weights, config.chunks)
+    config = infinity_config(weights, path)
+    own = from_infinity_names(weights)
     # Longer than any text can be; the official loader cuts it too.
     own["cfg_uncond"] = own["cfg_uncond"][: config.text_tokens]
     return filled(
@@ -100,7 +90,6 @@ def infinity_config(weights: Mapping[str, Tensor], path: str | Path) -> Infinity
         hidden=shapes[f"{first}.ffn.fc1.weight"][0],
         bits=bits,
         pool_heads=pool_heads,
-        chunks=chunks,
         levels=shapes["lvl_embed.weight"][0],
         text_dim=text_dim,
         text_tokens=min(text_tokens, _LONGEST_TEXT),
