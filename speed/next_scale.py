@@ -64,7 +64,7 @@ class Measured:
 def random_infinity(layers: int, dim: int, preset: str, dtype: torch.dtype, channels: int = 128) -> ImagePipeline:
     """Infinity with 16 bits a token; 12 layers of 768 channels are its 125M."""
     config = InfinityConfig.published("125M").model_copy(
-        update={"layers": layers, "dim": dim, "hidden": feed_forward_width(dim), "chunks": (layers,)}
+        update={"layers": layers, "dim": dim, "hidden": feed_forward_width(dim)}
     )
 
     def make() -> Infinity:

@@ -106,7 +106,7 @@ def test_every_potential_and_method_runs(potential: str, method: str) -> None:
     assert run(TTSVar(potential=potential, method=method, topk=topk)).results[0].best.finished
 
 
-@pytest.mark.parametrize("reduction", ["per-image", "per-image-lapack", "shared", "pool"])
+@pytest.mark.parametrize("reduction", ["per-image", "shared", "pool"])
 def test_every_reduction_runs(reduction: str) -> None:
     assert live(run(TTSVar(reduction=reduction)))[-1] == 1
 

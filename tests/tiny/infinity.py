@@ -12,7 +12,7 @@ from scalingar.models.infinity.transformer import Infinity
 SCHEDULE = InfinitySchedule(scales=((1, 1), (2, 2), (3, 2), (4, 3)), full=(16, 12))
 
 CONFIG = InfinityConfig(
-    layers=3, dim=32, heads=2, hidden=64, bits=4, pool_heads=4, chunks=(2, 1), levels=6, text_dim=24, text_tokens=8
+    layers=3, dim=32, heads=2, hidden=64, bits=4, pool_heads=4, levels=6, text_dim=24, text_tokens=8
 )
 
 VAE_CONFIG = AutoencoderConfig(channels=32, channel_mult=(1, 1, 1, 1, 1), z_channels=4, res_blocks=1, attention=False)

@@ -23,10 +23,8 @@ from scalingar.decoding.trajectories import ScaleTrajectories
 class NextScaleDecoder:
     """Decodes trajectories of a next-scale model; knows nothing of confidence, rewards or which rows should live.
 
-    ``temperatures``: the temperature of every scale, in place of the sampling's single one.
-
     Raises:
-        ConfigError: not one temperature per scale, or a guidance interval, which counts codes drawn one by one.
+        ConfigError: a guidance interval, which counts codes drawn one by one.
     """
 
     decoding: ClassVar[Decoding] = "next-scale"
@@ -34,12 +32,8 @@ class NextScaleDecoder:
     model: NextScaleModel
     tokenizer: ScaleTokenizer
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    temperatures: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        count = len(self.model.scales)
-        if self.temperatures is not None and len(self.temperatures) != count:
-            raise ConfigError(f"{len(self.temperatures)} temperatures for {count} scales; give one for each scale.")
         if self.sampling.guidance_interval >= 0:
             raise ConfigError(
                 f"sampling.guidance_interval={self.sampling.guidance_interval} counts the codes of a next-token model; "
@@ -91,10 +85,9 @@ class NextScaleDecoder:
     @torch.inference_mode()
     def draw(self, trajectories: ScaleTrajectories, guidance_scale: Scale) -> Int[Tensor, "n l g"]:
         """All codes of the next scale, from logits guided as the model does it there."""
-        scale = int(trajectories.positions[0])
         strength = np.asarray(self.scale_at(trajectories.positions, guidance_scale))
         logits = guide(trajectories.conditional, trajectories.unconditional, strength[..., None, None])
-        flat = filter_logits(logits.flatten(0, -2), self.sampling_at(scale))
+        flat = filter_logits(logits.flatten(0, -2), self.sampling)
         noise = None
         if not self.sampling.greedy:
             size = logits[0].numel()
@@ -106,12 +99,6 @@ class NextScaleDecoder:
         scale, asked = int(positions[0]), np.asarray(guidance_scale).ravel()
         acting = [self.model.guidance_at(scale, one) for one in (asked[:1] if _alike(asked) else asked).tolist()]
         return acting[0] if len(acting) == 1 else np.array(acting)
-
-    def sampling_at(self, scale: int) -> SamplingConfig:
-        """How the codes of one scale are drawn."""
-        if self.temperatures is None:
-            return self.sampling
-        return self.sampling.model_copy(update={"temperature": self.temperatures[scale]})
 
     @torch.inference_mode()
     def append(self, trajectories: ScaleTrajectories, codes: Int[Tensor, "n l g"]) -> ScaleTrajectories:

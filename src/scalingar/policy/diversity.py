@@ -11,7 +11,7 @@ from torch import Tensor
 
 from scalingar.profile.rows import as_array
 
-Reduction = Literal["per-image", "per-image-lapack", "shared", "pool"]
+Reduction = Literal["per-image", "shared", "pool"]
 
 
 def reduce_features(tokens: Float[Tensor, "n *t d"], reduction: Reduction) -> Float[np.ndarray, "n f"]:
@@ -19,7 +19,6 @@ def reduce_features(tokens: Float[Tensor, "n *t d"], reduction: Reduction) -> Fl
 
     * per-image: each image's tokens on its own first principal axis, ``(n, t)``: what TTS-VAR calls PCA. The sign of
       such an axis means nothing and decides between clusters; here its largest component is positive.
-    * per-image-lapack: the same with whatever sign LAPACK gives, as released; it may differ between machines.
     * shared: all images' tokens on one axis, ``(n, t)``; its sign changes no distance.
     * pool: the mean token, ``(n, d)``.
 
@@ -36,15 +35,17 @@ def reduce_features(tokens: Float[Tensor, "n *t d"], reduction: Reduction) -> Fl
         return as_array(tokens.mean(1))
     if reduction == "shared":
         return as_array(on_shared_axis(tokens))
-    return as_array(on_own_axis(tokens, canonical=reduction == "per-image"))
+    return as_array(on_own_axis(tokens))
 
 
-def on_own_axis(tokens: Float[Tensor, "n t d"], *, canonical: bool) -> Float[Tensor, "n t"]:
-    """TTS-VAR's ``pca``: (X_i − mean_t X_i) v_i, v_i the first right-singular vector of the centred X_i."""
+def on_own_axis(tokens: Float[Tensor, "n t d"]) -> Float[Tensor, "n t"]:
+    """TTS-VAR's ``pca``: (X_i − mean_t X_i) v_i, v_i the first right-singular vector of the centred X_i.
+
+    The release takes v_i with whatever sign LAPACK gives, which may differ between machines.
+    """
     centred = tokens - tokens.mean(1, keepdim=True)
     axis = principal_axis(centred)
-    if canonical:
-        axis = axis * largest_component(axis).sign()
+    axis = axis * largest_component(axis).sign()
     return (centred @ axis[..., None])[..., 0]
 
 

@@ -51,21 +51,3 @@ def probabilities(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n
     else:
         weights = np.where(known, np.exp(np.where(known, logs, -np.inf) - highest), 0.0)
     return weights / weights.sum()
-
-
-def released_weights(weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """How the released code repairs weights, for comparing with it: one NaN makes all others equal, for example.
-
-    A sum not above 0: 1 where positive; then any NaN: 0 there, 1 elsewhere; then any infinity: 1 there, 0 elsewhere;
-    then a sum still not above 0: 1 everywhere.
-    """
-    kept = np.asarray(weights)
-    if kept.sum() <= 0:
-        kept = kept > 0
-    if np.isnan(kept).any():
-        kept = ~np.isnan(kept)
-    if np.isinf(kept).any():
-        kept = np.isinf(kept)
-    if kept.sum() <= 0:
-        kept = np.ones(len(kept))
-    return kept.astype(np.float32)

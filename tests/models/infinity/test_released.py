@@ -46,7 +46,7 @@ def unchunked(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 def test_flat_file(tmp_path: Path) -> None:
     model = load_infinity(saved(tmp_path / "infinity_2b_reg.pth", FILE.weights), SCHEDULE)
     assert_official(model)
-    assert model.config.chunks == (1, 1)
+    assert model.config.layers == 2
     assert not model.training
 
 
@@ -56,8 +56,6 @@ def test_training_checkpoint(tmp_path: Path) -> None:
     content = {"args": {"pn": "1M"}, "arch": "infinity_2b", "epoch": 3, "iter": 7, "trainer": trainer, "milestones": []}
     path = saved(tmp_path / "ar-ckpt.pth", content)
     assert_official(load_infinity(path, SCHEDULE))
-    averaged = load_infinity(path, SCHEDULE, averaged=True)
-    assert not torch.allclose(first_logits(averaged), FILE["tf_logits_raw_0"], atol=1e-2)
 
 
 def test_folder_of_shards(tmp_path: Path) -> None:
@@ -74,7 +72,7 @@ def test_blocks_without_chunks_and_heads_along_another_axis(tmp_path: Path) -> N
     turned = {n: t.reshape(1, 1, -1, 1) if n.endswith("scale_mul_1H11") else t for n, t in FILE.weights.items()}
     model = load_infinity(saved(tmp_path / "w.pth", unchunked(turned)), SCHEDULE)
     assert_official(model)
-    assert model.config.chunks == (2,)
+    assert model.config.layers == 2
 
 
 def test_buffers_of_the_training_code_are_left_out(tmp_path: Path) -> None:

@@ -1,21 +1,19 @@
 """Sizes of Infinity's transformers."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SIZES: dict[str, tuple[int, int, int, int, int]] = {
-    "125M": (12, 768, 8, 4, 16),
-    "layer16": (16, 1152, 12, 4, 32),
-    "1B": (24, 1536, 16, 4, 32),
-    "layer32": (32, 2080, 20, 4, 32),
-    "layer40": (40, 2688, 24, 4, 32),
-    "layer48": (48, 3360, 28, 4, 32),
-    "2B": (32, 2048, 16, 8, 32),
-    "8B": (40, 3584, 28, 8, 56),
-    "20B": (58, 4608, 36, 1, 32),
+SIZES: dict[str, tuple[int, int, int, int]] = {
+    "125M": (12, 768, 8, 16),
+    "layer16": (16, 1152, 12, 32),
+    "1B": (24, 1536, 16, 32),
+    "layer32": (32, 2080, 20, 32),
+    "layer40": (40, 2688, 24, 32),
+    "layer48": (48, 3360, 28, 32),
+    "2B": (32, 2048, 16, 32),
+    "8B": (40, 3584, 28, 56),
+    "20B": (58, 4608, 36, 32),
 }
-"""Layers, width, heads, chunks, bits per token. Weights of 125M, 2B and 8B are public; bits of the others vary."""
+"""Layers, width, heads, bits per token. Weights of 125M, 2B and 8B are public; bits of the others vary."""
 
 
 class InfinityConfig(BaseModel):
@@ -29,18 +27,12 @@ class InfinityConfig(BaseModel):
     hidden: int = Field(gt=0, description="width of the feed-forward")
     bits: int = Field(gt=0, description="bits of one token")
     pool_heads: int = Field(gt=0, description="heads of the attentive pooling of the text")
-    chunks: tuple[int, ...] = Field(description="blocks per chunk; see level_embedding")
     levels: int = Field(15, gt=0, description="scales that have an embedding")
     text_dim: int = Field(2048, gt=0, description="width of the T5 features")
     text_tokens: int = Field(512, gt=0, description="longest text")
-    level_embedding: Literal["first block", "every chunk"] = Field(
-        "first block", description="before which blocks the embedding of the scale is added"
-    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "InfinityConfig":
-        if sum(self.chunks) != self.layers or not all(self.chunks):
-            raise ValueError(f"chunks {self.chunks} do not make up {self.layers} layers")
         if self.dim % (4 * self.heads) or self.dim % self.pool_heads:
             raise ValueError(f"{self.dim} channels do not split into {self.heads} and {self.pool_heads} heads")
         return self
@@ -48,7 +40,7 @@ class InfinityConfig(BaseModel):
     @classmethod
     def published(cls, size: str) -> "InfinityConfig":
         """The configuration of a size of :data:`SIZES`, e.g. ``published("2B")``."""
-        layers, dim, heads, chunks, bits = SIZES[size]
+        layers, dim, heads, bits = SIZES[size]
         return cls(
             layers=layers,
             dim=dim,
@@ -56,14 +48,7 @@ class InfinityConfig(BaseModel):
             hidden=feed_forward_width(dim),
             bits=bits,
             pool_heads=2048 // (128 if dim <= 4096 else 64),
-            chunks=(layers // chunks,) * chunks,
         )
-
-    @property
-    def embedded_before(self) -> tuple[int, ...]:
-        """Numbers of the blocks before which the embedding of the scale is added."""
-        starts = tuple(sum(self.chunks[:i]) for i in range(len(self.chunks)))
-        return starts[:1] if self.level_embedding == "first block" else starts
 
 
 def feed_forward_width(dim: int, multiple_of: int = 256) -> int:

@@ -31,8 +31,9 @@ def chunk_sizes(weights: Mapping[str, Tensor]) -> tuple[int, ...]:
     return tuple(chunks.get(chunk, 0) for chunk in range(max(chunks, default=-1) + 1))
 
 
-def from_infinity_names(weights: Mapping[str, Tensor], chunks: tuple[int, ...]) -> dict[str, Tensor]:
+def from_infinity_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A transformer's tensors with ``blocks.i`` for chunks, without constants, attention scales in one shape."""
+    chunks = chunk_sizes(weights)
     starts = [sum(chunks[:chunk]) for chunk in range(len(chunks))]
     renamed = {}
     for name, tensor in weights.items():

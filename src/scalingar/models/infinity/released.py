@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -24,11 +23,8 @@ VAE_MARKS = ("decoder.conv_in.weight", "decoder.conv_in.conv.weight")
 """By these tensors the models are known, the autoencoder in either spelling where nothing of a codebook is there."""
 
 TRAINING = ("trainer", "gpt_fsdp")
-_AVERAGED = ("trainer", "gpt_ema_fsdp")
 _CONFUSED_VAES = {"infinity_2b_reg": ("infinity_vae_d32", "infinity_vae_d32reg")}
 """By the names of their files: autoencoders that fit in shape and give bad pictures, and the ones to use."""
-
-LevelEmbedding = Literal["first block", "every chunk"]
 
 
 def load_infinity(
@@ -37,31 +33,21 @@ def load_infinity(
     *,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
-    averaged: bool = False,
-    level_embedding: LevelEmbedding = "first block",
 ) -> Infinity:
     """A transformer from a released file, a folder of shards, or a training checkpoint.
 
     ``dtype`` is that of the blocks; the little before and after them stays in fp32, as in the official code.
-    ``averaged``: the moving average that a training checkpoint holds besides its weights.
 
     Raises:
         WeightsError: the file cannot be read or is another model.
     """
-    return build_infinity(
-        read_infinity(path, averaged=averaged),
-        path,
-        schedule or infinity_schedule(),
-        device=device,
-        dtype=dtype,
-        level_embedding=level_embedding,
-    )
+    return build_infinity(read_infinity(path), path, schedule or infinity_schedule(), device=device, dtype=dtype)
 
 
-def read_infinity(path: str | Path, *, averaged: bool = False) -> dict[str, Tensor]:
+def read_infinity(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a transformer under their official names. Raises WeightsError."""
     # The last is where the autoencoder lies, so that a wrong file is called by its name.
-    return read_weights(path, containers=(*(_AVERAGED if averaged else TRAINING), *CONTAINERS, "vae"))
+    return read_weights(path, containers=(*TRAINING, *CONTAINERS, "vae"))
 
 
 def build_infinity(
@@ -71,12 +57,11 @@ def build_infinity(
     *,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
-    level_embedding: LevelEmbedding = "first block",
     negative: Avoided | None = None,
 ) -> Infinity:
     """The transformer of official ``weights``, frozen. Raises WeightsError naming ``path``."""
-    config = infinity_config(weights, path).model_copy(update={"level_embedding": level_embedding})
-    own = from_infinity_names(weights, config.chunks)
+    config = infinity_config(weights, path)
+    own = from_infinity_names(weights)
     # Longer than any text can be; the official loader cuts it too.
     own["cfg_uncond"] = own["cfg_uncond"][: config.text_tokens]
     return filled(
@@ -109,7 +94,6 @@ def infinity_config(weights: Mapping[str, Tensor], path: str | Path) -> Infinity
         hidden=shapes[f"{first}.ffn.fc1.weight"][0],
         bits=bits,
         pool_heads=pool_heads,
-        chunks=chunks,
         levels=shapes["lvl_embed.weight"][0],
         text_dim=text_dim,
         text_tokens=min(text_tokens, _LONGEST_TEXT),

@@ -3,7 +3,6 @@
 State-dict keys are those of the released checkpoints, with ``blocks.i`` for their chunks of blocks.
 """
 
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -23,23 +22,11 @@ Avoided = tuple[Float[Tensor, "q t c"], Bool[Tensor, "q t"] | None]
 """Features and mask of negative prompts."""
 
 
-@dataclass(frozen=True)
-class HiddenGuidance:
-    """Guidance on the hidden states after ``block`` (from 0; negative counts from the end) instead of on the logits.
-
-    Both branches go on from ``u + scale (c - u)``; the conditional one then gives the logits.
-    """
-
-    block: int
-    scale: float
-
-
 class Infinity(nn.Module):
     """The transformer on one schedule, a :class:`~scalingar.decoding.contracts.NextScaleModel`.
 
     ``schedule``: of the picture to draw; the weights serve every aspect ratio and size. ``negative``: what the
-    unconditional branch reads instead of its learned rows, one text for all prompts. ``hidden_guidance`` may be set for
-    caches that are prefilled guided.
+    unconditional branch reads instead of its learned rows, one text for all prompts.
 
     Raises ConfigError for a schedule of more scales than the model knows.
     """
@@ -53,7 +40,6 @@ class Infinity(nn.Module):
         self.config = config
         self.schedule = schedule
         self.negative = negative
-        self.hidden_guidance: HiddenGuidance | None = None
         dim = config.dim
         self.cfg_uncond = nn.Parameter(torch.zeros(config.text_tokens, config.text_dim))
         self.text_norm = RMSNorm(config.text_dim, 1e-6)
@@ -117,13 +103,7 @@ class Infinity(nn.Module):
         return TextCondition(text, Text(learned, text.mask))
 
     def prefill(self, condition: TextCondition, *, guided: bool) -> ScaleCache:
-        """Project the texts once per layer; rows are conditional, then unconditional when ``guided``.
-
-        Raises:
-            ConfigError: ``hidden_guidance`` is set and there is no unconditional branch.
-        """
-        if self.hidden_guidance is not None and not guided:
-            raise ConfigError("hidden_guidance is set, but guidance is off; set hidden_guidance to None.")
+        """Project the texts once per layer; rows are conditional, then unconditional when ``guided``."""
         text = condition.conditional
         return ScaleCache.empty(self._memory(text.followed_by(condition.unconditional) if guided else text))
 
@@ -132,20 +112,17 @@ class Infinity(nn.Module):
 
         ``features``: see ``ScaleTokenizer.features``; None at the first scale.
         """
-        x = self._inputs(features, cache)
+        x = self._inputs(features, cache) + self.lvl_embed.weight[scale].float()
         rope = self.schedule.rotary(scale, self.config.dim // self.config.heads).to(self.device)
         shared = cache.modulation(0)[:, None]
         last = scale == len(self.scales) - 1
         for layer, block in enumerate(self.blocks):
-            if layer in self.config.embedded_before:
-                x = x + self.lvl_embed.weight[scale].float()
             x = block(x, layer, cache, rope, shared=shared, last=last)
-            x = self._blended(x, layer)
         return self._logits(x, cache)
 
     def guidance_at(self, scale: int, guidance_scale: float) -> float:
-        """The same at every scale; 1 where the logits are guided already."""
-        return guidance_scale if self.hidden_guidance is None else 1.0
+        """The same at every scale."""
+        return guidance_scale
 
     def forward(self, text: Text, features: Float[Tensor, "n m c"]) -> Float[Tensor, "n t g 2"]:
         """Teacher-forced logits of all scales in one pass, for training: a token sees its own scale and coarser ones.
@@ -159,10 +136,9 @@ class Infinity(nn.Module):
         head_dim = self.config.dim // self.config.heads
         rope = torch.cat([self.schedule.rotary(scale, head_dim) for scale in range(len(counts))]).to(self.device)
         x = torch.cat([self._inputs(None, cache), self._inputs(features, cache)], 1)
+        x = x + self.lvl_embed.weight[level].float()
         shared = cache.modulation(0)[:, None]
         for layer, block in enumerate(self.blocks):
-            if layer in self.config.embedded_before:
-                x = x + self.lvl_embed.weight[level].float()
             x = block(x, layer, cache, rope, shared=shared, mask=mask)
         return self._logits(x, cache)
 
@@ -190,13 +166,6 @@ class Infinity(nn.Module):
             return (cache.per_row(cache.prompts.start)[:, None] + self.pos_start).float()
         embedded = self.word_embed(features.to(self.word_embed.weight.dtype)).float()
         return embedded.repeat(cache.rows // len(embedded), 1, 1)
-
-    def _blended(self, x: Float[Tensor, "b l d"], layer: int) -> Float[Tensor, "b l d"]:
-        guidance = self.hidden_guidance
-        if guidance is None or layer != guidance.block % self.config.layers or guidance.scale == 1.0:
-            return x
-        conditional, unconditional = x.chunk(2)
-        return (unconditional + guidance.scale * (conditional - unconditional)).repeat(2, 1, 1)
 
     def _logits(self, x: Float[Tensor, "b l d"], cache: ScaleCache) -> Float[Tensor, "b l g 2"]:
         normed = self.head_nm(x, cache.per_row(cache.prompts.head))

@@ -1,7 +1,7 @@
 """Free-running generations in a file of Infinity's: greedy, and sampled with the noise that was written down."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -48,16 +48,12 @@ class ScaleRun:
     ) -> Iterator[Comparison]:
         """Bits of every scale and the sum of all; this one goes into ``latents`` for the pictures."""
         guided = any(scale != 1.0 for scale in self.guidance_scales)
-        decoder = NextScaleDecoder(
-            model=model,
-            tokenizer=cast(Any, quantizer),
-            sampling=self.sampling,
-            temperatures=tuple(self.temperatures),
-        )
+        decoder = NextScaleDecoder(model=model, tokenizer=cast(Any, quantizer))
         live = decoder.start(texts, [[0]] * texts.prompts, self._noise(file), guided=guided)
         for k in range(self.count):
             live = live if k == 0 else decoder.advance(live)
-            codes = decoder.draw(live, self.guidance_scales[k])
+            sampling = self.sampling.model_copy(update={"temperature": self.temperatures[k]})
+            codes = replace(decoder, sampling=sampling).draw(live, self.guidance_scales[k])
             live = decoder.append(live, codes)
             bits = file[f"{self.name}_bits_{k}"]
             yield file.compare(f"{self.name}_bits_{k}", codes.to(bits.dtype), EXACT)

@@ -13,14 +13,16 @@ from scalingar.core.errors import WeightsError
 from scalingar.decoding.guidance import guide
 from scalingar.doctor.golden.file import CHECKS, EXACT, GUIDED, IMAGES, LOGITS, ROTARY, Comparison, GoldenFile
 from scalingar.doctor.golden.infinity.image_checks import images
+from scalingar.doctor.golden.infinity.option_hooks import embed_level_before_chunks, guided_after
 from scalingar.doctor.golden.infinity.rope_check import rotary_table, told_scales
 from scalingar.doctor.golden.infinity.run_checks import runs
 from scalingar.doctor.golden.infinity.vae_check import teacher_codes
 from scalingar.models.infinity.bsq import BitQuantizer
-from scalingar.models.infinity.released import LevelEmbedding, build_infinity
+from scalingar.models.infinity.names import chunk_sizes
+from scalingar.models.infinity.released import build_infinity
 from scalingar.models.infinity.schedules import infinity_schedule
 from scalingar.models.infinity.text import TextCondition
-from scalingar.models.infinity.transformer import HiddenGuidance, Infinity
+from scalingar.models.infinity.transformer import Infinity
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Forced:
     latent: Float[Tensor, "n d h w"]
 
 
-def build(file: GoldenFile, level_embedding: LevelEmbedding | None = None) -> Infinity:
+def build(file: GoldenFile) -> Infinity:
     """The transformer of a file's weights on the file's schedule; sizes are read off the weights.
 
     Raises:
@@ -41,9 +43,11 @@ def build(file: GoldenFile, level_embedding: LevelEmbedding | None = None) -> In
     config = file.config
     if (mode := config.get("rope2d_normalized_by_hw", 2)) != 2:
         raise WeightsError(f"{file.path} has rope2d_normalized_by_hw {mode}; released models use 2, which is known.")
-    told: LevelEmbedding = "first block" if config.get("add_lvl_embeding_only_first_block", 1) else "every chunk"
     schedule = infinity_schedule(config.get("h_div_w", 1.0), config.get("pn", "1M"))
-    return build_infinity(file.weights, file.path, schedule, level_embedding=level_embedding or told)
+    model = build_infinity(file.weights, file.path, schedule)
+    if not config.get("add_lvl_embeding_only_first_block", 1):
+        embed_level_before_chunks(model, chunk_sizes(file.weights))
+    return model
 
 
 def bit_quantizer(file: GoldenFile, model: Infinity) -> BitQuantizer:
@@ -118,7 +122,9 @@ def _teacher_forced(
 def _options(file: GoldenFile, model: Infinity, quantizer: BitQuantizer, texts: TextCondition) -> Iterator[Comparison]:
     codes = _teacher(file, quantizer)
     if "tf_lvl0_logits_raw_0" in file:
-        other = forced(build(file, "every chunk"), quantizer, texts, codes, guided=_guided(file))
+        every = build(file)
+        embed_level_before_chunks(every, chunk_sizes(file.weights))
+        other = forced(every, quantizer, texts, codes, guided=_guided(file))
         for k, one in enumerate(other):
             yield from stored(file, f"tf_lvl0_logits_raw_{k}", one.logits.flatten(-2), LOGITS)
     if "neg_text_kv_compact" in file:
@@ -128,9 +134,8 @@ def _options(file: GoldenFile, model: Infinity, quantizer: BitQuantizer, texts: 
         for k, one in enumerate(forced(model, quantizer, negative, [c[:1] for c in codes], guided=True)):
             yield from stored(file, f"neg_tf_logits_raw_{k}", one.logits.flatten(-2), LOGITS)
     if "cfglayer_tf_logits_0" in file:
-        model.hidden_guidance = HiddenGuidance(file.config["cfg_layer"], file.config["cfg"])
-        blended = forced(model, quantizer, texts, codes, guided=True)
-        model.hidden_guidance = None
+        with guided_after(model, file.config["cfg_layer"], file.config["cfg"]):
+            blended = forced(model, quantizer, texts, codes, guided=True)
         for k, one in enumerate(blended):
             logits = one.logits[: texts.prompts].flatten(-2) / file.config["tau"]
             yield from stored(file, f"cfglayer_tf_logits_{k}", logits, GUIDED)

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.outputs import Ledger
-from scalingar.core.pixels import truncated
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.doctor.golden.file import (
     CHECKS,
@@ -29,6 +28,7 @@ from scalingar.doctor.golden.file import (
 )
 from scalingar.doctor.golden.infinity import transformer_check as infinity_model
 from scalingar.doctor.golden.infinity import vae_check as infinity_vae
+from scalingar.doctor.golden.infinity.image_checks import truncated
 from scalingar.doctor.golden.infinity.rope_check import told_scales
 from scalingar.doctor.golden.tts_var.replay_check import Replay, Replayed, Seen, WatchedDecoder, WatchedNoise
 from scalingar.doctor.golden.tts_var.select_check import weights_comparison

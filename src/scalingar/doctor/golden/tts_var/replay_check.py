@@ -13,8 +13,7 @@ from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.noise import GeneratorNoise, SharedNoise
 from scalingar.decoding.trajectories import ScaleTrajectories
 from scalingar.doctor.golden.file import GoldenFile
-from scalingar.doctor.golden.tts_var.select_check import with_signs_of
-from scalingar.policy.resampling import released_weights
+from scalingar.doctor.golden.tts_var.select_check import released_weights, with_signs_of
 from scalingar.strategies import TTSVar
 from scalingar.strategies.search import Decision, Step
 from scalingar.strategies.setting import Setting
@@ -90,7 +89,6 @@ class Replayed(TTSVar):
             clustering_scales=tuple(config["ext"]),
             resampling_scales=tuple(config["res"]),
             temperature_inverse=config["lam"],
-            reduction="per-image-lapack",
             reward="formula",
         )
         strategy._replay = replay

@@ -6,6 +6,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -14,11 +15,11 @@ from scalingar.core.errors import WeightsError
 from scalingar.doctor.golden.file import CHECKS, EXACT, IMAGES, LOGITS, Comparison, GoldenFile, difference
 from scalingar.policy.diversity import Reduction, clustered, principal_axis, reduce_features, select_diverse
 from scalingar.policy.potentials import Potential, RewardHistory, log_potential
-from scalingar.policy.resampling import probabilities, released_weights
+from scalingar.policy.resampling import probabilities
 from scalingar.rewards.features.dinov2 import preprocess
 
 _REDUCTIONS: dict[str, Reduction] = {
-    "pca": "per-image-lapack",
+    "pca": "per-image",
     "pca_all": "shared",
     "pool": "pool",
     "inception": "pool",
@@ -129,3 +130,21 @@ def with_signs_of(rows: NDArray[np.float32], like: NDArray[np.float32]) -> NDArr
     if rows.shape != like.shape:
         return rows
     return np.where((rows * like).sum(axis=1, keepdims=True) < 0, -rows, rows)
+
+
+def released_weights(weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """How the released code repairs weights: one NaN makes all others equal, for example.
+
+    A sum not above 0: 1 where positive; then any NaN: 0 there, 1 elsewhere; then any infinity: 1 there, 0 elsewhere;
+    then a sum still not above 0: 1 everywhere.
+    """
+    kept = np.asarray(weights)
+    if kept.sum() <= 0:
+        kept = kept > 0
+    if np.isnan(kept).any():
+        kept = ~np.isnan(kept)
+    if np.isinf(kept).any():
+        kept = np.isinf(kept)
+    if kept.sum() <= 0:
+        kept = np.ones(len(kept))
+    return kept.astype(np.float32)

@@ -1,0 +1,42 @@
+"""Options of the official transformer that no released weights use, put around this package's by hooks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+from scalingar.models.infinity.transformer import Infinity
+
+
+def embed_level_before_chunks(model: Infinity, chunks: tuple[int, ...]) -> None:
+    """Add the embedding of the scale before every chunk of ``chunks`` blocks, not only before the first block.
+
+    Serves :meth:`Infinity.step`; scales are told apart by their numbers of tokens.
+    """
+    tokens = [height * width for height, width in model.scales]
+
+    def embedded(_block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        x, *others = inputs
+        return (x + model.lvl_embed.weight[tokens.index(x.shape[1])].float(), *others)
+
+    for chunk in range(1, len(chunks)):
+        model.blocks[sum(chunks[:chunk])].register_forward_pre_hook(embedded)
+
+
+@contextmanager
+def guided_after(model: Infinity, block: int, scale: float) -> Iterator[None]:
+    """Guidance on the hidden states after ``block`` (from 0; negative counts from the end), not on the logits.
+
+    Both branches go on from ``u + scale (c - u)``; the conditional one then gives the logits.
+    """
+
+    def blended(_block: nn.Module, _inputs: tuple[Any, ...], x: Tensor) -> Tensor:
+        conditional, unconditional = x.chunk(2)
+        return (unconditional + scale * (conditional - unconditional)).repeat(2, 1, 1)
+
+    handle = model.blocks[block % model.config.layers].register_forward_hook(blended)
+    try:
+        yield
+    finally:
+        handle.remove()
