@@ -10,7 +10,7 @@ import torch
 from scalingar.core.errors import WeightsError
 from scalingar.doctor.check import check_golden
 from scalingar.doctor.golden.file import read_golden
-from scalingar.doctor.golden.infinity.run_checks import StoredScaleNoise, runs
+from scalingar.doctor.golden.infinity.run_checks import runs
 from scalingar.doctor.golden.infinity.transformer_check import bit_quantizer, build
 from tests.doctor.test_check import changed
 from tests.tiny import infinity as tiny_infinity
@@ -102,12 +102,3 @@ def test_both_directions_of_an_autoencoder(tmp_path: Path) -> None:
     np.savez(tmp_path / "vae.npz", meta_json=json.dumps(meta), **arrays)
     found = {one.name: one.ok for one in check_golden(tmp_path / "vae.npz").comparisons}
     assert found == {"keys_plain": True, "case.h": True, "case.z": False}
-
-
-def test_stored_noise_follows_its_rows() -> None:
-    noise = StoredScaleNoise([torch.arange(4.0).view(2, 2), torch.arange(6.0).view(2, 3)])
-    swapped = noise.select(torch.tensor([1, 0]))
-    at = torch.tensor([1, 1])
-    assert swapped.exponential(at, 3, torch.device("cpu")).tolist() == [[3.0, 4.0, 5.0], [0.0, 1.0, 2.0]]
-    placed = noise.place(torch.tensor([0]), swapped.select(torch.tensor([0])))
-    assert placed.exponential(at, 3, torch.device("cpu")).tolist() == [[3.0, 4.0, 5.0], [3.0, 4.0, 5.0]]

@@ -130,6 +130,8 @@ class ImageRun:
             self._close(row, view, None)
         going = np.flatnonzero(~complete)
         self._move(going, [self.indices[row] for row in going.tolist()])
+        self.watch.select(going)
+        self.search.follow(going)
         return left
 
     def enter(self, indices: Sequence[int], places: Rows) -> None:
