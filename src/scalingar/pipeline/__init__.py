@@ -1,4 +1,4 @@
-"""Prompts in, images out: the pipeline, its recipe, and loading. No decoding loop and no output for a reader.
+"""Prompts in, images out: the pipeline, its recipe, loading, and the files of a run. No decoding loop and no drawing.
 
 ``from scalingar.pipeline import ImagePipeline`` works without importing torch before it is used.
 """

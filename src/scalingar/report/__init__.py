@@ -1,4 +1,4 @@
-"""The pictures, tables and traces that show how an image came about."""
+"""The pictures, tables and traces that show how an image came about, drawn from results alone: knows no pipeline."""
 
 from scalingar.report.confidence_plot import confidence_plot
 from scalingar.report.contact_sheet import Tile, contact_sheet, tiles_of
