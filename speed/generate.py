@@ -37,6 +37,7 @@ def random_llamagen(config: LlamaGenConfig) -> ImagePipeline:
         encode_prompts=first_label,
         guidance_scale=4.0,
         sampling=SamplingConfig(),
+        own_reward="pmi",
     )
 
 

@@ -180,7 +180,7 @@ def test_like_needs_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (["-k", "0"], "num_images_per_prompt=0: must be >= 1"),
         (["--seed", "-1"], "seed=-1: must be >= 0"),
         (["--strategy", "scaling"], "did you mean 'scaling-ar'?"),
-        (["--strategy", "single", "-n", "4"], "strategy.num_trajectories=4: must be 1"),
+        (["--strategy", "single", "-n", "4"], "strategy.num_trajectories=4: 'single' decodes one trajectory"),
         (["--strategy", "best-of-n", "strategy.reward=pmj"], "did you mean 'pmi'?"),
         (["strategy.gate.quantil=0.1"], "strategy.gate.quantil is no setting; did you mean 'quantile'?"),
         (["--top-p", "1.5"], "sampling.top_p=1.5: must be <= 1"),

@@ -12,6 +12,7 @@ from scalingar.pipeline.png import read_recipe
 from scalingar.strategies import TTSVar
 from tests.tiny import scale_pipes
 
+BY_CONFIDENCE = ("strategy.reward=confidence",)
 FILES = {"image.png", "sheet.png", "confidence.png", "scales.png", "trace.json"}
 
 
@@ -30,7 +31,7 @@ def test_a_run_leaves_its_files_and_tells_who_descends_from_whom(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "160")
-    assert generate(folder, tmp_path, "-n", "2", "--seed", "7", "strategy.temperature_inverse=100") == 0
+    assert generate(folder, tmp_path, "-n", "2", "--seed", "7", *BY_CONFIDENCE, "strategy.temperature_inverse=100") == 0
     out, err = capsys.readouterr()
     assert err == ""
     assert {path.name for path in tmp_path.iterdir()} == FILES
@@ -56,7 +57,7 @@ def test_a_run_leaves_its_files_and_tells_who_descends_from_whom(
 
 
 def test_like_repeats_a_picture(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert generate(folder, tmp_path / "first", "-k", "2", "--guidance-scale", "2.5", "-q") == 0
+    assert generate(folder, tmp_path / "first", "-k", "2", "--guidance-scale", "2.5", *BY_CONFIDENCE, "-q") == 0
     source = tmp_path / "first" / "image-0001.png"
     assert main(["generate", "--like", str(source), "-o", str(tmp_path / "again")]) == 0
     with Image.open(source) as before, Image.open(tmp_path / "again" / "image.png") as after:
@@ -75,6 +76,15 @@ def test_a_strategy_of_the_other_family_is_one_sentence(
     assert "strategy.gate is no setting" in capsys.readouterr().err
 
 
+def test_a_reward_is_never_chosen_silently(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for strategy in ("tts-var", "best-of-n", "importance-sampling"):
+        assert generate(folder, tmp_path, "--strategy", strategy) == 1
+        err = capsys.readouterr().err
+        assert f"the strategy {strategy} asks a reward, and {folder} names none of its own" in err
+        assert "image-reward" in err
+        assert err.count("\n") == 1
+
+
 def test_the_default_strategy_goes_by_the_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for more, name in ((["-n", "4"], "tts-var"), ([], "tts-var"), (["--strategy", "best-of-n"], "best-of-n")):
         assert generate(folder, Path("never"), *more, "--print-config") == 0
@@ -84,5 +94,5 @@ def test_the_default_strategy_goes_by_the_model(folder: Path, capsys: pytest.Cap
 
 
 def test_other_strategies_write_the_same_files(folder: Path, tmp_path: Path) -> None:
-    assert generate(folder, tmp_path, "--strategy", "importance-sampling", "-n", "2", "-q") == 0
+    assert generate(folder, tmp_path, "--strategy", "importance-sampling", "-n", "2", *BY_CONFIDENCE, "-q") == 0
     assert {path.name for path in tmp_path.iterdir()} == FILES

@@ -22,7 +22,7 @@ def save_tiny_package(folder: Path, *, seed: int = 0, broken: bool = False) -> P
     if broken:
         with torch.no_grad():
             model.output.weight.fill_(torch.nan)
-    info = PackageInfo(name="tiny", family=FAMILY.name, guidance_scale=2.0)
+    info = PackageInfo(name="tiny", family=FAMILY.name, guidance_scale=2.0, reward="pmi")
     FAMILY.save(folder, info, model, tiny.tiny_vq(seed=seed), torch.float32)
     return folder
 

@@ -201,7 +201,7 @@ def test_a_folder_becomes_a_pipeline(tmp_path: Path, network: Emu3ForConditional
     assert (defaults.guidance_scale, defaults.sampling) == (3.0, SamplingConfig(top_k=7))
     assert (pixels.mean, pixels.std) == ((0.5,) * 3, (0.5,) * 3)
     pipe = ImagePipeline("emu3", model, pixels, encode, defaults.guidance_scale, defaults.sampling)
-    output = pipe(["a red apple", "dog"], strategy="best-of-n", num_trajectories=3, seed=1)
+    output = pipe(["a red apple", "dog"], strategy={"name": "best-of-n", "reward": "pmi"}, num_trajectories=3, seed=1)
     assert [image.size for image in output.images] == [(10, 6), (10, 6)]
     assert output.ledger.prefill_rows == 4
     assert output.ledger.tokens == 2 * 3 * 15

@@ -155,7 +155,7 @@ def test_a_folder_becomes_a_pipeline(tmp_path: Path, network: JanusForConditiona
     assert (model.kept, model.padding, model.grid, model.vocab_size) == ((1, 3), 2, (4, 4), 24)
     assert (defaults.guidance_scale, defaults.sampling) == (5.0, SamplingConfig())
     pipe = ImagePipeline("janus", model, pixels, encode, defaults.guidance_scale, defaults.sampling)
-    output = pipe(["a red apple", "dog"], strategy="best-of-n", num_trajectories=3, seed=1)
+    output = pipe(["a red apple", "dog"], strategy={"name": "best-of-n", "reward": "pmi"}, num_trajectories=3, seed=1)
     assert [image.size for image in output.images] == [(8, 8), (8, 8)]
     assert output.ledger.prefill_rows == 4
     assert output.ledger.tokens == 2 * 3 * 16
