@@ -8,21 +8,19 @@ from torch import Tensor, nn
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.trajectories import Trajectories
+from scalingar.doctor.selftest import CONFIG
 from scalingar.models.llamagen.config import LlamaGenConfig
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
 
-WORDS_CONFIG = LlamaGenConfig(
-    layers=2,
-    heads=2,
-    dim=32,
-    hidden=64,
-    grid=(4, 4),
-    vocab_size=16,
-    condition="words",
-    condition_tokens=5,
-    condition_vocab=12,
-    condition_positions="learned",
+WORDS_CONFIG = CONFIG.model_copy(
+    update={
+        "vocab_size": 16,
+        "condition": "words",
+        "condition_tokens": 5,
+        "condition_vocab": 12,
+        "condition_positions": "learned",
+    }
 )
 """Like the embedded model: words with ordinary positions."""
 

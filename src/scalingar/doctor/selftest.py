@@ -15,7 +15,7 @@ from scalingar.models.llamagen.released import build_llamagen, build_vq
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
 
-_CONFIG = LlamaGenConfig(
+CONFIG = LlamaGenConfig(
     layers=2,
     heads=2,
     dim=32,
@@ -26,6 +26,7 @@ _CONFIG = LlamaGenConfig(
     condition_tokens=6,
     caption_dim=16,
 )
+"""A LlamaGen of the smallest kind."""
 _VQ = VQConfig(codebook_size=32, codebook_dim=4, channels=32, channel_mult=(1, 1), z_channels=32, res_blocks=1)
 
 
@@ -52,7 +53,7 @@ def _fact(name: str, test: Callable[[str], bool], device: str) -> Fact:
 def _decodes(device: str) -> bool:
     codes = _codes(device, range(3))
     tokenizer = build_vq(_VQ, random_weights(lambda: VQTokenizer(_VQ)), "self-test", device=device)
-    picture = tokenizer.decode(codes[:1], _CONFIG.grid)
+    picture = tokenizer.decode(codes[:1], CONFIG.grid)
     return tuple(picture.shape) == (1, 3, 8, 8) and bool(picture.isfinite().all())
 
 
@@ -66,8 +67,8 @@ def _collapses(device: str) -> bool:
 
 @torch.inference_mode()
 def _codes(device: str, indices: range, *, keep: list[int] | None = None, collapse: bool = True) -> Tensor:
-    weights = random_weights(lambda: LlamaGen(_CONFIG))
-    model = build_llamagen(_CONFIG, weights, "self-test", device=device, collapse_prefix=collapse)
+    weights = random_weights(lambda: LlamaGen(CONFIG))
+    model = build_llamagen(CONFIG, weights, "self-test", device=device, collapse_prefix=collapse)
     decoder = NextTokenDecoder(model=model)
     features = torch.linspace(-1, 1, 6 * 16).view(1, 6, 16)
     condition = model.condition(features, torch.tensor([[0, 0, 1, 1, 1, 1]]))

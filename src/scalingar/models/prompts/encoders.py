@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from scalingar.core.errors import PromptError
-from scalingar.models.embedded.grammar import TERMINALS, parse
+from scalingar.models.embedded.grammar import parse
 
 
 class UnknownWordsWarning(UserWarning):
@@ -79,7 +79,3 @@ def check_prompts(prompts: list[str]) -> None:
         if not prompt.strip():
             where = "the prompt" if len(prompts) == 1 else f"prompt {place}"
             raise PromptError(f"{where} is empty; say what the image should show.")
-
-
-KNOWN_WORDS = tuple(word for word in TERMINALS if word)
-"""What the embedded model understands."""

@@ -11,8 +11,8 @@ from PIL import Image
 
 from scalingar.bench.judges.detectors import DETECTORS, Detection
 from scalingar.bench.judges.detectors.precomputed import PrecomputedDetections
-from scalingar.bench.judges.detectors.rle import encode_mask
 from scalingar.core.errors import BenchmarkError, ConfigError
+from tests.bench.judges.detectors.test_rle import encode_mask
 
 DOG = {"class": "dog", "box": [0, 1, 5, 6], "score": 0.9}
 

@@ -6,10 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from scalingar.bench.judges.detectors.rle import decode_mask, decompress, encode_mask
+from scalingar.bench.judges.detectors.rle import decode_mask, decompress
 from scalingar.core.errors import BenchmarkError
 
 MASK = np.array([[0, 1, 0], [1, 1, 0]], dtype=bool)
+
+
+def encode_mask(mask: np.ndarray) -> dict[str, list[int]]:
+    """The inverse of :func:`decode_mask`, counts as a list."""
+    flat = np.asarray(mask, dtype=bool).T.ravel()
+    edges = np.flatnonzero(np.diff(flat.astype(np.int8), prepend=0, append=0)[:-1])
+    return {"size": list(mask.shape), "counts": np.diff([0, *edges, flat.size]).tolist()}
 
 
 def test_by_hand() -> None:

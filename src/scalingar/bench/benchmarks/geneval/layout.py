@@ -22,11 +22,6 @@ class PromptFolder:
     metadata: Metadata
     images: tuple[Path, ...]
 
-    @property
-    def lossy(self) -> bool:
-        """It holds JPEG files, which official GenEval does not read (Infinity's fork does)."""
-        return any(path.suffix == ".jpg" for path in self.images)
-
 
 def folder_name(place: int) -> str:
     """Of the prompt at line ``place`` of the prompt file, counted from 0."""

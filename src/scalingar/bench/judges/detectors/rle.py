@@ -28,13 +28,6 @@ def decode_mask(encoded: dict[str, Any]) -> Bool[np.ndarray, "h w"]:
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
 
 
-def encode_mask(mask: Bool[np.ndarray, "h w"]) -> dict[str, Any]:
-    """The inverse of :func:`decode_mask`, counts as a list."""
-    flat = np.asarray(mask, dtype=bool).T.ravel()
-    edges = np.flatnonzero(np.diff(flat.astype(np.int8), prepend=0, append=0)[:-1])
-    return {"size": list(mask.shape), "counts": np.diff([0, *edges, flat.size]).tolist()}
-
-
 def decompress(text: str) -> list[int]:
     """Runs of the compressed form, where from the fourth on the difference to the last but one is stored.
 
