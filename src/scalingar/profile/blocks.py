@@ -17,6 +17,8 @@ from scalingar.profile.rows import RowState, pool_shape, shape_of
 
 Rows = Int[np.ndarray, " m"] | EllipsisType
 """Some rows of an image, or all of them, and of all images."""
+Extreme = Float[np.ndarray, "*images _"] | np.float32
+"""Of each row; or pooled: a number for one image, `(…, 1)` for many."""
 NOT_BEGUN = -1
 
 
@@ -80,10 +82,10 @@ class BlockStability(RowState):
     """Sum of H̄ per block."""
     means: Float[np.ndarray, "*images n k"]
     """E_k, mean of H̄ per eligible block; -inf where a block is not eligible."""
-    low: Float[np.ndarray, "*images n"] | np.float32
-    """Smallest E_worst so far, of each row or pooled; see `pool_shape`."""
-    high: Float[np.ndarray, "*images n"] | np.float32
-    """Largest E_worst so far, likewise."""
+    low: Extreme
+    """Smallest E_worst so far."""
+    high: Extreme
+    """Largest E_worst so far."""
     stability: Float[np.ndarray, "*images n"]
     """B_t; 1 = no block stands out."""
 
@@ -167,7 +169,7 @@ class BlockStability(RowState):
             raise ValueError(f"position {position} is before the row's first, {first}")
         return visits(self.grid, self.config.block_size, self.config.min_fill, first)[position - first]
 
-    def _stability(self, worst: np.ndarray, judged: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _stability(self, worst: np.ndarray, judged: bool) -> tuple[Extreme, Extreme, np.ndarray]:
         """The running extremes of E_worst with this step's, and B_t between them.
 
         `judged`: every row has an eligible block; those without one have B = 1 and no E_worst.
@@ -201,11 +203,11 @@ def worst_block_entropy(means: Float[np.ndarray, "*n k"], count: int) -> Float[n
 
 
 def block_stability(
-    worst: Float[np.ndarray, "*n"], low: Float[np.ndarray, "*n"], high: Float[np.ndarray, "*n"]
-) -> Float[np.ndarray, "*n"]:
+    worst: Float[np.ndarray, "*images n"], low: Extreme, high: Extreme
+) -> Float[np.ndarray, "*images n"]:
     """ScalingAR, Eq. (7), second half: B_t = 1 − (E_worst − min) / (max − min).
 
-    1 where the running minimum and maximum do not differ yet (chosen). They may be plain numbers.
+    1 where the running minimum and maximum do not differ yet (chosen).
     """
     spread = high - low
     return 1 - (worst - low) / np.where(spread > 0, spread, np.float32(np.inf))

@@ -44,7 +44,7 @@ class Moments(RowState):
             return self._merged(finite, np.where(finite, values, self.mean), 0.0)
         return self._merged(*_pooled(values, finite))
 
-    def _merged(self, count: Numbers, mean: Numbers, squares: Numbers) -> Moments:
+    def _merged(self, count: np.ndarray | float, mean: Numbers, squares: Numbers) -> Moments:
         """Chan's rule for joining two sets of moments; Welford's is the case of one value."""
         total = self.count + count
         share = count / (total + (total == 0))
@@ -76,8 +76,8 @@ def _pooled(values: Float[np.ndarray, "*images n"], finite: Bool[np.ndarray, "*i
     if values.ndim == 1:
         seen = values[finite].tolist()
         mean = _total(seen) / max(1, len(seen))
-        return len(seen), mean, _total((value - mean) * (value - mean) for value in seen)
-    count = finite.sum(axis=-1, keepdims=True)
+        return float(len(seen)), mean, _total((value - mean) * (value - mean) for value in seen)
+    count = finite.sum(axis=-1, keepdims=True, dtype=np.float64)
     mean = _totals(np.where(finite, values, 0)) / np.maximum(count, 1)
     return count, mean, _totals(np.where(finite, np.square(values - mean), 0))
 
