@@ -281,3 +281,20 @@ def test_a_pick_must_have_finished(pipe: ImagePipeline, done: Finish, message: s
 def test_a_search_that_lets_none_finish(pipe: ImagePipeline) -> None:
     with pytest.raises(DecodingError, match=r"no trajectory of '3' is left .*: enough"):
         pipe(PROMPTS[0], strategy=Script(after=lambda step: Decision.of([], len(step), "enough")))
+
+
+@pytest.mark.parametrize(
+    ("decision", "message"),
+    [
+        (Decision(np.array([0]), [None, None]), "row 1 ends without a reason"),
+        (Decision(np.array([0, 1]), [None, "why"]), "or goes on with one"),
+        (Decision(np.array([0, 2]), [None, None]), r"rows=\[0, 2\] names one that is not there"),
+        (Decision(np.array([0, 1]), [None]), "there are 1 reasons"),
+        (Decision(np.arange(2), [None] * 2, np.ones(3)), r"guidance_scale has the shape \(3,\)"),
+        (Decision(np.arange(2), [None] * 2, trace={"odd": np.ones(1)}), r"odd has the shape \(1,\)"),
+    ],
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_decision_must_fit_its_rows(pipe: ImagePipeline, when: str, decision: Decision, message: str) -> None:
+    with pytest.raises(DecodingError, match=f"Scripted decided at s.* 0 what does not fit its 2 rows: .*{message}"):
+        pipe(PROMPTS[0], strategy=Script(**{when: lambda step: decision}))

@@ -94,9 +94,9 @@ class ImageRun:
         sound = np.isfinite(seen["C"])
         if not sound.all():
             self._apply(self._without_broken(sound), view, drawn=False)
-        decision = self.search.before_draw(self._step(view)) if self._decides_before else None
-        if decision is not None and decision.guidance_scale is not None:
-            self.scales = decision.guidance_scale
+        decision = None
+        if self._decides_before and self.indices:
+            decision = self._checked(self.search.before_draw(self._step(view)))
         self._note(self.watch.guided(self.scales))
         if decision is None:
             return self._origin, Start()
@@ -112,12 +112,10 @@ class ImageRun:
         """
         self._note(dict(zip(DRAWN, log_p, strict=True)))
         self.positions = self.positions + 1
-        decision = self.search.after_draw(self._step(view)) if self._decides_after else None
+        decision = self._checked(self.search.after_draw(self._step(view))) if self._decides_after else None
         if decision is None:
             return None, Start()
         self._note(decision.trace)
-        if decision.guidance_scale is not None:
-            self.scales = decision.guidance_scale
         return self._apply(decision, view, drawn=True), decision.start
 
     def finish(self, view: BatchView) -> Rows:
@@ -161,13 +159,40 @@ class ImageRun:
         return first if (self.positions == first).all() else self.positions
 
     def _without_broken(self, sound: np.ndarray) -> Decision:
-        """Only rows whose logits are numbers can go on."""
-        if not sound.any():
+        """Only rows whose logits are numbers can go on. Raises DecodingError where nothing else is left."""
+        if not sound.any() and not self.pending and not len(self.finished):
             raise DecodingError(
                 f"no trajectory of {self.prompt!r} is left at {self.setting.step_name} {self.log.position}: "
                 f"{NOT_A_NUMBER} in every row. Check the weights and their dtype."
             )
         return Decision.of(np.flatnonzero(sound), len(sound), NOT_A_NUMBER)
+
+    def _checked(self, decision: Decision | None) -> Decision | None:
+        """With its guidance scales in force. Raises DecodingError where it does not fit the rows."""
+        if decision is None:
+            return None
+        count, rows = len(self.indices), decision.rows
+        columns = dict(decision.trace)
+        if decision.guidance_scale is not None:
+            columns["guidance_scale"] = self.scales = decision.guidance_scale
+        wrong = next((name for name, column in columns.items() if np.shape(column) != (count,)), None)
+        problem = ""
+        if wrong is not None:
+            problem = f"{wrong} has the shape {np.shape(columns[wrong])}"
+        elif len(decision.reasons) != count:
+            problem = f"there are {len(decision.reasons)} reasons"
+        elif len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < count:
+            problem = f"rows={rows.tolist()} names one that is not there"
+        elif len(rows) != count or any(decision.reasons):
+            going = set(rows.tolist())
+            unsaid = [row for row, reason in enumerate(decision.reasons) if (reason is None) != (row in going)]
+            problem = f"row {unsaid[0]} ends without a reason, or goes on with one" if unsaid else ""
+        if problem:
+            raise DecodingError(
+                f"{type(self.search).__name__} decided at {self.setting.step_name} {self.log.position} what does not "
+                f"fit its {count} rows: {problem}."
+            )
+        return decision
 
     def _step(self, view: BatchView) -> Step:
         assert self._statistics is not None  # set by before_draw
