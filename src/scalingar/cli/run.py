@@ -16,6 +16,7 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.pipeline.run_folder import run_dict
 from scalingar.report import ledger_table, trajectory_table
+from scalingar.strategies.build_strategy import strategy_name
 
 
 class Show(Enum):
@@ -62,6 +63,10 @@ def decode(pipe: ImagePipeline, recipe: Recipe, *, visible: bool) -> ImageOutput
 def tell(output: ImageOutput, full_tokens: int, files: list[str], identical_to: Path | None) -> None:
     """Print a table per image, the ledger, and where everything is."""
     console = Console(highlight=False, markup=False)
+    strategy = output.infos[0].recipe.strategy
+    reward = strategy.needs().reward
+    asked = "" if reward is None else f", asking the reward {reward}"
+    console.print(f"strategy {strategy_name(strategy)}{asked}", soft_wrap=True)
     for result in output.results:
         console.print(f"{result.prompt} (seed {result.seed})", style="bold", soft_wrap=True)
         console.print(trajectory_table(result))

@@ -97,9 +97,11 @@ class Runner:
             if stopped():
                 raise _StoppedError
         drawn = time.perf_counter()
+        results = stream.output.results
+        unseen = [one for result in results for one in self._judged(result) if one.image is None]
         with self._judging:  # judges may keep answers
             judging = time.perf_counter()
-            lines = self._lines(jobs, stream.output.results)
+            lines = self._lines(jobs, results)
         told = self.plan.all_candidates and self.pipe.decoding == "next-token"
         return _Shard(
             number,
@@ -110,9 +112,10 @@ class Runner:
                 "workers": self.workers,
                 "draw_seconds": drawn - started,
                 "judge_seconds": time.perf_counter() - judging,
+                "judge_decodes": len(unseen),
                 "ledger": stream.output.ledger.to_dict(),
             },
-            self._traces(stream.output.results) if told else None,
+            self._traces(results) if told else None,
         )
 
     def _lines(self, jobs: Sequence[Job], results: Sequence[PromptResult]) -> list[Line]:
