@@ -38,22 +38,14 @@ MODULES = {module(path): path for path in FILES}
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Modules of the package that a file imports anywhere, those for type checkers left out."""
-    tree = ast.parse(path.read_text("utf-8"))
-    unseen = {id(node) for block in ast.walk(tree) if _for_checkers(block) for node in ast.walk(block)}
-    for node in ast.walk(tree):
-        if id(node) in unseen:
-            continue
+    """Modules of the package that a file imports anywhere, those for type checkers too."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "scalingar":
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 yield full if full in MODULES else str(node.module)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "scalingar")
-
-
-def _for_checkers(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def room(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, overload
+from typing import Protocol, overload
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,10 +14,25 @@ from scalingar.core.outputs import Candidate
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.scales import ScaleStatistics
 from scalingar.profile.token import TokenStatistics
+from scalingar.strategies.needs import Needs
 from scalingar.strategies.setting import Setting
 
-if TYPE_CHECKING:
-    from scalingar.strategies.strategy import Strategy
+
+class Method(Protocol):
+    """What a search asks of its strategy: see :class:`scalingar.strategies.strategy.Strategy`."""
+
+    @property
+    def num_trajectories(self) -> int:
+        """N."""
+        ...
+
+    def needs(self) -> Needs:
+        """What the search looks with."""
+        ...
+
+    def choose(self, candidates: list[Candidate], setting: Setting) -> int:
+        """Position in ``candidates``, which have finished, of the image to hand out."""
+        ...
 
 
 class Looks(Protocol):
@@ -183,7 +198,7 @@ class Search:
 
     may_start: bool = False
 
-    def __init__(self, strategy: Strategy, setting: Setting, starts: int | None = None) -> None:
+    def __init__(self, strategy: Method, setting: Setting, starts: int | None = None) -> None:
         self.strategy = strategy
         self.setting = setting
         self.starts = strategy.num_trajectories if starts is None else starts

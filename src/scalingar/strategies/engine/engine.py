@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 
 from scalingar.core.errors import DecodingError
@@ -227,4 +228,5 @@ class Engine:
 
     def _event(self, run: ImageRun) -> StepEvent:
         log = run.log
-        return StepEvent(run.number, log.position, run.setting.total_steps, log.indices, log.cut, log.values)
+        values = {name: np.asarray(column, np.float32) for name, column in log.values.items()}
+        return StepEvent(run.number, log.position, run.setting.total_steps, log.indices, log.cut, values)

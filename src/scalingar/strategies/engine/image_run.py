@@ -213,11 +213,12 @@ class ImageRun:
         if not values:
             return
         self.record.note(self._noting, self.indices, values)
+        if self._origin is None:
+            self.log.values.update(values)
+            return
         for name, column in values.items():
-            self.log.values[name] = column
-            if self._origin is not None:
-                shown = self.log.values[name] = np.full(len(self.log.indices), np.nan, np.float32)
-                shown[self._origin[::-1]] = column[::-1]  # of several copies, the first
+            shown = self.log.values[name] = np.full(len(self.log.indices), np.nan, np.float32)
+            shown[self._origin[::-1]] = column[::-1]  # of several copies, the first
 
     def _apply(self, decision: Decision, view: BatchView, *, drawn: bool) -> Rows | None:
         """Close the rows that end and name the copies; returns which rows go on, None for all as they are."""
