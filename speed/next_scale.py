@@ -26,7 +26,7 @@ from scalingar.models.infinity.config import InfinityConfig, feed_forward_width
 from scalingar.models.infinity.released import build_bsq_vae, pair
 from scalingar.models.infinity.schedules import PRESETS, infinity_schedule
 from scalingar.models.infinity.transformer import Infinity
-from scalingar.models.weights.empty import filled
+from scalingar.models.weights.uninitialised import filled
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.rewards import REWARDS, scoring
 from scalingar.strategies import BestOfN, Single, Strategy, TTSVar

@@ -11,7 +11,7 @@ import torch
 
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.doctor.check import check_golden
-from scalingar.doctor.golden.file import CHECKS, Comparison, difference
+from scalingar.doctor.golden.golden_file import CHECKS, Comparison, difference
 from scalingar.doctor.golden.llamagen.run_checks import runs
 from tests.upstream import reference
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from scalingar.cli.main import main
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.models.defaults import Defaults
+from scalingar.models.author_defaults import Defaults
 from scalingar.models.family import FAMILIES, Family, Network, Part, Source, model_options
 from scalingar.models.options import IMAGE_SIZE, Choice, Option
 from scalingar.models.weights.checkpoint import Contents, read_weights

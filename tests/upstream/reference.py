@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from scalingar.doctor.golden.file import GoldenFile as Reference
-from scalingar.doctor.golden.file import read_golden
+from scalingar.doctor.golden.golden_file import GoldenFile as Reference
+from scalingar.doctor.golden.golden_file import read_golden
 from scalingar.doctor.golden.llamagen.transformer_check import build as llamagen
 from scalingar.doctor.golden.llamagen.transformer_check import condition
 from scalingar.doctor.golden.llamagen.vq_check import build as vq

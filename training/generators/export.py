@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from scalingar.models.embedded.places import embedded_folder
+from scalingar.models.embedded.installed_weights import embedded_folder
 from scalingar.models.llamagen.config import LlamaGenConfig
 from scalingar.models.llamagen.family import FAMILY
 from scalingar.models.llamagen.transformer import LlamaGen

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from scalingar.core.files import sha256
-from scalingar.models.embedded.places import embedded_folder
+from scalingar.models.embedded.installed_weights import embedded_folder
 from scalingar.models.model_folder import PackageInfo
 from scalingar.models.var.config import VARConfig
 from scalingar.models.var.family import FAMILY

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from torch import nn
 
 from scalingar.bench.judges.detectors.center_net import CenterNet, CenterNetConfig
-from scalingar.models.embedded.places import embedded_file
+from scalingar.models.embedded.installed_weights import embedded_file
 from scalingar.models.weights.module_file import save_module
 from scalingar.rewards.match_net import MatchNet, MatchNetConfig
 from training.workdir import add_work_dir, announce

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalingar.cli.model_options import takes_model
-from scalingar.cli.words import split_words
+from scalingar.cli.prompt_and_settings import split_words
 
 if TYPE_CHECKING:
     from scalingar.pipeline.png import RecipeInfo

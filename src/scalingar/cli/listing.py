@@ -48,7 +48,7 @@ def _table(title: str, names: str = "bold") -> "Table":
 
 
 def _models() -> "Table":
-    from scalingar.models.embedded.places import EMBEDDED, embedded_folder  # noqa: PLC0415
+    from scalingar.models.embedded.installed_weights import EMBEDDED, embedded_folder  # noqa: PLC0415
     from scalingar.models.family import FAMILIES  # noqa: PLC0415
     from scalingar.models.model_folder import PIPELINE, read_info  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ import torch
 
 from scalingar.core.errors import ConfigError
 from scalingar.doctor.golden import image_reward_check  # noqa: F401  (importing a check registers it)
-from scalingar.doctor.golden.file import CHECKS, Comparison, read_golden
+from scalingar.doctor.golden.golden_file import CHECKS, Comparison, read_golden
 from scalingar.doctor.golden.infinity import rope_check, vae_check  # noqa: F401
 from scalingar.doctor.golden.infinity import transformer_check as infinity_check  # noqa: F401
 from scalingar.doctor.golden.llamagen import filter_check, vq_check  # noqa: F401

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from scalingar.models.embedded.places import embedded_folder
+from scalingar.models.embedded.installed_weights import embedded_folder
 from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo
 from scalingar.pipeline.model_choice import DTYPES
 

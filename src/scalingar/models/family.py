@@ -12,7 +12,7 @@ from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.core.registry import Registry
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.models.defaults import Defaults
+from scalingar.models.author_defaults import Defaults
 from scalingar.models.model_folder import FolderFormat, PackageInfo
 from scalingar.models.options import Choice, Option
 from scalingar.models.prompts.encoders import PromptEncoder

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from scalingar.core.outputs import Truncation
 from scalingar.models.embedded.grammar import ParsedPrompt, parse
-from scalingar.models.embedded.places import embedded_file
+from scalingar.models.embedded.installed_weights import embedded_file
 from scalingar.models.embedded.scene_pixels import scene_batches
 from scalingar.models.weights.module_file import load_module
 from scalingar.rewards.match_net import PATCH, MatchNet, MatchNetConfig

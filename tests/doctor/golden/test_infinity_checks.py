@@ -9,7 +9,7 @@ import torch
 
 from scalingar.core.errors import WeightsError
 from scalingar.doctor.check import check_golden
-from scalingar.doctor.golden.file import read_golden
+from scalingar.doctor.golden.golden_file import read_golden
 from scalingar.doctor.golden.infinity.run_checks import runs
 from scalingar.doctor.golden.infinity.transformer_check import bit_quantizer, build
 from tests.doctor.test_check import changed

@@ -10,7 +10,7 @@ import torch
 from scalingar.core.errors import WeightsError
 from scalingar.decoding.teacher_forcing import latents, teacher_features
 from scalingar.doctor.check import check_golden
-from scalingar.doctor.golden.file import Comparison
+from scalingar.doctor.golden.golden_file import Comparison
 from scalingar.doctor.golden.var import transformer_check as var_gpt
 from scalingar.doctor.golden.var import vqvae_check as var_vqvae
 from scalingar.models.var.multiscale_vq import MultiScaleVQ, MultiScaleVQConfig, phi_index

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from scalingar.doctor.golden.file import CHECKS, EXACT, IMAGES, LOGITS, Comparison, GoldenFile
+from scalingar.doctor.golden.golden_file import CHECKS, EXACT, IMAGES, LOGITS, Comparison, GoldenFile
 from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.rewards import blip
 from scalingar.rewards.blip import ImageRewardNetwork

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from scalingar.models.autoencoder.parts import AttnBlock, Keys, Level, ResBlock, feature_norm
+from scalingar.models.autoencoder.conv_blocks import AttnBlock, Keys, Level, ResBlock, feature_norm
 
 
 class AutoencoderConfig(BaseModel):

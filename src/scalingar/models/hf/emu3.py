@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError, WeightsError
-from scalingar.models.defaults import Defaults
+from scalingar.models.author_defaults import Defaults
 from scalingar.models.hf.hf_cache import HFCache
 from scalingar.models.hf.loading import (
     generation_defaults,

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
-from scalingar.models.defaults import Defaults
+from scalingar.models.author_defaults import Defaults
 from scalingar.models.hf.hf_cache import HFCache
 from scalingar.models.hf.loading import generation_defaults, load_network, load_text_tokenizer
 from scalingar.models.hf.prompt_tokens import PromptTokens, unpadded

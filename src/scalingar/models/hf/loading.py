@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.models.defaults import Defaults
+from scalingar.models.author_defaults import Defaults
 from scalingar.models.weights.checkpoint import listed_keys
 
 REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)

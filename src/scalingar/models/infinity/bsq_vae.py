@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.models.autoencoder.autoencoder import AutoencoderConfig, Decoder, Encoder
-from scalingar.models.autoencoder.parts import Keys
+from scalingar.models.autoencoder.conv_blocks import Keys
 from scalingar.models.infinity.bsq import BitQuantizer
 from scalingar.models.infinity.schedules import PIXELS, InfinitySchedule
 

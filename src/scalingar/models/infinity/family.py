@@ -9,7 +9,7 @@ from torch import Tensor
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models import options
-from scalingar.models.defaults import Defaults
+from scalingar.models.author_defaults import Defaults
 from scalingar.models.family import FAMILIES, Family, Network, Part, Release, Source
 from scalingar.models.infinity.config import InfinityConfig
 from scalingar.models.infinity.released import (

@@ -14,8 +14,8 @@ from scalingar.models.infinity.names import chunk_sizes, from_infinity_names, fr
 from scalingar.models.infinity.schedules import InfinitySchedule, infinity_schedule
 from scalingar.models.infinity.transformer import Avoided, Infinity
 from scalingar.models.weights.checkpoint import CONTAINERS, read_weights
-from scalingar.models.weights.empty import filled
 from scalingar.models.weights.shapes import Shapes
+from scalingar.models.weights.uninitialised import filled
 
 _LONGEST_TEXT = 512
 TRANSFORMER_MARK = "text_proj_for_sos.ca.mat_q"

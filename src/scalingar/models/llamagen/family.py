@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from scalingar.models import options
-from scalingar.models.defaults import Defaults
+from scalingar.models.author_defaults import Defaults
 from scalingar.models.family import FAMILIES, Family, Network, Part, Source
 from scalingar.models.llamagen.config import LlamaGenConfig
 from scalingar.models.llamagen.names import TOKENIZER_PARTS, TRANSFORMER_PARTS, from_llama_names, part

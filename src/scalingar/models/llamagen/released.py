@@ -20,8 +20,8 @@ from scalingar.models.llamagen.names import (
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import KEYS, VQConfig, VQTokenizer
 from scalingar.models.weights.checkpoint import CONTAINERS, FOLDER_FILES, read_weights
-from scalingar.models.weights.empty import filled
 from scalingar.models.weights.shapes import Shapes, check_sizes
+from scalingar.models.weights.uninitialised import filled
 
 Checkpoint = Literal["llamagen-c2i", "llamagen-t2i", "ar-grpo-c2i", "ar-grpo-t2i"]
 """Whose weights they are, and what they read."""

@@ -1,7 +1,7 @@
 """LlamaGen's and AR-GRPO's weights on the hub, and how their authors sample from them."""
 
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.models.defaults import Defaults
+from scalingar.models.author_defaults import Defaults
 from scalingar.models.family import Release
 from scalingar.models.llamagen.released import Checkpoint
 

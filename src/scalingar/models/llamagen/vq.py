@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from scalingar.models.autoencoder.autoencoder import AutoencoderConfig, Decoder, Encoder
-from scalingar.models.autoencoder.parts import Keys
+from scalingar.models.autoencoder.conv_blocks import Keys
 
 KEYS = Keys(
     down="conv_blocks",

@@ -8,7 +8,7 @@ from torch import Tensor
 from scalingar.core.errors import WeightsError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models import options
-from scalingar.models.defaults import Defaults
+from scalingar.models.author_defaults import Defaults
 from scalingar.models.embedded.grammar import TERMINALS
 from scalingar.models.family import FAMILIES, Family, Network, Part, Release, Source
 from scalingar.models.model_folder import PIPELINE, TRANSFORMER, FolderFormat, Half, PackageInfo

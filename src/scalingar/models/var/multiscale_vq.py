@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from scalingar.core.errors import ConfigError
 from scalingar.models.autoencoder.autoencoder import AutoencoderConfig, Decoder, Encoder
-from scalingar.models.autoencoder.parts import Keys
+from scalingar.models.autoencoder.conv_blocks import Keys
 
 SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
 SIDES_512 = (1, 2, 3, 4, 6, 9, 13, 18, 24, 32)

@@ -14,8 +14,8 @@ from scalingar.models.var.config import VARConfig
 from scalingar.models.var.multiscale_vq import SIDES_256, SIDES_512, MultiScaleVQ, MultiScaleVQConfig
 from scalingar.models.var.transformer import VAR
 from scalingar.models.weights.checkpoint import CONTAINERS, read_weights
-from scalingar.models.weights.empty import filled
 from scalingar.models.weights.shapes import Shapes, check_sizes
+from scalingar.models.weights.uninitialised import filled
 
 TRANSFORMER_MARK = "pos_1LC"
 TOKENIZER_MARK = "quantize.quant_resi.qresi_ls.0.weight"

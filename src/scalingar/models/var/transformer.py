@@ -25,7 +25,7 @@ from scalingar.models.scales.scale_layers import (
 )
 from scalingar.models.var.condition import Embedded, ScaleCondition, check_inputs
 from scalingar.models.var.config import VARConfig
-from scalingar.models.var.words import WordEncoder
+from scalingar.models.var.word_encoder import WordEncoder
 
 Text = tuple[Float[Tensor, "n h t e"], Float[Tensor, "n h t e"], Bool[Tensor, "n 1 1 t"] | None]
 """Keys, values and mask of a prompt's words in one layer."""

@@ -1,6 +1,6 @@
 """From a name, file or folder to a family and its files. What a file holds and how it is loaded is the family's own."""
 
-from scalingar.models.embedded.places import EMBEDDED
+from scalingar.models.embedded.installed_weights import EMBEDDED
 from scalingar.models.family import Loaded
 from scalingar.models.options import Choice
 from scalingar.pipeline.loading.locating import family_of, locate

@@ -6,7 +6,7 @@ from pathlib import Path
 from scalingar.core.errors import ConfigError, ScalingarError, WeightsError
 from scalingar.core.registry import suggestion
 from scalingar.models import options
-from scalingar.models.embedded.places import EMBEDDED, embedded_folder
+from scalingar.models.embedded.installed_weights import EMBEDDED, embedded_folder
 from scalingar.models.family import FAMILIES, Family, Part, Release, Source
 from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, read_info
 from scalingar.models.options import Choice

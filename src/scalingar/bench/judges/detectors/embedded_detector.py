@@ -11,7 +11,7 @@ from PIL import Image
 from scalingar.bench.judges.detectors.center_net import STRIDE, CenterNet, CenterNetConfig, Heads
 from scalingar.bench.judges.detectors.detector import DETECTORS, Detection, Detector
 from scalingar.core.files import sha256
-from scalingar.models.embedded.places import embedded_file
+from scalingar.models.embedded.installed_weights import embedded_file
 from scalingar.models.embedded.scene_pixels import scene_batches
 from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES
 from scalingar.models.weights.module_file import load_module

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from scalingar.doctor.golden.file import IMAGES, Comparison, GoldenFile, difference, read_golden
+from scalingar.doctor.golden.golden_file import IMAGES, Comparison, GoldenFile, difference, read_golden
 from scalingar.doctor.golden.infinity.vae_check import build as build_vae
 from scalingar.models.infinity.bsq_vae import BSQTokenizer
 from scalingar.models.infinity.transformer import Infinity

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
-from scalingar.doctor.golden.file import CHECKS, EXACT, ROTARY, Comparison, GoldenFile
+from scalingar.doctor.golden.golden_file import CHECKS, EXACT, ROTARY, Comparison, GoldenFile
 from scalingar.models.infinity.schedules import TEMPLATES, InfinitySchedule, infinity_schedule
 
 _PRESET = re.compile(r"(schedule|pixel)_([\d.]+)_([\d.]+M)")

@@ -11,7 +11,7 @@ from torch import Tensor
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.noise import Noise, SharedNoise, TrajectoryNoise
-from scalingar.doctor.golden.file import EXACT, IMAGES, Comparison, GoldenFile
+from scalingar.doctor.golden.golden_file import EXACT, IMAGES, Comparison, GoldenFile
 from scalingar.models.infinity.bsq import BitQuantizer
 from scalingar.models.infinity.text import TextCondition
 from scalingar.models.infinity.transformer import Infinity

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from scalingar.core.errors import WeightsError
 from scalingar.decoding.guidance import guide
-from scalingar.doctor.golden.file import CHECKS, EXACT, GUIDED, IMAGES, LOGITS, ROTARY, Comparison, GoldenFile
+from scalingar.doctor.golden.golden_file import CHECKS, EXACT, GUIDED, IMAGES, LOGITS, ROTARY, Comparison, GoldenFile
 from scalingar.doctor.golden.infinity.image_checks import images
 from scalingar.doctor.golden.infinity.option_hooks import embed_level_before_chunks, guided_after
 from scalingar.doctor.golden.infinity.rope_check import rotary_table, told_scales

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
-from scalingar.doctor.golden.file import CHECKS, EXACT, IMAGES, Comparison, GoldenFile
+from scalingar.doctor.golden.golden_file import CHECKS, EXACT, IMAGES, Comparison, GoldenFile
 from scalingar.models.infinity.bsq import BitQuantizer
 from scalingar.models.infinity.bsq_vae import BSQVae
 from scalingar.models.infinity.released import build_bsq_vae

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.sampling import filter_logits
-from scalingar.doctor.golden.file import CHECKS, EXACT, Comparison, GoldenFile
+from scalingar.doctor.golden.golden_file import CHECKS, EXACT, Comparison, GoldenFile
 
 _NAME = re.compile(r"filt_k(\d+)_p(\d*\.?\d+)")
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from scalingar.core.errors import WeightsError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.noise import GeneratorNoise, Noise, SharedNoise, TrajectoryNoise
-from scalingar.doctor.golden.file import GoldenFile
+from scalingar.doctor.golden.golden_file import GoldenFile
 
 _RUN = re.compile(r"(greedy|sample)(?:\.|_(?!logits\.|noise\.))(.+)")
 _NAMED = {"cfg": "cfg_scale", "int": "cfg_interval", "k": "top_k", "p": "top_p", "t": "temperature", "seed": "seed"}

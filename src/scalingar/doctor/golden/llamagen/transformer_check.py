@@ -10,7 +10,7 @@ from torch import Tensor
 from scalingar.decoding.guidance import guide
 from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.trajectories import Trajectories
-from scalingar.doctor.golden.file import CHECKS, EXACT, GUIDED, LOGITS, ROTARY, Comparison, GoldenFile
+from scalingar.doctor.golden.golden_file import CHECKS, EXACT, GUIDED, LOGITS, ROTARY, Comparison, GoldenFile
 from scalingar.doctor.golden.llamagen.run_checks import Run, runs
 from scalingar.models.llamagen.condition import Condition
 from scalingar.models.llamagen.names import TRANSFORMER_PARTS, from_llama_names, part

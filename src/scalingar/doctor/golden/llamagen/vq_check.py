@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from scalingar.doctor.golden.file import CHECKS, EXACT, IMAGES, Comparison, GoldenFile
+from scalingar.doctor.golden.golden_file import CHECKS, EXACT, IMAGES, Comparison, GoldenFile
 from scalingar.models.llamagen.names import TOKENIZER_PARTS, part
 from scalingar.models.llamagen.released import build_vq, vq_config
 from scalingar.models.llamagen.vq import VQTokenizer

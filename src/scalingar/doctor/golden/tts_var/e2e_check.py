@@ -16,7 +16,7 @@ from torch import Tensor
 from scalingar.core.errors import WeightsError
 from scalingar.core.outputs import Ledger
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.doctor.golden.file import (
+from scalingar.doctor.golden.golden_file import (
     CHECKS,
     EXACT,
     IMAGES,

@@ -12,7 +12,7 @@ from torch import Tensor
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.noise import GeneratorNoise, SharedNoise
 from scalingar.decoding.trajectories import ScaleTrajectories
-from scalingar.doctor.golden.file import GoldenFile
+from scalingar.doctor.golden.golden_file import GoldenFile
 from scalingar.doctor.golden.tts_var.select_check import released_weights, with_signs_of
 from scalingar.strategies import TTSVar
 from scalingar.strategies.search import Decision, Step

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
-from scalingar.doctor.golden.file import CHECKS, EXACT, IMAGES, LOGITS, Comparison, GoldenFile, difference
+from scalingar.doctor.golden.golden_file import CHECKS, EXACT, IMAGES, LOGITS, Comparison, GoldenFile, difference
 from scalingar.policy.diversity import Reduction, clustered, principal_axis, reduce_features, select_diverse
 from scalingar.policy.potentials import Potential, RewardHistory, log_potential
 from scalingar.policy.resampling import probabilities

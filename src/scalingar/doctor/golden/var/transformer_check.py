@@ -14,7 +14,7 @@ from scalingar.decoding.guidance import guide
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.noise import SharedNoise
 from scalingar.decoding.teacher_forcing import latents, teacher_features
-from scalingar.doctor.golden.file import (
+from scalingar.doctor.golden.golden_file import (
     CHECKS,
     EXACT,
     GUIDED,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from scalingar.decoding.teacher_forcing import latents, teacher_features
-from scalingar.doctor.golden.file import CHECKS, EXACT, IMAGES, Comparison, GoldenFile
+from scalingar.doctor.golden.golden_file import CHECKS, EXACT, IMAGES, Comparison, GoldenFile
 from scalingar.models.var.multiscale_vq import MultiScaleVQ, SharedPhis, phi_index, phi_ticks
 from scalingar.models.var.released import build_multiscale_vq, multiscale_vq_config
 
