@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, overload
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scalingar.core.outputs import Candidate
@@ -18,6 +18,10 @@ from scalingar.strategies.setting import Setting
 
 if TYPE_CHECKING:
     from scalingar.strategies.strategy import Strategy
+
+
+Columns = Mapping[str, Float[np.ndarray, " n"] | Bool[np.ndarray, " n"]]
+"""Values to record, by name: one per row."""
 
 
 class Looks(Protocol):
@@ -163,7 +167,7 @@ class Decision:
     rows: Int[np.ndarray, " m"]
     reasons: Sequence[str | None]
     guidance_scale: Float[np.ndarray, " n"] | None = None
-    trace: Mapping[str, Float[np.ndarray, " n"]] = field(default_factory=dict)
+    trace: Columns = field(default_factory=dict)
     start: Start = Start()
 
     @classmethod
