@@ -69,8 +69,11 @@ def check_of(hint: Any) -> Check | None:
         return None
     if origin in (Union, types.UnionType):
         return _any_of(parts, checks)
-    if not inspect.isclass(origin):
-        return None
+    return _all_in(origin, parts, checks) if inspect.isclass(origin) else None
+
+
+def _all_in(origin: type, parts: Sequence[Any], checks: Sequence[Check | None]) -> Check | None:
+    """What is in a container; None of other types, such as callables and iterators."""
     if issubclass(origin, Mapping):
         return _every(Mapping, checks[1], lambda value: value.values())
     if issubclass(origin, tuple) and ... not in parts:

@@ -27,4 +27,4 @@ def unpadded(ids: Int[Tensor, "p t"], mask: Bool[Tensor, "p t"] | None) -> list[
     """The valid ids of each row, whichever side the padding is on."""
     if mask is None:
         return list(ids)
-    return [row[valid] for row, valid in zip(ids, mask.to(ids.device), strict=True)]
+    return [row[valid] for row, valid in zip(ids, mask.to(ids.device).bool(), strict=True)]
