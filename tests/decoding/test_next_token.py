@@ -39,7 +39,7 @@ def test_the_stored_noise_is_what_a_generator_draws(name: str, run: str) -> None
     noise = GeneratorNoise(torch.Generator().manual_seed(file.config["samples"][run]["seed"]))
     stored = file[f"sample_noise.{run}"]
     for step in stored:
-        assert torch.equal(noise.exponential(torch.zeros(3), step.shape[1], step.device), step)
+        assert torch.equal(noise.exponential(torch.zeros(3, dtype=torch.long), step.shape[1], step.device), step)
 
 
 # --- no trajectory feels another ---------------------------------------------------------------

@@ -45,7 +45,7 @@ def test_generator_noise_draws_exactly_what_multinomial_draws() -> None:
     for seed in range(20):
         theirs = torch.multinomial(logits.softmax(-1), 1, generator=seeded(seed))[:, 0]
         noise = GeneratorNoise(seeded(seed))
-        ours = draw(logits, noise.exponential(torch.zeros(5), 300, CPU))
+        ours = draw(logits, noise.exponential(torch.zeros(5, dtype=torch.long), 300, CPU))
         assert torch.equal(ours, theirs)
 
 
@@ -55,8 +55,8 @@ def seeded(seed: int) -> torch.Generator:
 
 def test_generator_noise_goes_on_where_it_stopped() -> None:
     noise = GeneratorNoise(seeded(0))
-    first = noise.exponential(torch.zeros(2), 8, CPU)
-    assert not torch.equal(first, noise.exponential(torch.zeros(2), 8, CPU))
+    first = noise.exponential(torch.zeros(2, dtype=torch.long), 8, CPU)
+    assert not torch.equal(first, noise.exponential(torch.zeros(2, dtype=torch.long), 8, CPU))
     assert noise.select(torch.tensor([1])) is noise
 
 

@@ -65,8 +65,9 @@ def initialise(model: VAR) -> None:
 
 
 def _begin_plain(block: Block) -> None:
-    block.ada_gss.zero_()
-    block.ada_gss[:, :, :2] = 1  # the gates
+    shared = cast(nn.Parameter, block.ada_gss)
+    shared.zero_()
+    shared[:, :, :2] = 1  # the gates
     nn.init.constant_(block.attn.scale_mul_1H11, math.log(4))
 
 

@@ -177,6 +177,6 @@ class ScaleTokenizer(ScaleSum, Protocol):
         """RGB of a latent, complete or not: nominally in [-1, 1], unclamped."""
         ...
 
-    def encode(self, images: Float[Tensor, "n 3 H W"]) -> list[Int[Tensor, "n l g"]]:
+    def encode(self, images: Float[Tensor, "n 3 H W"]) -> list[Int[Tensor, "n _l g"]]:
         """Codes of every scale of RGB images in [-1, 1]."""
         ...

@@ -10,10 +10,10 @@ Scale = float | Float[Tensor, " n"] | Float[np.ndarray, " n"]
 
 
 def guide(
-    conditional: Float[Tensor, "n v"],
-    unconditional: Float[Tensor, "n v"] | None,
+    conditional: Float[Tensor, "n *l v"],
+    unconditional: Float[Tensor, "n *l v"] | None,
     scale: Scale,
-) -> Float[Tensor, "n v"]:
+) -> Float[Tensor, "n *l v"]:
     """``u + s (c - u)`` in fp32, or the conditional logits when there is no other branch.
 
     ``scale`` is one number or one per row. At 1 the conditional logits come back bit for bit, as
@@ -21,5 +21,6 @@ def guide(
     """
     if unconditional is None:
         return conditional
-    s = torch.as_tensor(scale, dtype=conditional.dtype, device=conditional.device)[..., None]
+    s = torch.as_tensor(scale, dtype=conditional.dtype, device=conditional.device)
+    s = s.reshape(-1, *[1] * (conditional.ndim - 1))
     return torch.where(s == 1.0, conditional, unconditional + (conditional - unconditional) * s)

@@ -85,8 +85,8 @@ class NextScaleDecoder:
     @torch.inference_mode()
     def draw(self, trajectories: ScaleTrajectories, guidance_scale: Scale) -> Int[Tensor, "n l g"]:
         """All codes of the next scale, from logits guided as the model does it there."""
-        strength = np.asarray(self.scale_at(trajectories.positions, guidance_scale))
-        logits = guide(trajectories.conditional, trajectories.unconditional, strength[..., None, None])
+        strength = self.scale_at(trajectories.positions, guidance_scale)
+        logits = guide(trajectories.conditional, trajectories.unconditional, strength)
         flat = filter_logits(logits.flatten(0, -2), self.sampling)
         noise = None
         if not self.sampling.greedy:

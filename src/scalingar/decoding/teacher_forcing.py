@@ -9,7 +9,7 @@ from torch import Tensor
 from scalingar.decoding.contracts import ScaleSum
 
 
-def latents(tokenizer: ScaleSum, codes: Sequence[Int[Tensor, "n l g"]]) -> list[Float[Tensor, "n d h w"]]:
+def latents(tokenizer: ScaleSum, codes: Sequence[Int[Tensor, "n _l g"]]) -> list[Float[Tensor, "n d h w"]]:
     """The latent after each scale of ``codes``."""
     latent = tokenizer.start(len(codes[0]), codes[0].device)
     found = []
@@ -19,7 +19,7 @@ def latents(tokenizer: ScaleSum, codes: Sequence[Int[Tensor, "n l g"]]) -> list[
     return found
 
 
-def teacher_features(tokenizer: ScaleSum, codes: Sequence[Int[Tensor, "n l g"]]) -> Float[Tensor, "n l c"]:
+def teacher_features(tokenizer: ScaleSum, codes: Sequence[Int[Tensor, "n _l g"]]) -> Float[Tensor, "n l c"]:
     """What a transformer reads when it is taught ``codes``: the features of scales 1 and later, one after another."""
     before = latents(tokenizer, codes[:-1])
     return torch.cat([tokenizer.features(latent, scale) for scale, latent in enumerate(before, start=1)], dim=1)

@@ -71,7 +71,7 @@ def _codes(device: str, indices: range, *, keep: list[int] | None = None, collap
     model = build_llamagen(CONFIG, weights, "self-test", device=device, collapse_prefix=collapse)
     decoder = NextTokenDecoder(model=model)
     features = torch.linspace(-1, 1, 6 * 16).view(1, 6, 16)
-    condition = model.condition(features, torch.tensor([[0, 0, 1, 1, 1, 1]]))
+    condition = model.condition(features, torch.tensor([[0, 0, 1, 1, 1, 1]]).bool())
     live = decoder.start(condition, [list(indices)], TrajectoryNoise.streams(0, list(indices)), guided=True)
     while True:
         if keep is not None and int(live.positions[0]) == 8:

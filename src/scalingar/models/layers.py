@@ -9,7 +9,7 @@ FEW_ROWS = (8, 64)
 LARGE_WEIGHT = 2**21
 """Rows and bytes of a weight between which a product is bound by how the weight is read: see :class:`Linear`."""
 
-Turns = Complex[Tensor, "*n p"] | Float[Tensor, "*n p 2"]
+Turns = Complex[Tensor, "... p"] | Float[Tensor, "... p 2"]
 """Rotations of pairs: complex numbers, which take one call, or (cos, sin), which a compiler can fuse."""
 
 

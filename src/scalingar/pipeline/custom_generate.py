@@ -119,7 +119,7 @@ def _check(model: Any, given: Sequence[Any]) -> None:
 
 def _guidance(
     processors: Sequence[LogitsProcessor], repeats: int, rows: int
-) -> tuple[float, list[Int[Tensor, " u"]] | None]:
+) -> tuple[float, list[Int[Tensor, " _u"]] | None]:
     """Scale and negative prompts; generate hands them over inside the processor it would have used."""
     for one in processors:
         if isinstance(one, UnbatchedClassifierFreeGuidanceLogitsProcessor):
@@ -127,7 +127,7 @@ def _guidance(
             ids, mask = context["input_ids"], context["attention_mask"]
             if ids is None:
                 return one.guidance_scale, None
-            null = unpadded(ids, mask)
+            null = unpadded(ids, None if mask is None else mask.bool())
             if len(null) * repeats == rows:  # transformers repeats the prompts, not these
                 null = [row for row in null for _ in range(repeats)]
             if len(null) not in (1, rows):

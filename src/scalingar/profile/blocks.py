@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.rows import RowState, pool_shape, shape_of
 
-Rows = Int[np.ndarray, " m"] | EllipsisType
+Rows = Int[np.ndarray, " _m"] | EllipsisType
 """Some rows of an image, or all of them, and of all images."""
 Extreme = Float[np.ndarray, "*images _"] | np.float32
 """Of each row; or pooled: a number for one image, `(…, 1)` for many."""

@@ -14,7 +14,7 @@ from scalingar.profile.profile_config import Window
 from scalingar.profile.rows import RowState, pool_shape, shape_of
 
 EPSILON = 1e-6
-Numbers = Float[np.ndarray, "*images n"] | float
+Numbers = Float[np.ndarray, "*images n"] | Float[np.ndarray, "*images 1"] | float
 """Of each row; or pooled: a number for one image, `(…, 1)` for many."""
 
 

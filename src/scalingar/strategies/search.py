@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, overload
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scalingar.core.outputs import Candidate
@@ -33,6 +33,10 @@ class Method(Protocol):
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Position in ``candidates``, which have finished, of the image to hand out."""
         ...
+
+
+Columns = Mapping[str, Float[np.ndarray, " n"] | Bool[np.ndarray, " n"]]
+"""Values to record, by name: one per row."""
 
 
 class Looks(Protocol):
@@ -178,7 +182,7 @@ class Decision:
     rows: Int[np.ndarray, " m"]
     reasons: Sequence[str | None]
     guidance_scale: Float[np.ndarray, " n"] | None = None
-    trace: Mapping[str, Float[np.ndarray, " n"]] = field(default_factory=dict)
+    trace: Columns = field(default_factory=dict)
     start: Start = Start()
 
     @classmethod

@@ -27,7 +27,7 @@ def table(tasks: dict[str, list[float]], images: float = 4) -> ScoreTable:
     """Right images of ``images`` for each prompt of each task."""
     names = [name for name, scores in tasks.items() for _ in scores]
     correct = np.array([score for scores in tasks.values() for score in scores], dtype=float)
-    return ScoreTable(tuple(map(str, range(len(names)))), tuple(names), correct, np.full(len(names), images))
+    return ScoreTable(tuple(map(str, range(len(names)))), tuple(names), correct, np.full(len(names), float(images)))
 
 
 def random_table(

@@ -69,7 +69,7 @@ def official(network: Any, rows: list[int], **settings: Any) -> Tensor:
 def start(model: Emu3, indices: list[list[int]], *, guided: bool = True) -> tuple[NextTokenDecoder, Trajectories]:
     rows = range(len(indices))
     noise = TrajectoryNoise.for_prompts([5 + row for row in rows], indices)
-    condition = model.condition(IDS[: len(indices)], MASK[: len(indices)])
+    condition = model.condition(IDS[: len(indices)], MASK[: len(indices)].bool())
     decoder = NextTokenDecoder(model=model)
     return decoder, decoder.start(condition, indices, noise, guided=guided)
 
@@ -77,7 +77,7 @@ def start(model: Emu3, indices: list[list[int]], *, guided: bool = True) -> tupl
 def greedy(model: Emu3, rows: list[int], scale: float) -> Tensor:
     decoder = NextTokenDecoder(model=model, sampling=SamplingConfig(greedy=True))
     noise = TrajectoryNoise.streams(0, [0] * len(rows))
-    live = decoder.start(model.condition(IDS[rows], MASK[rows]), [[0]] * len(rows), noise, guided=scale > 1)
+    live = decoder.start(model.condition(IDS[rows], MASK[rows].bool()), [[0]] * len(rows), noise, guided=scale > 1)
     return tiny.decode(decoder, live, scale).codes
 
 

@@ -79,4 +79,4 @@ def test_each_scale_brings_the_latent_closer() -> None:
 def test_zero_is_the_bit_zero() -> None:
     quantizer = BitQuantizer(3, ((1, 1),))
     assert quantizer.quantize(torch.zeros(1, 3, 1, 1))[0].tolist() == [[[0, 0, 0]]]
-    assert quantizer.codes(torch.ones(1, 3, 1, 1)).flatten().tolist() == pytest.approx([3**-0.5] * 3)
+    assert quantizer.codes(torch.ones(1, 3, 1, 1, dtype=torch.long)).flatten().tolist() == pytest.approx([3**-0.5] * 3)

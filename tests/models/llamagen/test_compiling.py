@@ -15,6 +15,7 @@ from scalingar.models.llamagen.compiling import compiled
 from scalingar.models.llamagen.config import LlamaGenConfig
 from scalingar.models.llamagen.kv_cache import KVCache
 from scalingar.models.llamagen.transformer import LlamaGen
+from tests.shapes import unchecked
 from tests.tiny import llamagen as tiny
 
 HEADERS = Path(sysconfig.get_path("include")) / "Python.h"
@@ -75,6 +76,7 @@ def ragged_run(model: LlamaGen) -> list[Tensor]:
         pytest.param(tiny.TEXT_CONFIG, ragged_run, 2, id="one for rows in step, one for rows that are not"),
     ],
 )
+@unchecked()
 @torch.inference_mode()
 def test_the_same_logits_to_rounding(
     config: LlamaGenConfig, run: Callable[[LlamaGen], list[Tensor]], made: int

@@ -1,7 +1,7 @@
 """Which of N complete candidates is handed out, and what that earns."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 from scalingar.analysis.outcomes.candidate_scores import Outcome, picked
 from scalingar.analysis.outcomes.running import running, signal_names
@@ -76,7 +76,7 @@ def candidate_scores(run: CompleteRun, name: str, n: int) -> Float[np.ndarray, "
     return values
 
 
-def handed_out(run: CompleteRun, chosen: Int[np.ndarray, " i"], name: str, tokens: Float[np.ndarray, " i"]) -> Outcome:
+def handed_out(run: CompleteRun, chosen: Int[np.ndarray, " i"], name: str, tokens: Real[np.ndarray, " i"]) -> Outcome:
     """An outcome from which candidate was chosen of each image."""
     return Outcome(name, picked(run, chosen), tokens.astype(np.float64))
 

@@ -14,7 +14,7 @@ from scalingar.core.errors import BenchmarkError
 _NEEDED = ("entropy", "margin", "K", "C", "deepconf", "log_p", "log_p_null")
 
 
-@dataclass(frozen=True)
+@dataclass
 class TraceFiles:
     """The ``traces/`` of a run: what was traced, ``names``, and of which ``grid`` and vocabulary.
 

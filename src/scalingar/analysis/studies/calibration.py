@@ -86,8 +86,8 @@ def ece_interval(
 def _row(
     run: CompleteRun,
     name: str,
-    raw: Float[np.ndarray, "i n"] | None,
-    mapped: Float[np.ndarray, "i n"],
+    raw: Float[np.ndarray, "j n"] | None,
+    mapped: Float[np.ndarray, "j n"],
     images: Bool[np.ndarray, " i"],
     bins: int,
 ) -> dict[str, Cell]:

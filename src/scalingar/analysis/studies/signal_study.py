@@ -108,7 +108,7 @@ def _note(run: CompleteRun, pairs: int) -> str:
     )
 
 
-def _plot(run: CompleteRun, every: dict[str, Float[np.ndarray, "i n t"]]) -> Figure:
+def _plot(run: CompleteRun, every: dict[str, Float[np.ndarray, "i n _t"]]) -> Figure:
     """What was traced, over the steps."""
     steps = np.unique(np.linspace(0, run.steps - 1, _POINTS).round().astype(int))
     curves = {name: curve(run, values, steps) for name, values in every.items() if values.shape[-1] > 1}

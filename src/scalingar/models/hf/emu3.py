@@ -58,7 +58,7 @@ class Emu3:
 
     network: Any
     grid: tuple[int, int]
-    negative: Sequence[Int[Tensor, " u"]] | None = None
+    negative: Sequence[Int[Tensor, " _u"]] | None = None
 
     @property
     def vocab_size(self) -> int:

@@ -12,8 +12,8 @@ from torch import Tensor
 class PromptTokens:
     """What ``p`` prompts say, ``(t,)`` ids each, lengths as they come; the null branch may have lengths of its own."""
 
-    conditional: Sequence[Int[Tensor, " t"]]
-    unconditional: Sequence[Int[Tensor, " u"]]
+    conditional: Sequence[Int[Tensor, " _t"]]
+    unconditional: Sequence[Int[Tensor, " _u"]]
 
     def batch(self, *, guided: bool) -> tuple[Int[Tensor, "b w"], Int[Tensor, " b"]]:
         """All rows, conditional before unconditional, aligned at their ends; and how many empty slots precede each."""
@@ -23,7 +23,7 @@ class PromptTokens:
         return ids, torch.tensor([width - len(row) for row in rows], device=ids.device)
 
 
-def unpadded(ids: Int[Tensor, "p t"], mask: Bool[Tensor, "p t"] | None) -> list[Int[Tensor, " t"]]:
+def unpadded(ids: Int[Tensor, "p t"], mask: Bool[Tensor, "p t"] | None) -> list[Int[Tensor, " _t"]]:
     """The valid ids of each row, whichever side the padding is on."""
     if mask is None:
         return list(ids)

@@ -52,7 +52,7 @@ class BitQuantizer:
         """The latent at the size of ``scale``, as tokens. Plain interpolation, as Infinity samples and trains."""
         return self.tokens(resized(latent, self.sides[scale]))
 
-    def quantize(self, latent: Float[Tensor, "n d h w"]) -> list[Int[Tensor, "n l g"]]:
+    def quantize(self, latent: Float[Tensor, "n d h w"]) -> list[Int[Tensor, "n _l g"]]:
         """Bits of every scale: each scale quantises what the coarser ones left over."""
         rest, found = latent, []
         for side in self.sides:
@@ -76,7 +76,7 @@ class BitQuantizer:
         return F.pixel_unshuffle(cells, self.patch).flatten(2).transpose(1, 2)
 
 
-def resized(latent: Float[Tensor, "n d h w"], side: Grid) -> Float[Tensor, "n d h w"]:
+def resized(latent: Float[Tensor, "n d h w"], side: Grid) -> Float[Tensor, "n d H W"]:
     """Trilinear over one frame, as upstream: bilinear up to rounding, and the rounding matters for exact bits."""
     if tuple(latent.shape[-2:]) == side:
         return latent

@@ -86,7 +86,7 @@ class BSQTokenizer:
         # As upstream lays latents out, whose rounding this repeats; the convolutions are faster so, too.
         return self.vae.decoder(latent.contiguous(memory_format=torch.channels_last))
 
-    def encode(self, images: Float[Tensor, "n 3 H W"]) -> list[Int[Tensor, "n l g"]]:
+    def encode(self, images: Float[Tensor, "n 3 H W"]) -> list[Int[Tensor, "n _l g"]]:
         """Bits of every scale of images of the schedule's size. Raises ConfigError for another size."""
         height, width = (self.vae.config.downsample * side for side in self.quantizer.sides[-1])
         if images.shape[-2:] != (height, width):

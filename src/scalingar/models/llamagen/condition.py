@@ -26,12 +26,12 @@ class LabelEmbedder(nn.Module):
         super().__init__()
         self.null = config.condition_vocab
         self.embedding_table = nn.Embedding(config.condition_vocab + 1, config.dim)
-        if config.condition_positions == "learned":
-            self.position = nn.Parameter(torch.zeros(config.condition_tokens, config.dim))
+        learned = config.condition_positions == "learned"
+        self.position = nn.Parameter(torch.zeros(config.condition_tokens, config.dim)) if learned else None
 
     def forward(self, ids: Int[Tensor, "p t"]) -> Float[Tensor, "p t d"]:
         embedded = self.embedding_table(ids)
-        return embedded + self.position if hasattr(self, "position") else embedded
+        return embedded if self.position is None else embedded + self.position
 
     def unconditional(self, like: Int[Tensor, "p t"]) -> Float[Tensor, "p t d"]:
         return self(torch.full_like(like, self.null))

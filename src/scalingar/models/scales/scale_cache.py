@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any, Self
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from scalingar.core.errors import DecodingError
@@ -180,7 +180,7 @@ class ScaleCache:
             self.keys[layer], self.values[layer] = kept
         return whole
 
-    def per_row(self, entries: Float[Tensor, "p ..."]) -> Float[Tensor, "n ..."]:
+    def per_row(self, entries: Shaped[Tensor, "p ..."]) -> Shaped[Tensor, "n ..."]:
         """What each row shares with its prompt, such as ``prompts.start``."""
         return entries.index_select(0, self.owners)
 

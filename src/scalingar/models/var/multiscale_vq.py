@@ -124,7 +124,7 @@ class ResidualQuantizer(nn.Module):
         codes = self.embedding.weight.float()
         return (codes.square().sum(-1) - 2 * flat @ codes.T).argmin(-1, keepdim=True)
 
-    def encode(self, latent: Float[Tensor, "n d h w"]) -> list[Int[Tensor, "n l g"]]:
+    def encode(self, latent: Float[Tensor, "n d h w"]) -> list[Int[Tensor, "n _l g"]]:
         """Codes of every scale, each for what the scales before it leave unexplained."""
         excess = -latent.float()  # of what is explained over what should be: scales can be added to it
         found = []
@@ -183,6 +183,6 @@ class MultiScaleVQ(nn.Module):
         latent = self.quant_conv(self.encoder(images.to(self.dtype))).float()
         return F.normalize(latent, dim=1) if self.config.unit_latents else latent
 
-    def encode(self, images: Float[Tensor, "n 3 H W"]) -> list[Int[Tensor, "n l g"]]:
+    def encode(self, images: Float[Tensor, "n 3 H W"]) -> list[Int[Tensor, "n _l g"]]:
         """Codes ``(n, l, 1)`` of every scale of RGB images in [-1, 1]. Raises ConfigError as :meth:`latent` does."""
         return self.quantize.encode(self.latent(images))

@@ -41,9 +41,8 @@ class Block(nn.Module):
         if config.condition == "words":
             self.ca_norm = nn.LayerNorm(config.dim, eps=1e-6)
             self.ca = TextAttention(config.dim, config.heads)
-        if config.shared_modulation:
-            self.ada_gss = nn.Parameter(torch.zeros(1, 1, 6, config.dim))
-        else:
+        self.ada_gss = nn.Parameter(torch.zeros(1, 1, 6, config.dim)) if config.shared_modulation else None
+        if self.ada_gss is None:
             self.ada_lin = adaptive_linear(config.dim, 6)
 
     def vectors(self, condition: Float[Tensor, "p d"]) -> Float[Tensor, "p 6 d"]:
@@ -60,7 +59,7 @@ class Block(nn.Module):
         mask: Bool[Tensor, "l l"] | None = None,
     ) -> Float[Tensor, "n l d"]:
         """``store`` with a cache, ``mask`` without; see ``ScaleAttention``."""
-        if hasattr(self, "ada_gss"):
+        if self.ada_gss is not None:
             vectors = vectors + self.ada_gss[0]
         gate1, gate2, scale1, scale2, shift1, shift2 = vectors[:, :, None].unbind(1)
         x = x + gate1 * self.attn(modulated(x, scale1, shift1), store=store, mask=mask)

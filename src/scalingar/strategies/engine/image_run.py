@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ from scalingar.policy.termination import NOT_A_NUMBER
 from scalingar.strategies.engine.lineage import Lineage
 from scalingar.strategies.engine.observers import DRAWN, ScaleWatch, Statistics, TokenWatch, Watch
 from scalingar.strategies.engine.trace_record import TraceRecord
-from scalingar.strategies.search import Candidates, Decision, Looks, Search, Start, Step
+from scalingar.strategies.search import Candidates, Columns, Decision, Looks, Search, Start, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import Strategy
 
@@ -208,7 +208,7 @@ class ImageRun:
             read_logits=lambda: view.logits(self.rows),
         )
 
-    def _note(self, values: Mapping[str, Float[np.ndarray, " n"]]) -> None:
+    def _note(self, values: Columns) -> None:
         """Record values of the rows as they are now, and show them to who watches the step."""
         if not values:
             return

@@ -18,10 +18,10 @@ from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.scales import ScaleStatistics, drawn_log_p, scale_distributions, scale_signals, scale_statistics
 from scalingar.profile.signals import signals
 from scalingar.profile.token import StepDistributions, TokenStatistics, step_distributions, token_statistics
+from scalingar.strategies.search import Columns
 from scalingar.strategies.setting import Setting
 
 Statistics = TokenStatistics | ScaleStatistics
-Columns = Mapping[str, Float[np.ndarray, " n"]]
 Trace = Mapping[str, Float[np.ndarray, " t"]]
 
 DRAWN = ("log_p", "log_p_null")

@@ -1,14 +1,13 @@
 """What was seen of an image's trajectories, step by step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from numpy.typing import NDArray
 
 from scalingar.strategies.engine.lineage import Lineage
-
-Columns = Mapping[str, Float[np.ndarray, " n"]]
+from scalingar.strategies.search import Columns
 
 
 class TraceRecord:

@@ -21,7 +21,7 @@ from scalingar.models.infinity.transformer import Infinity
 class StoredScaleNoise(SharedNoise):
     """Noise of every scale, ``(n, l * g * 2)``, for rows that stay in step."""
 
-    values: list[Float[Tensor, "n s"]]
+    values: list[Float[Tensor, "n _s"]]
 
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """See :class:`~scalingar.decoding.noise.Noise`."""

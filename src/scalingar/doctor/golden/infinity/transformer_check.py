@@ -142,7 +142,7 @@ def _options(file: GoldenFile, model: Infinity, quantizer: BitQuantizer, texts: 
 
 
 def forced(
-    model: Infinity, quantizer: BitQuantizer, texts: TextCondition, codes: list[Int[Tensor, "n l g"]], *, guided: bool
+    model: Infinity, quantizer: BitQuantizer, texts: TextCondition, codes: list[Int[Tensor, "n _l g"]], *, guided: bool
 ) -> list[Forced]:
     """Run scale by scale through the cache along given codes."""
     cache = model.prefill(texts, guided=guided)
@@ -162,7 +162,7 @@ def stored(file: GoldenFile, name: str, computed: Tensor, tolerance: float) -> I
         yield file.compare(name, computed.to(file[name].dtype), tolerance)
 
 
-def _teacher(file: GoldenFile, quantizer: BitQuantizer) -> list[Int[Tensor, "n l g"]]:
+def _teacher(file: GoldenFile, quantizer: BitQuantizer) -> list[Int[Tensor, "n _l g"]]:
     """Of all scales, or of the first ones where the file was cut short."""
     held = takewhile(lambda name: name in file, (f"bits_in_{k}" for k in range(len(quantizer.sides))))
     return [teacher_codes(file[name], quantizer) for name in held]

@@ -29,8 +29,8 @@ def build(file: GoldenFile, *, collapse_prefix: bool | None = None) -> LlamaGen:
 
 def condition(model: LlamaGen, file: GoldenFile) -> Condition:
     """The labels or captions of a file, embedded."""
-    inputs = file["cond"]
-    return model.condition(inputs[:, None] if inputs.ndim == 1 else inputs, file.get("emb_mask"))
+    inputs, mask = file["cond"], file.get("emb_mask")
+    return model.condition(inputs[:, None] if inputs.ndim == 1 else inputs, None if mask is None else mask.bool())
 
 
 @CHECKS.register("llamagen_gpt")

@@ -52,7 +52,7 @@ def tokenizer_of(file: GoldenFile) -> MultiScaleVQ:
 class StoredScales(SharedNoise):
     """Noise that was written down, ``(n, l, v)`` for each scale, for rows that stay in step."""
 
-    values: list[Float[Tensor, "n l v"]]
+    values: list[Float[Tensor, "n _l v"]]
 
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """See :class:`~scalingar.decoding.noise.Noise`."""
@@ -126,7 +126,7 @@ def _run(file: GoldenFile, name: str, decoder: NextScaleDecoder) -> Iterator[Com
         yield file.compare(f"{name}_img", (decoder.pixels(latent) + 1) / 2, IMAGES)
 
 
-def _generated(file: GoldenFile, name: str, decoder: NextScaleDecoder) -> list[Int[Tensor, "n l g"]]:
+def _generated(file: GoldenFile, name: str, decoder: NextScaleDecoder) -> list[Int[Tensor, "n _l g"]]:
     scales = len(decoder.model.scales)
     stored = [file[f"{name}_noise_{scale}"] for scale in range(scales)] if not decoder.sampling.greedy else []
     strength = guidance_scale(file, name)
