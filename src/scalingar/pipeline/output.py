@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from PIL import Image
@@ -11,10 +11,8 @@ from PIL import Image
 from scalingar import __version__
 from scalingar.core.outputs import Candidate, Ledger, PromptResult
 from scalingar.pipeline.png import Picture, RecipeInfo
+from scalingar.pipeline.preview import Previewer
 from scalingar.pipeline.recipe import Recipe
-
-if TYPE_CHECKING:
-    from scalingar.pipeline.pipeline import ImagePipeline
 
 OutputType = Literal["pil", "np", "pt", "codes"]
 OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
@@ -31,13 +29,13 @@ class ImageOutput:
     ledger: Ledger
     infos: list[RecipeInfo]
     """How each image was made."""
-    pipe: "ImagePipeline" = field(repr=False)
+    pipe: Previewer = field(repr=False)
     """Makes the pictures of candidates that were never decoded, for :meth:`save`."""
 
     @classmethod
     def of(
         cls,
-        pipe: "ImagePipeline",
+        pipe: Previewer,
         recipes: Sequence[tuple[Recipe, int]],
         output_type: OutputType,
         results: list[PromptResult],

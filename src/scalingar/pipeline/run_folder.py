@@ -3,19 +3,33 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
+
+from PIL import Image
 
 from scalingar.core.files import check_writable, write_file
-from scalingar.core.outputs import PromptResult
+from scalingar.core.outputs import Ledger, PromptResult
 from scalingar.core.pixels import png_bytes
+from scalingar.pipeline.png import RecipeInfo
+from scalingar.pipeline.preview import Previewer
 from scalingar.report import confidence_plot, contact_sheet, entropy_map, figure, result_dict, scale_strip, tiles_of
 
-if TYPE_CHECKING:
-    from scalingar.pipeline.output import ImageOutput
-    from scalingar.pipeline.pipeline import ImagePipeline
+
+class RunOutput(Protocol):
+    """What a run's files are made of: see :class:`scalingar.pipeline.output.ImageOutput`."""
+
+    results: list[PromptResult]
+    ledger: Ledger
+    infos: list[RecipeInfo]
+    pipe: Previewer
+
+    @property
+    def pictures(self) -> list[Image.Image]:
+        """The chosen images."""
+        ...
 
 
-def write_run(output: "ImageOutput", folder: Path) -> list[Path]:
+def write_run(output: RunOutput, folder: Path) -> list[Path]:
     """Write all files, replacing older ones, and return their paths, the images first. Raises OutputError."""
     check_writable(folder)
     files = [(_name("image", output, number), png_bytes(picture)) for number, picture in enumerate(output.pictures)]
@@ -27,7 +41,7 @@ def write_run(output: "ImageOutput", folder: Path) -> list[Path]:
     return [folder / name for name, _ in files]
 
 
-def run_dict(output: "ImageOutput", *, steps: bool) -> dict[str, Any]:
+def run_dict(output: RunOutput, *, steps: bool) -> dict[str, Any]:
     """Everything as plain values. ``recipe`` is what the recipes of all images share; the rest stands beside each."""
     first, pipe = output.infos[0], output.pipe
     recipes = [info.recipe.to_dict() for info in output.infos]
@@ -43,11 +57,11 @@ def run_dict(output: "ImageOutput", *, steps: bool) -> dict[str, Any]:
     }
 
 
-def _name(kind: str, output: "ImageOutput", number: int) -> str:
+def _name(kind: str, output: RunOutput, number: int) -> str:
     return f"{kind}.png" if len(output.results) == 1 else f"{kind}-{number:04d}.png"
 
 
-def _drawings(pipe: "ImagePipeline") -> dict[str, Callable[[PromptResult], bytes]]:
+def _drawings(pipe: Previewer) -> dict[str, Callable[[PromptResult], bytes]]:
     """What is drawn of each result, by the name of its file."""
     if pipe.decoding == "next-scale":
         steps = {"scales": lambda one: figure.png_bytes(scale_strip(one.best, pipe.progress(one.best), pipe.grids))}
