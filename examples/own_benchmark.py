@@ -28,7 +28,7 @@ class HueSettings(BenchmarkSettings):
 class Hues(Benchmark):
     """Eight prompts of one coloured object; right if most coloured pixels are nearest to the hue that was asked for."""
 
-    name = "hues"
+    label = "hues"
     version = "1"
     images_per_prompt = 1
     settings: ClassVar[type[BenchmarkSettings]] = HueSettings

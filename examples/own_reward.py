@@ -5,12 +5,14 @@ from PIL import Image
 
 from scalingar import ImagePipeline
 from scalingar.rewards import REWARDS
+from scalingar.rewards.reward import scoring
 from scalingar.strategies import BestOfN, ImportanceSampling, Strategy
 
 PROMPT = "a photo of a green car"
 
 
 @REWARDS.register("colorfulness")
+@scoring
 def colorfulness(prompt: str, images: list[Image.Image]) -> list[float]:
     """The measure M of Hasler & Süsstrunk (2003): spread and mean of the two opponent colour axes; about 0 to 100."""
     values = []

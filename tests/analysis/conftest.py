@@ -1,6 +1,6 @@
 import pytest
 
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.strategies.build_strategy import build_strategy
 from tests.analysis.made_up_runs import decode
 

@@ -13,7 +13,7 @@ from scalingar.core.errors import WeightsError
 from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.models.weights.checkpoint import read_weights
 from scalingar.rewards import ImageReward, TruncationWarning
-from scalingar.rewards.blip import build
+from scalingar.rewards.image_reward_network import build
 from tests.tiny.rewards import pictures, save_tiny_image_reward
 from tests.upstream import reference
 

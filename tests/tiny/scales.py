@@ -16,7 +16,7 @@ from scalingar.rewards.reward import FunctionReward
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import changed
 from scalingar.strategies.engine.engine import Engine
-from scalingar.strategies.engine.live import Live
+from scalingar.strategies.engine.live_batch import Live
 from scalingar.strategies.engine.looks import Eyes, ImageLooks
 from scalingar.strategies.engine.step_event import StepEvent
 

@@ -7,7 +7,7 @@ import typer
 
 if TYPE_CHECKING:
     from scalingar.analysis.outcomes.findings import Findings
-    from scalingar.analysis.runs.complete import CompleteRun
+    from scalingar.analysis.runs.complete_run import CompleteRun
 
 analyze = typer.Typer(
     no_args_is_help=True,
@@ -130,7 +130,7 @@ def tune(run: Run, seed: Seed = 0, output: Output = _ANALYSIS) -> None:
 
 
 def _complete(folder: Path) -> "CompleteRun":
-    from scalingar.analysis.runs.complete import CompleteRun  # noqa: PLC0415
+    from scalingar.analysis.runs.complete_run import CompleteRun  # noqa: PLC0415
 
     return CompleteRun.read(folder)
 

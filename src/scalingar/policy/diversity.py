@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scalingar.profile.rows import as_array
+from scalingar.profile.row_state import as_array
 
 Reduction = Literal["per-image", "shared", "pool"]
 

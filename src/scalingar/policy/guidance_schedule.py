@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from scalingar.profile.token import ema
+from scalingar.profile.token_statistics import ema
 
 
 class GuidanceConfig(BaseModel):

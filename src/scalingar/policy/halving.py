@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from scalingar.profile.rows import RowState
+from scalingar.profile.row_state import RowState
 
 Signal = Literal["final_confidence", "confidence", "entropy", "deepconf"]
 NOT_AMONG_THE_BEST = "not among the best"

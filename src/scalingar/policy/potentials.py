@@ -8,7 +8,7 @@ from typing import Literal, Self
 import numpy as np
 from jaxtyping import Float
 
-from scalingar.profile.rows import RowState
+from scalingar.profile.row_state import RowState
 
 Potential = Literal["value", "diff", "max", "sum", "topk", "uniform"]
 

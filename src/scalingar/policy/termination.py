@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 
-from scalingar.profile.rows import RowState
-from scalingar.profile.token import ema
+from scalingar.profile.row_state import RowState
+from scalingar.profile.token_statistics import ema
 
 NOT_A_NUMBER = "not a number"
 HARD_FAIL = "hard fail"

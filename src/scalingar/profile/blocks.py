@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.rows import RowState, pool_shape, shape_of
+from scalingar.profile.row_state import RowState, pool_shape, shape_of
 
 Rows = Int[np.ndarray, " _m"] | EllipsisType
 """Some rows of an image, or all of them, and of all images."""

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from scalingar.profile.profile_config import Window
-from scalingar.profile.rows import RowState, pool_shape, shape_of
+from scalingar.profile.row_state import RowState, pool_shape, shape_of
 
 EPSILON = 1e-6
 Numbers = Float[np.ndarray, "*images n"] | Float[np.ndarray, "*images 1"] | float

@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from scalingar.profile.blocks import BlockStability
 from scalingar.profile.conditional import EPSILON, Moments, conditional_utilisation, sigmoid
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.rows import RowState, shape_of
-from scalingar.profile.token import TokenStatistics, ema, normalized_entropy, token_uncertainty
+from scalingar.profile.row_state import RowState, shape_of
+from scalingar.profile.token_statistics import TokenStatistics, ema, normalized_entropy, token_uncertainty
 
 __all__ = ["ConfidenceProfile", "ProfileConfig"]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from scalingar.profile.token import Distribution
+from scalingar.profile.token_statistics import Distribution
 
 Window = Literal["pooled", "trajectory"]
 """Over what running extremes and moments are taken: the prompt's trajectories, or each alone."""

@@ -5,8 +5,8 @@ from scalingar.rewards.embedded_reward import EmbeddedReward
 from scalingar.rewards.hps import HPSv2, HPSv21
 from scalingar.rewards.image_reward import ImageReward
 from scalingar.rewards.intrinsic import INTRINSIC, IntrinsicReward
-from scalingar.rewards.learned import LearnedReward, TruncationWarning
-from scalingar.rewards.pick import PickScore
+from scalingar.rewards.learned_reward import LearnedReward, TruncationWarning
+from scalingar.rewards.pick_score import PickScore
 from scalingar.rewards.reward import (
     REWARDS,
     FunctionReward,

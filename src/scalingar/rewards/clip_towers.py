@@ -12,7 +12,7 @@ from torch.nn.functional import cosine_similarity
 from scalingar.core.errors import WeightsError
 from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.models.hf.loading import check_type, load_network
-from scalingar.rewards.learned import LearnedReward
+from scalingar.rewards.learned_reward import LearnedReward
 
 
 class ClipReward(LearnedReward):

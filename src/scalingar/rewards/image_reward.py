@@ -11,8 +11,8 @@ from torch import Tensor
 
 from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.models.weights.checkpoint import read_weights
-from scalingar.rewards.blip import ImageRewardNetwork, build
-from scalingar.rewards.learned import LearnedReward
+from scalingar.rewards.image_reward_network import ImageRewardNetwork, build
+from scalingar.rewards.learned_reward import LearnedReward
 from scalingar.rewards.reward import REWARDS
 
 

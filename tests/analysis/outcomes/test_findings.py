@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scalingar.analysis.outcomes.findings import Findings, Interval, told
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.studies.ablation import VARIANTS, ablation_findings
 from scalingar.analysis.studies.calibration import calibration_findings
 from scalingar.analysis.studies.scaling import scaling_findings, sizes

@@ -10,7 +10,7 @@ from scalingar.policy.halving import Halving, Signal
 from scalingar.policy.termination import Gate, GateConfig
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.token import TokenStatistics
+from scalingar.profile.token_statistics import TokenStatistics
 
 GRID, IMAGES, N = (9, 7), 4, 18
 STEPS = GRID[0] * GRID[1]

@@ -8,7 +8,7 @@ import pytest
 
 from scalingar.analysis.replay.derive import derive, derived_lines
 from scalingar.analysis.replay.replay import replay_strategy
-from scalingar.analysis.runs.complete import CompleteRun, TracedRun
+from scalingar.analysis.runs.complete_run import CompleteRun, TracedRun
 from scalingar.bench.runs.comparison import compare, markdown
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.results import read_results

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scalingar.analysis.outcomes.candidate_scores import difference, score
-from scalingar.analysis.outcomes.running import lowest_group_so_far, running
+from scalingar.analysis.outcomes.outcome import difference, score
+from scalingar.analysis.outcomes.running_signals import lowest_group_so_far, running
 from scalingar.analysis.outcomes.selection import best_at_tokens, best_by, importance_of, oracle_of, random_of
-from scalingar.analysis.runs.complete import CompleteRun
-from scalingar.analysis.runs.halves import fitting_images
-from scalingar.analysis.studies.combined import fit_combined
+from scalingar.analysis.runs.complete_run import CompleteRun
+from scalingar.analysis.runs.prompt_split import fitting_images
+from scalingar.analysis.studies.joint_signal import fit_combined
 from scalingar.analysis.studies.signal_study import concordance, concordance_interval
 from scalingar.analysis.studies.tune import kept_best
 from scalingar.core.errors import BenchmarkError, ConfigError

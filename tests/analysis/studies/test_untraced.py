@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from scalingar.analysis.outcomes.findings import Cell, Findings, Interval
-from scalingar.analysis.outcomes.running import RUNNING, running, signal_names
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.outcomes.running_signals import RUNNING, running, signal_names
+from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.studies.ablation import ablation_findings
 from scalingar.analysis.studies.calibration import calibration_findings
 from scalingar.analysis.studies.scaling import scaling_findings

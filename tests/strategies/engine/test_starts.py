@@ -15,7 +15,7 @@ from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies import Strategy
 from scalingar.strategies.engine.engine import Engine
-from scalingar.strategies.engine.live import Live
+from scalingar.strategies.engine.live_batch import Live
 from scalingar.strategies.search import Candidates, Decision, Pick, Prefix, Search, Start, Step
 from scalingar.strategies.setting import Setting
 from tests.tiny.pipes import tiny_pipe

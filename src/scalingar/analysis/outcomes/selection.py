@@ -3,10 +3,10 @@
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from scalingar.analysis.outcomes.candidate_scores import Outcome, picked
-from scalingar.analysis.outcomes.running import running, signal_names
+from scalingar.analysis.outcomes.outcome import Outcome, picked
+from scalingar.analysis.outcomes.running_signals import running, signal_names
 from scalingar.analysis.replay.replay import check_profile, replay
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.policy.termination import GateConfig
 

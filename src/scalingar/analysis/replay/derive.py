@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from scalingar.analysis.replay.replay import Replay, check_complete, check_profile, replay_strategy
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.bench.runs.plan import PLAN, RunPlan
 from scalingar.bench.runs.store import SAMPLES, RunStore
 from scalingar.core.errors import BenchmarkError, ConfigError

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from scalingar.analysis.runs.complete import TracedRun
+from scalingar.analysis.runs.complete_run import TracedRun
 from scalingar.core.errors import ConfigError
 from scalingar.policy.halving import NOT_AMONG_THE_BEST, Halving
 from scalingar.policy.termination import Gate, GateConfig, GateDecision
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.token import TokenStatistics, normalized_entropy
+from scalingar.profile.token_statistics import TokenStatistics, normalized_entropy
 from scalingar.strategies import ScalingAR, Strategy
 from scalingar.strategies.successive_halving import SuccessiveHalving
 

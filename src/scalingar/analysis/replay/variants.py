@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.core.errors import ConfigError
 from scalingar.pipeline.overrides import merged
 from scalingar.strategies import ScalingAR

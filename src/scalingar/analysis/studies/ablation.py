@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from scalingar.analysis.outcomes.candidate_scores import Outcome
 from scalingar.analysis.outcomes.findings import Findings
-from scalingar.analysis.outcomes.outcomes import outcome_plot, outcome_row
+from scalingar.analysis.outcomes.outcome import Outcome
+from scalingar.analysis.outcomes.outcome_table import outcome_plot, outcome_row
 from scalingar.analysis.outcomes.selection import best_by, handed_out, random_of
 from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.replay.variants import termination
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.complete_run import CompleteRun
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "termination only": {},

@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from matplotlib.figure import Figure
 
-from scalingar.analysis.outcomes.candidate_scores import SEED
 from scalingar.analysis.outcomes.findings import Cell, Findings, Interval
-from scalingar.analysis.outcomes.running import running, signal_names
-from scalingar.analysis.runs.complete import CompleteRun
-from scalingar.analysis.runs.halves import fitting_images
+from scalingar.analysis.outcomes.outcome import SEED
+from scalingar.analysis.outcomes.running_signals import running, signal_names
+from scalingar.analysis.runs.complete_run import CompleteRun
+from scalingar.analysis.runs.prompt_split import fitting_images
 from scalingar.bench.statistics import Bin, calibration_bins, expected_calibration_error
 from scalingar.core.errors import ConfigError
 from scalingar.report.figure import new_figure, quiet_axes, title

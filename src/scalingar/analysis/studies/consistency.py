@@ -13,7 +13,7 @@ from scalingar.analysis.outcomes.findings import Findings
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.pipeline.pipeline import ImagePipeline
-from scalingar.profile.scales import scale_signals
+from scalingar.profile.scale_statistics import scale_signals
 from scalingar.report.figure import new_figure, quiet_axes, title
 from scalingar.report.palette import CHOSEN, FINISHED, INK
 from scalingar.rewards.reward import ask

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scalingar.analysis.outcomes.findings import Cell, Findings
 from scalingar.analysis.replay.replay import Replay, replay_strategy
 from scalingar.analysis.replay.variants import termination
-from scalingar.analysis.runs.complete import CompleteRun, TracedRun
+from scalingar.analysis.runs.complete_run import CompleteRun, TracedRun
 from scalingar.core.errors import BenchmarkError
 from scalingar.policy.termination import Gate, GateConfig
 from scalingar.report.figure import new_figure, quiet_axes, title

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scalingar.analysis.outcomes.candidate_scores import Outcome, score
 from scalingar.analysis.outcomes.findings import Cell, Findings
-from scalingar.analysis.outcomes.outcomes import outcome_row
+from scalingar.analysis.outcomes.outcome import Outcome, score
+from scalingar.analysis.outcomes.outcome_table import outcome_row
 from scalingar.analysis.outcomes.selection import (
     best_at_tokens,
     best_by,
@@ -18,8 +18,8 @@ from scalingar.analysis.outcomes.selection import (
 )
 from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.replay.variants import termination
-from scalingar.analysis.runs.complete import CompleteRun
-from scalingar.analysis.runs.pooled import PooledRun
+from scalingar.analysis.runs.complete_run import CompleteRun
+from scalingar.analysis.runs.pooled_run import PooledRun
 from scalingar.report.figure import new_figure, quiet_axes
 from scalingar.report.palette import INK
 

@@ -7,10 +7,10 @@ from jaxtyping import Bool, Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scalingar.analysis.outcomes.candidate_scores import RESAMPLES, SEED
 from scalingar.analysis.outcomes.findings import Cell, Findings, Interval
-from scalingar.analysis.outcomes.running import running, signal_names
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.outcomes.outcome import RESAMPLES, SEED
+from scalingar.analysis.outcomes.running_signals import running, signal_names
+from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.bench.statistics import auc, auc_interval
 from scalingar.core.errors import BenchmarkError
 from scalingar.report.figure import new_figure, quiet_axes, title

@@ -5,13 +5,13 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from scalingar.analysis.outcomes.candidate_scores import Outcome, score
 from scalingar.analysis.outcomes.findings import Findings
-from scalingar.analysis.outcomes.outcomes import outcome_row
+from scalingar.analysis.outcomes.outcome import Outcome, score
+from scalingar.analysis.outcomes.outcome_table import outcome_row
 from scalingar.analysis.outcomes.selection import candidate_scores, handed_out
 from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.replay.variants import termination
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.core.errors import ConfigError
 from scalingar.report.figure import new_figure, quiet_axes
 from scalingar.report.palette import CHOSEN, INK, MUTED, RULE

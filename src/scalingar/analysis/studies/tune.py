@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from scalingar.analysis.outcomes.candidate_scores import SEED, Outcome, score
 from scalingar.analysis.outcomes.findings import Cell, Findings
-from scalingar.analysis.outcomes.outcomes import outcome_plot, outcome_row
-from scalingar.analysis.outcomes.running import RUNNING, running
+from scalingar.analysis.outcomes.outcome import SEED, Outcome, score
+from scalingar.analysis.outcomes.outcome_table import outcome_plot, outcome_row
+from scalingar.analysis.outcomes.running_signals import RUNNING, running
 from scalingar.analysis.outcomes.selection import best_at_tokens, best_by, handed_out, random_of
 from scalingar.analysis.replay.replay import replay_strategy
-from scalingar.analysis.runs.complete import CompleteRun
-from scalingar.analysis.runs.halves import fitting_images
-from scalingar.analysis.studies.combined import Combined, fit_combined
+from scalingar.analysis.runs.complete_run import CompleteRun
+from scalingar.analysis.runs.prompt_split import fitting_images
+from scalingar.analysis.studies.joint_signal import Combined, fit_combined
 from scalingar.analysis.studies.signal_study import concordance
 from scalingar.strategies import SuccessiveHalving
 

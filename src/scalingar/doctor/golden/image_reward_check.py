@@ -10,8 +10,8 @@ from torch import Tensor
 
 from scalingar.doctor.golden.golden_file import CHECKS, EXACT, IMAGES, LOGITS, Comparison, GoldenFile
 from scalingar.models.hf.clip_pixels import cropped, normalised
-from scalingar.rewards import blip
-from scalingar.rewards.blip import ImageRewardNetwork
+from scalingar.rewards import image_reward_network
+from scalingar.rewards.image_reward_network import ImageRewardNetwork
 
 _PICTURE = re.compile(r"pil_(\d+)_u8")
 
@@ -19,7 +19,7 @@ _PICTURE = re.compile(r"pil_(\d+)_u8")
 def build(file: GoldenFile) -> ImageRewardNetwork:
     """The network of a file's weights; heads are told, all other sizes read off them."""
     text, vision = file.config.get("heads"), file.config.get("v_heads")
-    return blip.build(file.weights, file.path, text_heads=text, vision_heads=vision)
+    return image_reward_network.build(file.weights, file.path, text_heads=text, vision_heads=vision)
 
 
 def pictures(file: GoldenFile) -> list[Image.Image]:

@@ -15,7 +15,7 @@ from scalingar.core.outputs import Ledger, PromptResult
 from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.strategies.engine.image_run import ImageRun, Rows
-from scalingar.strategies.engine.live import Live
+from scalingar.strategies.engine.live_batch import Live
 from scalingar.strategies.engine.looks import ImageLooks
 from scalingar.strategies.engine.observers import Observation, observe
 from scalingar.strategies.engine.starts import Decoder, Starts, Streams

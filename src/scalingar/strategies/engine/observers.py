@@ -15,9 +15,15 @@ from scalingar.decoding.guidance import Scale
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.scales import ScaleStatistics, drawn_log_p, scale_distributions, scale_signals, scale_statistics
+from scalingar.profile.scale_statistics import (
+    ScaleStatistics,
+    drawn_log_p,
+    scale_distributions,
+    scale_signals,
+    scale_statistics,
+)
 from scalingar.profile.signals import signals
-from scalingar.profile.token import StepDistributions, TokenStatistics, step_distributions, token_statistics
+from scalingar.profile.token_statistics import StepDistributions, TokenStatistics, step_distributions, token_statistics
 from scalingar.strategies.search import Columns
 from scalingar.strategies.setting import Setting
 

@@ -13,7 +13,7 @@ from scalingar.decoding.decoder import Decoder
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.strategies.engine.image_run import ImageRun
-from scalingar.strategies.engine.live import Live
+from scalingar.strategies.engine.live_batch import Live
 from scalingar.strategies.search import Start
 
 Streams = Callable[[Sequence[int], Sequence[list[int]]], Noise]

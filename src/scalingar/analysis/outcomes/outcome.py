@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from scalingar.analysis.runs.complete import TracedRun
+from scalingar.analysis.runs.complete_run import TracedRun
 from scalingar.bench.benchmark import BENCHMARKS
 from scalingar.bench.statistics import Difference, Estimate, ScoreTable, overall, paired_bootstrap, task_estimates
 from scalingar.bench.statistics.paired import OVERALL

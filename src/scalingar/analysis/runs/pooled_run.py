@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.trace_files import TraceFiles
 from scalingar.core.errors import BenchmarkError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scalingar.analysis.runs.complete import CompleteRun
+from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.bench.runs.results import RESULTS
 from scalingar.bench.runs.store import SAMPLES
 from scalingar.core.errors import BenchmarkError

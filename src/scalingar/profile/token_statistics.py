@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scalingar.profile.rows import RowState
-from scalingar.profile.vocabulary import Values, exp, largest, picked, placed, vecdot
+from scalingar.profile.row_state import RowState
+from scalingar.profile.vocabulary_ops import Values, exp, largest, picked, placed, vecdot
 
 Distribution = Literal["guided", "conditional"]
 Smoothed = TypeVar("Smoothed", np.ndarray, float, np.ndarray | float)

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Bool
 from matplotlib.figure import Figure
 
-from scalingar.analysis.outcomes.candidate_scores import Outcome, difference, score
 from scalingar.analysis.outcomes.findings import Cell, Interval
-from scalingar.analysis.runs.complete import TracedRun
+from scalingar.analysis.outcomes.outcome import Outcome, difference, score
+from scalingar.analysis.runs.complete_run import TracedRun
 from scalingar.report.figure import new_figure, quiet_axes
 from scalingar.report.palette import CHOSEN, FINISHED, INK, MUTED, RULE
 

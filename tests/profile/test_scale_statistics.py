@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.scales import drawn_log_p, scale_distributions, scale_signals, scale_statistics
+from scalingar.profile.scale_statistics import drawn_log_p, scale_distributions, scale_signals, scale_statistics
 
 CONFIG = ProfileConfig()
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scalingar.profile.rows import as_array
+from scalingar.profile.row_state import as_array
 
 Values = Tensor | np.ndarray
 """What the vocabulary spans: a tensor on an accelerator, an array on the CPU."""

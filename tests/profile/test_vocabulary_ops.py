@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from scalingar.profile.vocabulary import exp, largest, picked, placed, vecdot
+from scalingar.profile.vocabulary_ops import exp, largest, picked, placed, vecdot
 
 VALUES = torch.randn(2, 3, 11, generator=torch.Generator().manual_seed(0))
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool
 
-from scalingar.analysis.runs.complete import TracedRun
+from scalingar.analysis.runs.complete_run import TracedRun
 from scalingar.core.errors import BenchmarkError
 
 

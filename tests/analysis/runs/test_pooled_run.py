@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from scalingar.analysis.replay.replay import replay_strategy
-from scalingar.analysis.runs.complete import CompleteRun
-from scalingar.analysis.runs.pooled import PooledRun
+from scalingar.analysis.runs.complete_run import CompleteRun
+from scalingar.analysis.runs.pooled_run import PooledRun
 from scalingar.analysis.studies.scaling import scaling_findings
 from scalingar.core.errors import BenchmarkError
 from scalingar.strategies import ScalingAR

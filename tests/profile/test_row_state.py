@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scalingar.profile.rows import RowState, as_array
+from scalingar.profile.row_state import RowState, as_array
 
 
 @dataclass(frozen=True, eq=False)

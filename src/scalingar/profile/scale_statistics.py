@@ -15,8 +15,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.rows import RowState
-from scalingar.profile.token import StepDistributions, step_distributions, token_statistics, token_uncertainty
+from scalingar.profile.row_state import RowState
+from scalingar.profile.token_statistics import (
+    StepDistributions,
+    step_distributions,
+    token_statistics,
+    token_uncertainty,
+)
 
 
 @dataclass(frozen=True, eq=False)
