@@ -3,6 +3,7 @@
 import numpy as np
 
 from scalingar import ImagePipeline
+from scalingar.core.outputs import Candidate
 from scalingar.strategies import STRATEGIES, Strategy
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Decision, Search, Start, Step
@@ -17,13 +18,16 @@ class ForkTheSurest(Strategy):
     reward: str | None = None
 
     def needs(self) -> Needs:
+        """A reward, the model's own unless one is named."""
         return Needs(rewarded=True, reward=self.reward)
 
     def search(self, setting: Setting) -> "ForkingSearch":
+        """One for each image."""
         return ForkingSearch(self, setting)
 
-    def choose(self, candidates: list, setting: Setting) -> int:
-        scores = [candidate.rewards[self.reward] for candidate in candidates]
+    def choose(self, candidates: list[Candidate], setting: Setting) -> int:
+        """Position of the highest reward."""
+        scores = [candidate.rewards[str(self.reward)] for candidate in candidates]
         return scores.index(max(scores))
 
 
@@ -33,6 +37,7 @@ class ForkingSearch(Search):
     may_start = True
 
     def before_draw(self, step: Step) -> Decision | None:
+        """Nothing at all other steps."""
         if step.position != self.setting.total_steps // 2 or 0 not in step.indices:
             return None
         surest = int(step.statistics.entropy.argmin())
