@@ -1,60 +1,95 @@
 """Checks every jaxtyping annotation of the package while the tests run, and no other annotation.
 
-Jaxtyping's import hook wraps each function and each dataclass and hands its signature to :func:`check_shapes`. A
-general type checker would also refuse the tests' doubles, and looks at one random element of a list; this one looks
-at all of them. What a generator yields is not checked.
+Jaxtyping's import hook decorates each function and each dataclass, here with :func:`checked`: functions without a shape
+stay as they are, because the library's own wrapper would double the time the tests take. A general type checker would
+also refuse the tests' doubles, and looks at one random element of a list; this one looks at all of them. What a
+generator yields is not checked.
 """
 
+import dataclasses
 import inspect
 import types
+import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 
+import jaxtyping
 import numpy as np
-from jaxtyping import AbstractArray, config, install_import_hook
+from jaxtyping import AbstractArray, TypeCheckError, install_import_hook, jaxtyped
 from torch import Tensor
 
 Check = Callable[[Any], bool]
+_active = True
 
 
 def install() -> None:
     """Check what is imported of the package from now on."""
-    install_import_hook("scalingar", "tests.shapes.check_shapes")
+    install_import_hook("scalingar", None)
+    jaxtyping.jaxtyped = cast(Any, lambda typechecker: checked)
 
 
 @contextmanager
 def unchecked() -> Iterator[None]:
     """For what the package itself says of wrong shapes, and for the compiler, which cannot read a checked function."""
-    config.update("jaxtyping_disable", True)
+    global _active  # noqa: PLW0603
+    _active = False
     try:
         yield
     finally:
-        config.update("jaxtyping_disable", False)
+        _active = True
 
 
-def check_shapes(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, which now raises TypeError for an array that is not what its annotation says."""
-    signature = inspect.signature(function)
-    hints = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+def checked(what: Any) -> Any:
+    """A function, or a dataclass, that raises TypeCheckError for an array that is not what its annotation says."""
+    if inspect.isfunction(what):
+        return _checked(what)
+    if dataclasses.is_dataclass(what) and "__init__" in vars(what):
+        what.__init__ = _checked(what.__init__)
+    return what
+
+
+def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
+    hints = {name: _read(hint, function) for name, hint in function.__annotations__.items()}
     checks = {name: check for name, hint in hints.items() if (check := check_of(hint))}
-    check_result = check_of(signature.return_annotation)
-    if not checks and check_result is None:
+    places = {name: place for place, name in enumerate(inspect.signature(function).parameters) if name in checks}
+    if not checks:
         return function
 
-    @wraps(function)
-    def checked(*args: Any, **kwargs: Any) -> Any:
-        arguments = signature.bind(*args, **kwargs).arguments
-        for name, check in checks.items():
-            if name in arguments and not check(arguments[name]):
-                raise TypeError(f"{name} is not {hints[name]}")
-        result = function(*args, **kwargs)
-        if check_result is not None and not check_result(result):
-            raise TypeError(f"the result is not {signature.return_annotation}")
-        return result
+    def inspected(name: str, value: Any) -> None:
+        if not checks[name](value):
+            shape = f" of {value.dtype} {tuple(value.shape)}" if hasattr(value, "shape") else ""
+            where = f"{function.__module__}.{function.__qualname__}"
+            raise TypeCheckError(f"{where}: '{name}' is {type(value).__name__}{shape}, not {hints[name]}")
 
-    return checked
+    @wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if not _active:
+            return function(*args, **kwargs)
+        with jaxtyped("context"):
+            for name, place in places.items():
+                if place < len(args):
+                    inspected(name, args[place])
+                elif name in kwargs:
+                    inspected(name, kwargs[name])
+            result = function(*args, **kwargs)
+            if "return" in checks:
+                inspected("return", result)
+            return result
+
+    return wrapper
+
+
+def _read(hint: Any, function: Callable[..., Any]) -> Any:
+    """The annotation itself where it was written as text; nothing where it names what is defined later."""
+    if not isinstance(hint, str):
+        return hint
+    holder = type("Holder", (), {"__annotations__": {"it": hint}})
+    try:
+        return typing.get_type_hints(holder, function.__globals__, include_extras=True)["it"]
+    except NameError:
+        return None
 
 
 def check_of(hint: Any) -> Check | None:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from jaxtyping import Float, Int, TypeCheckError, jaxtyped
+from jaxtyping import Float, Int, TypeCheckError
 from torch import Tensor
 
 from scalingar.decoding.guidance import guide
 from scalingar.policy.potentials import RewardHistory, value
-from tests.shapes import check_of, unchecked
+from tests.shapes import check_of, jaxtyped, unchecked
 
 COLUMN = np.zeros(2)
 
