@@ -14,8 +14,9 @@ from scalingar.doctor.golden.golden_file import CHECKS, EXACT, GUIDED, LOGITS, R
 from scalingar.doctor.golden.llamagen.run_checks import Run, runs
 from scalingar.models.llamagen.condition import Condition
 from scalingar.models.llamagen.names import TRANSFORMER_PARTS, from_llama_names, part
-from scalingar.models.llamagen.released import build_llamagen, llamagen_config
+from scalingar.models.llamagen.released import llamagen_config
 from scalingar.models.llamagen.transformer import LlamaGen
+from scalingar.models.weights.build_module import build_module
 
 
 def build(file: GoldenFile, *, collapse_prefix: bool | None = None) -> LlamaGen:
@@ -24,7 +25,7 @@ def build(file: GoldenFile, *, collapse_prefix: bool | None = None) -> LlamaGen:
     grid = (side, side) if isinstance(side, int) else tuple(side)
     weights = from_llama_names(part(file.weights, TRANSFORMER_PARTS))
     config = llamagen_config(weights, file.path, grid=grid, heads=file.config.get("heads"))
-    return build_llamagen(config, weights, file.path, collapse_prefix=collapse_prefix)
+    return build_module(lambda: LlamaGen(config, collapse_prefix=collapse_prefix), weights, file.path)
 
 
 def condition(model: LlamaGen, file: GoldenFile) -> Condition:

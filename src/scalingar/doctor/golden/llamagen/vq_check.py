@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 from scalingar.doctor.golden.golden_file import CHECKS, EXACT, IMAGES, Comparison, GoldenFile
 from scalingar.models.llamagen.names import TOKENIZER_PARTS, part
-from scalingar.models.llamagen.released import build_vq, vq_config
+from scalingar.models.llamagen.released import vq_config
 from scalingar.models.llamagen.vq import VQTokenizer
+from scalingar.models.weights.build_module import build_module
 
 
 def build(file: GoldenFile) -> VQTokenizer:
     """The tokenizer of a file's weights, its sizes read off them."""
     weights = part(file.weights, TOKENIZER_PARTS)
-    return build_vq(vq_config(weights, file.path), weights, file.path)
+    config = vq_config(weights, file.path)
+    return build_module(lambda: VQTokenizer(config), weights, file.path)
 
 
 @CHECKS.register("llamagen_vq")

@@ -28,13 +28,15 @@ from scalingar.doctor.golden.golden_file import (
 from scalingar.doctor.golden.var.vqvae_check import build as build_tokenizer
 from scalingar.doctor.golden.var.vqvae_check import next_inputs, per_scale
 from scalingar.models.var.multiscale_vq import MultiScaleVQ
-from scalingar.models.var.released import build_var, check_pair, var_config
+from scalingar.models.var.released import check_pair, learned, var_config
 from scalingar.models.var.transformer import VAR
+from scalingar.models.weights.build_module import build_module
 
 
 def build(file: GoldenFile) -> VAR:
     """The transformer of a file's weights; the heads are told, all other sizes are read off them."""
-    return build_var(var_config(file.weights, file.path, heads=file.config.get("num_heads")), file.weights, file.path)
+    config = var_config(file.weights, file.path, heads=file.config.get("num_heads"))
+    return build_module(lambda: VAR(config), learned(file.weights), file.path)
 
 
 def tokenizer_of(file: GoldenFile) -> MultiScaleVQ:
