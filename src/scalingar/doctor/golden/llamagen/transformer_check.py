@@ -40,8 +40,8 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
     model = build(file)
     if "rope_table" in file:
         yield file.compare("rope_table", model.rope, ROTARY)
-    whole = build(file, collapse_prefix=False)
-    yield file.compare("logits_cond_then_uncond", _teacher_forced(whole, file), LOGITS)
+    uncollapsed = build(file, collapse_prefix=False)
+    yield file.compare("logits_cond_then_uncond", _teacher_forced(uncollapsed, file), LOGITS)
     if model.collapses:
         yield file.compare("logits_cond_then_uncond", _teacher_forced(model, file), LOGITS, "prefix collapsed")
     for run in runs(file):
@@ -55,8 +55,8 @@ def _teacher_forced(model: LlamaGen, file: GoldenFile) -> Float[Tensor, "t b v"]
     codes = file["tokens_in"].long().repeat(2, 1)
     logits, cache = model.prefill(condition(model, file), guided=True)
     steps = [logits]
-    for place in range(codes.shape[1] - 1):
-        steps.append(model.step(codes[:, place], torch.full((len(codes),), place), cache))
+    for position in range(codes.shape[1] - 1):
+        steps.append(model.step(codes[:, position], torch.full((len(codes),), position), cache))
     return torch.stack(steps)
 
 
