@@ -21,8 +21,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from scalingar.models.layers import apply_rope, rotations
 from scalingar.models.llamagen.config import LlamaGenConfig
-from scalingar.models.llamagen.released import build_llamagen
 from scalingar.models.llamagen.transformer import LlamaGen
+from scalingar.models.weights.build_module import build_module
 from speed.machine import describe
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -39,7 +39,7 @@ def random_model(config: LlamaGenConfig, dtype: torch.dtype) -> LlamaGen:
         else torch.empty(like.shape, dtype=dtype).normal_(0.0, 0.02, generator=generator)
         for name, like in shapes.items()
     }
-    return build_llamagen(config, weights, "random weights", dtype=dtype)
+    return build_module(lambda: LlamaGen(config), weights, "random weights", dtype=dtype)
 
 
 def copy_speed(megabytes: int = 256, repeats: int = 7) -> float:

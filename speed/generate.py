@@ -16,8 +16,8 @@ from torch import Tensor
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.doctor.random_weights import random_weights
 from scalingar.models.llamagen.config import SIZES, LlamaGenConfig
-from scalingar.models.llamagen.released import build_vq
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
+from scalingar.models.weights.build_module import build_module
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from speed.decode import random_model
@@ -30,10 +30,16 @@ STRATEGIES = ("single", "random-of-n", "best-of-n", "most-confident-of-n", "scal
 def random_llamagen(config: LlamaGenConfig) -> ImagePipeline:
     """Its labels are all the same one, and its tokenizer is narrow: pictures are not what is timed."""
     small = VQConfig(codebook_size=config.vocab_size, channels=32, z_channels=32)
+
+    def make_tokenizer() -> VQTokenizer:
+        return VQTokenizer(small)
+
     return ImagePipeline(
         name=f"random LlamaGen, {config.layers} layers of {config.dim}",
         model=random_model(config, torch.float32),
-        tokenizer=build_vq(small, random_weights(lambda: VQTokenizer(small)), "random weights"),
+        tokenizer=build_module(
+            lambda: VQTokenizer(small), random_weights(lambda: VQTokenizer(small)), "random weights"
+        ),
         encode_prompts=first_label,
         guidance_scale=4.0,
         sampling=SamplingConfig(),

@@ -26,7 +26,7 @@ from scalingar.models.infinity.config import InfinityConfig, feed_forward_width
 from scalingar.models.infinity.released import build_bsq_vae, pair
 from scalingar.models.infinity.schedules import PRESETS, infinity_schedule
 from scalingar.models.infinity.transformer import Infinity
-from scalingar.models.weights.uninitialised import filled
+from scalingar.models.weights.build_module import build_module
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.rewards import REWARDS, scoring
 from scalingar.strategies import BestOfN, Single, Strategy, TTSVar
@@ -70,7 +70,7 @@ def random_infinity(layers: int, dim: int, preset: str, dtype: torch.dtype, chan
     def make() -> Infinity:
         return Infinity(config, infinity_schedule(preset=preset))
 
-    model = filled(
+    model = build_module(
         make,
         random_weights(make),
         "random weights",

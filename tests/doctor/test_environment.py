@@ -16,10 +16,10 @@ from tests.tiny.package import save_tiny_package
 def test_facts_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "embedded_folder", lambda kind: save_tiny_package(tmp_path))
     found = {(fact.topic, fact.name): fact for fact in facts()}
-    assert found["versions", "torch"].found == torch.__version__
-    assert found["devices", "cpu"].found.startswith("fp32")
+    assert found["versions", "torch"].value == torch.__version__
+    assert found["devices", "cpu"].value.startswith("fp32")
     assert devices()[0] == "cpu"
-    assert found["weights", "embedded"].found.startswith("tiny, ")
+    assert found["weights", "embedded"].value.startswith("tiny, ")
     assert all(fact.ok for fact in found.values())
 
 
@@ -27,7 +27,7 @@ def test_missing_extras_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> 
     real = environment.find_spec
     monkeypatch.setattr(environment, "find_spec", lambda name: None if name in ("ftfy", "transformers") else real(name))
     found = {fact.name: fact for fact in facts() if fact.topic == "extras"}
-    assert found["t5"].found == "missing transformers, ftfy: pip install 'scalingar[t5]'"
+    assert found["t5"].value == "missing transformers, ftfy: pip install 'scalingar[t5]'"
     assert found["hf"].ok, "an extra is optional"
 
 
@@ -41,13 +41,13 @@ def test_missing_weights_are_an_error(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(environment, "embedded_folder", lambda kind: tmp_path)
     (fact,) = (fact for fact in facts() if fact.name == "embedded")
     assert not fact.ok
-    assert "pipeline.json, transformer.safetensors, tokenizer.safetensors missing in" in fact.found
+    assert "pipeline.json, transformer.safetensors, tokenizer.safetensors missing in" in fact.value
 
 
 def test_repositories_fetched_before_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     (tmp_path / "models--FoundationVision--LlamaGen").mkdir()
-    assert {fact.name: fact.found for fact in facts()}["hub cache"] == "FoundationVision/LlamaGen"
+    assert {fact.name: fact.value for fact in facts()}["hub cache"] == "FoundationVision/LlamaGen"
 
 
 def test_formats_that_do_not_work_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,12 +57,12 @@ def test_formats_that_do_not_work_are_left_out(monkeypatch: pytest.MonkeyPatch) 
         return q
 
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", refuses)
-    assert {fact.name: fact.found for fact in facts()}["cpu"] == "fp32, bf16"
+    assert {fact.name: fact.value for fact in facts()}["cpu"] == "fp32, bf16"
 
 
 def test_self_test_passes_here_and_leaves_the_global_generator_alone() -> None:
     before = torch.get_rng_state()
-    assert [fact.found for fact in self_test()] == ["passed"] * 4
+    assert [fact.value for fact in self_test()] == ["passed"] * 4
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -82,4 +82,4 @@ def test_self_test_reports_errors_of_the_device(monkeypatch: pytest.MonkeyPatch)
 
     for decoder in (selftest.NextTokenDecoder, selftest_scales.NextScaleDecoder):
         monkeypatch.setattr(decoder, "start", fails)
-    assert {fact.found for fact in self_test()} == {"failed: no kernel image"}
+    assert {fact.value for fact in self_test()} == {"failed: no kernel image"}

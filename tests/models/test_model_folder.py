@@ -55,7 +55,7 @@ def test_a_family_saves_its_own_networks_only(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="says family 'var', expected 'llamagen'"):
         LLAMAGEN.save(tmp_path / "new", INFO, tiny_var(CONFIG), tiny_tokenizer(), torch.float32)
     info = INFO.model_copy(update={"family": "llamagen"})
-    with pytest.raises(WeightsError, match="a VAR is no LlamaGen of llamagen"):
+    with pytest.raises(WeightsError, match="a VAR cannot be saved as the LlamaGen of llamagen"):
         LLAMAGEN.save(tmp_path / "new", info, tiny_var(CONFIG), tiny_tokenizer(), torch.float32)
     assert not (tmp_path / "new").exists()
 

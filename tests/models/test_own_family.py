@@ -80,7 +80,7 @@ class Greys:
 
 
 def _parts(contents: Contents) -> Set[Part]:
-    return {"transformer", "tokenizer"} if "markov.table" in contents.look() else set()
+    return {"transformer", "tokenizer"} if "markov.table" in contents.weights_or_empty() else set()
 
 
 def _build(source: Source, choice: Choice) -> Network:
@@ -156,6 +156,6 @@ def test_an_option_means_the_same_in_every_family(file: Path) -> None:
     )
     with (
         FAMILIES.temporarily("odd", odd),
-        pytest.raises(ConfigError, match=r"the family 'odd' means something else by image_size"),
+        pytest.raises(ConfigError, match=r"the family 'odd' redefines the option image_size"),
     ):
         model_options()

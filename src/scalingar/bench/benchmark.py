@@ -16,7 +16,7 @@ from scalingar.core.errors import BenchmarkError
 from scalingar.core.registry import Registry
 
 _SHOWN = 5
-"""Complaints told in full before the rest are only counted."""
+"""Complaints shown in a message; the rest are counted."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ class Judged:
 
 @dataclass(frozen=True)
 class Summary:
-    """A benchmark's figures, shares of 1. ``label`` is what the score may be called."""
+    """A benchmark's figures, shares of 1. ``label``: name of the score."""
 
     label: str
     overall: Estimate
     tasks: dict[str, Estimate]
     further: dict[str, float]
-    """Figures of this benchmark alone, by name."""
+    """Additional figures of this benchmark, by name."""
     weights: Mapping[str, float] | None = None
     """Of the tasks in ``overall``; None: all the same."""
 
@@ -90,7 +90,7 @@ class Benchmark(ABC):
     @property
     @abstractmethod
     def label(self) -> str:
-        """What a score may be called; names a judge that is not the official one."""
+        """Name of the score, with the judge if it is not the official one."""
 
     @property
     def provenance(self) -> dict[str, str]:
@@ -120,15 +120,12 @@ class Benchmark(ABC):
 
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
         """Images of each item id in an existing folder. Raises BenchmarkError that names what is missing."""
-        found = {
-            one.id: tuple(folder / self.image_path(one, number) for number in range(images_per_prompt)) for one in items
-        }
-        missing = [
-            f"{path.relative_to(folder)} is missing" for paths in found.values() for path in paths if not path.is_file()
-        ]
-        if missing:
-            raise BenchmarkError(f"{folder} is not complete: {shortened(missing)}. Nothing was scored.")
-        return found
+        numbers = range(images_per_prompt)
+        images = {item.id: tuple(folder / self.image_path(item, number) for number in numbers) for item in items}
+        paths = [path for paths in images.values() for path in paths]
+        missing = [f"{path.relative_to(folder)} is missing" for path in paths if not path.is_file()]
+        check_folder_complete(folder, missing)
+        return images
 
     def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
         """Figures beyond tasks and overall."""
@@ -146,27 +143,33 @@ BENCHMARKS: Registry[type[Benchmark]] = Registry("benchmarks")
 
 
 def score_table(judged: Sequence[Judged]) -> ScoreTable:
-    """A row per prompt, in the order of their first images. Raises BenchmarkError if there is nothing."""
+    """A row per prompt, in the order of their first images. Raises BenchmarkError without images."""
     return ScoreTable.of_images(
-        prompts=[one.item.id for one in judged],
-        tasks=[one.item.task for one in judged],
-        points=[one.verdict.points for one in judged],
-        total=[one.verdict.total for one in judged],
+        prompts=[image.item.id for image in judged],
+        tasks=[image.item.task for image in judged],
+        points=[image.verdict.points for image in judged],
+        total=[image.verdict.total for image in judged],
     )
 
 
 def check_judged(items: Sequence[Item], judged: Sequence[Judged], images_per_prompt: int) -> None:
-    """Refuse to summarise what is not all there. Raises BenchmarkError that names what is missing or twice."""
-    seen = Counter((one.item.id, one.number) for one in judged)
-    wanted = {(one.id, number) for one in items for number in range(images_per_prompt)}
-    complaints = [f"image {n} of {item} is not scored" for item, n in sorted(wanted - set(seen))]
-    complaints += [f"image {n} of {item} is none of this run" for item, n in sorted(set(seen) - wanted)]
-    complaints += [f"image {n} of {item} is scored {count} times" for (item, n), count in seen.items() if count > 1]
+    """Raises BenchmarkError, naming them, for images that are missing, unexpected or scored twice."""
+    scored = Counter((image.item.id, image.number) for image in judged)
+    expected = {(item.id, number) for item in items for number in range(images_per_prompt)}
+    complaints = [f"image {n} of {item} is not scored" for item, n in sorted(expected - set(scored))]
+    complaints += [f"image {n} of {item} is none of this run" for item, n in sorted(set(scored) - expected)]
+    complaints += [f"image {n} of {item} is scored {count} times" for (item, n), count in scored.items() if count > 1]
     if complaints:
         raise BenchmarkError(f"the run is not complete: {shortened(complaints)}. Run it again to fill the gaps.")
 
 
+def check_folder_complete(folder: str | Path, complaints: Sequence[str]) -> None:
+    """Raises BenchmarkError with the complaints, if there are any."""
+    if complaints:
+        raise BenchmarkError(f"{folder} is not complete: {shortened(complaints)}. Nothing was scored.")
+
+
 def shortened(complaints: Sequence[str]) -> str:
-    """The first few, and how many there are beyond them."""
+    """The first few complaints, and the number of the others."""
     rest = f"; and {len(complaints) - _SHOWN} more" if len(complaints) > _SHOWN else ""
     return "; ".join(complaints[:_SHOWN]) + rest

@@ -19,7 +19,7 @@ def build_benchmark(name: str, settings: Mapping[str, Any], *, device: str | tor
     """
     kind = BENCHMARKS[name]
     try:
-        given = kind.settings.model_validate(dict(settings))
+        validated = kind.settings.model_validate(dict(settings))
     except ValidationError as error:
         raise ConfigError(sentence(error, kind.settings)) from None
-    return kind.build(given, device=device, dtype=torch.float32)
+    return kind.build(validated, device=device, dtype=torch.float32)

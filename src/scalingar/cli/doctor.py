@@ -22,8 +22,8 @@ def doctor(
 
     [b]scalingar doctor --golden FILE.npz ...[/] builds the model in each file and compares all the file holds.
     """
-    wanted = [*(golden or []), *(files or [])]
-    if not (_compare(wanted) if wanted else _examine()):
+    paths = [*(golden or []), *(files or [])]
+    if not (_compare(paths) if paths else _examine()):
         raise typer.Exit(1)
 
 
@@ -33,9 +33,9 @@ def _examine() -> bool:
     from scalingar.doctor.environment import devices, facts  # noqa: PLC0415
     from scalingar.doctor.selftest import self_test  # noqa: PLC0415
 
-    found = [*facts(), *(fact for device in devices() for fact in self_test(device))]
-    Console(highlight=False, markup=False).print(_facts(found))
-    return all(fact.ok for fact in found)
+    report = [*facts(), *(fact for device in devices() for fact in self_test(device))]
+    Console(highlight=False, markup=False).print(_facts(report))
+    return all(fact.ok for fact in report)
 
 
 def _compare(paths: list[Path]) -> bool:
@@ -57,23 +57,22 @@ def _compare(paths: list[Path]) -> bool:
     return good
 
 
-def _facts(found: "list[Fact]") -> "Table":
+def _facts(report: "list[Fact]") -> "Table":
     table = _table()
     topic = ""
-    for fact in found:
+    for fact in report:
         style = "" if fact.ok else "red"
-        table.add_row(fact.topic if fact.topic != topic else "", fact.name, fact.found, style=style)
+        table.add_row(fact.topic if fact.topic != topic else "", fact.name, fact.value, style=style)
         topic = fact.topic
     return table
 
 
 def _comparisons(report: "Report") -> "Table":
     table = _table()
-    for one in report.comparisons:
-        limit = f"at most {one.tolerance:g}" if one.tolerance else "exact"
-        table.add_row(
-            one.name, f"{one.difference:.3g}", limit, "" if one.ok else "DIFFERS", style="" if one.ok else "red"
-        )
+    for comparison in report.comparisons:
+        limit = f"at most {comparison.tolerance:g}" if comparison.tolerance else "exact"
+        verdict, style = ("", "") if comparison.ok else ("DIFFERS", "red")
+        table.add_row(comparison.name, f"{comparison.difference:.3g}", limit, verdict, style=style)
     return table
 
 

@@ -30,11 +30,11 @@ _EXTRAS = {
 
 @dataclass(frozen=True)
 class Fact:
-    """One line: what was looked at, and what was found. ``ok`` is False for what keeps the package from working."""
+    """One line of the report. ``ok`` is False for what keeps the package from working."""
 
     topic: str
     name: str
-    found: str
+    value: str
     ok: bool = True
 
 
@@ -45,8 +45,8 @@ def facts() -> list[Fact]:
 
 def _versions() -> list[Fact]:
     processor = f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} torch threads"
-    own = [Fact("versions", name, version(name)) for name in _LIBRARIES]
-    return [Fact("versions", "python", platform.python_version()), *own, Fact("versions", "processor", processor)]
+    libraries = [Fact("versions", name, version(name)) for name in _LIBRARIES]
+    return [Fact("versions", "python", platform.python_version()), *libraries, Fact("versions", "processor", processor)]
 
 
 def _devices() -> list[Fact]:
@@ -55,16 +55,16 @@ def _devices() -> list[Fact]:
 
 def devices() -> list[str]:
     """Those torch can use here, the CPU first."""
-    found = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    names = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
     if torch.backends.mps.is_available():
-        found.append("mps")
+        names.append("mps")
     if hasattr(torch, "xpu") and torch.xpu.is_available():
-        found.append("xpu")
-    return found
+        names.append("xpu")
+    return names
 
 
 def _formats(device: str) -> list[str]:
-    """Those in which a product and an attention work there."""
+    """The number formats in which products and attention work."""
     return [name for name, dtype in DTYPES.items() if _works(device, dtype)]
 
 
@@ -102,7 +102,7 @@ def _embedded(folder: Path) -> tuple[str, bool]:
 
 
 def _hub_cache() -> str:
-    """Repositories of the table that were fetched before; the hub is not asked."""
+    """Released repositories in the local hub cache."""
     from scalingar.models.family import FAMILIES  # noqa: PLC0415
 
     if find_spec("huggingface_hub") is None:
@@ -110,5 +110,5 @@ def _hub_cache() -> str:
     from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415
 
     repos = [repo for name in FAMILIES for repo in FAMILIES[name].releases]
-    there = [repo for repo in repos if (Path(HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}").is_dir()]
-    return ", ".join(there) or "no published weights yet"
+    cached = [repo for repo in repos if (Path(HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}").is_dir()]
+    return ", ".join(cached) or "no published weights yet"

@@ -11,9 +11,9 @@ from scalingar.doctor.environment import Fact
 from scalingar.doctor.random_weights import random_weights
 from scalingar.doctor.selftest_scales import draws_scales
 from scalingar.models.llamagen.config import LlamaGenConfig
-from scalingar.models.llamagen.released import build_llamagen, build_vq
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
+from scalingar.models.weights.build_module import build_module
 
 CONFIG = LlamaGenConfig(
     layers=2,
@@ -52,7 +52,9 @@ def _fact(name: str, test: Callable[[str], bool], device: str) -> Fact:
 @torch.inference_mode()
 def _decodes(device: str) -> bool:
     codes = _codes(device, range(3))
-    tokenizer = build_vq(_VQ, random_weights(lambda: VQTokenizer(_VQ)), "self-test", device=device)
+    tokenizer = build_module(
+        lambda: VQTokenizer(_VQ), random_weights(lambda: VQTokenizer(_VQ)), "self-test", device=device
+    )
     picture = tokenizer.decode(codes[:1], CONFIG.grid)
     return tuple(picture.shape) == (1, 3, 8, 8) and bool(picture.isfinite().all())
 
@@ -68,7 +70,7 @@ def _collapses(device: str) -> bool:
 @torch.inference_mode()
 def _codes(device: str, indices: range, *, keep: list[int] | None = None, collapse: bool = True) -> Tensor:
     weights = random_weights(lambda: LlamaGen(CONFIG))
-    model = build_llamagen(CONFIG, weights, "self-test", device=device, collapse_prefix=collapse)
+    model = build_module(lambda: LlamaGen(CONFIG, collapse_prefix=collapse), weights, "self-test", device=device)
     decoder = NextTokenDecoder(model=model)
     features = torch.linspace(-1, 1, 6 * 16).view(1, 6, 16)
     condition = model.condition(features, torch.tensor([[0, 0, 1, 1, 1, 1]]).bool())

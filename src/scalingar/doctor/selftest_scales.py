@@ -9,8 +9,8 @@ from scalingar.decoding.trajectories import ScaleTrajectories
 from scalingar.doctor.random_weights import random_weights
 from scalingar.models.var.config import VARConfig
 from scalingar.models.var.multiscale_vq import MultiScaleVQ, MultiScaleVQConfig
-from scalingar.models.var.released import build_multiscale_vq, build_var
 from scalingar.models.var.transformer import VAR
+from scalingar.models.weights.build_module import build_module
 
 _SIDES = (1, 2, 4)
 _CONFIG = VARConfig(layers=2, heads=2, dim=32, hidden=64, sides=_SIDES, vocab_size=32, code_dim=4, condition_vocab=3)
@@ -29,9 +29,10 @@ def draws_scales(device: str) -> bool:
 
 
 def _decoder(device: str) -> NextScaleDecoder:
-    model = build_var(_CONFIG, random_weights(lambda: VAR(_CONFIG)), "self-test", device=device)
+    model = build_module(lambda: VAR(_CONFIG), random_weights(lambda: VAR(_CONFIG)), "self-test", device=device)
     weights = random_weights(lambda: MultiScaleVQ(_TOKENIZER))
-    return NextScaleDecoder(model=model, tokenizer=build_multiscale_vq(_TOKENIZER, weights, "self-test", device=device))
+    tokenizer = build_module(lambda: MultiScaleVQ(_TOKENIZER), weights, "self-test", device=device)
+    return NextScaleDecoder(model=model, tokenizer=tokenizer)
 
 
 def _drawn(decoder: NextScaleDecoder, indices: list[int], keep: list[int] | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""How the authors of published weights sample from them, and how they pad captions."""
+"""The sampling and caption padding that the authors of published weights use."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ from scalingar.core.sampling_config import SamplingConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """What a pipeline takes over from a checkpoint's authors."""
+    """A pipeline's defaults, from the authors of its checkpoint."""
 
     guidance_scale: float
     sampling: SamplingConfig

@@ -1,4 +1,4 @@
-"""Model families: what this package knows of each is one object under ``FAMILIES``, in the family's own folder."""
+"""Model families: one object per family in ``FAMILIES``, defined in the family's folder."""
 
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
@@ -23,9 +23,10 @@ Part = Literal["transformer", "tokenizer"]
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """One published model. Where ``file`` or ``tokenizer_file`` is None, the whole repository is meant.
+    """One published model.
 
-    A ``file`` that ends in a slash is a folder. ``grid`` or ``image_size``: where the weights do not say it.
+    ``file``, ``tokenizer_file``: None means the whole repository, a trailing slash a folder.
+    ``grid`` or ``image_size``: where it cannot be read off the weights.
     """
 
     repo: str
@@ -38,9 +39,9 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a model lies on this machine: files or folders, the same one twice where it holds both parts.
+    """A model's files or folders on this machine; both paths are the same where one holds both parts.
 
-    ``name``: what the caller called it. ``info``: what its ``pipeline.json`` says, if it has one.
+    ``name``: as the caller gave it. ``info``: the content of ``pipeline.json``, if there is one.
     """
 
     name: str | Path
@@ -51,7 +52,7 @@ class Source:
 
     @property
     def pair(self) -> tuple[Path, Path]:
-        """Transformer and tokenizer. Raises WeightsError where there is no tokenizer."""
+        """Paths of transformer and tokenizer. Raises WeightsError without a tokenizer."""
         if self.tokenizer is None:
             raise WeightsError(f"{self.transformer} holds a transformer only; give its tokenizer's file as tokenizer.")
         return self.transformer, self.tokenizer
@@ -62,7 +63,7 @@ class Loaded:
     """The parts of a pipeline; see :class:`scalingar.pipeline.pipeline.ImagePipeline`.
 
     ``model`` and ``tokenizer`` are those of :mod:`scalingar.decoding.contracts` for the family's way of decoding.
-    ``hashes``: SHA-256 of the weight files. ``reward``: the one the model's own folder names.
+    ``hashes``: SHA-256 of the weight files. ``reward``: named in the model's own folder.
     """
 
     name: str
@@ -78,7 +79,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Network:
-    """What a family makes of published files; ``defaults``: its authors' guidance scale and sampling."""
+    """The parts built from published files; ``defaults``: the authors' guidance scale and sampling."""
 
     model: Any
     tokenizer: Any
@@ -92,19 +93,19 @@ def _no_parts(contents: Contents) -> Set[Part]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Family:
-    """One kind of network, with all that loading, converting and listing need to know of it.
+    """How to load, convert and list models of one architecture.
 
     Attributes:
-        title: what people call it.
-        decodes: one code per step, or one scale.
-        default_strategy: the method for a user who names none.
-        options: what a caller may say besides the name; any other option is refused.
-        build: the network of published files. Raises WeightsError, ConfigError.
-        model_type: of ``config.json``, where a folder written by transformers holds the model; else empty.
-        parts: which parts of such a model a weight file or folder holds.
-        official: all tensors of a part under the names they are published with. None: such files are not converted.
-        folder: how a model of this family is saved as a folder of this package's own; None if it is not.
-        no_conversion: where nothing can be converted, the sentence that says why.
+        title: name for display.
+        decodes: by code or by scale.
+        default_strategy: used when the user names none.
+        options: accepted loading options; others are refused.
+        build: builds the network from published files. Raises WeightsError, ConfigError.
+        model_type: in the ``config.json`` of folders written by transformers; else empty.
+        parts: which parts of a model a weight file or folder holds.
+        official: a part's tensors under their published names; None: not converted.
+        folder: the format of model folders of this package; None: not supported.
+        no_conversion: why models of this family cannot be converted; empty if they can.
         releases: by repository on the hub, then by variant.
     """
 
@@ -122,11 +123,11 @@ class Family:
     releases: Mapping[str, Mapping[str, Release]] = field(default_factory=dict)
 
     def load(self, source: Source, choice: Choice) -> Loaded:
-        """The model in ``source``, as it was chosen.
+        """Load the model in ``source`` with the options of ``choice``.
 
         Raises:
             WeightsError: something is missing, damaged, or its parts do not belong together.
-            ConfigError: an option this family does not take, or one that does not fit the model.
+            ConfigError: an option this family or this model does not accept.
         """
         if source.info is not None:
             return self._load_folder(source.transformer.parent, source.info, choice)
@@ -140,22 +141,22 @@ class Family:
             encode_prompts=network.encode_prompts,
             guidance_scale=network.defaults.guidance_scale,
             sampling=network.defaults.sampling,
-            hashes=file_hashes(*(place for place in (source.transformer, source.tokenizer) if place is not None)),
+            hashes=file_hashes(*(path for path in (source.transformer, source.tokenizer) if path is not None)),
         )
 
     def _load_folder(self, folder: Path, info: PackageInfo, choice: Choice) -> Loaded:
-        own = self._format(folder)
-        choice.check(own.options, f"{folder} ({self.name}, with its own description)")
-        model, tokenizer = own.read(folder, info, choice)
+        folder_format = self._format(folder)
+        choice.check(folder_format.options, f"{folder} ({self.name}, with its own description)")
+        model, tokenizer = folder_format.read(folder, info, choice)
         return Loaded(
             name=info.name,
             family=self,
             model=model,
             tokenizer=tokenizer,
-            encode_prompts=own.prompts(folder, info, model, choice),
+            encode_prompts=folder_format.prompts(folder, info, model, choice),
             guidance_scale=info.guidance_scale,
             sampling=info.sampling,
-            hashes=own.hashes(folder),
+            hashes=folder_format.hashes(folder),
             reward=info.reward,
         )
 
@@ -169,10 +170,10 @@ class Family:
         *,
         tokenizer_dtype: torch.dtype | None = None,
     ) -> None:
-        """Write a model folder of this package's own, weights in ``dtype``.
+        """Write a model folder, weights in ``dtype``.
 
         Raises:
-            WeightsError: ``info`` does not describe this model, or the tokenizer is another's.
+            WeightsError: ``info`` does not describe this model, or the tokenizer does not belong to it.
             OutputError: the folder cannot be written.
         """
         if info.family != self.name:
@@ -181,7 +182,7 @@ class Family:
 
     def _format(self, folder: Path) -> FolderFormat:
         if self.folder is None:
-            raise WeightsError(f"{folder}: models of {self.title} are not kept in folders with a description.")
+            raise WeightsError(f"{folder}: {self.title} has no model-folder format; load the published files instead.")
         return self.folder
 
 
@@ -195,20 +196,20 @@ FAMILIES: Registry[Family] = Registry(
         "scalingar.models.var.family",
     ),
 )
-"""Model families by name. One of another package's is in the entry-point group ``scalingar.families``."""
+"""Model families by name. Other packages add theirs through the entry-point group ``scalingar.families``."""
 
 
 def model_options() -> dict[str, Option]:
-    """Every option of any family by name. Raises ConfigError where two families mean different things by one."""
-    found: dict[str, Option] = {}
+    """The options of all families by name. Raises ConfigError if two families define one differently."""
+    options: dict[str, Option] = {}
     for name in FAMILIES:
         for option in FAMILIES[name].options:
-            if found.setdefault(option.name, option) != option:
-                raise ConfigError(f"the family {name!r} means something else by {option.name}; rename the option.")
-    return found
+            if options.setdefault(option.name, option) != option:
+                raise ConfigError(f"the family {name!r} redefines the option {option.name}; rename it.")
+    return options
 
 
 def default_strategy(family: Family | None, decoding: Decoding = "next-token") -> str:
-    """The method for a user who names none; of a network of no family, that of the families which decode like it."""
-    kin = (FAMILIES[name] for name in FAMILIES if FAMILIES[name].decodes == decoding)
-    return (family or next(kin)).default_strategy
+    """The family's default strategy; without a family, that of a family with the same decoding."""
+    similar = (FAMILIES[name] for name in FAMILIES if FAMILIES[name].decodes == decoding)
+    return (family or next(similar)).default_strategy

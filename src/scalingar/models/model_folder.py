@@ -1,17 +1,16 @@
-"""The folder format of this project's own models: two safetensors files and a description.
+"""The model folder: ``pipeline.json`` (family, defaults, origin) and two weight files, transformer and tokenizer.
 
-``pipeline.json`` (family, defaults and origin), ``transformer.safetensors``, ``tokenizer.safetensors``; each weight
-file carries its configuration in its metadata, so that it cannot be taken for another.
+Each weight file carries its network's configuration in its metadata.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from torch import Tensor, nn
+from torch import nn
 
 from scalingar.core.errors import OutputError, WeightsError
 from scalingar.core.files import sha256
@@ -19,17 +18,14 @@ from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.options import Choice, Option
 from scalingar.models.prompts.encoders import PromptEncoder
 from scalingar.models.prompts.t5_loading import FLAN_T5_XL
+from scalingar.models.weights.build_module import build_module
 from scalingar.models.weights.module_file import read_module, save_module
 
-PIPELINE, TRANSFORMER, TOKENIZER = (
-    "pipeline.json",
-    "transformer.safetensors",
-    "tokenizer.safetensors",
-)
+PIPELINE, TRANSFORMER, TOKENIZER = "pipeline.json", "transformer.safetensors", "tokenizer.safetensors"
 
 
 class PackageInfo(BaseModel):
-    """What ``pipeline.json`` says."""
+    """The content of ``pipeline.json``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,42 +37,45 @@ class PackageInfo(BaseModel):
     zero_pads: bool = Field(True, description="of captions")
     guidance_scale: float = 1.0
     sampling: SamplingConfig = SamplingConfig()
-    reward: str | None = Field(None, description="the reward for strategies that need one and are told none")
+    reward: str | None = Field(None, description="the reward for strategies that need one and name none")
     description: str = ""
     licence: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Half:
-    """One of the two weight files: its network, the network's configuration, and how it is built from its tensors."""
+class Component:
+    """One of the two networks: its class, its configuration, and how it is made without weights."""
 
     network: type[nn.Module]
     config: type[BaseModel]
-    build: Callable[[Any, Mapping[str, Tensor], Path, Choice], Any]
+    make: Callable[[Any, Choice], nn.Module]
+
+    def read(self, path: Path, choice: Choice, dtype: torch.dtype) -> Any:
+        """The network in a weight file. Raises WeightsError."""
+        config, weights = read_module(path, self.config)
+        return build_module(lambda: self.make(config, choice), weights, path, dtype=dtype, device=choice.device)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FolderFormat:
-    """How a family fills such a folder.
+    """How a family writes and reads model folders.
 
     Attributes:
-        check: raises WeightsError unless transformer, tokenizer and what is said of them belong together.
-        prompts: how the model reads prompts.
-        options: those that still mean something for a model whose sizes and parts are known.
+        check: raises WeightsError unless transformer, tokenizer and description belong together.
+        prompts: makes the prompt encoder.
+        options: loading options that apply to model folders.
     """
 
-    transformer: Half
-    tokenizer: Half
+    transformer: Component
+    tokenizer: Component
     check: Callable[[Path, PackageInfo, Any, Any], None]
     prompts: Callable[[Path, PackageInfo, Any, Choice], PromptEncoder]
     options: tuple[Option, ...]
 
     def read(self, folder: Path, info: PackageInfo, choice: Choice) -> tuple[Any, Any]:
-        """Transformer and tokenizer. Raises WeightsError for a missing, damaged or foreign file."""
-        model, tokenizer = (
-            half.build(*read_module(folder / name, half.config), folder / name, choice)
-            for half, name in ((self.transformer, TRANSFORMER), (self.tokenizer, TOKENIZER))
-        )
+        """Transformer, and tokenizer in fp32. Raises WeightsError for a missing, damaged or foreign file."""
+        model = self.transformer.read(folder / TRANSFORMER, choice, choice.dtype)
+        tokenizer = self.tokenizer.read(folder / TOKENIZER, choice, torch.float32)
         self.check(folder, info, model, tokenizer)
         return model, tokenizer
 
@@ -90,9 +89,10 @@ class FolderFormat:
         tokenizer_dtype: torch.dtype,
     ) -> None:
         """Write the three files. Raises WeightsError for parts that do not belong together, OutputError."""
-        for part, half in ((model, self.transformer), (tokenizer, self.tokenizer)):
-            if not isinstance(part, half.network):
-                raise WeightsError(f"{folder}: a {type(part).__name__} is no {half.network.__name__} of {info.family}.")
+        for network, component in ((model, self.transformer), (tokenizer, self.tokenizer)):
+            if not isinstance(network, component.network):
+                kind, expected = type(network).__name__, component.network.__name__
+                raise WeightsError(f"{folder}: a {kind} cannot be saved as the {expected} of {info.family}.")
         self.check(folder, info, model, tokenizer)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -109,16 +109,11 @@ class FolderFormat:
 
 
 def read_info(folder: Path) -> PackageInfo:
-    """What the folder says of itself; its ``family`` tells how to load it. Raises WeightsError."""
+    """The description of a model folder. Raises WeightsError."""
     try:
         return PackageInfo.model_validate_json((folder / PIPELINE).read_text("utf-8"))
     except FileNotFoundError:
         raise WeightsError(f"{folder} holds no {PIPELINE}; it is not a model folder.") from None
     except (ValidationError, UnicodeDecodeError) as error:
-        raise WeightsError(
-            f"{folder / PIPELINE} is damaged: {_first(error)}; save or install the model again."
-        ) from None
-
-
-def _first(error: ValidationError | UnicodeDecodeError) -> str:
-    return error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise WeightsError(f"{folder / PIPELINE} is damaged: {reason}; save or install the model again.") from None

@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from scalingar.core.errors import WeightsError
+from scalingar.models.weights.build_module import empty_transformers
 from scalingar.models.weights.checkpoint import fit_weights
 from scalingar.models.weights.shapes import numbered
-from scalingar.models.weights.uninitialised import empty_transformers
 
 MEAN, STD = 0.16717362830052426, 1.0333394966054072
 """Of the raw scores on the authors' validation set: a reward of 0 is average, 1 one deviation better."""

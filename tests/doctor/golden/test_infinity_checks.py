@@ -68,7 +68,7 @@ def test_settings_come_from_the_description() -> None:
 
 def test_rotary_modes_of_no_released_model_are_refused(tmp_path: Path) -> None:
     meta = json.dumps({"kind": "infinity_rope", "config": {"rope2d_normalized_by_hw": 1}})
-    with pytest.raises(WeightsError, match="has rope2d_normalized_by_hw 1; released models use 2"):
+    with pytest.raises(WeightsError, match="has rope2d_normalized_by_hw 1; only 2, of released models"):
         check_golden(changed("infinity_rope", tmp_path, lambda arrays: arrays.update(meta_json=np.array(meta))))
 
 

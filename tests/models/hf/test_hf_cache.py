@@ -8,7 +8,7 @@ import torch
 
 from scalingar.core.errors import DecodingError, WeightsError
 from scalingar.models.hf import hf_cache
-from scalingar.models.hf.hf_cache import CHUNK, HFCache, RoomyLayer
+from scalingar.models.hf.hf_cache import CHUNK, GrowingLayer, HFCache
 
 
 def states(rows: int, tokens: int, *, first: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -19,29 +19,29 @@ def states(rows: int, tokens: int, *, first: int = 0) -> tuple[torch.Tensor, tor
 
 
 def test_filling_across_chunks_keeps_everything() -> None:
-    layer = RoomyLayer()
+    layer = GrowingLayer()
     tokens = CHUNK - 3
     layer.update(*states(2, tokens))
-    held = layer.room[0].nbytes
+    held = layer.buffers[0].nbytes
     for first in range(tokens, tokens + 6, 2):
         keys, values = layer.update(*states(2, 2, first=first))
     expected = states(2, CHUNK + 3)
     assert torch.equal(keys, expected[0])
     assert torch.equal(values, expected[1])
     assert layer.get_seq_length() == CHUNK + 3
-    assert layer.room[0].nbytes == 2 * held
+    assert layer.buffers[0].nbytes == 2 * held
 
 
 def test_steps_within_a_chunk_do_not_copy() -> None:
-    layer = RoomyLayer()
+    layer = GrowingLayer()
     layer.update(*states(1, 4))
-    place = layer.room[0].data_ptr()
+    address = layer.buffers[0].data_ptr()
     keys, _ = layer.update(*states(1, 1, first=4))
-    assert layer.room[0].data_ptr() == keys.data_ptr() == place
+    assert layer.buffers[0].data_ptr() == keys.data_ptr() == address
 
 
 def test_selecting_keeps_the_named_rows() -> None:
-    cache = HFCache([RoomyLayer(), RoomyLayer()], torch.tensor([0, 2, 1]), True)
+    cache = HFCache([GrowingLayer(), GrowingLayer()], torch.tensor([0, 2, 1]), True)
     for layer in cache.layers:
         layer.update(*states(3, 5))
     before = cache.nbytes
@@ -59,7 +59,7 @@ def test_selecting_keeps_the_named_rows() -> None:
 def test_rows_must_stand_together() -> None:
     cache = HFCache.empty(1, torch.tensor([0, 0]))
     assert cache.in_step(torch.tensor([4, 4])) == 4
-    with pytest.raises(DecodingError, match="codes 3 to 4"):
+    with pytest.raises(DecodingError, match="positions 3 to 4"):
         cache.in_step(torch.tensor([4, 3]))
 
 

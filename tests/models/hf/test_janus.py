@@ -117,7 +117,7 @@ def test_memory_shrinks_with_the_rows(model: Janus) -> None:
     live = live.select(torch.tensor([2]))
     assert live.cache.rows == 2
     assert live.cache.nbytes == before // 4
-    assert all(room.shape[0] == 2 for layer in live.cache.layers for room in layer.room)
+    assert all(buffer.shape[0] == 2 for layer in live.cache.layers for buffer in layer.buffers)
 
 
 def test_each_prompt_is_run_once_per_branch(model: Janus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,7 @@ def test_image_size_in_pixels() -> None:
 
 def test_unknown_image_size() -> None:
     for name in ("model.pt", "c2i_B_2560.pt", "run_256/model.pt"):
-        with pytest.raises(WeightsError, match=r"does not say its image size.*give image_size, such as 256"):
+        with pytest.raises(WeightsError, match=r"the image size of.*give image_size, such as 256"):
             llamagen_config(T2I.weights, name)
 
 
@@ -206,7 +206,7 @@ def test_settings_file_that_is_no_settings(tmp_path: Path) -> None:
     for content in ("[1]", "{", '{"image_size": "256"}', '{"image_size": -1}'):
         folder = ar_grpo(tmp_path)
         (folder / "config.json").write_text(content)
-        with pytest.raises(WeightsError, match=r"does not say its image size"):
+        with pytest.raises(WeightsError, match=r"the image size of"):
             load_llamagen(folder)
 
 

@@ -63,7 +63,7 @@ class RepositoryNotFoundError(Exception):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (ConnectionError("refused"), "the hub cannot be reached and nothing of it is in the local cache; connect, or"),
+        (ConnectionError("refused"), "the hub cannot be reached and it is not in the local cache; connect, or"),
         (OSError(28, "No space left on device"), "No space left on device; connect"),
         (RepositoryNotFoundError("404"), "there is neither a folder nor a repository of this name"),
     ],

@@ -55,12 +55,12 @@ def test_a_full_disk_is_one_sentence(
     save_weights(tmp_path / "x.safetensors", {"a": torch.ones(1)}, METADATA)
     before = (tmp_path / "x.safetensors").read_bytes()
     monkeypatch.setattr(weight_file, "save_file", fail)
-    with pytest.raises(OutputError, match=rf"cannot write .*x\.safetensors: .*{complaint}.*; choose another place"):
+    with pytest.raises(OutputError, match=rf"cannot write .*x\.safetensors: .*{complaint}.*; choose another path"):
         save_weights(tmp_path / "x.safetensors", {"a": torch.zeros(1)}, METADATA)
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [before]
 
 
 def test_a_file_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"cannot write .*x\.safetensors: .*choose another place"):
+    with pytest.raises(OutputError, match=r"cannot write .*x\.safetensors: .*choose another path"):
         save_weights(tmp_path / "file" / "x.safetensors", {"a": torch.ones(1)}, METADATA)

@@ -91,44 +91,44 @@ class IPVTxt(Benchmark):
     def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
         """Wilson interval of the overall share, and the share of each category."""
         by_category: dict[str, list[float]] = {}
-        for one in judged:
-            by_category.setdefault(one.item.metadata["category"], []).append(one.verdict.points)
-        low, high = wilson_interval(sum(one.verdict.points for one in judged), len(judged))
+        for image in judged:
+            by_category.setdefault(image.item.metadata["category"], []).append(image.verdict.points)
+        low, high = wilson_interval(sum(image.verdict.points for image in judged), len(judged))
         shares = {name: sum(points) / len(points) for name, points in by_category.items()}
         return {"wilson_low": low, "wilson_high": high, **shares}
 
 
 def chosen_items(suite: Sequence[Item], settings: IPVTxtSettings) -> list[Item]:
     """Those of the subset or the ids, by id. Raises BenchmarkError for an id that does not exist."""
-    by_id = {int(one.id): one for one in suite}
-    wanted = settings.ids or (SPATIAL_IDS if settings.subset == "spatial" else tuple(by_id))
-    if missing := sorted(set(wanted) - set(by_id)):
+    by_id = {int(item.id): item for item in suite}
+    ids = settings.ids or (SPATIAL_IDS if settings.subset == "spatial" else tuple(by_id))
+    if missing := sorted(set(ids) - set(by_id)):
         raise BenchmarkError(
             f"{settings.prompts} has no prompt {missing[0]} ({len(missing)} such); copy the file again."
         )
-    return [by_id[number] for number in sorted(set(wanted))]
+    return [by_id[number] for number in sorted(set(ids))]
 
 
 def read_suite(path: str | Path) -> list[Item]:
     """All prompts of the authors' file. Raises BenchmarkError if it cannot be read or an id occurs twice."""
     path = Path(path).expanduser()
     try:
-        found = list(_leaves(json.loads(path.read_text("utf-8"))))
+        items = list(_leaves(json.loads(path.read_text("utf-8"))))
     except OSError:
         raise BenchmarkError(f"{path} is missing; set prompts to the authors' ipv_txt_prompt_suite.json.") from None
     except (ValueError, KeyError, TypeError) as error:
         raise BenchmarkError(f"{path} is no suite of IPV-Txt prompts ({type(error).__name__}: {error}).") from None
-    if len({one.id for one in found}) != len(found) or not found:
+    if len({item.id for item in items}) != len(items) or not items:
         raise BenchmarkError(f"{path} holds no prompts or an id twice; copy the file again.")
-    return found
+    return items
 
 
 def _leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[Item]:
-    """Domains hold categories, those may hold further ones, and in the end lists of prompts."""
+    """Prompts of nested domains and categories."""
     if isinstance(node, dict):
         for name, below in node.items():
             yield from _leaves(below, (*path, name))
     else:
-        for one in node:
-            metadata = {"category": " - ".join(path[:2]), "label": one["prompt_taxonomy_label"]}
-            yield Item(str(int(one["prompt_id"])), str(one["prompt_text"]), path[0], metadata)
+        for entry in node:
+            metadata = {"category": " - ".join(path[:2]), "label": entry["prompt_taxonomy_label"]}
+            yield Item(str(int(entry["prompt_id"])), str(entry["prompt_text"]), path[0], metadata)

@@ -12,7 +12,15 @@ import torch
 from PIL import Image
 from pydantic import Field
 
-from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict, shortened
+from scalingar.bench.benchmark import (
+    BENCHMARKS,
+    Benchmark,
+    BenchmarkSettings,
+    Item,
+    Judged,
+    Verdict,
+    check_folder_complete,
+)
 from scalingar.bench.judges.questions import Judge, JudgeSettings, load_judge
 from scalingar.bench.statistics import Estimate, ScoreTable
 from scalingar.core.errors import BenchmarkError
@@ -25,19 +33,19 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "basic reasoning": _REASONING,
     "advanced attribute+relation": (
         *(f"action+{other}" for other in _ATTRIBUTES),
-        *(f"{one}+{other}" for one in ("color", "shape", "texture") for other in _SPACES),
+        *(f"{first}+{other}" for first in ("color", "shape", "texture") for other in _SPACES),
     ),
-    "advanced attribute+reasoning": tuple(f"{one}+{other}" for one in _REASONING for other in _ATTRIBUTES),
-    "advanced relation+reasoning": tuple(f"{one}+{other}" for one in _REASONING for other in _SPACES),
+    "advanced attribute+reasoning": tuple(f"{first}+{other}" for first in _REASONING for other in _ATTRIBUTES),
+    "advanced relation+reasoning": tuple(f"{first}+{other}" for first in _REASONING for other in _SPACES),
     "text": ("text",),
     "style": ("style",),
     "designer": ("real_world",),
 }
 """The nine groups whose unweighted mean is the overall score, and their types."""
-TYPES = tuple(one for types in GROUPS.values() for one in types)
+TYPES = tuple(kind for kinds in GROUPS.values() for kind in kinds)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 TIERS = {"basic": tuple(GROUPS)[:3], "advanced": tuple(GROUPS)[3:8]}
-"""Each the mean of all the types of its groups; the third tier, designer, is a single one."""
+"""Each the mean of all types of its groups; the third tier, designer, is a single type."""
 
 
 class TIIFSettings(BenchmarkSettings):
@@ -61,7 +69,7 @@ class TIIF(Benchmark):
         """Reads the data. Raises BenchmarkError."""
         self.chosen = settings
         self.judge = judge
-        self._items = [item for one in TYPES for item in read_type(settings, one)]
+        self._items = [item for kind in TYPES for item in read_type(settings, kind)]
 
     @classmethod
     def build(cls, settings: TIIFSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
@@ -89,7 +97,7 @@ class TIIF(Benchmark):
     def _verdict(self, item: Item, image: Image.Image) -> Verdict:
         answers = self.judge(image, item.metadata["questions"])
         pairs = zip(answers.yes, item.metadata["answers"], strict=True)
-        wrong = [place for place, (given, right) in enumerate(pairs, 1) if given != right]
+        wrong = [number for number, (answer, expected) in enumerate(pairs, 1) if answer != expected]
         return Verdict(
             len(answers.yes) - len(wrong),
             len(answers.yes),
@@ -99,14 +107,14 @@ class TIIF(Benchmark):
 
     @classmethod
     def weights(cls, table: ScoreTable) -> dict[str, float]:
-        """The overall score is the mean of groups, a group the mean of its types that are there."""
-        there = [[one for one in types if one in table.tasks] for types in GROUPS.values()]
-        groups = [types for types in there if types]
-        return {one: 1 / len(groups) / len(types) for types in groups for one in types}
+        """The overall score is the mean of groups, a group the mean of its types in the table."""
+        present = [[kind for kind in kinds if kind in table.tasks] for kinds in GROUPS.values()]
+        groups = [kinds for kinds in present if kinds]
+        return {kind: 1 / len(groups) / len(kinds) for kinds in groups for kind in kinds}
 
     def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
         """The groups and the two tiers."""
-        return group_scores({name: one.value for name, one in tasks.items()})
+        return group_scores({name: estimate.value for name, estimate in tasks.items()})
 
     def image_path(self, item: Item, number: int) -> str:
         """``<type>/<model>/<length>_description/<row>.png``."""
@@ -115,26 +123,24 @@ class TIIF(Benchmark):
 
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
         """In the official layout, with any of its suffixes."""
-        found: dict[str, tuple[Path, ...]] = {}
+        images: dict[str, tuple[Path, ...]] = {}
         missing = []
         for item in items:
             path = folder / self.image_path(item, 0)
-            there = [path.with_suffix(suffix) for suffix in SUFFIXES if path.with_suffix(suffix).is_file()]
-            if there:
-                found[item.id] = (there[0],)
+            existing = [path.with_suffix(suffix) for suffix in SUFFIXES if path.with_suffix(suffix).is_file()]
+            if existing:
+                images[item.id] = (existing[0],)
             else:
                 missing.append(f"{path.relative_to(folder)} is missing")
-        if missing:
-            raise BenchmarkError(f"{folder} is not complete: {shortened(missing)}. Nothing was scored.")
-        return found
+        check_folder_complete(folder, missing)
+        return images
 
 
 def group_scores(types: Mapping[str, float]) -> dict[str, float]:
-    """Unweighted means of the types of each group and tier, as far as there are any."""
-    tiers = {tier: tuple(one for group in groups for one in GROUPS[group]) for tier, groups in TIERS.items()}
-    members = {**GROUPS, **tiers}
-    there = {name: [types[one] for one in each if one in types] for name, each in members.items()}
-    return {name: sum(values) / len(values) for name, values in there.items() if values}
+    """Unweighted means of the types of each group and tier that has any."""
+    tiers = {tier: tuple(kind for group in groups for kind in GROUPS[group]) for tier, groups in TIERS.items()}
+    scores = {name: [types[kind] for kind in kinds if kind in types] for name, kinds in {**GROUPS, **tiers}.items()}
+    return {name: sum(values) / len(values) for name, values in scores.items() if values}
 
 
 def read_type(settings: TIIFSettings, kind: str) -> list[Item]:
@@ -148,7 +154,7 @@ def read_type(settings: TIIFSettings, kind: str) -> list[Item]:
     asked = _rows(folder / f"{settings.subset}_eval_prompts" / f"{kind}_eval_prompts.jsonl")
     if len(prompts) != len(asked):
         raise BenchmarkError(f"{kind} has {len(prompts)} prompts and questions on {len(asked)}; copy the data again.")
-    return [_item(settings, kind, row, *both) for row, both in enumerate(zip(prompts, asked, strict=True))]
+    return [_item(settings, kind, row, *pair) for row, pair in enumerate(zip(prompts, asked, strict=True))]
 
 
 def _item(settings: TIIFSettings, kind: str, row: int, prompt: dict[str, Any], asked: dict[str, Any]) -> Item:

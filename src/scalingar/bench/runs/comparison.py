@@ -43,20 +43,20 @@ def compare(runs: Sequence[RunResults], baseline: str | None = None) -> Comparis
     base = runs[names.index(baseline)]
     for run in runs:
         _check_comparable(base, run)
-    others = [run for run in runs if run is not base]
     differences = {
         run.name: paired_bootstrap(base.table, run.table, np.random.default_rng(SEED), weights=base.summary.weights)
-        for run in others
+        for run in runs
+        if run is not base
     }
     return Comparison(runs, baseline, differences)
 
 
 def _check_comparable(base: RunResults, run: RunResults) -> None:
-    for what in ("benchmark", "benchmark_version", "provenance", "weights", "images_per_prompt", "limit"):
-        there, here = getattr(base.plan, what), getattr(run.plan, what)
-        if there != here:
+    for name in ("benchmark", "benchmark_version", "provenance", "weights", "images_per_prompt", "limit"):
+        expected, actual = getattr(base.plan, name), getattr(run.plan, name)
+        if expected != actual:
             raise BenchmarkError(
-                f"{run.folder} cannot be compared with {base.folder}: {what} is {here!r} there and {there!r} here."
+                f"{run.folder} cannot be compared with {base.folder}: {name} is {actual!r} there and {expected!r} here."
             )
 
 
@@ -77,7 +77,7 @@ def _cells(run: RunResults, comparison: Comparison, tasks: Sequence[str]) -> lis
         run.name,
         *(f"{summary.tasks[task].value:.3f}" for task in tasks),
         with_error(summary.overall.value, summary.overall.standard_error),
-        "" if difference is None else told(difference[OVERALL]),
+        "" if difference is None else with_interval(difference[OVERALL]),
         f"{run.costs['tokens_per_image']:.0f}",
         "–" if seconds is None else f"{seconds:.2f}",
     ]
@@ -88,7 +88,7 @@ def with_error(value: float, error: float | None) -> str:
     return f"{value:.3f}" if error is None else f"{value:.3f} ± {error:.3f}"
 
 
-def told(difference: Difference) -> str:
+def with_interval(difference: Difference) -> str:
     """A difference with its 95 % interval."""
     return f"{difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
 

@@ -82,13 +82,13 @@ class RunPlan(BaseModel):
         """The prompts of this run: all, or the first ``limit`` of each task."""
         if self.limit is None:
             return items
-        seen: dict[str, int] = {}
-        kept = []
+        counts: dict[str, int] = {}
+        selected = []
         for item in items:
-            seen[item.task] = seen.get(item.task, 0) + 1
-            if seen[item.task] <= self.limit:
-                kept.append(item)
-        return kept
+            counts[item.task] = counts.get(item.task, 0) + 1
+            if counts[item.task] <= self.limit:
+                selected.append(item)
+        return selected
 
     def jobs(self, items: list[Item]) -> list[Job]:
         """Every image, prompt by prompt; image ``j`` of each prompt has the seed ``seed + j``."""
@@ -101,10 +101,10 @@ class RunPlan(BaseModel):
 
     def check_same(self, other: "RunPlan", folder: Path) -> None:
         """Refuse to go on with another plan. Raises BenchmarkError with what differs."""
-        there, here = dict(_flat(other.model_dump(mode="json"))), dict(_flat(self.model_dump(mode="json")))
-        names = [name for name in {**there, **here} if there.get(name) != here.get(name)]
+        old, new = dict(_flat(other.model_dump(mode="json"))), dict(_flat(self.model_dump(mode="json")))
+        names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         if names:
-            differences = "; ".join(f"{name}: {there.get(name)!r} there, {here.get(name)!r} here" for name in names)
+            differences = "; ".join(f"{name}: {old.get(name)!r} there, {new.get(name)!r} here" for name in names)
             raise BenchmarkError(f"{folder} holds another run ({differences}); choose another folder.")
 
 

@@ -10,7 +10,6 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from scalingar.bench.benchmark import Benchmark, Verdict
 from scalingar.bench.runs.plan import Job, RunPlan
@@ -35,7 +34,7 @@ class ShardDone:
 
 @dataclass(frozen=True)
 class _Shard:
-    """What one shard leaves, to be written in its turn."""
+    """Results of one shard, to be written in order."""
 
     number: int
     lines: list[Line]
@@ -44,7 +43,7 @@ class _Shard:
 
 
 class _StoppedError(Exception):
-    """Nobody waits for this shard any more."""
+    """The run was stopped."""
 
 
 @dataclass
@@ -59,7 +58,7 @@ class Runner:
     _judging: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def run(self) -> Iterator[ShardDone]:
-        """Do what is left to do. Raises BenchmarkError, DecodingError, OutputError; what was done stays."""
+        """Compute the remaining shards; finished ones are kept. Raises BenchmarkError, DecodingError, OutputError."""
         jobs = self.plan.jobs(list(self.benchmark.items()))
         done = self.store.open(self.plan)
         if done > len(jobs):
@@ -74,7 +73,7 @@ class Runner:
                 yield ShardDone(end, len(jobs))
 
     def _write(self, shard: _Shard, skip: int) -> None:
-        """What depends on order. Of a shard that was cut short, only the lines that are not there yet."""
+        """Write in order; of an interrupted shard only the lines that are missing."""
         if shard.traces is not None:
             self.store.write(f"{TRACES}/{shard.number:05d}.npz", shard.traces)
         self.store.append(COSTS, [shard.cost])
@@ -102,7 +101,7 @@ class Runner:
         with self._judging:  # judges may keep answers
             judging = time.perf_counter()
             lines = self._lines(jobs, results)
-        told = self.plan.all_candidates and self.pipe.decoding == "next-token"
+        traced = self.plan.all_candidates and self.pipe.decoding == "next-token"
         return _Shard(
             number,
             lines,
@@ -115,21 +114,21 @@ class Runner:
                 "judge_decodes": len(unseen),
                 "ledger": stream.output.ledger.to_dict(),
             },
-            self._traces(results) if told else None,
+            self._traces(results) if traced else None,
         )
 
     def _lines(self, jobs: Sequence[Job], results: Sequence[PromptResult]) -> list[Line]:
-        """Judge and write the images of a shard; prompts stay together, as a judge may ask."""
+        """Judge and write the images of a shard, all images of a prompt together."""
         lines = []
         pairs = zip(jobs, results, strict=True)
         for _, group in groupby(pairs, key=lambda pair: pair[0].item.id):
             members = list(group)
-            shown = [self._judged(result) for _, result in members]
-            images = [self._picture(candidate) for some in shown for candidate in some]
+            judged = [self._judged(result) for _, result in members]
+            images = [self.pipe.preview(candidate) for candidates in judged for candidate in candidates]
             verdicts = iter(self.benchmark.score(members[0][0].item, images))
-            for (job, result), some in zip(members, shown, strict=True):
-                told = {candidate.index: next(verdicts) for candidate in some}
-                lines.append(self._line(job, result, told))
+            for (job, result), candidates in zip(members, judged, strict=True):
+                by_index = {candidate.index: next(verdicts) for candidate in candidates}
+                lines.append(self._line(job, result, by_index))
         return lines
 
     def _traces(self, results: Sequence[PromptResult]) -> bytes:
@@ -140,12 +139,9 @@ class Runner:
         """The chosen candidate, or all that finished."""
         return [c for c in result.candidates if c.finished] if self.plan.all_candidates else [result.best]
 
-    def _picture(self, candidate: Candidate) -> Image.Image:
-        return self.pipe.preview(candidate)
-
     def _line(self, job: Job, result: PromptResult, verdicts: dict[int, Verdict]) -> Line:
         path = f"{IMAGES}/{self.benchmark.image_path(job.item, job.number)}"
-        content = png_bytes(self._picture(result.best))
+        content = png_bytes(self.pipe.preview(result.best))
         self.store.write(path, content)
         for name, text in self.benchmark.side_files(job.item).items():
             self.store.write(f"{IMAGES}/{name}", text.encode())
@@ -171,17 +167,17 @@ def traces(results: Sequence[PromptResult], *, grid: tuple[int, int], vocab_size
     ``names``: of the values. ``values``: ``(images, n, names, steps)`` fp32, NaN after a trajectory's last step.
     ``drawn``: tokens of each, ``(images, n)``. ``grid``: rows and columns of tokens. ``vocab_size``: V.
     """
-    every = [result.candidates for result in results]
-    names = list(every[0][0].trace)
-    steps = max(len(c.trace[names[0]]) for some in every for c in some)
-    shape = (len(every), max(map(len, every)), len(names), steps)
+    images = [result.candidates for result in results]
+    names = list(images[0][0].trace)
+    steps = max(len(c.trace[names[0]]) for candidates in images for c in candidates)
+    shape = (len(images), max(map(len, images)), len(names), steps)
     values = np.full(shape, np.nan, np.float32)
-    for place, some in enumerate(every):
-        for candidate in some:
+    for image, candidates in enumerate(images):
+        for candidate in candidates:
             for row, name in enumerate(names):
                 trace = candidate.trace[name]
-                values[place, candidate.index, row, : len(trace)] = trace
-    drawn = np.array([[c.tokens for c in some] for some in every])
+                values[image, candidate.index, row, : len(trace)] = trace
+    drawn = np.array([[c.tokens for c in candidates] for candidates in images])
     buffer = io.BytesIO()
     np.savez(buffer, names=np.array(names), values=values, drawn=drawn, grid=np.array(grid), vocab_size=vocab_size)
     return buffer.getvalue()
@@ -209,5 +205,5 @@ def _candidate(candidate: Candidate, verdict: Verdict | None) -> Line:
 
 
 def _finite(value: float) -> float | None:
-    """JSON has no word for what is not a number."""
+    """None for NaN, which JSON cannot hold."""
     return value if np.isfinite(value) else None

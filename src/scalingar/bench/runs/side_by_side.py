@@ -52,13 +52,13 @@ def pictures(runs: Sequence[RunResults]) -> Image.Image:
 
 def disagreements(first: dict[Key, Line], last: dict[Key, Line]) -> list[Key]:
     """Of each task the first image only ``first`` got right, and the first only ``last`` did, where there are such."""
-    found: dict[tuple[str, bool], Key] = {}
+    first_keys: dict[tuple[str, bool], Key] = {}
     for key, line in first.items():
         right = _right(line)
         if right != _right(last[key]):
-            found.setdefault((line["task"], right), key)
+            first_keys.setdefault((line["task"], right), key)
     tasks = dict.fromkeys(line["task"] for line in first.values())
-    return [found[task, right] for task in tasks for right in (True, False) if (task, right) in found]
+    return [first_keys[task, right] for task in tasks for right in (True, False) if (task, right) in first_keys]
 
 
 def _right(line: Line) -> bool:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: a line per image, never half a one, and the images themselves."""
+"""Files of a run: a complete line per image, and the images themselves."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class RunStore:
     def open(self, plan: RunPlan) -> int:
         """Begin the run or go on with it; returns how many images are complete.
 
-        A line that a kill cut short is taken back.
+        A line cut short by a kill is removed.
 
         Raises:
             BenchmarkError: the folder holds another run, with what differs, or other files.
@@ -42,8 +42,8 @@ class RunStore:
             raise BenchmarkError(f"{self.folder} holds {SAMPLES} but no {PLAN}; choose another folder.")
         else:
             plan.write(self.folder)
-        self._take_back(self.folder / COSTS)
-        return self._take_back(self.folder / SAMPLES)
+        self._truncate(self.folder / COSTS)
+        return self._truncate(self.folder / SAMPLES)
 
     def samples(self) -> list[dict[str, Any]]:
         """All complete lines. Raises BenchmarkError."""
@@ -66,21 +66,21 @@ class RunStore:
             raise OutputError(f"cannot write {self.folder / name}: {error.strerror}; the run can be resumed.") from None
 
     def write(self, name: str, content: bytes) -> None:
-        """A file in one go, in sub-folders as its name says. Raises OutputError."""
+        """Write a file atomically, creating its folders. Raises OutputError."""
         path = self.folder / name
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, content)
 
-    def _take_back(self, path: Path) -> int:
-        """Cut a torn last line off; returns the number of lines."""
+    def _truncate(self, path: Path) -> int:
+        """Remove an incomplete last line; returns the number of lines."""
         if not path.exists():
             return 0
         content = path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
-            write_file(path, whole)
-        return whole.count(b"\n")
+        complete = content[: content.rfind(b"\n") + 1]
+        if len(complete) < len(content):
+            write_file(path, complete)
+        return complete.count(b"\n")
 
 
 def _read_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -16,10 +16,10 @@ def named(names: str, *, num_trajectories: int | None, reward: str | None) -> di
 
     ``num_trajectories`` and ``reward`` replace the defaults of those that have them. Raises ConfigError.
     """
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    if not wanted:
+    listed = [name.strip() for name in names.split(",") if name.strip()]
+    if not listed:
         raise ConfigError("no strategy is named; give some, such as --strategy single,scaling-ar.")
-    return {name: _filled(build_strategy(name), name, num_trajectories, reward) for name in wanted}
+    return {name: _with_settings(build_strategy(name), name, num_trajectories, reward) for name in listed}
 
 
 def read_suite(path: Path) -> dict[str, Strategy]:
@@ -50,7 +50,7 @@ def _strategy(label: str, settings: Any, path: Path) -> Strategy:
         raise ConfigError(f"{path}: {label}: {error}") from None
 
 
-def _filled(strategy: Strategy, name: str, num_trajectories: int | None, reward: str | None) -> Strategy:
+def _with_settings(strategy: Strategy, name: str, num_trajectories: int | None, reward: str | None) -> Strategy:
     settings: dict[str, Any] = {"name": name}
     if num_trajectories is not None and "num_trajectories" not in strategy.fixed:
         settings["num_trajectories"] = num_trajectories

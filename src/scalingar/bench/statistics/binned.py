@@ -33,8 +33,8 @@ def calibration_bins(
     if not ((confidence >= 0) & (confidence <= 1)).all():
         raise ConfigError("a confidence lies outside [0, 1]; calibration needs probabilities.")
     edges = np.linspace(0, 1, bins + 1)
-    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
-    members = [(i, place == i) for i in range(bins) if (place == i).any()]
+    bin_index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    members = [(i, bin_index == i) for i in range(bins) if (bin_index == i).any()]
     return [
         Bin(float(edges[i]), float(edges[i + 1]), int(m.sum()), float(confidence[m].mean()), float(correct[m].mean()))
         for i, m in members
@@ -43,5 +43,5 @@ def calibration_bins(
 
 def expected_calibration_error(bins: list[Bin]) -> float:
     """ECE = Σ n_b/n · |accuracy_b − confidence_b| (Guo et al. 2017)."""
-    total = sum(one.count for one in bins)
-    return sum(one.count * abs(one.accuracy - one.confidence) for one in bins) / total
+    total = sum(part.count for part in bins)
+    return sum(part.count * abs(part.accuracy - part.confidence) for part in bins) / total

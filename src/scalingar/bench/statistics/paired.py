@@ -66,16 +66,16 @@ def paired_bootstrap(
 
 def _aligned(first: ScoreTable, second: ScoreTable) -> ScoreTable:
     """``second`` with its rows in the order of ``first``."""
-    places = {key: place for place, key in enumerate(zip(second.prompts, second.tasks, strict=True))}
-    wanted = list(zip(first.prompts, first.tasks, strict=True))
-    if len(places) != len(second.prompts) or len(set(wanted)) != len(wanted):
+    rows_by_key = {key: row for row, key in enumerate(zip(second.prompts, second.tasks, strict=True))}
+    keys = list(zip(first.prompts, first.tasks, strict=True))
+    if len(rows_by_key) != len(second.prompts) or len(set(keys)) != len(keys):
         raise BenchmarkError("a run holds the same prompt twice; its scores cannot be paired.")
-    if different := sorted(set(wanted) ^ set(places)):
+    if different := sorted(set(keys) ^ set(rows_by_key)):
         raise BenchmarkError(
             f"the two runs do not hold the same prompts: {different[0][0]} ({different[0][1]}) is in only one of them "
             f"({len(different)} such); run both on the same prompts."
         )
-    order = np.array([places[key] for key in wanted])
+    order = np.array([rows_by_key[key] for key in keys])
     return ScoreTable(first.prompts, first.tasks, second.correct[order], second.total[order])
 
 

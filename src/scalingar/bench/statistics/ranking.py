@@ -58,9 +58,9 @@ def _weighted_auc(
     scores: Float[np.ndarray, " n"], labels: Bool[np.ndarray, " n"], weights: Float[np.ndarray, "r n"]
 ) -> Float[np.ndarray, " r"]:
     """AUC where item i occurs ``weights[:, i]`` times; NaN where a class has no weight."""
-    levels, place = np.unique(scores, return_inverse=True)
-    good = _sums_by_level(weights * labels, place.ravel(), len(levels))
-    bad = _sums_by_level(weights * ~labels, place.ravel(), len(levels))
+    levels, level_index = np.unique(scores, return_inverse=True)
+    good = _sums_by_level(weights * labels, level_index.ravel(), len(levels))
+    bad = _sums_by_level(weights * ~labels, level_index.ravel(), len(levels))
     below = np.cumsum(bad, axis=1) - bad
     pairs = good.sum(1) * bad.sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -68,8 +68,8 @@ def _weighted_auc(
 
 
 def _sums_by_level(
-    weights: Float[np.ndarray, "r n"], place: Int[np.ndarray, " n"], levels: int
+    weights: Float[np.ndarray, "r n"], level_index: Int[np.ndarray, " n"], levels: int
 ) -> Float[np.ndarray, "r l"]:
-    order = np.argsort(place, kind="stable")
-    starts = np.searchsorted(place[order], np.arange(levels))
+    order = np.argsort(level_index, kind="stable")
+    starts = np.searchsorted(level_index[order], np.arange(levels))
     return np.add.reduceat(weights[:, order], starts, axis=1)

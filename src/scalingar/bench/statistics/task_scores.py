@@ -28,11 +28,11 @@ class ScoreTable:
     @classmethod
     def of_images(cls, prompts: Sequence[str], tasks: Sequence[str], points: ArrayLike, total: ArrayLike) -> Self:
         """Of single images: their points summed by prompt, in the order of the prompts' first images."""
-        told = dict(zip(prompts, tasks, strict=True))
-        rows = {prompt: row for row, prompt in enumerate(told)}
+        task_of = dict(zip(prompts, tasks, strict=True))
+        rows = {prompt: row for row, prompt in enumerate(task_of)}
         row = np.array([rows[prompt] for prompt in prompts], dtype=np.intp)
         sums = (np.bincount(row, values, len(rows)) for values in (points, total))
-        return cls(tuple(told), tuple(told.values()), *sums)
+        return cls(tuple(task_of), tuple(task_of.values()), *sums)
 
     def __post_init__(self) -> None:
         sizes = {len(self.prompts), len(self.tasks), len(self.correct), len(self.total)}
@@ -47,7 +47,7 @@ class ScoreTable:
         return list(dict.fromkeys(self.tasks))
 
     def rows(self, task: str) -> np.ndarray:
-        """Places of a task's prompts."""
+        """Indices of a task's prompts."""
         return np.flatnonzero(np.asarray(self.tasks) == task)
 
 
@@ -82,11 +82,11 @@ def overall(estimates: Mapping[str, Estimate], weights: Mapping[str, float] | No
     """
     shares = task_weights(list(estimates), weights)
     parts = list(zip(shares, estimates.values(), strict=True))
-    known = [share * one.standard_error for share, one in parts if one.standard_error is not None]
+    known = [share * estimate.standard_error for share, estimate in parts if estimate.standard_error is not None]
     return Estimate(
-        sum(share * one.value for share, one in parts),
+        sum(share * estimate.value for share, estimate in parts),
         math.hypot(*known) if len(known) == len(parts) else None,
-        sum(one.prompts for _, one in parts),
+        sum(estimate.prompts for _, estimate in parts),
     )
 
 

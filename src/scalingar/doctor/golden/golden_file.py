@@ -1,23 +1,25 @@
-"""Stored outputs of official code, and comparing with them everything a file holds.
+"""Stored outputs of official code, and comparisons with them.
 
 A file is an ``npz`` of one model with small random weights: ``w.<key>`` its official state dict, other arrays inputs
-and outputs, ``meta_json`` its kind and settings. What is compared is the business of one module per kind.
+and outputs, ``meta_json`` its kind and settings. Each kind has a module that compares its arrays.
 """
 
 import json
 import math
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.registry import Registry
+from scalingar.decoding.noise import SharedNoise
 
 LOGITS, GUIDED, IMAGES, ROTARY, EXACT = 1e-4, 5e-4, 1e-4, 1e-5, 0.0
 """Largest differences allowed: raw logits, guided ones, pictures and latents, rotary tables, indices."""
@@ -37,15 +39,15 @@ class Comparison:
 
     @property
     def ok(self) -> bool:
-        """Within the tolerance; what is not a number is not."""
+        """Within the tolerance; NaN is not."""
         return self.difference <= self.tolerance
 
 
 @dataclass
 class GoldenFile:
-    """One file; it remembers which arrays were asked for. Asking for one it lacks raises WeightsError.
+    """One file, which records the arrays that were read. Reading a missing one raises WeightsError.
 
-    ``config``: settings of the model. ``meta``: all the file says of itself. ``words``: its arrays of strings.
+    ``config``: settings of the model. ``meta``: the whole description. ``words``: arrays of strings.
     """
 
     path: Path
@@ -77,13 +79,29 @@ class GoldenFile:
 
     @property
     def unused(self) -> list[str]:
-        """Arrays nobody asked for."""
+        """Arrays that were not read."""
         return [name for name in (*self.arrays, *self.words) if name not in self.used]
 
     def compare(self, name: str, computed: Tensor, tolerance: float, note: str = "") -> Comparison:
         """Array ``name`` against ``computed``."""
         label = f"{name} ({note})" if note else name
         return Comparison(label, difference(self[name], computed), tolerance)
+
+    def compare_stored(self, name: str, computed: Tensor, tolerance: float) -> Iterator[Comparison]:
+        """The same in the type of the file; nothing if the file lacks the array."""
+        if name in self:
+            yield self.compare(name, computed.to(self[name].dtype), tolerance)
+
+
+@dataclass(frozen=True)
+class StoredNoise(SharedNoise):
+    """The stored noise of each step, for rows at the same step."""
+
+    steps: Sequence[Float[Tensor, "n ..."]]
+
+    def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
+        """See :class:`~scalingar.decoding.noise.Noise`."""
+        return self.steps[int(steps[0])].flatten(1).to(device)
 
 
 Check = Callable[[GoldenFile], Iterator[Comparison]]
@@ -114,7 +132,7 @@ def read_golden(path: str | Path) -> GoldenFile:
 
 
 def _description(arrays: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the file says of itself, taken out of its arrays: everything, and the settings of the model."""
+    """Removes the description from the arrays: all of it, and the settings of the model."""
     meta = dict(json.loads(str(arrays.pop("meta_json", "{}"))))
     sizes = arrays.pop("meta", None)
     config = meta.get("config", meta) if sizes is None else zip(_OLD_SIZES, sizes.tolist(), strict=True)
@@ -122,7 +140,7 @@ def _description(arrays: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def _kind(names: set[str]) -> str:
-    """Of a file that does not say."""
+    """Kind of a file without a description, by its arrays."""
     if "w.tok_embeddings.weight" in names:
         return "llamagen_gpt"
     if "w.quantize.embedding.weight" in names:

@@ -1,1 +1,1 @@
-"""Convolutional encoders and decoders that several image tokenizers are built of. No quantisers."""
+"""The convolutional encoder and decoder shared by the image tokenizers. No quantisers."""

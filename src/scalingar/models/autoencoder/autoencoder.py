@@ -1,7 +1,4 @@
-"""The convolutional autoencoder of latent diffusion, as all image tokenizers here use it: pixels to a latent and back.
-
-Its state-dict keys are those of the released files, whose names differ between tokenizers: see :class:`Keys`.
-"""
+"""The convolutional autoencoder of latent diffusion: pixels to a latent and back. State-dict keys: :class:`Keys`."""
 
 from collections import OrderedDict
 from typing import Literal
@@ -16,9 +13,9 @@ from scalingar.models.autoencoder.conv_blocks import AttnBlock, Keys, Level, Res
 class AutoencoderConfig(BaseModel):
     """Sizes of an autoencoder. Defaults are VAR's.
 
-    The last three leave the released path: ``norm="channel"`` normalises over channels at each pixel (codes then do not
-    depend on far-away pixels), ``attention=False`` drops global attention, and ``patch_size=2`` folds 2 x 2 pixels into
-    channels, which saves the costly full-resolution level.
+    The last three depart from the released models: ``norm="channel"`` normalises over channels at each pixel, so that
+    codes do not depend on far-away pixels; ``attention=False`` drops global attention; ``patch_size=2`` folds 2 x 2
+    pixels into channels, which saves the costly full-resolution level.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,7 +1,4 @@
-"""The convolutional parts that every image tokenizer here is built of.
-
-What they are called in state dicts differs between the released files; see :class:`Keys`.
-"""
+"""Convolutional blocks shared by all image tokenizers; their state-dict names are those of :class:`Keys`."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -26,12 +23,11 @@ class ChannelNorm(nn.Module):
 
 
 class NormChoice(Protocol):
-    """The one setting a residual block needs of an autoencoder's configuration."""
+    """The setting of an autoencoder that its residual blocks read."""
 
     @property
     def norm(self) -> Literal["group", "channel"]:
         """Over groups of channels and all pixels, or over the channels of each pixel."""
-        ...
 
 
 def feature_norm(config: NormChoice, channels: int) -> nn.Module:
@@ -74,18 +70,18 @@ class Resample(nn.Module):
 
 @dataclass(frozen=True)
 class Keys:
-    """What released files call the parts of an encoder and a decoder; defaults are latent diffusion's names."""
+    """State-dict names of the parts of encoder and decoder; the defaults are latent diffusion's."""
 
     down: str = "down"
     """Levels of the encoder, finest first."""
     up: str = "up"
     """Levels of the decoder."""
     coarsest_up_first: bool = False
-    """How the levels of the decoder are numbered."""
+    """Whether level 0 of the decoder is the coarsest."""
     blocks: str = "block"
     """Residual blocks of a level."""
     middle: tuple[str, str, str] = ("block_1", "attn_1", "block_2")
-    """What stands between encoder and decoder levels at the coarsest resolution."""
+    """Blocks at the coarsest resolution."""
     projections: tuple[str, ...] = ("qkv",)
     """Queries, keys and values of attention, in one convolution or several."""
 
@@ -110,7 +106,7 @@ class AttnBlock(nn.Module):
 
 
 class Level(nn.Module):
-    """One resolution: residual blocks, attention after each where asked, and maybe a resample."""
+    """One resolution: residual blocks, each optionally followed by attention, then an optional resampling."""
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""The small world that comes with the package: vocabulary, grammar, weights. No networks: they are other families'."""
+"""The vocabulary, grammar and weights of the small models in the package. Their networks belong to other families."""

@@ -1,4 +1,4 @@
-"""Reading a prompt of the embedded world: the longest phrase the vocabulary knows, word by word."""
+"""Parsing prompts of the embedded world by longest match against its vocabulary."""
 
 import re
 from dataclasses import dataclass
@@ -7,10 +7,7 @@ from functools import cache
 from scalingar.models.embedded.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS, plurals
 
 TERMINALS: tuple[str, ...] = ("", "and", *NUMBERS, *RELATIONS, *COLORS, *OBJECT_CLASSES)
-"""What a prompt is made of, in the order of their ids; the first fills empty slots.
-
-Terminal 0 is padding. "orange" stands twice: as a colour and as a fruit.
-"""
+"""In the order of their ids. Terminal 0 is padding; "orange" occurs twice, as a colour and as a fruit."""
 
 _OBJECT_ID = {name: i for i, name in enumerate(OBJECT_CLASSES, len(TERMINALS) - len(OBJECT_CLASSES))}
 _WORD_ID = {word: i for i, word in enumerate(TERMINALS[: -len(OBJECT_CLASSES)]) if word}
@@ -18,12 +15,12 @@ _FILLERS = frozenset(
     ("a", "an", "the", "photo", "picture", "image", "of", "with", "one", "is", "there", "on", "in", "to", "next")
 )
 _LONGEST = 3
-"""Words of the longest phrase."""
+"""Words in the longest phrase."""
 
 
 @dataclass(frozen=True)
 class ParsedPrompt:
-    """Terminal ids in reading order, and the words that mean nothing to the model."""
+    """Terminal ids in reading order, and the words the model does not know."""
 
     ids: tuple[int, ...]
     unknown: tuple[str, ...]
@@ -35,7 +32,7 @@ class ParsedPrompt:
 
 
 def parse(prompt: str) -> ParsedPrompt:
-    """Split a prompt into terminals. Articles and "photo of" carry nothing and are passed over.
+    """Split a prompt into terminals, ignoring articles and "photo of".
 
     >>> parse("a photo of an orange cow and two dogs").terminals
     ('orange', 'cow', 'and', 'two', 'dog')
@@ -43,22 +40,22 @@ def parse(prompt: str) -> ParsedPrompt:
     words = re.findall(r"[a-z0-9']+", prompt.lower())
     ids: list[int] = []
     unknown: list[str] = []
-    at = 0
-    while at < len(words):
-        length, terminal = _match(words, at)
+    position = 0
+    while position < len(words):
+        length, terminal = _match(words, position)
         if terminal is not None:
             ids.append(terminal)
-        elif words[at] not in _FILLERS:
-            unknown.append(words[at])
-        at += length
+        elif words[position] not in _FILLERS:
+            unknown.append(words[position])
+        position += length
     return ParsedPrompt(tuple(ids), tuple(unknown))
 
 
-def _match(words: list[str], at: int) -> tuple[int, int | None]:
-    """Words taken and the terminal they name, preferring long phrases."""
-    for length in range(min(_LONGEST, len(words) - at), 0, -1):
-        phrase = " ".join(words[at : at + length])
-        if phrase in COLORS and _object_follows(words, at + length):
+def _match(words: list[str], position: int) -> tuple[int, int | None]:
+    """How many words the longest matching phrase has, and its terminal."""
+    for length in range(min(_LONGEST, len(words) - position), 0, -1):
+        phrase = " ".join(words[position : position + length])
+        if phrase in COLORS and _object_follows(words, position + length):
             return length, _WORD_ID[phrase]
         if phrase in _objects():
             return length, _objects()[phrase]
@@ -67,14 +64,15 @@ def _match(words: list[str], at: int) -> tuple[int, int | None]:
     return 1, None
 
 
-def _object_follows(words: list[str], at: int) -> bool:
+def _object_follows(words: list[str], position: int) -> bool:
     """ "orange cow" is a colour and a cow, "orange" alone a fruit."""
     return any(
-        " ".join(words[at : at + length]) in _objects() for length in range(1, min(_LONGEST, len(words) - at) + 1)
+        " ".join(words[position : position + length]) in _objects()
+        for length in range(1, min(_LONGEST, len(words) - position) + 1)
     )
 
 
 @cache
 def _objects() -> dict[str, int]:
-    """Singulars and plurals, each to the id of its class."""
+    """Class ids by singular and plural."""
     return {form: _OBJECT_ID[name] for name in OBJECT_CLASSES for form in (name, *plurals(name))}

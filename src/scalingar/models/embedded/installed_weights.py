@@ -1,4 +1,4 @@
-"""Where the weights that come with the package lie."""
+"""Paths of the weights that come with the package."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -7,16 +7,16 @@ from typing import Literal
 from scalingar.core.decoding_kind import Decoding
 
 EMBEDDED: dict[str, Decoding] = {"embedded": "next-token", "embedded-next-scale": "next-scale"}
-"""The generators by name, and the kind of each."""
+"""How each embedded generator decodes, by its name."""
 
 
 def embedded_folder(kind: str) -> Path:
-    """Where an embedded network lies: ``next-token``, ``next-scale``, ``reward`` or ``detector``."""
+    """Folder of an embedded network: ``next-token``, ``next-scale``, ``reward`` or ``detector``."""
     return Path(str(files("scalingar.models.embedded"))) / "weights" / kind
 
 
 def embedded_file(kind: Literal["reward", "detector"], source: str | Path | None = None) -> Path:
-    """``KIND.safetensors`` of the installed package, or of the folder ``source``, which may also be the file itself."""
+    """``KIND.safetensors`` in the folder ``source``, or the file ``source``; None: the installed package's."""
     name = f"{kind}.safetensors"
     if source is None:
         return embedded_folder(kind) / name

@@ -1,4 +1,4 @@
-"""Pictures of the embedded world as its networks read them."""
+"""Images of the embedded world as input of its networks."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,15 +13,15 @@ BATCH = 32
 
 
 def scene_batches(images: Sequence[Image.Image], side: int, reader: str) -> Iterator[Float[Tensor, "n 3 side side"]]:
-    """RGB in [-1, 1], a batch after the other.
+    """Batches of RGB in [-1, 1].
 
     Raises:
-        ConfigError: a picture is not ``side`` pixels wide and high: of other scenes ``reader`` knows nothing.
+        ConfigError: an image is not ``side`` x ``side``; ``reader`` names the network in the message.
     """
-    for place, image in enumerate(images):
+    for index, image in enumerate(images):
         if image.size != (side, side):
             raise ConfigError(
-                f"image {place} is {image.width} x {image.height} pixels; {reader} knows only the {side} x {side} "
+                f"image {index} is {image.width} x {image.height} pixels; {reader} reads only the {side} x {side} "
                 "scenes of the embedded model."
             )
     for start in range(0, len(images), BATCH):

@@ -122,7 +122,7 @@ def plural(name: str) -> str:
 
 
 def plurals(name: str) -> set[str]:
-    """Every plural that is understood: GenEval's and the English one."""
+    """Accepted plurals: GenEval's and the English one."""
     return {plural(name), _ENGLISH_PLURALS.get(name, plural(name))}
 
 

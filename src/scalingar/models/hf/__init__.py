@@ -1,1 +1,1 @@
-"""What runs through transformers: Janus, Emu3, pictures for CLIP. Nothing that another library could run as well."""
+"""Models that run through transformers: Janus and Emu3, and image preprocessing for CLIP. No other networks."""

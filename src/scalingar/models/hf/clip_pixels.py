@@ -1,4 +1,4 @@
-"""Pictures as CLIP and its relatives were trained to see them."""
+"""Image preprocessing of CLIP and related models."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,11 +10,11 @@ from scalingar.core.pixels import levels, standardised
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
-"""Per channel, of the pictures CLIP was trained on."""
+"""Per channel, of CLIP's training images."""
 
 
 def cropped(image: Image.Image, side: int, *, centre: Callable[[float], int] = round) -> Image.Image:
-    """Short side to ``side`` pixels (bicubic), then the square in the middle; the rest is not seen.
+    """Resize the short side to ``side`` pixels (bicubic) and crop the central square.
 
     ``centre`` rounds half a pixel: torchvision and OpenAI to even, transformers (``math.floor``) down.
     """
@@ -26,9 +26,9 @@ def cropped(image: Image.Image, side: int, *, centre: Callable[[float], int] = r
 
 
 def padded(image: Image.Image, side: int) -> Image.Image:
-    """Long side to ``side`` pixels (bicubic), and black on both ends of the short one, as HPSv2 has it."""
+    """Resize the long side to ``side`` pixels (bicubic) and pad the short one with black, as HPSv2 does."""
     scale = side / max(image.size)
-    # A picture thinner than a pixel would vanish.
+    # At least one pixel: very thin images would vanish.
     resized = _resized(image, *(max(1, round(length * scale)) for length in image.size))
     canvas = Image.new("RGB", (side, side))
     canvas.paste(resized, ((side - resized.width) // 2, (side - resized.height) // 2))
@@ -41,5 +41,5 @@ def _resized(image: Image.Image, width: int, height: int) -> Image.Image:
 
 
 def normalised(images: Sequence[Image.Image]) -> Float[Tensor, "n 3 h w"]:
-    """Pictures of one size as fp32, minus CLIP's mean, over its deviation."""
+    """Images of one size in fp32, standardised by CLIP's mean and deviation."""
     return standardised(levels(images).contiguous(), MEAN, STD)

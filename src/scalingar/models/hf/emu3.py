@@ -1,8 +1,8 @@
 """Emu3: transformers' class with this package's decoding loop.
 
-Image codes are words of one vocabulary, and an image is written row by row: ``w`` codes, then an end-of-line token,
-and three closing tokens after the last row. Nothing but the codes is a choice, so the trajectories hold ``h * w`` codes
-and the model feeds the rest itself.
+Image codes are words of the text vocabulary. An image is written row by row: ``w`` codes and an end-of-line token, and
+three closing tokens after the last row. Only codes are sampled: trajectories hold ``h * w`` of them, and the model
+feeds the structural tokens itself.
 """
 
 from collections.abc import Sequence
@@ -29,31 +29,31 @@ from scalingar.models.hf.prompt_tokens import PromptTokens, unpadded
 from scalingar.models.options import width_and_height
 
 GUIDANCE_SCALE = 3.0
-"""What the authors use."""
+"""The authors'."""
 
 IMAGE_SIZE = 720
-"""Side of a square image in pixels, as the published model was trained to draw it."""
+"""Side in pixels of a square image of the published model."""
 
 NEGATIVE_PROMPT = (
     "lowres, bad anatomy, bad hands, text, error, missing fingers, extra digit, fewer digits, cropped, worst quality, "
     "low quality, normal quality, jpeg artifacts, signature, watermark, username, blurry."
 )
-"""What the authors let the other branch read; the model has no learned null condition."""
+"""The authors' prompt of the unconditional branch; the model has no learned null condition."""
 
 _NAMES = {"eol": "<|extra_200|>", "eof": "<|extra_201|>", "eoi": "<|image end|>"}
-"""Structural tokens, by the names the tokenizer of the published model gives them."""
+"""Structural tokens in the published model's tokenizer."""
 
 _TOKENS = {"bos_token": "<|extra_203|>", "boi_token": "<|image start|>", "image_wrapper_token": "<|image token|>"}
-"""What stands before a prompt, between it and the size of its image, and before the image."""
+"""Tokens before a prompt, between it and the image size, and before the image."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Emu3:
     """A :class:`~scalingar.decoding.contracts.NextTokenModel` around ``Emu3ForConditionalGeneration``.
 
-    ``grid``: rows and columns of codes; the prompt names the same numbers.
-    ``negative``: ids the other branch reads, one row for all prompts or one each; None for each prompt's last token,
-    as transformers does.
+    ``grid``: rows and columns of codes; the prompt states the same numbers.
+    ``negative``: ids for the unconditional branch, one row for all prompts or one each; None: each prompt's last token,
+    as in transformers.
     """
 
     network: Any
@@ -67,17 +67,17 @@ class Emu3:
 
     @cached_property
     def visual(self) -> Int[Tensor, " v"]:
-        """The word that stands for each code."""
+        """The vocabulary id of each code."""
         words = self.network.vocabulary_mapping.img2bpe
         return torch.tensor([words[code] for code in range(len(words))], device=self.network.device)
 
     def condition(self, inputs: Int[Tensor, "p t"], mask: Bool[Tensor, "p t"] | None = None) -> PromptTokens:
-        """Prompts as token ids that end where the image begins; padding on either side is what ``mask`` leaves out."""
-        said = unpadded(inputs.to(self.network.device), mask)
+        """Prompts as token ids that end where the image begins; ``mask`` excludes padding on either side."""
+        rows = unpadded(inputs.to(self.network.device), mask)
         if self.negative is None:
-            return PromptTokens(said, [ids[-1:] for ids in said])
+            return PromptTokens(rows, [ids[-1:] for ids in rows])
         null = [ids.to(self.network.device) for ids in self.negative]
-        return PromptTokens(said, null if len(null) == len(said) else null * len(said))
+        return PromptTokens(rows, null if len(null) == len(rows) else null * len(rows))
 
     def prefill(self, condition: PromptTokens, *, guided: bool) -> tuple[Float[Tensor, "b v"], HFCache]:
         """Run the prompts once per branch; fp32 logits of the first code and the cache, conditional rows first."""
@@ -86,8 +86,8 @@ class Emu3:
         return self._logits(cache.feed(self.network.model.text_model, ids)), cache
 
     def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n v"]:
-        """Feed one code per row, code number ``positions`` (CPU, all alike) of its image, and the end of the line
-        after a row's last; fp32 logits of the next code.
+        """Feed code number ``positions`` (CPU, all equal) of each row, and end-of-line after the last code of a line;
+        fp32 logits of the next code.
         """
         position = cache.in_step(positions)
         ids = self.visual[codes][:, None]
@@ -96,7 +96,7 @@ class Emu3:
         return self._logits(cache.feed(self.network.model.text_model, ids))
 
     def sequence(self, codes: Int[Tensor, "n t"]) -> Int[Tensor, "n s"]:
-        """Whole images as the model writes them: ends of lines and the three closing tokens included."""
+        """Whole images as the model writes them, with end-of-line and closing tokens."""
         names, text = self.network.config.vocabulary_map or {}, self.network.config.text_config
         end = text.eos_token_id[0] if isinstance(text.eos_token_id, list) else text.eos_token_id
         lines = F.pad(self.visual[codes].unflatten(1, self.grid), (0, 1), value=names[_NAMES["eol"]])
@@ -104,7 +104,7 @@ class Emu3:
         return torch.cat([lines.flatten(1), closing.expand(len(codes), -1)], dim=1)
 
     def _logits(self, hidden: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
-        """Only of the image codes: the rest of the vocabulary, over four fifths of it, is not computed."""
+        """Of image codes only, less than a fifth of the vocabulary."""
         weight = self.network.lm_head.weight
         first = int(self._span[0])
         rows = weight[first : first + self.vocab_size] if self._span[1] else weight[self.visual]
@@ -112,7 +112,7 @@ class Emu3:
 
     @cached_property
     def _span(self) -> tuple[int, bool]:
-        """Where the codes' words begin, and whether they follow one another: then their weights need no copy."""
+        """The first code's vocabulary id, and whether the ids are consecutive: then no weights need copying."""
         first = int(self.visual[0])
         return first, bool((self.visual == torch.arange(len(self.visual), device=self.visual.device) + first).all())
 
@@ -121,7 +121,7 @@ class Emu3:
 class Emu3Images:
     """The pixels of Emu3's codes: an :class:`~scalingar.decoding.contracts.ImageTokenizer`.
 
-    ``mean``, ``std``: of the images it was trained on, per channel in [0, 1]; one half each is RGB in [-1, 1].
+    ``mean``, ``std``: of the training images, per channel in [0, 1]; 0.5 and 0.5 give RGB in [-1, 1].
     """
 
     network: Any
@@ -144,14 +144,14 @@ class Emu3Images:
 
 @dataclass(frozen=True)
 class Emu3Prompts:
-    """Prompts between begin-of-sequence and the announcement of an image of ``h*w`` codes."""
+    """Encodes prompts between begin-of-sequence and the header of an image of ``h*w`` codes."""
 
     tokenizer: Any
     grid: tuple[int, int]
 
     def __call__(self, prompts: list[str]) -> tuple[Int[Tensor, "p t"], Bool[Tensor, "p t"]]:
-        """Ids ``(p, t)``, padded on the left, and the mask of those that count."""
-        start, image, begin = (getattr(self.tokenizer, name, None) or usual for name, usual in _TOKENS.items())
+        """Ids ``(p, t)``, padded on the left, and their mask."""
+        start, image, begin = (getattr(self.tokenizer, name, None) or default for name, default in _TOKENS.items())
         texts = [f"{start}{prompt}{image}{self.grid[0]}*{self.grid[1]}{begin}" for prompt in prompts]
         batch = self.tokenizer(texts, padding=True, padding_side="left", add_special_tokens=False, return_tensors="pt")
         return batch["input_ids"], batch["attention_mask"].bool()
@@ -171,8 +171,8 @@ def load_emu3(
     ``aspect_ratio``: width over height, or "w:h"; ``image_area``: pixels, to the nearest grid of codes.
 
     Raises:
-        WeightsError: it is not there, damaged or incomplete, or no Emu3 model.
-        ConfigError: no image has this aspect ratio or area.
+        WeightsError: missing, damaged or incomplete, or not an Emu3 model.
+        ConfigError: an invalid aspect ratio or area.
     """
     from transformers import Emu3ForConditionalGeneration  # noqa: PLC0415
 
@@ -204,8 +204,8 @@ def code_grid(aspect_ratio: float | str, image_area: int, downsample: int) -> tu
 def check_vocabulary(network: Any, path: str | Path) -> None:
     """Raises WeightsError unless the vocabulary has a word for each code and for the ends of lines and images."""
     names = network.config.vocabulary_map or {}
-    if lacking := [name for name in _NAMES.values() if name not in names]:
-        raise WeightsError(f"{path}: the vocabulary has no {', '.join(lacking)}; config.json is not Emu3's.")
+    if missing := [name for name in _NAMES.values() if name not in names]:
+        raise WeightsError(f"{path}: the vocabulary has no {', '.join(missing)}; config.json is not Emu3's.")
     words, codes = network.vocabulary_mapping.img2bpe, network.config.vq_config.codebook_size
     if sorted(words) != list(range(codes)):
         raise WeightsError(

@@ -1,4 +1,4 @@
-"""Emu3: folders that transformers writes."""
+"""The Emu3 family: folders written by transformers."""
 
 from scalingar.models import options
 from scalingar.models.family import FAMILIES, Family, Network, Release, Source
@@ -9,7 +9,7 @@ _REPO = "Emu3-community/Emu3-Gen-hf"
 
 
 def _build(source: Source, choice: Choice) -> Network:
-    image_size, aspect_ratio, avoided = map(
+    image_size, aspect_ratio, negative = map(
         choice.get, (options.IMAGE_SIZE, options.ASPECT_RATIO, options.NEGATIVE_PROMPT)
     )
     return Network(
@@ -19,7 +19,7 @@ def _build(source: Source, choice: Choice) -> Network:
             dtype=choice.dtype,
             aspect_ratio=1.0 if aspect_ratio is None else aspect_ratio,
             image_area=(IMAGE_SIZE if image_size is None else image_size) ** 2,
-            negative_prompt=NEGATIVE_PROMPT if avoided is None else avoided,
+            negative_prompt=NEGATIVE_PROMPT if negative is None else negative,
         )
     )
 

@@ -1,4 +1,4 @@
-"""transformers' key-value cache behind the three words the decoding loop knows: rows, bytes, select."""
+"""transformers' key-value cache as the decoding loop's cache."""
 
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -18,18 +18,18 @@ except ImportError:
 
 
 CHUNK = 256
-"""Slots by which a layer's room grows: copied once in so many tokens, and no more than that is reserved ahead."""
+"""Slots by which a layer's buffers grow."""
 
 
-class RoomyLayer(DynamicLayer):
-    """One layer's keys and values, written in place into room that grows by chunks.
+class GrowingLayer(DynamicLayer):
+    """One layer's keys and values, written in place into buffers that grow by chunks.
 
-    transformers' own growing layer copies all it holds at every token; its static one cannot give rows up.
+    transformers' dynamic layer copies everything at every token; its static layer cannot drop rows.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.room: list[Float[Tensor, "n h s d"]] = []
+        self.buffers: list[Float[Tensor, "n h s d"]] = []
         self.filled = 0
 
     def update(
@@ -39,89 +39,89 @@ class RoomyLayer(DynamicLayer):
         states = (key_states, value_states)
         if not self.is_initialized:
             self.lazy_initialization(*states)
-            self.room = [state[:, :, :0] for state in states]
+            self.buffers = [state[:, :, :0] for state in states]
         end = self.filled + key_states.shape[-2]
-        for place, state in enumerate(states):
-            if end > self.room[place].shape[-2]:
-                self._grow(place, end)
-            self.room[place][:, :, self.filled : end] = state
+        for part, state in enumerate(states):
+            if end > self.buffers[part].shape[-2]:
+                self._grow(part, end)
+            self.buffers[part][:, :, self.filled : end] = state
         self.filled = end
-        return self._look()
+        return self._filled_views()
 
     def batch_select_indices(self, indices: Int[Tensor, " m"]) -> None:
-        """Keep the given rows; old keys are freed before values are copied."""
+        """Keep ``indices``; old keys are freed before values are copied."""
         self.keys = self.values = None
-        for place in range(len(self.room)):
-            self.room[place] = self.room[place].index_select(0, indices)
-        self._look()
+        for part in range(len(self.buffers)):
+            self.buffers[part] = self.buffers[part].index_select(0, indices)
+        self._filled_views()
 
-    def copied(self, rows: Int[Tensor, " m"]) -> "RoomyLayer":
-        """The given rows as a layer of their own."""
-        copy = RoomyLayer()
-        if self.room:
-            copy.lazy_initialization(*(room[:0] for room in self.room))
-            copy.room = [room.index_select(0, rows) for room in self.room]
+    def copied(self, rows: Int[Tensor, " m"]) -> "GrowingLayer":
+        """A copy of ``rows``."""
+        copy = GrowingLayer()
+        if self.buffers:
+            copy.lazy_initialization(*(buffer[:0] for buffer in self.buffers))
+            copy.buffers = [buffer.index_select(0, rows) for buffer in self.buffers]
             copy.filled = self.filled
-            copy._look()
+            copy._filled_views()
         return copy
 
     def crop(self, max_length: int) -> None:
-        """Forget the slots after the first ``max_length``."""
+        """Drop the slots after the first ``max_length``."""
         self.filled = min(self.filled, max_length)
-        self._look()
+        self._filled_views()
 
-    def joined(self, other: "RoomyLayer", order: Int[Tensor, " m"]) -> None:
-        """Rows of both, of the same length, in ``order``."""
+    def joined(self, other: "GrowingLayer", order: Int[Tensor, " m"]) -> None:
+        """Append the rows of ``other``, of the same length, and reorder by ``order``."""
         self.keys = self.values = None
-        for place, room in enumerate(self.room):
-            both = [room[:, :, : self.filled], other.room[place][:, :, : self.filled]]
-            self.room[place] = torch.cat(both).index_select(0, order)
-        self._look()
+        for part, buffer in enumerate(self.buffers):
+            both = [buffer[:, :, : self.filled], other.buffers[part][:, :, : self.filled]]
+            self.buffers[part] = torch.cat(both).index_select(0, order)
+        self._filled_views()
 
-    def _grow(self, place: int, end: int) -> None:
-        self.keys = self.values = None  # or the old room would outlive its copy
-        old = self.room[place]
+    def _grow(self, part: int, end: int) -> None:
+        self.keys = self.values = None  # else they keep the old buffer alive
+        old = self.buffers[part]
         rows, heads, _, width = old.shape
-        self.room[place] = old.new_empty(rows, heads, -(-end // CHUNK) * CHUNK, width)
-        self.room[place][:, :, : self.filled] = old[:, :, : self.filled]
+        self.buffers[part] = old.new_empty(rows, heads, -(-end // CHUNK) * CHUNK, width)
+        self.buffers[part][:, :, : self.filled] = old[:, :, : self.filled]
 
-    def _look(self) -> tuple[Tensor, Tensor]:
-        self.keys, self.values = keys, values = tuple(room[:, :, : self.filled] for room in self.room)
+    def _filled_views(self) -> tuple[Tensor, Tensor]:
+        self.keys, self.values = keys, values = tuple(buffer[:, :, : self.filled] for buffer in self.buffers)
         return keys, values
 
 
 @dataclass
 class HFCache:
-    """``n`` rows of a language model's cache; every row stands at the same slot.
+    """``n`` rows of a language model's cache, all of the same length.
 
     ``pads``: empty slots before each row's prompt, ``(n,)``.
-    ``ragged``: some row has any; without them attention needs no mask.
-    ``ends``: slots filled after each call of :meth:`feed`, the first of which is the prompt's.
+    ``ragged``: whether any row has pads; without them attention needs no mask.
+    ``ends``: filled slots after each call of :meth:`feed`, the first call being the prompt's.
     """
 
-    layers: list[RoomyLayer]
+    layers: list[GrowingLayer]
     pads: Int[Tensor, " n"]
     ragged: bool
     ends: list[int] = field(default_factory=list)
 
     @classmethod
     def empty(cls, layers: int, pads: Int[Tensor, " n"]) -> Self:
-        """Before the prompts."""
-        return cls([RoomyLayer() for _ in range(layers)], pads, bool(pads.any()))
+        """A cache without prompts."""
+        return cls([GrowingLayer() for _ in range(layers)], pads, bool(pads.any()))
 
     @property
     def rows(self) -> int:
-        """Rows held."""
+        """Number of rows."""
         return len(self.pads)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all keys and values, with the room they grow into."""
-        return sum(room.nbytes for layer in self.layers for room in layer.room)
+        """Bytes of all buffers, reserved slots included."""
+        return sum(buffer.nbytes for layer in self.layers for buffer in layer.buffers)
 
     def select(self, rows: Int[Tensor, " m"]) -> Self:
-        """The given rows, in the given order; a row may repeat. This cache is spent: its layers are freed one by one,
-        so that never more than half a layer exists twice.
+        """``rows`` in their order, possibly repeated. Consumes this cache: layers are freed one by one, so that at most
+        half a layer exists twice.
         """
         for layer in self.layers:
             layer.batch_select_indices(rows)
@@ -129,25 +129,25 @@ class HFCache:
         return self
 
     def copy(self, rows: Int[Tensor, " m"]) -> Self:
-        """The given rows as a cache of their own."""
+        """A copy of ``rows``."""
         layers = [layer.copied(rows) for layer in self.layers]
         return type(self)(layers, self.pads.index_select(0, rows), self.ragged, [*self.ends])
 
     def keep(self) -> None:
-        """Nothing to do: nothing is given up while rows live."""
+        """Nothing to do: all slots of live rows are kept anyway."""
 
     def rewind(self, fed: int) -> None:
-        """Forget what was fed after the prompt and the first ``fed`` codes."""
+        """Drop everything after the prompt and the first ``fed`` codes."""
         del self.ends[fed + 1 :]
         for layer in self.layers:
             layer.crop(self.ends[-1])
 
     def fits(self, other: Self) -> bool:
-        """Both have filled as many slots."""
+        """Whether both have equally many filled slots."""
         return self.ends[-1] == other.ends[-1]
 
     def join(self, other: Self, order: Int[Tensor, " m"]) -> Self:
-        """Rows of both, which fit, in ``order``."""
+        """Append the rows of ``other``, which fits, and reorder by ``order``."""
         for mine, theirs in zip(self.layers, other.layers, strict=True):
             mine.joined(theirs, order)
         self.pads = torch.cat([self.pads, other.pads]).index_select(0, order)
@@ -160,13 +160,13 @@ class HFCache:
         return True
 
     def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
-        """Impossible: see ``lockstep``. Raises DecodingError."""
+        """Not supported, see ``lockstep``. Raises DecodingError."""
         raise DecodingError("transformers' cache keeps one length for all rows; a row cannot start among others.")
 
     def feed(self, language_model: Any, ids: Tensor, *, embedded: bool = False) -> Float[Tensor, "n d"]:
-        """Run ``q`` new tokens of every row, ids ``(n, q)`` or embeddings ``(n, q, d)``; the last one's hidden state.
+        """Run ``q`` new tokens of every row, ids ``(n, q)`` or embeddings ``(n, q, d)``; hidden state of the last.
 
-        The rows attend to their own prompt and to all that was fed since; positions count from the prompt's start.
+        Positions count from the start of the prompt.
         """
         first = self.layers[0].filled
         end = first + ids.shape[1]
@@ -182,11 +182,11 @@ class HFCache:
         return output.last_hidden_state[:, -1]
 
     def in_step(self, positions: Int[Tensor, " n"]) -> int:
-        """The code number (CPU) at which all rows stand. Raises DecodingError if they do not stand together."""
+        """The position (CPU) shared by all rows. Raises DecodingError if they differ."""
         first, last = int(positions.min()), int(positions.max())
         if first != last:
             raise DecodingError(
-                f"rows stand at codes {first} to {last}, and transformers' cache keeps one length for all; "
+                f"rows are at positions {first} to {last}, and transformers' cache keeps one length for all rows; "
                 "decode trajectories that start together."
             )
         return first

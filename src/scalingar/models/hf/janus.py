@@ -1,7 +1,6 @@
 """Janus and Janus-Pro: transformers' classes with this package's decoding loop.
 
-Images have an embedding table and a head of their own, apart from the text vocabulary; the language model in between
-is a Llama. Its own ``generate`` cannot give rows up.
+A Llama with a separate embedding table and head for image codes.
 """
 
 from dataclasses import dataclass
@@ -20,18 +19,18 @@ from scalingar.models.hf.loading import generation_defaults, load_network, load_
 from scalingar.models.hf.prompt_tokens import PromptTokens, unpadded
 
 GUIDANCE_SCALE = 5.0
-"""What the authors use, and transformers where nothing is set."""
+"""The authors', and transformers' default."""
 
 CONVERSATION = "<|User|>: {prompt}\n\n<|Assistant|>:"
-"""One question, as the model saw them in training; the image begins where the answer would."""
+"""The training format of a question; the image takes the place of the answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Janus:
     """A :class:`~scalingar.decoding.contracts.NextTokenModel` around ``JanusForConditionalGeneration``.
 
-    ``kept``: ids the null prompt shares with the prompt, begin of sequence and begin of image.
-    ``padding``: the id that stands for every other one there.
+    ``kept``: ids that the null prompt keeps: begin of sequence and begin of image.
+    ``padding``: the id that replaces all others.
     """
 
     network: Any
@@ -50,7 +49,7 @@ class Janus:
         return int(self.network.config.vq_config.num_embeddings)
 
     def condition(self, inputs: Int[Tensor, "p t"], mask: Bool[Tensor, "p t"] | None = None) -> PromptTokens:
-        """Prompts as token ids that end with begin-of-image; padding on either side is what ``mask`` leaves out."""
+        """Prompts as token ids that end with begin-of-image; ``mask`` excludes padding on either side."""
         ids = inputs.to(self.network.device)
         kept = torch.isin(ids, torch.tensor(self.kept, device=ids.device))
         null = torch.where(kept, ids, self.padding)
@@ -63,7 +62,7 @@ class Janus:
         return self._logits(cache.feed(self.network.model.language_model, ids)), cache
 
     def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n v"]:
-        """Feed one code per row, code number ``positions`` (CPU, all alike) of its image; fp32 logits of the next."""
+        """Feed code number ``positions`` (CPU, all equal) of each row; fp32 logits of the next."""
         cache.in_step(positions)
         embedded = self.network.prepare_embeddings_for_image_generation(codes[:, None])
         return self._logits(cache.feed(self.network.model.language_model, embedded, embedded=True))
@@ -98,7 +97,7 @@ class JanusPrompts:
     begin_of_image: str
 
     def __call__(self, prompts: list[str]) -> tuple[Int[Tensor, "p t"], Bool[Tensor, "p t"]]:
-        """Ids ``(p, t)``, padded on the left, and the mask of those that count."""
+        """Ids ``(p, t)``, padded on the left, and their mask."""
         texts = [CONVERSATION.format(prompt=prompt.strip()) + self.begin_of_image for prompt in prompts]
         batch = self.tokenizer(texts, padding=True, padding_side="left", return_tensors="pt")
         return batch["input_ids"], batch["attention_mask"].bool()
@@ -110,7 +109,7 @@ def load_janus(
     """Model, image tokenizer (fp32), prompt encoder and defaults from a folder or a hub id.
 
     Raises:
-        WeightsError: it is not there, damaged or incomplete, or no Janus model.
+        WeightsError: missing, damaged or incomplete, or not a Janus model.
     """
     from transformers import JanusForConditionalGeneration  # noqa: PLC0415
 
@@ -128,16 +127,18 @@ def load_janus(
 
 
 def _special_ids(config: Any, tokenizer: Any, begin_of_image: str, path: str | Path) -> dict[str, Any]:
-    """The ids the null prompt is made of, from where transformers' own ``generate`` takes them, else the tokenizer."""
-    said = getattr(config, "generation_kwargs", None) or {}
-    found = {
+    """Ids of the null prompt, from the generation config or else the tokenizer."""
+    settings = getattr(config, "generation_kwargs", None) or {}
+    ids = {
         "begin of sequence": _first(config.bos_token_id, tokenizer.bos_token_id),
-        "begin of image": _first(said.get("boi_token_id"), tokenizer.get_vocab().get(begin_of_image)),
+        "begin of image": _first(settings.get("boi_token_id"), tokenizer.get_vocab().get(begin_of_image)),
         "padding": _first(config.pad_token_id, tokenizer.pad_token_id),
     }
-    if lacking := [name for name, value in found.items() if value is None]:
-        raise WeightsError(f"{path} names no token for {', '.join(lacking)}; its tokenizer is not Janus'.")
-    sequence, image, padding = found.values()
+    if missing := [name for name, value in ids.items() if value is None]:
+        raise WeightsError(
+            f"{path} names no token for {', '.join(missing)}; its tokenizer is not Janus'; copy the model again."
+        )
+    sequence, image, padding = ids.values()
     return {"kept": (sequence, image), "padding": padding}
 
 

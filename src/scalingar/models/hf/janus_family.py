@@ -1,4 +1,4 @@
-"""Janus and Janus-Pro: folders that transformers writes."""
+"""The Janus family: folders written by transformers."""
 
 from scalingar.models.family import FAMILIES, Family, Network, Release, Source
 from scalingar.models.hf.janus import load_janus

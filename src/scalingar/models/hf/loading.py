@@ -1,4 +1,4 @@
-"""Loading transformers' classes strictly: the right kind of model, complete, and made of numbers."""
+"""Strict loading of transformers' classes: the right model type, no missing tensors, finite values."""
 
 import re
 from pathlib import Path
@@ -13,19 +13,19 @@ from scalingar.models.author_defaults import Defaults
 from scalingar.models.weights.checkpoint import listed_keys
 
 REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
-"""What transformers raises on a folder it cannot use; on damaged files it is about anything."""
+"""What transformers raises on a folder it cannot load."""
 
 
 def load_network(kind: type, path: str | Path, *, device: str | torch.device, dtype: torch.dtype) -> Any:
     """A model of transformers' class ``kind`` from a folder or a hub id, frozen; its image tokenizer stays in fp32.
 
     Raises:
-        WeightsError: nothing there, another kind of model, a file is missing or damaged, or a weight is no number.
+        WeightsError: no model or another model type, a file is missing or damaged, or a weight is not finite.
     """
     model_type = kind.config_class.model_type  # type: ignore[attr-defined]
     check_type(path, model_type)
-    # A subclass, because the class attribute would otherwise change for everybody; of the same module, because
-    # transformers renames the tensors of older files only for classes of its own.
+    # A subclass, so that the class attribute changes for this load only; in the same module, because transformers
+    # renames the tensors of older files only for its own classes.
     exact = type(kind.__name__, (kind,), {"_keep_in_fp32_modules_strict": ["vqmodel"], "__module__": kind.__module__})
     try:
         network, info = exact.from_pretrained(str(path), dtype=dtype, output_loading_info=True)  # type: ignore[attr-defined]
@@ -40,17 +40,17 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
 
 
 def check_type(path: str | Path, model_type: str) -> None:
-    """Raises WeightsError unless ``config.json`` says that this is a model of ``model_type``."""
+    """Raises WeightsError unless the model type in ``config.json`` is ``model_type``."""
     from transformers import PreTrainedConfig  # noqa: PLC0415
 
     try:
-        found = PreTrainedConfig.get_config_dict(str(path))[0].get("model_type")
+        found_type = PreTrainedConfig.get_config_dict(str(path))[0].get("model_type")
     except REFUSALS as error:
         raise WeightsError(f"{path} holds no readable config.json: {first_sentence(error)}") from None
-    if found is None:
-        raise WeightsError(f"{path} holds no config.json that names a model type; it is no folder of transformers'.")
-    if found != model_type:
-        raise WeightsError(f"{path} is {found}, not {model_type}; choose another model.")
+    if found_type is None:
+        raise WeightsError(f"{path} holds no config.json that names a model type; transformers did not write it.")
+    if found_type != model_type:
+        raise WeightsError(f"{path} is {found_type}, not {model_type}; choose another model.")
 
 
 def load_text_tokenizer(path: str | Path) -> Any:
@@ -64,19 +64,19 @@ def load_text_tokenizer(path: str | Path) -> Any:
 
 
 def load_pixel_scale(path: str | Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation per channel of the images a model was trained on; one half each where nothing is said."""
+    """Mean and deviation per channel of the training images; 0.5 each if not stated."""
     from transformers.image_processing_base import ImageProcessingMixin  # noqa: PLC0415
 
     try:
-        said = ImageProcessingMixin.get_image_processor_dict(str(path))[0]
+        settings = ImageProcessingMixin.get_image_processor_dict(str(path))[0]
     except REFUSALS:
-        said = {}
-    mean, std = (said.get(name) or (0.5, 0.5, 0.5) for name in ("image_mean", "image_std"))
+        settings = {}
+    mean, std = (settings.get(name) or (0.5, 0.5, 0.5) for name in ("image_mean", "image_std"))
     return tuple(mean), tuple(std)
 
 
 def generation_defaults(network: Any, guidance_scale: float) -> Defaults:
-    """What the checkpoint's generation config says, else ``guidance_scale`` and nothing filtered."""
+    """From the checkpoint's generation config; ``guidance_scale`` and no filtering where it sets none."""
     config = network.generation_config
     return Defaults(
         guidance_scale=float(config.guidance_scale or guidance_scale),
@@ -91,6 +91,6 @@ def generation_sampling(config: Any) -> dict[str, Any]:
 
 
 def first_sentence(error: Exception) -> str:
-    """What a library's message says before it goes on to advise."""
-    said = " ".join(str(error).split()) or type(error).__name__
-    return re.split(r"(?<=[.!?:])\s", said, maxsplit=1)[0].rstrip(".:") + "."
+    """The first sentence of a library's message."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    return re.split(r"(?<=[.!?:])\s", message, maxsplit=1)[0].rstrip(".:") + "."

@@ -1,4 +1,4 @@
-"""Infinity: how its files are known, loaded and converted."""
+"""The Infinity family: recognising, loading and converting its files."""
 
 import re
 from collections.abc import Mapping, Set
@@ -39,17 +39,17 @@ _CONTAINERS: dict[Part, tuple[str, ...]] = {
 _SMALLEST, _LARGEST = "0.06M", "1M"
 _NAMED_SIZE = re.compile(r"(?<!\d)(\d{3,4})x\1(?!\d)")
 _SQUARES = {PIXELS * TEMPLATES[1.0][count - 1][0]: preset for preset, count in PRESETS.items()}
-"""Sides of square pictures in pixels, to the presets they are called by."""
+"""Presets by the side of a square image in pixels."""
 
 
 def _parts(contents: Contents) -> Set[Part]:
-    found: set[Part] = set()
-    if TRANSFORMER_MARK in contents.look(_CONTAINERS["transformer"]):
-        found.add("transformer")
-    own = contents.look(_CONTAINERS["tokenizer"])
-    if any(mark in own for mark in VAE_MARKS) and "quantize.embedding.weight" not in own:  # bits need no codebook
-        found.add("tokenizer")
-    return found
+    parts: set[Part] = set()
+    if TRANSFORMER_MARK in contents.weights_or_empty(_CONTAINERS["transformer"]):
+        parts.add("transformer")
+    tensors = contents.weights_or_empty(_CONTAINERS["tokenizer"])
+    if any(mark in tensors for mark in VAE_MARKS) and "quantize.embedding.weight" not in tensors:  # no codebook
+        parts.add("tokenizer")
+    return parts
 
 
 def _official(contents: Contents, part: Part) -> Mapping[str, Tensor]:
@@ -57,53 +57,52 @@ def _official(contents: Contents, part: Part) -> Mapping[str, Tensor]:
 
 
 def _build(source: Source, choice: Choice) -> Network:
-    """On the schedule of the picture that is wanted."""
-    transformer, vae_place = source.pair
+    transformer, vae_path = source.pair
     weights = read_infinity(transformer)
     config = infinity_config(weights, transformer)
     size = infinity_size(config)
     image_size = None if source.release is None else source.release.image_size
     preset = _default_preset(transformer, size) if image_size is None else _SQUARES[image_size]
     prompts = _prompts(config, choice)
-    avoided = choice.get(options.NEGATIVE_PROMPT)
+    negative = choice.get(options.NEGATIVE_PROMPT)
     model = build_infinity(
         weights,
         transformer,
         _schedule(choice, preset),
         device=choice.device,
         dtype=choice.dtype,
-        negative=None if avoided is None else prompts([avoided]),
+        negative=None if negative is None else prompts([negative]),
     )
-    tokenizer = pair(model, load_bsq_vae(vae_place, device=choice.device), transformer, vae_place)
+    tokenizer = pair(model, load_bsq_vae(vae_path, device=choice.device), transformer, vae_path)
     return Network(model, tokenizer, prompts, _defaults(size))
 
 
 def _schedule(choice: Choice, default: str) -> InfinitySchedule:
-    """Of ``image_size`` and ``aspect_ratio``, a square of the preset ``default`` without them. Raises ConfigError."""
+    """From ``image_size`` and ``aspect_ratio``; by default a square of the preset ``default``. Raises ConfigError."""
     image_size, aspect_ratio = choice.get(options.IMAGE_SIZE), choice.get(options.ASPECT_RATIO)
     preset = default if image_size is None else _SQUARES.get(image_size)
     if preset is None:
         raise ConfigError(
-            f"image_size is {image_size}; Infinity draws {', '.join(map(str, _SQUARES))} (pictures of other aspect "
+            f"image_size is {image_size}; Infinity draws {', '.join(map(str, _SQUARES))} (images of other aspect "
             "ratios have as many pixels as the square)."
         )
     width, height = width_and_height(1.0 if aspect_ratio is None else aspect_ratio)
     return infinity_schedule(height / width, preset)
 
 
-def _default_preset(place: Path, size: str | None) -> str:
-    """What the weights were made for, by the name of their file or folder, or by their size."""
-    named = _NAMED_SIZE.search(place.name)
+def _default_preset(path: Path, size: str | None) -> str:
+    """The preset the weights were trained for, by the name of their file or folder, or by their size."""
+    named = _NAMED_SIZE.search(path.name)
     known = None if named is None else _SQUARES.get(int(named[1]))
     return known or (_SMALLEST if size == "125M" else _LARGEST)
 
 
 def _prompts(config: InfinityConfig, choice: Choice) -> PromptEncoder:
-    given = choice.get(options.TEXT_ENCODER)
-    if callable(given):
-        return given
+    text_encoder = choice.get(options.TEXT_ENCODER)
+    if callable(text_encoder):
+        return text_encoder
     return infinity_prompts(
-        given or FLAN_T5_XL,
+        text_encoder or FLAN_T5_XL,
         slots=config.text_tokens,
         width=config.text_dim,
         device=choice.device,
@@ -113,10 +112,7 @@ def _prompts(config: InfinityConfig, choice: Choice) -> PromptEncoder:
 
 
 def _defaults(size: str | None) -> Defaults:
-    """Of Infinity's scripts; ``size``: see :func:`~scalingar.models.infinity.released.infinity_size`.
-
-    The scripts say temperature 0.5 for 2B and 1 for 8B; of 125M, which they do not mention, others say both.
-    """
+    """Of Infinity's scripts, which set temperature 0.5 for 2B and 1 for 8B and do not mention 125M."""
     temperature = 1.0 if size == "8B" else 0.5
     return Defaults(guidance_scale=3.0, sampling=SamplingConfig(temperature=temperature, top_p=0.97))
 

@@ -1,4 +1,4 @@
-"""Published Infinity checkpoints and autoencoders: their sizes read off their shapes, strictly loaded."""
+"""Loading published Infinity checkpoints and autoencoders; their sizes follow from tensor shapes."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,18 +13,18 @@ from scalingar.models.infinity.config import SIZES, InfinityConfig
 from scalingar.models.infinity.names import chunk_sizes, from_infinity_names, from_vae_names
 from scalingar.models.infinity.schedules import InfinitySchedule, infinity_schedule
 from scalingar.models.infinity.transformer import Avoided, Infinity
+from scalingar.models.weights.build_module import build_module
 from scalingar.models.weights.checkpoint import CONTAINERS, read_weights
 from scalingar.models.weights.shapes import Shapes
-from scalingar.models.weights.uninitialised import filled
 
 _LONGEST_TEXT = 512
 TRANSFORMER_MARK = "text_proj_for_sos.ca.mat_q"
 VAE_MARKS = ("decoder.conv_in.weight", "decoder.conv_in.conv.weight")
-"""By these tensors the models are known, the autoencoder in either spelling where nothing of a codebook is there."""
+"""Tensors by which the models are recognised; the autoencoder's in either spelling, without a codebook."""
 
 TRAINING = ("trainer", "gpt_fsdp")
 _CONFUSED_VAES = {"infinity_2b_reg": ("infinity_vae_d32", "infinity_vae_d32reg")}
-"""By the names of their files: autoencoders that fit in shape and give bad pictures, and the ones to use."""
+"""By transformer: the autoencoder that fits in shape but gives bad images, and the right one."""
 
 
 def load_infinity(
@@ -36,7 +36,7 @@ def load_infinity(
 ) -> Infinity:
     """A transformer from a released file, a folder of shards, or a training checkpoint.
 
-    ``dtype`` is that of the blocks; the little before and after them stays in fp32, as in the official code.
+    ``dtype``: of the blocks; everything else stays in fp32, as in the official code.
 
     Raises:
         WeightsError: the file cannot be read or is another model.
@@ -46,7 +46,7 @@ def load_infinity(
 
 def read_infinity(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a transformer under their official names. Raises WeightsError."""
-    # The last is where the autoencoder lies, so that a wrong file is called by its name.
+    # "vae" is the autoencoder's container, so that a wrong file is named in the message.
     return read_weights(path, containers=(*TRAINING, *CONTAINERS, "vae"))
 
 
@@ -61,12 +61,12 @@ def build_infinity(
 ) -> Infinity:
     """The transformer of official ``weights``, frozen. Raises WeightsError naming ``path``."""
     config = infinity_config(weights, path)
-    own = from_infinity_names(weights)
-    # Longer than any text can be; the official loader cuts it too.
-    own["cfg_uncond"] = own["cfg_uncond"][: config.text_tokens]
-    return filled(
+    renamed = from_infinity_names(weights)
+    # Some files hold more rows than texts can have; the official loader truncates them too.
+    renamed["cfg_uncond"] = renamed["cfg_uncond"][: config.text_tokens]
+    return build_module(
         lambda: Infinity(config, schedule, negative=negative),
-        own,
+        renamed,
         path,
         dtype=lambda name: dtype if name.startswith("blocks.") else torch.float32,
         device=device,
@@ -101,9 +101,9 @@ def infinity_config(weights: Mapping[str, Tensor], path: str | Path) -> Infinity
 
 
 def infinity_size(config: InfinityConfig) -> str | None:
-    """Which of :data:`~scalingar.models.infinity.config.SIZES` it is, or None."""
-    told = (config.layers, config.dim, config.heads)
-    return next((name for name, size in SIZES.items() if size[:3] == told), None)
+    """Its name in :data:`~scalingar.models.infinity.config.SIZES`, or None."""
+    shape = (config.layers, config.dim, config.heads)
+    return next((name for name, size in SIZES.items() if size[:3] == shape), None)
 
 
 def load_bsq_vae(path: str | Path, *, device: str | torch.device = "cpu") -> BSQVae:
@@ -117,9 +117,9 @@ def load_bsq_vae(path: str | Path, *, device: str | torch.device = "cpu") -> BSQ
 
 def build_bsq_vae(weights: Mapping[str, Tensor], path: str | Path, *, device: str | torch.device = "cpu") -> BSQVae:
     """The autoencoder of official ``weights``, frozen, in fp32. Raises WeightsError naming ``path``."""
-    own = from_vae_names(weights, path)
-    config = bsq_vae_config(own, path)
-    return filled(lambda: BSQVae(config), own, path, dtype=torch.float32, device=device)
+    plain = from_vae_names(weights, path)
+    config = bsq_vae_config(plain, path)
+    return build_module(lambda: BSQVae(config), plain, path, device=device)
 
 
 def bsq_vae_config(weights: Mapping[str, Tensor], path: str | Path) -> AutoencoderConfig:
@@ -142,7 +142,7 @@ def pair(
     """The tokenizer for a transformer on its schedule.
 
     Raises:
-        WeightsError: the autoencoder has other sizes, or by its name is the one that is often taken by mistake.
+        WeightsError: the autoencoder does not fit, or its name is that of a known wrong one.
     """
     wrong, right = _CONFUSED_VAES.get(Path(transformer_path or "").stem, ("", ""))
     if wrong and Path(vae_path or "").stem == wrong:

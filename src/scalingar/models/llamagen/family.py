@@ -1,4 +1,4 @@
-"""LlamaGen, and AR-GRPO's fine-tuned LlamaGens: how their files are known, loaded and converted."""
+"""The LlamaGen family, with AR-GRPO's fine-tuned models: recognising, loading and converting their files."""
 
 from collections.abc import Mapping, Set
 from pathlib import Path
@@ -12,8 +12,6 @@ from scalingar.models.family import FAMILIES, Family, Network, Part, Source
 from scalingar.models.llamagen.config import LlamaGenConfig
 from scalingar.models.llamagen.names import TOKENIZER_PARTS, TRANSFORMER_PARTS, from_llama_names, part
 from scalingar.models.llamagen.released import (
-    build_llamagen,
-    build_vq,
     check_pair,
     checkpoint,
     load_llamagen,
@@ -22,7 +20,7 @@ from scalingar.models.llamagen.released import (
 from scalingar.models.llamagen.releases import DEFAULTS, RELEASES
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
-from scalingar.models.model_folder import FolderFormat, Half, PackageInfo
+from scalingar.models.model_folder import Component, FolderFormat, PackageInfo
 from scalingar.models.options import Choice
 from scalingar.models.prompts.encoders import GrammarEncoder, LabelEncoder, PromptEncoder
 from scalingar.models.prompts.feature_cache import FeatureCache, default_folder
@@ -31,7 +29,7 @@ from scalingar.models.prompts.t5_loading import FLAN_T5_XL
 from scalingar.models.weights.checkpoint import CONTAINERS, Contents
 
 TRANSFORMER_MARKS = ("tok_embeddings.weight", "model.embed_tokens.weight")
-"""One of these is in every transformer, beside ``cls_embedding``; LANTERN's name is the last."""
+"""One of these is in every transformer, besides ``cls_embedding``; the last is LANTERN's."""
 
 _AVERAGED = ("ema", *CONTAINERS)
 _FILES = (options.VARIANT, options.TOKENIZER)
@@ -41,14 +39,14 @@ _SIZES = (options.GRID, options.IMAGE_SIZE, options.HEADS)
 
 
 def _parts(contents: Contents) -> Set[Part]:
-    found: set[Part] = set()
-    own = part(contents.look(), TRANSFORMER_PARTS)
-    if any(mark in own for mark in TRANSFORMER_MARKS) and any("cls_embedding." in name for name in own):
-        found.add("transformer")
-    own = part(contents.look(_AVERAGED), TOKENIZER_PARTS)
-    if "quantize.embedding.weight" in own and any(name.startswith("encoder.conv_blocks.") for name in own):
-        found.add("tokenizer")
-    return found
+    parts: set[Part] = set()
+    tensors = part(contents.weights_or_empty(), TRANSFORMER_PARTS)
+    if any(mark in tensors for mark in TRANSFORMER_MARKS) and any("cls_embedding." in name for name in tensors):
+        parts.add("transformer")
+    tensors = part(contents.weights_or_empty(_AVERAGED), TOKENIZER_PARTS)
+    if "quantize.embedding.weight" in tensors and any(name.startswith("encoder.conv_blocks.") for name in tensors):
+        parts.add("tokenizer")
+    return parts
 
 
 def _official(contents: Contents, kind: Part) -> Mapping[str, Tensor]:
@@ -58,7 +56,7 @@ def _official(contents: Contents, kind: Part) -> Mapping[str, Tensor]:
 
 
 def _build(source: Source, choice: Choice) -> Network:
-    transformer, tokenizer_place = source.pair
+    transformer, tokenizer_path = source.pair
     grid, image_size = choice.get(options.GRID), choice.get(options.IMAGE_SIZE)
     if source.release is not None and grid is None and image_size is None:
         grid = source.release.grid
@@ -71,7 +69,7 @@ def _build(source: Source, choice: Choice) -> Network:
         heads=choice.get(options.HEADS),
         collapse_prefix=choice.get(options.COLLAPSE_PREFIX),
     )
-    tokenizer = load_vq(tokenizer_place, device=choice.device)
+    tokenizer = load_vq(tokenizer_path, device=choice.device)
     check_pair(model, tokenizer)
     defaults = DEFAULTS[checkpoint(transformer)]
     prompts = _prompts(source.name, model, choice, defaults, FLAN_T5_XL)
@@ -87,16 +85,16 @@ def _compiled(model: LlamaGen, choice: Choice) -> LlamaGen:
 def _prompts(
     name: str | Path, model: LlamaGen, choice: Choice, defaults: Defaults, encoder: str | Path
 ) -> PromptEncoder:
-    """Labels as numbers, or captions through T5, or what the caller brought."""
+    """Class labels, captions through T5, or the caller's own encoder."""
     config = model.config
     if config.condition == "class":
-        choice.check((*_FILES, *_SIZES, *_RUNNING), f"{name}, which reads labels,")
+        choice.check((*_FILES, *_SIZES, *_RUNNING), f"{name}, which reads class labels,")
         return LabelEncoder(config.condition_vocab)
-    given = choice.get(options.TEXT_ENCODER)
-    if callable(given):
-        return given
+    text_encoder = choice.get(options.TEXT_ENCODER)
+    if callable(text_encoder):
+        return text_encoder
     return T5Encoder(
-        path=given or encoder,
+        path=text_encoder or encoder,
         slots=config.condition_tokens,
         width=config.caption_dim,
         padding=defaults.padding,
@@ -108,32 +106,20 @@ def _prompts(
     )
 
 
-# --- folders of this package's own -------------------------------------------------------------
+# --- model folders -----------------------------------------------------------------------------
 
 
-def _own_transformer(config: LlamaGenConfig, weights: Mapping[str, Tensor], path: Path, choice: Choice) -> LlamaGen:
-    model = build_llamagen(
-        config,
-        weights,
-        path,
-        device=choice.device,
-        dtype=choice.dtype,
-        collapse_prefix=choice.get(options.COLLAPSE_PREFIX),
-    )
-    return _compiled(model, choice)
-
-
-def _own_tokenizer(config: VQConfig, weights: Mapping[str, Tensor], path: Path, choice: Choice) -> VQTokenizer:
-    return build_vq(config, weights, path, device=choice.device)
+def _make(config: LlamaGenConfig, choice: Choice) -> LlamaGen:
+    return _compiled(LlamaGen(config, collapse_prefix=choice.get(options.COLLAPSE_PREFIX)), choice)
 
 
 def _check(folder: Path, info: PackageInfo, model: LlamaGen, tokenizer: Any) -> None:
     check_pair(model, tokenizer)
 
 
-def _own_prompts(folder: Path, info: PackageInfo, model: LlamaGen, choice: Choice) -> PromptEncoder:
+def _folder_prompts(folder: Path, info: PackageInfo, model: LlamaGen, choice: Choice) -> PromptEncoder:
     if info.text == "grammar":
-        choice.check(_RUNNING, f"{folder}, which reads the words of its grammar,")
+        choice.check(_RUNNING, f"{folder}, which reads a fixed vocabulary,")
         return GrammarEncoder(model.config.condition_tokens)
     defaults = Defaults(
         guidance_scale=info.guidance_scale, sampling=info.sampling, padding=info.padding, zero_pads=info.zero_pads
@@ -151,10 +137,10 @@ FAMILY = Family(
     parts=_parts,
     official=_official,
     folder=FolderFormat(
-        transformer=Half(network=LlamaGen, config=LlamaGenConfig, build=_own_transformer),
-        tokenizer=Half(network=VQTokenizer, config=VQConfig, build=_own_tokenizer),
+        transformer=Component(network=LlamaGen, config=LlamaGenConfig, make=_make),
+        tokenizer=Component(network=VQTokenizer, config=VQConfig, make=lambda config, _: VQTokenizer(config)),
         check=_check,
-        prompts=_own_prompts,
+        prompts=_folder_prompts,
         options=(*_READING, *_RUNNING),
     ),
     releases=RELEASES,

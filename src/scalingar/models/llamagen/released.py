@@ -1,8 +1,9 @@
-"""Published LlamaGen-like checkpoints: their sizes read off their shapes, strictly loaded."""
+"""Loading published LlamaGen-like checkpoints; their sizes follow from tensor shapes."""
 
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,23 +12,18 @@ from torch import Tensor
 
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.models.llamagen.config import LlamaGenConfig
-from scalingar.models.llamagen.names import (
-    TOKENIZER_PARTS,
-    TRANSFORMER_PARTS,
-    from_llama_names,
-    part,
-)
+from scalingar.models.llamagen.names import TOKENIZER_PARTS, TRANSFORMER_PARTS, from_llama_names, part
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import KEYS, VQConfig, VQTokenizer
+from scalingar.models.weights.build_module import build_module
 from scalingar.models.weights.checkpoint import CONTAINERS, FOLDER_FILES, read_weights
 from scalingar.models.weights.shapes import Shapes, check_sizes
-from scalingar.models.weights.uninitialised import filled
 
 Checkpoint = Literal["llamagen-c2i", "llamagen-t2i", "ar-grpo-c2i", "ar-grpo-t2i"]
-"""Whose weights they are, and what they read."""
+"""Authors of the weights, and class or text condition."""
 
 _HEADS = {3200: 32, 4096: 32}
-"""Widths whose heads are not 64 wide."""
+"""Heads of the widths whose heads are not 64 wide."""
 
 _NAMED_SIZE = re.compile(r"[ct]2i.*?(?<!\d)(256|384|512)(?!\d)", re.IGNORECASE)
 TOKENIZER_MARK = "quantize.embedding.weight"
@@ -46,8 +42,8 @@ def load_llamagen(
 ) -> LlamaGen:
     """A transformer from an official, AR-GRPO or LANTERN file or folder, ready to decode.
 
-    The image size is not in the weights: it comes from ``grid`` or ``image_size`` (pixels), else
-    from the folder's ``config.json`` or the file name. ``heads`` is needed only for unknown widths.
+    The image size is not in the weights: it comes from ``grid`` or ``image_size`` (pixels), else from the folder's
+    ``config.json`` or the file name. ``heads`` is needed only for unpublished widths.
     ``collapse_prefix``: see :class:`~scalingar.models.llamagen.transformer.LlamaGen`.
 
     Raises:
@@ -56,44 +52,18 @@ def load_llamagen(
     path = Path(path).expanduser()
     weights = from_llama_names(part(read_weights(path), TRANSFORMER_PARTS))
     config = llamagen_config(weights, path, grid=grid, image_size=image_size, heads=heads)
-    return build_llamagen(config, weights, path, device=device, dtype=dtype, collapse_prefix=collapse_prefix)
-
-
-def build_llamagen(
-    config: LlamaGenConfig,
-    weights: Mapping[str, Tensor],
-    path: str | Path,
-    *,
-    device: str | torch.device = "cpu",
-    dtype: torch.dtype = torch.float32,
-    collapse_prefix: bool | None = None,
-) -> LlamaGen:
-    """The transformer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
-    model = filled(lambda: LlamaGen(config, collapse_prefix=collapse_prefix), weights, path, dtype=dtype, device=device)
-    model.rope = model.rope.to(device)
-    return model
+    make = partial(LlamaGen, config, collapse_prefix=collapse_prefix)
+    return build_module(make, weights, path, dtype=dtype, device=device)
 
 
 def load_vq(path: str | Path, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> VQTokenizer:
-    """A tokenizer from an official file, an AR-GRPO folder or Janus' weights; averaged ones if any.
+    """A tokenizer from an official file, an AR-GRPO folder or Janus' weights; averaged weights are preferred.
 
     Raises:
         WeightsError: the file cannot be read or is another model.
     """
     weights = part(read_weights(path, containers=("ema", *CONTAINERS)), TOKENIZER_PARTS)
-    return build_vq(vq_config(weights, path), weights, path, device=device, dtype=dtype)
-
-
-def build_vq(
-    config: VQConfig,
-    weights: Mapping[str, Tensor],
-    path: str | Path,
-    *,
-    device: str | torch.device = "cpu",
-    dtype: torch.dtype = torch.float32,
-) -> VQTokenizer:
-    """The tokenizer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
-    return filled(lambda: VQTokenizer(config), weights, path, dtype=dtype, device=device)
+    return build_module(partial(VQTokenizer, vq_config(weights, path)), weights, path, dtype=dtype, device=device)
 
 
 def check_pair(model: LlamaGen, tokenizer: VQTokenizer) -> None:
@@ -102,12 +72,12 @@ def check_pair(model: LlamaGen, tokenizer: VQTokenizer) -> None:
 
 
 def checkpoint(path: str | Path) -> Checkpoint:
-    """Whose checkpoint it is. Raises WeightsError."""
+    """Which of the published checkpoints it is. Raises WeightsError."""
     weights = read_weights(path)
-    own = from_llama_names(part(weights, TRANSFORMER_PARTS))
-    _ = _transformer_shapes(own, path)[_TRANSFORMER_MARK]
+    tensors = from_llama_names(part(weights, TRANSFORMER_PARTS))
+    _ = _transformer_shapes(tensors, path)[_TRANSFORMER_MARK]
     tuned = any(name.startswith(TRANSFORMER_PARTS) for name in weights)
-    if "cls_embedding.cap_proj.fc1.weight" in own:
+    if "cls_embedding.cap_proj.fc1.weight" in tensors:
         return "ar-grpo-t2i" if tuned else "llamagen-t2i"
     return "ar-grpo-c2i" if tuned else "llamagen-c2i"
 
@@ -172,7 +142,7 @@ def _transformer_shapes(weights: Mapping[str, Tensor], path: str | Path) -> Shap
 
 
 def _grid(path: Path, grid: tuple[int, int] | None, image_size: int | None) -> tuple[int, int]:
-    """Asked for, or known from ``config.json`` or the name; the two must not contradict."""
+    """From the arguments, ``config.json`` or the name, which must not contradict each other."""
     if grid is not None:
         return grid
     if path.name in FOLDER_FILES:
@@ -182,12 +152,12 @@ def _grid(path: Path, grid: tuple[int, int] | None, image_size: int | None) -> t
     size = image_size or known
     if size is None:
         raise WeightsError(
-            f"{path} does not say its image size, and neither do the weights; give image_size, such as 256."
+            f"the image size of {path} is neither in its name nor in a config.json; give image_size, such as 256."
         )
     if known and size != known:
         raise WeightsError(
             f"{path} is a model of {known} pixels by its name or config.json, not of {size}; "
-            f"use image_size={known}, or give the grid to insist."
+            f"use image_size={known}, or set grid to override it."
         )
     if size % downsample:
         raise ConfigError(f"image_size is {size}; it must be a multiple of {downsample}.")
@@ -195,12 +165,12 @@ def _grid(path: Path, grid: tuple[int, int] | None, image_size: int | None) -> t
 
 
 def _named_size(path: Path) -> int | None:
-    found = _NAMED_SIZE.search(path.name)
-    return int(found[1]) if found else None
+    match = _NAMED_SIZE.search(path.name)
+    return int(match[1]) if match else None
 
 
 def _folder_settings(path: Path) -> dict[str, int]:
-    """The whole numbers in the folder's ``config.json``."""
+    """Positive integers in the folder's ``config.json``."""
     try:
         content = json.loads((path / "config.json").read_text())
     except (OSError, ValueError):

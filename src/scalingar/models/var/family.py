@@ -1,4 +1,4 @@
-"""VAR: how its files are known, loaded and converted."""
+"""The VAR family: recognising, loading and converting its files."""
 
 from collections.abc import Mapping, Set
 from pathlib import Path
@@ -11,7 +11,7 @@ from scalingar.models import options
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.embedded.grammar import TERMINALS
 from scalingar.models.family import FAMILIES, Family, Network, Part, Release, Source
-from scalingar.models.model_folder import PIPELINE, TRANSFORMER, FolderFormat, Half, PackageInfo
+from scalingar.models.model_folder import PIPELINE, TRANSFORMER, Component, FolderFormat, PackageInfo
 from scalingar.models.options import Choice
 from scalingar.models.prompts.encoders import GrammarEncoder, LabelEncoder, PromptEncoder
 from scalingar.models.var.config import VARConfig
@@ -21,8 +21,6 @@ from scalingar.models.var.released import (
     TRAINED_TOKENIZER,
     TRAINED_TRANSFORMER,
     TRANSFORMER_MARK,
-    build_multiscale_vq,
-    build_var,
     check_pair,
     load_multiscale_vq,
     load_var,
@@ -42,7 +40,7 @@ _MARKS: dict[Part, str] = {"transformer": TRANSFORMER_MARK, "tokenizer": TOKENIZ
 
 
 def _parts(contents: Contents) -> Set[Part]:
-    return {part for part, mark in _MARKS.items() if mark in contents.look(_CONTAINERS[part])}
+    return {part for part, mark in _MARKS.items() if mark in contents.weights_or_empty(_CONTAINERS[part])}
 
 
 def _official(contents: Contents, part: Part) -> Mapping[str, Tensor]:
@@ -50,28 +48,18 @@ def _official(contents: Contents, part: Part) -> Mapping[str, Tensor]:
 
 
 def _build(source: Source, choice: Choice) -> Network:
-    transformer, tokenizer_place = source.pair
+    transformer, tokenizer_path = source.pair
     model = load_var(transformer, device=choice.device, dtype=choice.dtype, heads=choice.get(options.HEADS))
-    tokenizer = load_multiscale_vq(tokenizer_place, model.config.sides, device=choice.device)
+    tokenizer = load_multiscale_vq(tokenizer_path, model.config.sides, device=choice.device)
     check_pair(model, tokenizer)
     return Network(model, tokenizer, LabelEncoder(model.config.condition_vocab), DEFAULTS)
 
 
-# --- folders of this package's own -------------------------------------------------------------
-
-
-def _own_transformer(config: VARConfig, weights: Mapping[str, Tensor], path: Path, choice: Choice) -> VAR:
-    return build_var(config, weights, path, device=choice.device, dtype=choice.dtype)
-
-
-def _own_tokenizer(
-    config: MultiScaleVQConfig, weights: Mapping[str, Tensor], path: Path, choice: Choice
-) -> MultiScaleVQ:
-    return build_multiscale_vq(config, weights, path, device=choice.device)
+# --- model folders -----------------------------------------------------------------------------
 
 
 def _check(folder: Path, info: PackageInfo, model: VAR, tokenizer: MultiScaleVQ) -> None:
-    """The model reads prompts as it was taught to: the grammar's words, or labels."""
+    """Description, transformer and tokenizer agree, and so do the model's vocabulary and this version's."""
     check_pair(model, tokenizer)
     config = model.config
     if info.text != ("grammar" if config.condition == "words" else "label"):
@@ -79,11 +67,11 @@ def _check(folder: Path, info: PackageInfo, model: VAR, tokenizer: MultiScaleVQ)
     if config.condition == "words" and config.condition_vocab != len(TERMINALS):
         raise WeightsError(
             f"{folder / TRANSFORMER} knows {config.condition_vocab} words, the grammar has {len(TERMINALS)}; it was "
-            "made with another version."
+            "saved by another version: save it again with this one."
         )
 
 
-def _own_prompts(folder: Path, info: PackageInfo, model: VAR, choice: Choice) -> PromptEncoder:
+def _folder_prompts(folder: Path, info: PackageInfo, model: VAR, choice: Choice) -> PromptEncoder:
     config = model.config
     return GrammarEncoder(config.condition_tokens) if info.text == "grammar" else LabelEncoder(config.condition_vocab)
 
@@ -98,10 +86,12 @@ FAMILY = Family(
     parts=_parts,
     official=_official,
     folder=FolderFormat(
-        transformer=Half(network=VAR, config=VARConfig, build=_own_transformer),
-        tokenizer=Half(network=MultiScaleVQ, config=MultiScaleVQConfig, build=_own_tokenizer),
+        transformer=Component(network=VAR, config=VARConfig, make=lambda config, _: VAR(config)),
+        tokenizer=Component(
+            network=MultiScaleVQ, config=MultiScaleVQConfig, make=lambda config, _: MultiScaleVQ(config)
+        ),
         check=_check,
-        prompts=_own_prompts,
+        prompts=_folder_prompts,
         options=(),
     ),
     releases={

@@ -1,7 +1,8 @@
-"""Published VAR checkpoints and their tokenizer: sizes read off their shapes, strictly loaded."""
+"""Loading published VAR checkpoints and their tokenizer; their sizes follow from tensor shapes."""
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from itertools import accumulate
 from math import isqrt
 from pathlib import Path
@@ -13,20 +14,20 @@ from scalingar.core.errors import WeightsError
 from scalingar.models.var.config import VARConfig
 from scalingar.models.var.multiscale_vq import SIDES_256, SIDES_512, MultiScaleVQ, MultiScaleVQConfig
 from scalingar.models.var.transformer import VAR
+from scalingar.models.weights.build_module import build_module
 from scalingar.models.weights.checkpoint import CONTAINERS, read_weights
 from scalingar.models.weights.shapes import Shapes, check_sizes
-from scalingar.models.weights.uninitialised import filled
 
 TRANSFORMER_MARK = "pos_1LC"
 TOKENIZER_MARK = "quantize.quant_resi.qresi_ls.0.weight"
-"""By these tensors the models are known."""
+"""Tensors by which the models are recognised."""
 
 TRAINED_TRANSFORMER = ("trainer", "var_wo_ddp")
 TRAINED_TOKENIZER = ("trainer", "vae_local")
-"""Where VAR's training script puts them."""
+"""Containers of VAR's training script."""
 
 _CONSTANTS = re.compile(r"lvl_1L|attn_bias_for_masking|blocks\.\d+\.attn\.zero_k_bias|quantize\.ema_vocab_hit_SV")
-"""Tables and statistics in the files; they are computed or not needed."""
+"""Tables and statistics that are computed or not needed."""
 
 
 def load_var(
@@ -39,26 +40,15 @@ def load_var(
 ) -> VAR:
     """A transformer from a released file or a training checkpoint, ready to decode.
 
-    ``sides`` and ``heads`` are needed only where the file does not tell them: an unpublished schedule saved without
-    its buffers, or heads that are not 64 channels wide in a model without normalised attention.
+    ``sides`` is needed only for an unpublished schedule saved without its buffers, ``heads`` only for heads other than
+    64 channels wide without normalised attention.
 
     Raises:
         WeightsError: the file cannot be read or is another model.
     """
     weights = read_weights(path, containers=(*TRAINED_TRANSFORMER, *CONTAINERS))
-    return build_var(var_config(weights, path, sides=sides, heads=heads), weights, path, device=device, dtype=dtype)
-
-
-def build_var(
-    config: VARConfig,
-    weights: Mapping[str, Tensor],
-    path: str | Path,
-    *,
-    device: str | torch.device = "cpu",
-    dtype: torch.dtype = torch.float32,
-) -> VAR:
-    """The transformer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
-    return filled(lambda: VAR(config), _learned(weights), path, dtype=dtype, device=device)
+    config = var_config(weights, path, sides=sides, heads=heads)
+    return build_module(partial(VAR, config), learned(weights), path, dtype=dtype, device=device)
 
 
 def load_multiscale_vq(
@@ -70,36 +60,25 @@ def load_multiscale_vq(
 ) -> MultiScaleVQ:
     """VAR's tokenizer from its released file or a training checkpoint.
 
-    ``sides``: the schedule to work on, that of the transformer; the same weights serve all.
+    ``sides``: the transformer's schedule; the same weights serve all schedules.
 
     Raises:
         WeightsError: the file cannot be read or is another model.
     """
-    # The last is where Infinity's files keep theirs, so that a wrong file is called by its name.
+    # "vae" is Infinity's container, so that a wrong file is named in the message.
     weights = read_weights(path, containers=(*TRAINED_TOKENIZER, *CONTAINERS, "vae"))
-    return build_multiscale_vq(multiscale_vq_config(weights, path, sides), weights, path, device=device, dtype=dtype)
-
-
-def build_multiscale_vq(
-    config: MultiScaleVQConfig,
-    weights: Mapping[str, Tensor],
-    path: str | Path,
-    *,
-    device: str | torch.device = "cpu",
-    dtype: torch.dtype = torch.float32,
-) -> MultiScaleVQ:
-    """The tokenizer of ``config`` with copies of ``weights``, frozen. Raises WeightsError naming ``path``."""
-    return filled(lambda: MultiScaleVQ(config), _learned(weights), path, dtype=dtype, device=device)
+    config = multiscale_vq_config(weights, path, sides)
+    return build_module(partial(MultiScaleVQ, config), learned(weights), path, dtype=dtype, device=device)
 
 
 def check_pair(model: VAR, tokenizer: MultiScaleVQ) -> None:
     """Raises WeightsError unless the tokenizer can decode what the transformer predicts."""
-    ours, theirs = model.config, tokenizer.config
+    config, tokens = model.config, tokenizer.config
     check_sizes(
         (
-            ("predicts codes of {}", ours.vocab_size, theirs.codebook_size),
-            ("reads channels of {}", ours.code_dim, theirs.z_channels),
-            ("has scales of sides {}", ours.sides, theirs.sides),
+            ("predicts codes of {}", config.vocab_size, tokens.codebook_size),
+            ("reads channels of {}", config.code_dim, tokens.z_channels),
+            ("has scales of sides {}", config.sides, tokens.sides),
         )
     )
 
@@ -114,7 +93,7 @@ def var_config(
     """The sizes of a transformer, read off its tensors (official names); see :func:`load_var`.
 
     Raises:
-        WeightsError: the tensors are not a VAR transformer's, or do not tell its schedule or heads.
+        WeightsError: the tensors are not a VAR transformer's, or leave its schedule or heads undetermined.
     """
     shapes = Shapes(weights, path, "VAR transformer", {TOKENIZER_MARK: "a VAR tokenizer"})
     tokens, dim = shapes[TRANSFORMER_MARK][1:]
@@ -158,14 +137,15 @@ def multiscale_vq_config(
     )
 
 
-def _learned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def learned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors without constants and statistics."""
     return {name: tensor for name, tensor in weights.items() if not _CONSTANTS.fullmatch(name)}
 
 
 def _sides(
     weights: Mapping[str, Tensor], tokens: int, scales: int, sides: tuple[int, ...] | None, path: str | Path
 ) -> tuple[int, ...]:
-    """Asked for, counted in the buffer of levels, or the published schedule with as many tokens."""
+    """As given, counted in the buffer of levels, or the published schedule with as many tokens."""
     levels = weights.get("lvl_1L")
     if sides is None and levels is not None:
         sides = tuple(isqrt(count) for count in levels.flatten().bincount().tolist())

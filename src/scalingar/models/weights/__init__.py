@@ -1,1 +1,1 @@
-"""Reading, filling, writing and fetching weight files of any family. No tensor names of a particular one."""
+"""Reading, writing and fetching weight files of any family. No tensor names of a particular family."""

@@ -1,6 +1,6 @@
-"""Reading weight files that others wrote: what is in them, under plain names, without running code.
+"""Reading third-party weight files without running code.
 
-PyTorch files are opened with ``weights_only=True`` and mapped, not copied; so are safetensors.
+PyTorch files are opened with ``weights_only=True`` and memory-mapped, as are safetensors.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from scalingar.core.errors import WeightsError
 from scalingar.core.files import sha256
 
 CONTAINERS = ("model", "module", "state_dict")
-"""Where training scripts put the weights, in the order they are looked for."""
+"""Keys under which training scripts store the weights, in the order of search."""
 
 FOLDER_FILES = (
     "model.safetensors",
@@ -28,7 +28,7 @@ FOLDER_FILES = (
     "pytorch_model.bin",
     "consolidated.pth",
 )
-"""Names that say nothing of the model: what is known of it stands beside them."""
+"""Generic names; the folder around them says which model it is."""
 _WRAPPERS = re.compile(r"^(module\.)+|_orig_mod\.|_fsdp_wrapped_module\.")
 _SHOWN = 3
 
@@ -36,12 +36,10 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class Contents:
-    """What a weight file or folder holds, opened once to be looked at by several families.
-
-    A folder may hold one weight file or shards with an ``index.json``.
+    """The content of a weight file, or of a folder with one weight file or with shards and an ``index.json``.
 
     Raises:
-        WeightsError: nothing there, cut short, foreign, or more than tensors in a pickle.
+        WeightsError: missing, truncated, of another format, or a pickle of more than tensors.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -49,9 +47,9 @@ class Contents:
         self._files = {file: _read(file) for file in weight_files(self.path)}
 
     def weights(self, containers: tuple[str, ...] = CONTAINERS) -> dict[str, Tensor]:
-        """The tensors by their names in the model, bare or under one of ``containers``.
+        """The tensors by name, at the top level or under one of ``containers``.
 
-        The prefixes that DDP, FSDP and torch.compile add go. Raises WeightsError where there are none.
+        Prefixes of DDP, FSDP and torch.compile are removed. Raises WeightsError where there are none.
         """
         tensors: dict[str, Tensor] = {}
         for file, content in self._files.items():
@@ -64,8 +62,8 @@ class Contents:
             )
         return weights
 
-    def look(self, containers: tuple[str, ...] = CONTAINERS) -> dict[str, Tensor]:
-        """The same, and nothing where there are none."""
+    def weights_or_empty(self, containers: tuple[str, ...] = CONTAINERS) -> dict[str, Tensor]:
+        """The same, empty where there are none."""
         try:
             return self.weights(containers)
         except WeightsError:
@@ -85,26 +83,26 @@ def fit_weights(
     dtype: torch.dtype | Callable[[str], torch.dtype],
     device: str | torch.device = "cpu",
 ) -> M:
-    """Put copies of ``weights`` into ``module`` (which may be on "meta"), one by one; every name counts.
+    """Load copies of ``weights`` into ``module``, which may be on "meta".
 
-    ``dtype``: of all weights, or of each by its name.
+    ``dtype``: of all weights, or a function of their names.
 
     Raises:
-        WeightsError: names are missing or left over, or a shape or type does not fit.
+        WeightsError: names are missing or unexpected, or a shape or type does not fit.
     """
     expected = module.state_dict()
     missing = [name for name in expected if name not in weights]
     unexpected = [name for name in weights if name not in expected]
     if missing or unexpected:
         parts = (("lacks", missing), ("has unknown", unexpected))
-        said = " and ".join(f"{verb} {_listed(names)}" for verb, names in parts if names)
-        raise WeightsError(f"{path} {said}; it does not fit {type(module).__name__}: choose another file.")
+        problems = " and ".join(f"{verb} {listed_keys(names)}" for verb, names in parts if names)
+        raise WeightsError(f"{path} {problems}; it does not fit {type(module).__name__}: choose another file.")
     for name, tensor in weights.items():
         _check(name, tensor, expected[name], path)
     # Copies, because a mapped file may be overwritten while the model is in use.
-    wanted = dtype if callable(dtype) else (lambda _: dtype)
-    own = {name: tensor.to(device, wanted(name), copy=True) for name, tensor in weights.items()}
-    module.load_state_dict(own, assign=True)
+    dtype_of = dtype if callable(dtype) else (lambda _: dtype)
+    copies = {name: tensor.to(device, dtype_of(name), copy=True) for name, tensor in weights.items()}
+    module.load_state_dict(copies, assign=True)
     return module
 
 
@@ -121,12 +119,9 @@ def _check(name: str, tensor: Tensor, expected: Tensor, path: str | Path) -> Non
         )
 
 
-def listed_keys(weights: Iterable[str]) -> str:
+def listed_keys(keys: Iterable[str]) -> str:
     """The first few names, for a message."""
-    return _listed(list(weights))
-
-
-def _listed(names: list[str]) -> str:
+    names = list(keys)
     shown = ", ".join(repr(name) for name in names[:_SHOWN])
     return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
 
@@ -136,17 +131,17 @@ def _shape(tensor: Tensor) -> str:
 
 
 def weight_file_names(path: Path) -> list[Path]:
-    """What may be read separately: the file itself, a folder that is one model, or each weight file of a folder."""
+    """Paths that can be read separately: the file, a folder that is one model, or each weight file of a folder."""
     if not path.is_dir() or any(path.glob("*.index.json")):
         return [path]
     standard = [name for name in FOLDER_FILES if (path / name).is_file()]
     files = sorted(file for file in path.iterdir() if file.suffix in _READERS)
-    # The same model is often there once more in an older format.
+    # Folders often hold the same model again in an older format.
     return [file for file in files if file.name not in standard[1:]] or [path]
 
 
 def weight_files(path: Path) -> list[Path]:
-    """The file itself, or what makes up the model of a folder. Raises WeightsError."""
+    """The file itself, or the files of a folder's model. Raises WeightsError."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -157,19 +152,19 @@ def weight_files(path: Path) -> list[Path]:
     named = [path / name for name in FOLDER_FILES if (path / name).is_file()]
     if named:
         return named[:1]
-    found = sorted(file for file in path.iterdir() if file.suffix in _READERS)
-    if len(found) == 1:
-        return found
-    what = f"several weight files ({_listed([f.name for f in found])})" if found else "no weights"
-    raise WeightsError(f"{path} holds {what}; give the path of the one to load.")
+    files = sorted(file for file in path.iterdir() if file.suffix in _READERS)
+    if len(files) == 1:
+        return files
+    content = f"several weight files ({listed_keys(file.name for file in files)})" if files else "no weights"
+    raise WeightsError(f"{path} holds {content}; give the path of the file to load.")
 
 
-def file_hashes(*places: str | Path) -> dict[str, str]:
-    """SHA-256 of every weight file of some files and folders, by name. Raises WeightsError."""
-    found = [file for place in dict.fromkeys(map(Path, places)) for file in weight_files(place.expanduser())]
-    names = [file.name for file in found]
-    labels = [file.name if names.count(file.name) == 1 else f"{file.parent.name}/{file.name}" for file in found]
-    return {label: sha256(file) for label, file in zip(labels, found, strict=True)}
+def file_hashes(*paths: str | Path) -> dict[str, str]:
+    """SHA-256 of every weight file in files and folders, by name. Raises WeightsError."""
+    files = [file for path in dict.fromkeys(map(Path, paths)) for file in weight_files(path.expanduser())]
+    names = [file.name for file in files]
+    labels = [file.name if names.count(file.name) == 1 else f"{file.parent.name}/{file.name}" for file in files]
+    return {label: sha256(file) for label, file in zip(labels, files, strict=True)}
 
 
 def _shards(index: Path) -> list[Path]:
@@ -180,7 +175,7 @@ def _shards(index: Path) -> list[Path]:
             f"{index} is damaged: it should map each tensor to a file under 'weight_map'; copy it again."
         ) from None
     for name in names:
-        # Names come from the file: they must not lead out of its folder.
+        # The names are untrusted: they must not lead out of the folder.
         if Path(name).name != name:
             raise WeightsError(f"{index} names {name!r}; shards must lie in the same folder.")
         if not (index.parent / name).is_file():
@@ -221,7 +216,7 @@ def _read_pytorch(file: Path) -> Any:
         except MemoryError:
             raise
         except Exception:
-            # The file could be opened; on damaged content the unpickler raises about anything.
+            # The unpickler can raise anything on damaged content.
             raise WeightsError(_damaged(file)) from None
 
 
@@ -255,7 +250,7 @@ _READERS: dict[str, Callable[[Path], Any]] = {
 
 
 def _unwrapped(content: Any, file: Path, containers: tuple[str, ...]) -> dict[str, Tensor]:
-    """The innermost dictionary of tensors; entries that are no tensors are left behind."""
+    """The innermost dictionary of tensors, without its other entries."""
     while isinstance(content, Mapping):
         tensors = {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
         if tensors:
@@ -264,7 +259,7 @@ def _unwrapped(content: Any, file: Path, containers: tuple[str, ...]) -> dict[st
         if inner is None:
             keys = listed_keys(map(str, content)) or "nothing"
             raise WeightsError(
-                f"{file} holds no weights, only {keys}; they are looked for at the top or under "
+                f"{file} holds no weights, only {keys}; tensors must be at the top level or under "
                 f"{', '.join(containers)}."
             )
         content = content[inner]

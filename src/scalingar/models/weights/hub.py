@@ -1,4 +1,4 @@
-"""Names on the hub, and fetching what they stand for."""
+"""Hub names, and fetching files from the hub."""
 
 import re
 from pathlib import Path
@@ -12,16 +12,16 @@ _PATTERNS = ("*.json", "*.safetensors", "*.pt", "*.pth", "*.bin", "*.model", "*.
 
 
 def split_name(model: str) -> tuple[str, str | None] | None:
-    """Repository and variant of ``owner/name`` or ``owner/name:variant``; None for what cannot be one."""
+    """Repository and variant of ``owner/name`` or ``owner/name:variant``; None for other strings."""
     match = _NAME.fullmatch(model)
     return None if match is None else (match["repo"], match["variant"])
 
 
 def fetch(repo: str, file: str | None = None) -> Path:
-    """A file or folder (with a slash behind) of a repository, or all its weights, from the local cache or the hub.
+    """A file or folder (ending in a slash) of a repository, or all its weights, from the local cache or the hub.
 
     Raises:
-        WeightsError: huggingface_hub is missing, the hub does not answer, or it has no such thing.
+        WeightsError: huggingface_hub is missing, the hub is unreachable, or it has no such file.
     """
     try:
         import huggingface_hub as hub  # noqa: PLC0415
@@ -41,7 +41,7 @@ def fetch(repo: str, file: str | None = None) -> Path:
 
 
 def _unavailable(repo: str, file: str | None, error: Any) -> str:
-    what = repo if file is None else f"{file} of {repo}"
+    item = repo if file is None else f"{file} of {repo}"
     reasons = {
         "GatedRepoError": "the hub gives it only to those who accepted its terms; accept them and log in",
         "RepositoryNotFoundError": "there is neither a folder nor a repository of this name",
@@ -50,8 +50,8 @@ def _unavailable(repo: str, file: str | None, error: Any) -> str:
     }
     reason = reasons.get(type(error).__name__)
     if reason is None:
-        reason = "the hub cannot be reached and nothing of it is in the local cache"
+        reason = "the hub cannot be reached and it is not in the local cache"
         if isinstance(error, OSError) and error.strerror:
             reason = error.strerror
         reason += "; connect, or download the files elsewhere and give their folder"
-    return f"cannot fetch {what}: {reason}."
+    return f"cannot fetch {item}: {reason}."

@@ -1,4 +1,4 @@
-"""Sizes of a network, read off the shapes of its tensors."""
+"""Sizes of a network from the shapes of its tensors."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,34 +12,34 @@ from scalingar.models.weights.checkpoint import listed_keys
 
 
 def numbered(weights: Mapping[str, Tensor], stem: str) -> int:
-    """Children of the module list ``stem``, counted up to the last that is there."""
+    """Length of the module list ``stem``: one more than its highest index."""
     numbers = (name[len(stem) + 1 :].split(".")[0] for name in weights if name.startswith(f"{stem}."))
     return 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
 
 
 def check_sizes(pairs: Iterable[tuple[str, object, object]]) -> None:
-    """Compare each pair: what a transformer does with ``{}``, its size, and the tokenizer's. Raises WeightsError."""
-    for what, wanted, found in pairs:
-        if wanted != found:
+    """Raises WeightsError unless sizes agree: a message with ``{}``, the transformer's size, the tokenizer's."""
+    for message, expected, actual in pairs:
+        if expected != actual:
             raise WeightsError(
-                f"the transformer {what.format(wanted)}, the tokenizer has {found}; they do not belong together: "
+                f"the transformer {message.format(expected)}, the tokenizer has {actual}; they do not belong together: "
                 "choose the tokenizer published with the transformer."
             )
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """Shapes by name of the tensors of one file."""
+    """Tensor shapes of a file, by name."""
 
     weights: Mapping[str, Tensor]
     path: str | Path
     kind: str
     """What the file should hold, such as "LlamaGen transformer"."""
     others: Mapping[str, str]
-    """What a file is that has a tensor of this name: the model's other file, given by mistake."""
+    """What a file with such a tensor is instead, for messages."""
 
     def __getitem__(self, name: str) -> torch.Size:
-        """Raises WeightsError that says what the file is instead, as far as that can be told."""
+        """Raises WeightsError that says what the file is instead, if known."""
         if name in self.weights:
             return self.weights[name].shape
         other = next((other for mark, other in self.others.items() if mark in self.weights), None)
@@ -51,22 +51,22 @@ class Shapes:
         return numbered(self.weights, stem)
 
     def heads(
-        self, dim: int, given: int | None, *, published: Mapping[int, int] | None = None, multiple: int = 1
+        self, dim: int, heads: int | None, *, published: Mapping[int, int] | None = None, multiple: int = 1
     ) -> int:
-        """Attention heads, which no shape tells: as given, as published for this width, else 64 channels each.
+        """Attention heads, which no shape shows: ``heads``, else as published for this width, else 64 channels each.
 
-        A head's channels are a ``multiple``.
+        ``multiple``: must divide the channels of a head.
 
         Raises:
-            WeightsError: not given, and no published size.
-            ConfigError: the channels do not split into that many.
+            WeightsError: ``heads`` is None and the width is not a published one.
+            ConfigError: the channels do not split into that many heads.
         """
         known = published or {}
-        if given is None and dim not in known and dim % 64:
+        if heads is None and dim not in known and dim % 64:
             raise WeightsError(
                 f"{self.path}: the transformer is {dim} wide, no published size; give the number of heads."
             )
-        count = given or known.get(dim, dim // 64)
+        count = heads or known.get(dim, dim // 64)
         if dim % (multiple * count):
             raise ConfigError(f"heads is {count}; {dim} channels do not split into that many heads.")
         return count
@@ -74,8 +74,7 @@ class Shapes:
     def levels(self, levels: str, blocks: str) -> tuple[int, tuple[int, ...], int]:
         """Of a convolutional encoder: channels of the first level, widths as multiples of them, blocks per level.
 
-        ``levels`` and ``blocks`` are the names of its module lists. Raises WeightsError as ``shapes[name]`` does, and
-        for widths that are no published model's.
+        ``levels``, ``blocks``: names of the module lists. Raises WeightsError, also for unpublished widths.
         """
         channels = self["encoder.conv_in.weight"][0]
         if channels % 32:

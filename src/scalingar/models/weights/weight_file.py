@@ -1,4 +1,4 @@
-"""Weights on disk as safetensors: a file is there whole or not at all, and the same content gives the same bytes."""
+"""Writing safetensors files: atomically, and with the same bytes for the same content."""
 
 import json
 from collections.abc import Mapping
@@ -12,28 +12,28 @@ from scalingar.core.errors import OutputError
 from scalingar.core.files import replacing
 
 _LENGTH = 8
-"""Bytes at the start of the file that say how long its header is."""
+"""Bytes of the header's length, at the start of a file."""
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write tensors under their names, and the metadata into the header.
 
     Raises:
-        OutputError: the place cannot be written, or is full.
+        OutputError: the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as partial:
             save_file({name: tensor.contiguous() for name, tensor in weights.items()}, partial, dict(metadata))
             _sort_metadata(partial)
-            partial.chmod(0o644)  # safetensors makes files only their owner can read
+            partial.chmod(0o644)  # safetensors writes files that only their owner can read
     except (OSError, SafetensorError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or error
-        raise OutputError(f"cannot write {path}: {reason}; choose another place.") from None
+        raise OutputError(f"cannot write {path}: {reason}; choose another path.") from None
 
 
 def _sort_metadata(path: Path) -> None:
-    """The library orders the metadata anew in every process, so that no two files had the same hash."""
+    """safetensors orders metadata differently in every process, which would change the file's hash."""
     with path.open("r+b") as file:
         length = int.from_bytes(file.read(_LENGTH), "little")
         header = json.loads(file.read(length))

@@ -21,7 +21,7 @@ from scalingar.core.errors import ConfigError
 
 
 class GenEvalSettings(BenchmarkSettings):
-    """Who looks at the images, and the official options."""
+    """Detector, colour classifier, and the official options."""
 
     detector: str = Field("hf-mask2former", description="name of the detector")
     detector_source: str | None = Field(None, description="its weights or detections: a file, folder or hub name")
@@ -47,22 +47,22 @@ class GenEval(Benchmark):
         prompts: Sequence[Metadata] | None = None,
         rule: GenEvalOptions | None = None,
     ) -> None:
-        """``colors`` None: the detector says them."""
+        """``colors`` None: the detector's own."""
         self.detector = detector
         self.colors = colors
         self.prompts = official_prompts() if prompts is None else tuple(prompts)
         self.rule = rule or GenEvalOptions()
-        self._by_id = {folder_name(place): metadata for place, metadata in enumerate(self.prompts)}
+        self._by_id = {folder_name(row): metadata for row, metadata in enumerate(self.prompts)}
 
     @classmethod
     def build(cls, settings: GenEvalSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
         """Load detector and colour classifier."""
-        own = settings.colors == "detector"
+        colors = None
+        if settings.colors != "detector":
+            colors = COLOR_CLASSIFIERS[settings.colors](settings.colors_source, device=device, dtype=dtype)
         return cls(
             DETECTORS[settings.detector](settings.detector_source, device=device, dtype=dtype),
-            colors=None
-            if own
-            else COLOR_CLASSIFIERS[settings.colors](settings.colors_source, device=device, dtype=dtype),
+            colors=colors,
             prompts=None if settings.prompts is None else read_prompts(settings.prompts),
             rule=settings.rule,
         )
@@ -83,7 +83,7 @@ class GenEval(Benchmark):
 
     def items(self) -> list[Item]:
         """A prompt's id is the name of its official folder."""
-        return [Item(key, one.prompt, one.tag, one.to_dict()) for key, one in self._by_id.items()]
+        return [Item(key, prompt.prompt, prompt.tag, prompt.to_dict()) for key, prompt in self._by_id.items()]
 
     def image_path(self, item: Item, number: int) -> str:
         """``NNNNN/samples/NNNN.png``."""
@@ -95,14 +95,13 @@ class GenEval(Benchmark):
 
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
         """In the official layout, under any of its accepted names."""
-        wanted = {int(one.id): self._by_id[one.id] for one in items}
-        found = check_complete(read_layout(folder), wanted, images_per_prompt, where=folder)
-        return {folder_name(place): images for place, images in found.items()}
+        prompts = {int(item.id): self._by_id[item.id] for item in items}
+        images = check_complete(read_layout(folder), prompts, images_per_prompt, folder)
+        return {folder_name(row): paths for row, paths in images.items()}
 
     def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
         """Right or wrong; ``details`` are the boxes that counted."""
-        found = self.detector(images)
-        return [self._verdict(item, image, seen) for image, seen in zip(images, found, strict=True)]
+        return [self._verdict(item, *pair) for pair in zip(images, self.detector(images), strict=True)]
 
     def _verdict(self, item: Item, image: Image.Image, detections: Sequence[Detection]) -> Verdict:
         objects = found_objects(detections, item.task, self.rule)
@@ -121,10 +120,10 @@ class GenEval(Benchmark):
     def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
         """Upstream's two other figures."""
         any_right: dict[str, bool] = defaultdict(bool)
-        for one in judged:
-            any_right[one.item.id] |= one.verdict.correct
+        for image in judged:
+            any_right[image.item.id] |= image.verdict.correct
         return {
-            "correct_images": sum(one.verdict.correct for one in judged) / len(judged),
+            "correct_images": sum(image.verdict.correct for image in judged) / len(judged),
             "correct_prompts": sum(any_right.values()) / len(any_right),
         }
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scalingar.bench.benchmark import shortened
+from scalingar.bench.benchmark import check_folder_complete
 from scalingar.bench.benchmarks.geneval.metadata import Metadata
 from scalingar.bench.benchmarks.geneval.prompts import parse_line
 from scalingar.core.errors import BenchmarkError
@@ -16,79 +16,78 @@ _IMAGE = re.compile(r"\d+\.(png|jpg)")
 
 @dataclass(frozen=True)
 class PromptFolder:
-    """One prompt's folder as it was found, images in the order of their numbers."""
+    """One prompt's folder, images in the order of their numbers."""
 
-    place: int
+    row: int
     metadata: Metadata
     images: tuple[Path, ...]
 
 
-def folder_name(place: int) -> str:
-    """Of the prompt at line ``place`` of the prompt file, counted from 0."""
-    return f"{place:05d}"
+def folder_name(row: int) -> str:
+    """Of the prompt at line ``row`` of the prompt file, from 0."""
+    return f"{row:05d}"
 
 
-def image_name(place: int, number: int) -> str:
+def image_name(row: int, number: int) -> str:
     """Path of a prompt's image within the folder, named as in GenEval's README."""
-    return f"{folder_name(place)}/{SAMPLES}/{number:04d}.png"
+    return f"{folder_name(row)}/{SAMPLES}/{number:04d}.png"
 
 
 def read_layout(folder: Path) -> list[PromptFolder]:
-    """Every sub-folder named in digits, in the order of its number; others are not looked at, as upstream.
+    """Every sub-folder named in digits, in numerical order; others are ignored, as upstream.
 
     Raises:
-        BenchmarkError: nothing there, or a folder's metadata is missing or damaged.
+        BenchmarkError: no such folders, or their metadata is missing or damaged.
     """
     if not folder.is_dir():
         raise BenchmarkError(f"{folder} is no folder; give one with a numbered folder for each prompt.")
-    homes = sorted((path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()), key=_number)
-    if not homes:
+    numbered = sorted((path for path in folder.iterdir() if path.name.isdecimal() and path.is_dir()), key=_number)
+    if not numbered:
         raise BenchmarkError(
             f"{folder} holds no numbered folders such as {folder_name(0)}; give the folder above them."
         )
-    return [_read(home) for home in homes]
+    return [_read(path) for path in numbered]
 
 
 def check_complete(
-    found: Sequence[PromptFolder], prompts: Mapping[int, Metadata], images_per_prompt: int, *, where: str | Path
+    folders: Sequence[PromptFolder], prompts: Mapping[int, Metadata], images_per_prompt: int, where: str | Path
 ) -> dict[int, tuple[Path, ...]]:
-    """Images of the wanted ``prompts``, by their places; other folders are left alone.
+    """Images of ``prompts``, by row; other folders are ignored.
 
     Upstream averages over whatever images exist, so that a broken run looks like a score.
 
     Raises:
         BenchmarkError: with the folders or images that are missing, too many, or of other prompts.
     """
-    by_place = {one.place: one for one in found}
-    complaints = [f"two folders are numbered {one.place}" for one in found if by_place[one.place] is not one]
-    for place, metadata in prompts.items():
-        complaints += _complaints(by_place.get(place), place, metadata, images_per_prompt)
-    if complaints:
-        raise BenchmarkError(f"{where} is not complete: {shortened(complaints)}. Nothing was scored.")
-    return {place: by_place[place].images for place in prompts}
+    by_row = {folder.row: folder for folder in folders}
+    complaints = [f"two folders are numbered {folder.row}" for folder in folders if by_row[folder.row] is not folder]
+    for row, metadata in prompts.items():
+        complaints += _complaints(by_row.get(row), row, metadata, images_per_prompt)
+    check_folder_complete(where, complaints)
+    return {row: by_row[row].images for row in prompts}
 
 
-def _complaints(found: PromptFolder | None, place: int, metadata: Metadata, images: int) -> list[str]:
-    name = folder_name(place)
-    if found is None:
+def _complaints(folder: PromptFolder | None, row: int, metadata: Metadata, images: int) -> list[str]:
+    name = folder_name(row)
+    if folder is None:
         return [f"{name} is missing"]
     complaints = []
-    if found.metadata != metadata:
-        complaints.append(f"{name} is of {found.metadata.prompt!r}, expected {metadata.prompt!r}")
-    if len(found.images) != images:
-        complaints.append(f"{name} has {len(found.images)} of {images} images")
+    if folder.metadata != metadata:
+        complaints.append(f"{name} is of {folder.metadata.prompt!r}, expected {metadata.prompt!r}")
+    if len(folder.images) != images:
+        complaints.append(f"{name} has {len(folder.images)} of {images} images")
     return complaints
 
 
-def _read(home: Path) -> PromptFolder:
-    file = home / METADATA
+def _read(folder: Path) -> PromptFolder:
+    file = folder / METADATA
     try:
         line = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise BenchmarkError(f"{file} is missing or unreadable; write the folder again.") from None
-    samples = home / SAMPLES
+    samples = folder / SAMPLES
     images = [path for path in samples.iterdir() if _IMAGE.fullmatch(path.name)] if samples.is_dir() else []
-    return PromptFolder(int(home.name), parse_line(line, str(file)), tuple(sorted(images, key=_number)))
+    return PromptFolder(int(folder.name), parse_line(line, str(file)), tuple(sorted(images, key=_number)))
 
 
 def _number(path: Path) -> tuple[int, str]:

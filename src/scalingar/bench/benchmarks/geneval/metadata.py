@@ -55,9 +55,9 @@ class Metadata(BaseModel):
 
     @model_validator(mode="after")
     def _targets_come_first(self) -> "Metadata":
-        for place, clause in enumerate(self.include):
-            if clause.position is not None and not 0 <= clause.position[1] < place:
-                raise ValueError(f"include[{place}] refers to clause {clause.position[1]}, which is not before it")
+        for index, clause in enumerate(self.include):
+            if clause.position is not None and not 0 <= clause.position[1] < index:
+                raise ValueError(f"include[{index}] refers to clause {clause.position[1]}, which is not before it")
         if any(clause.color is not None or clause.position is not None for clause in self.exclude):
             raise ValueError("an exclude clause has only a class and a count")
         return self

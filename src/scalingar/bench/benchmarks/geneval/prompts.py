@@ -32,10 +32,10 @@ def read_prompts(path: str | Path) -> list[Metadata]:
     if not prompts:
         raise BenchmarkError(f"{path} holds no prompts; give an evaluation_metadata.jsonl.")
     seen: set[str] = set()
-    for one in prompts:
-        if one.prompt in seen:
-            raise BenchmarkError(f"{path} holds the prompt {one.prompt!r} twice; remove one of them.")
-        seen.add(one.prompt)
+    for metadata in prompts:
+        if metadata.prompt in seen:
+            raise BenchmarkError(f"{path} holds the prompt {metadata.prompt!r} twice; remove one of them.")
+        seen.add(metadata.prompt)
     return prompts
 
 
@@ -71,13 +71,13 @@ def spell_out(phrase: str) -> Metadata:
     words = list(parsed.terminals)
     match [] if parsed.unknown else [_kind(terminal) for terminal in parsed.ids]:
         case ["object"]:
-            return _metadata("single_object", _one(words[0]), Clause(name=words[0], count=1))
+            return _metadata("single_object", _with_article(words[0]), Clause(name=words[0], count=1))
         case ["object", "and", "object"]:
             return _metadata("two_object", _both(words[:1], words[2:]), *(Clause(name=w, count=1) for w in words[::2]))
         case ["number", "object"]:
             return _counting(words[1], NUMBERS.index(words[0]) + 2)
         case ["color", "object"]:
-            return _metadata("colors", _one(*words), _colored(*words))
+            return _metadata("colors", _with_article(*words), _colored(*words))
         case ["object", "relation", "object"]:
             return _position(words[0], words[1], words[2])
         case ["color", "object", "and", "color", "object"]:
@@ -106,7 +106,7 @@ def _counting(name: str, count: int) -> Metadata:
 def _position(subject: str, relation: str, target: str) -> Metadata:
     """The target is the first clause, though the prompt names it last."""
     clauses = Clause(name=target, count=1), Clause(name=subject, count=1, position=(relation, 0))
-    return _metadata("position", f"{_one(subject)} {relation} {_one(target)}", *clauses)
+    return _metadata("position", f"{_with_article(subject)} {relation} {_with_article(target)}", *clauses)
 
 
 def _metadata(tag: str, phrase: str, *include: Clause) -> Metadata:
@@ -117,10 +117,10 @@ def _colored(color: str, name: str) -> Clause:
     return Clause(name=name, count=1, color=color)
 
 
-def _one(*words: str) -> str:
+def _with_article(*words: str) -> str:
     phrase = " ".join(words)
     return f"{article(phrase)} {phrase}"
 
 
 def _both(first: list[str], second: list[str]) -> str:
-    return f"{_one(*first)} and {_one(*second)}"
+    return f"{_with_article(*first)} and {_with_article(*second)}"

@@ -13,7 +13,7 @@ from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES
 
 ColorOf = Callable[[Detection], str]
 Objects = Mapping[str, Sequence[Detection]]
-"""What counts as found, by class, most confident first; classes with nothing are absent."""
+"""Detections that count, by class, most confident first; absent classes have no entry."""
 
 
 class GenEvalOptions(BaseModel):
@@ -59,9 +59,9 @@ def found_objects(detections: Sequence[Detection], tag: str, options: GenEvalOpt
     """Detections that count: above the task's threshold, at most ``max_objects`` a class, not overlapping too much."""
     threshold = np.float32(options.counting_threshold if tag == "counting" else options.threshold)
     by_class: dict[str, list[Detection]] = {name: [] for name in OBJECT_CLASSES}
-    for one in sorted(detections, key=lambda one: -one.score):
-        if np.float32(one.score) > threshold:  # upstream's scores are float32; .3 itself must not pass
-            by_class.setdefault(one.name, []).append(one)
+    for detection in sorted(detections, key=lambda detection: -detection.score):
+        if np.float32(detection.score) > threshold:  # upstream's scores are float32; .3 itself must not pass
+            by_class.setdefault(detection.name, []).append(detection)
     limited = {name: members[: options.max_objects] for name, members in by_class.items() if members}
     return {name: _without_overlaps(members, options.max_overlap) for name, members in limited.items()}
 
@@ -80,8 +80,8 @@ def relations(a: Box, b: Box, threshold: float) -> set[str]:
     if all(abs(shift) < 1e-3 for shift in reduced):
         return set()
     dx, dy = (shift / math.hypot(*offset) for shift in reduced)
-    holds = {"left of": dx < -0.5, "right of": dx > 0.5, "above": dy < -0.5, "below": dy > 0.5}
-    return {relation for relation, true in holds.items() if true}
+    conditions = {"left of": dx < -0.5, "right of": dx > 0.5, "above": dy < -0.5, "below": dy > 0.5}
+    return {relation for relation, true in conditions.items() if true}
 
 
 def intersection_over_union(a: Box, b: Box) -> float:
@@ -97,11 +97,13 @@ def _area(box: Box) -> float:
 
 def _without_overlaps(members: list[Detection], max_overlap: float) -> list[Detection]:
     """Greedy suppression, strongest first; none at 1."""
-    kept: list[Detection] = []
-    for one in members:
-        if max_overlap == 1 or all(intersection_over_union(other.box, one.box) < max_overlap for other in kept):
-            kept.append(one)
-    return kept
+    selected: list[Detection] = []
+    for detection in members:
+        if max_overlap == 1 or all(
+            intersection_over_union(other.box, detection.box) < max_overlap for other in selected
+        ):
+            selected.append(detection)
+    return selected
 
 
 def _complaints(
@@ -111,11 +113,11 @@ def _complaints(
     color_of: ColorOf,
     options: GenEvalOptions,
 ) -> Iterator[str]:
-    """What is wrong with a clause, the first thing first; only that one is asked for."""
+    """What is wrong with a clause; callers read the first only."""
     if len(found) < clause.count:
         yield f"expected {clause.name}>={clause.count}, found {len(found)}"
     if clause.color is not None:
-        yield from _color_complaints(clause, clause.color, [color_of(one) for one in found])
+        yield from _color_complaints(clause, clause.color, [color_of(detection) for detection in found])
     if clause.position is not None:
         relation, target = clause.position
         yield from _position_complaints(clause.name, relation, found, groups[target], options.position_threshold)
@@ -123,7 +125,7 @@ def _complaints(
 
 def _color_complaints(clause: Clause, color: str, seen: list[str]) -> Iterator[str]:
     if seen.count(color) < clause.count:
-        counts = ", ".join(f"{seen.count(one)} {one}" for one in COLORS if one in seen)
+        counts = ", ".join(f"{seen.count(name)} {name}" for name in COLORS if name in seen)
         yield f"expected {color} {clause.name}>={clause.count}, found {seen.count(color)} {color}; and {counts}"
 
 
@@ -133,7 +135,7 @@ def _position_complaints(
     if targets is None:
         yield f"no target for {name} to be {relation}"
         return
-    for one in found:
+    for detection in found:
         for target in targets:
-            if relation not in (true := relations(one.box, target.box, threshold)):
+            if relation not in (true := relations(detection.box, target.box, threshold)):
                 yield f"expected {name} {relation} target, found {' and '.join(sorted(true))} target"

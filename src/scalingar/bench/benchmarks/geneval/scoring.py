@@ -7,10 +7,10 @@ from scalingar.bench.benchmarks.geneval.metadata import Metadata
 from scalingar.bench.benchmarks.geneval.rules import Objects, Outcome
 
 Boxes = dict[str, list[list[float]]]
-"""``[x0, y0, x1, y1, score]`` of what was found, by class."""
+"""``[x0, y0, x1, y1, score]`` of detections, by class."""
 
 
-def result_line(filename: str, metadata: Metadata, outcome: Outcome, found: Boxes) -> dict[str, Any]:
+def result_line(filename: str, metadata: Metadata, outcome: Outcome, boxes_by_class: Boxes) -> dict[str, Any]:
     """One line of upstream's results.jsonl; ``metadata`` and ``details`` are JSON within JSON, as there."""
     return {
         "filename": filename,
@@ -19,7 +19,7 @@ def result_line(filename: str, metadata: Metadata, outcome: Outcome, found: Boxe
         "correct": outcome.correct,
         "reason": outcome.reason,
         "metadata": metadata_string(metadata),
-        "details": json.dumps(found),
+        "details": json.dumps(boxes_by_class),
     }
 
 
@@ -29,5 +29,5 @@ def metadata_string(metadata: Metadata) -> str:
 
 
 def boxes(objects: Objects) -> Boxes:
-    """Of :func:`rules.found_objects`, for JSON."""
-    return {name: [[*one.box, one.score] for one in members] for name, members in objects.items()}
+    """Detections of :func:`rules.found_objects` as plain values."""
+    return {name: [[*detection.box, detection.score] for detection in members] for name, members in objects.items()}

@@ -38,6 +38,6 @@ class ClipSimilarity:
         parameter = next(self.network.parameters())
         pixels = normalised([cropped(image, self.network.config.vision_config.image_size)]).to(parameter)
         ids = self.tokenizer(text, truncation=True, max_length=LONGEST, return_tensors="pt")["input_ids"]
-        seen = self.network.get_image_features(pixel_values=pixels).pooler_output.float()
-        said = self.network.get_text_features(input_ids=ids.to(parameter.device)).pooler_output.float()
-        return float(torch.cosine_similarity(seen, said)[0])
+        image_features = self.network.get_image_features(pixel_values=pixels).pooler_output.float()
+        text_features = self.network.get_text_features(input_ids=ids.to(parameter.device)).pooler_output.float()
+        return float(torch.cosine_similarity(image_features, text_features)[0])

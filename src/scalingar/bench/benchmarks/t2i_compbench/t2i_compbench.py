@@ -1,4 +1,4 @@
-"""T2I-CompBench (Huang et al. 2023), as far as maintained libraries can score it.
+"""T2I-CompBench (Huang et al. 2023): the categories that maintained libraries can score.
 
 Attributes (color, shape, texture) by BLIP-VQA and non_spatial by CLIP. The categories spatial, 3d_spatial, numeracy and
 complex need UniDet, which has no maintained home; they are not offered.
@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from pydantic import Field
 
-from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Verdict, shortened
+from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Verdict, check_folder_complete
 from scalingar.bench.benchmarks.t2i_compbench.blip_vqa import BlipVQA
 from scalingar.bench.benchmarks.t2i_compbench.clip_similarity import ClipSimilarity
 from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import NounChunks, spacy_chunks
@@ -54,7 +54,7 @@ class T2ICompBench(Benchmark):
         """Only what the categories need must be given. Raises BenchmarkError."""
         self.chosen = settings
         self.yes, self.chunks, self.similarity = yes, chunks, similarity
-        self._items = [item for one in settings.categories for item in read_category(settings.folder, one)]
+        self._items = [item for name in settings.categories for item in read_category(settings.folder, name)]
 
     @classmethod
     def build(cls, settings: T2ICompBenchSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
@@ -107,15 +107,14 @@ class T2ICompBench(Benchmark):
 
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
         """By the prompts in the file names, in the order of their numbers, as upstream reads them."""
-        found = {item.id: _images(folder / item.task / "samples", item.prompt) for item in items}
+        images_by_id = {item.id: _images(folder / item.task / "samples", item.prompt) for item in items}
         complaints = [
-            f"{item.task} has {len(found[item.id])} of {images_per_prompt} images of {item.prompt!r}"
+            f"{item.task} has {len(images_by_id[item.id])} of {images_per_prompt} images of {item.prompt!r}"
             for item in items
-            if len(found[item.id]) != images_per_prompt
+            if len(images_by_id[item.id]) != images_per_prompt
         ]
-        if complaints:
-            raise BenchmarkError(f"{folder} is not complete: {shortened(complaints)}. Nothing was scored.")
-        return found
+        check_folder_complete(folder, complaints)
+        return images_by_id
 
 
 def _images(samples: Path, prompt: str) -> tuple[Path, ...]:

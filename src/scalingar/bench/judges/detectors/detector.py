@@ -33,21 +33,17 @@ class Detector(Protocol):
     @property
     def name(self) -> str:
         """As the registry has it."""
-        ...
 
     @property
     def version(self) -> str:
         """Tells one set of weights or detections from another: a hash or a pinned name."""
-        ...
 
     @property
     def label(self) -> str:
         """What a GenEval score from it must be called, such as ``"GenEval (HF detector)"``."""
-        ...
 
     def __call__(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
         """Detections of each image, in any order."""
-        ...
 
 
 class ColorClassifier(Protocol):
@@ -56,11 +52,9 @@ class ColorClassifier(Protocol):
     @property
     def name(self) -> str:
         """Of the classifier and its weights."""
-        ...
 
     def __call__(self, image: Image.Image, detection: Detection) -> str:
-        """One of ``world.vocabulary.COLORS``."""
-        ...
+        """One of :data:`~scalingar.models.embedded.vocabulary.COLORS`."""
 
 
 class DetectorFactory(Protocol):
@@ -68,7 +62,6 @@ class DetectorFactory(Protocol):
 
     def __call__(self, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Detector:
         """Raises ConfigError or WeightsError."""
-        ...
 
 
 class ColorClassifierFactory(Protocol):
@@ -76,7 +69,6 @@ class ColorClassifierFactory(Protocol):
 
     def __call__(self, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> ColorClassifier:
         """Raises ConfigError or WeightsError."""
-        ...
 
 
 DETECTORS: Registry[DetectorFactory] = Registry("detectors")

@@ -17,9 +17,9 @@ from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES
 from scalingar.models.weights.module_file import load_module
 
 SIDE = 96
-"""Pixels of a scene's side; objects of other sizes than the world's are not found, so other pictures are refused."""
+"""Pixels of a scene's side; other sizes are refused, because their objects would be missed."""
 FLOOR = 0.05
-"""Reported from this score on; far below every threshold that is asked for."""
+"""Lowest reported score, far below every threshold in use."""
 REACH = 2
 """Cells around a centre in which no second object is reported: objects are five cells wide."""
 MIXED = "mixed"
@@ -59,11 +59,11 @@ class EmbeddedDetector:
         Raises:
             ConfigError: an image is not 96 x 96 pixels.
         """
-        found: list[list[Detection]] = []
+        results: list[list[Detection]] = []
         for pixels in scene_batches(images, SIDE, "the embedded detector"):
             heads = self.network(pixels.to(self.device, self.dtype))
-            found += detections(Heads(*(part.float().cpu() for part in heads)))
-        return found
+            results += detections(Heads(*(part.float().cpu() for part in heads)))
+        return results
 
 
 @DETECTORS.register(EmbeddedDetector.name)
@@ -79,11 +79,11 @@ def detections(heads: Heads) -> list[list[Detection]]:
     certainty, names = heads.classes.softmax(1).max(1)
     scores = torch.where(objectness == around, objectness * certainty, 0.0)
     colors = heads.colors.argmax(1)
-    found: list[list[Detection]] = [[] for _ in scores]
+    results: list[list[Detection]] = [[] for _ in scores]
     for n, row, column in (scores > FLOOR).nonzero().tolist():
         left, top, right, bottom = (heads.sides[n, :, row, column] * STRIDE).tolist()
         x, y = (column + 0.5) * STRIDE, (row + 0.5) * STRIDE
-        found[n].append(
+        results[n].append(
             Detection(
                 name=OBJECT_CLASSES[names[n, row, column]],
                 box=(x - left, y - top, x + right, y + bottom),
@@ -91,4 +91,4 @@ def detections(heads: Heads) -> list[list[Detection]]:
                 color=(*COLORS, MIXED)[int(colors[n, row, column])],
             )
         )
-    return [sorted(some, key=lambda one: -one.score) for some in found]
+    return [sorted(image_detections, key=lambda detection: -detection.score) for image_detections in results]

@@ -99,14 +99,14 @@ def instances(
     scores = class_logits.softmax(-1)[:, :-1].flatten()
     best = scores.topk(min(INSTANCES, len(scores)))
     classes = len(OBJECT_CLASSES)
-    found = []
+    results = []
     for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
         logits = full_size(mask_logits[index // classes], prepared)
         mask = logits > 0
         inside = float((logits.sigmoid() * mask).sum() / (mask.sum() + 1e-6))
         array = mask.cpu().numpy()
-        found.append(Detection(OBJECT_CLASSES[index % classes], tight_box(array), score * inside, mask=array))
-    return found
+        results.append(Detection(OBJECT_CLASSES[index % classes], tight_box(array), score * inside, mask=array))
+    return results
 
 
 def full_size(logits: Float[Tensor, "h w"], prepared: Prepared) -> Float[Tensor, "height width"]:

@@ -4,8 +4,8 @@ One line per image::
 
     {"filename": "00000/samples/0000.png", "detections": [{"class": "bench", "box": [x0, y0, x1, y1], "score": 0.97}]}
 
-A detection may have ``color`` and ``mask`` (COCO run-length encoding, compressed or not). An image on which nothing was
-found has an empty list; an image without a line was not looked at, which is an error.
+A detection may have ``color`` and ``mask`` (COCO run-length encoding, compressed or not). An image without
+objects has an empty list; an image without a line is an error.
 """
 
 from collections.abc import Sequence
@@ -71,15 +71,15 @@ class PrecomputedDetections:
             raise BenchmarkError(f"cannot read the detections {path}; give a .jsonl with one line per image.") from None
         for number, line in enumerate(text.splitlines(), 1):
             if line.strip():
-                one = _parsed(line, f"{path}, line {number}")
-                if (key := _key(one.filename)) in lines:
-                    raise BenchmarkError(f"{path}, line {number}: {'/'.join(key)} is there twice.")
-                lines[key] = one.detections
+                entry = _parsed(line, f"{path}, line {number}")
+                if (key := _key(entry.filename)) in lines:
+                    raise BenchmarkError(f"{path}, line {number}: {'/'.join(key)} occurs twice.")
+                lines[key] = entry.detections
         return cls(lines, f"sha256:{sha256(path)[:16]}")
 
     def __call__(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
         """By the images' ``filename``. Raises BenchmarkError for an image without one or without a line."""
-        return [[one.detection() for one in self._of(image)] for image in images]
+        return [[entry.detection() for entry in self._of(image)] for image in images]
 
     def _of(self, image: Image.Image) -> tuple[_Detection, ...]:
         name = str(getattr(image, "filename", ""))

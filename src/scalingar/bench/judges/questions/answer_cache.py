@@ -23,19 +23,19 @@ class AnswerCache:
     def get(self, key: str) -> Answers | None:
         """What was answered under ``key``."""
         try:
-            kept = json.loads((self.folder / f"{key}.json").read_text("utf-8"))
-            return Answers(tuple(map(bool, kept["yes"])), str(kept["model"]), str(kept["text"]))
+            record = json.loads((self.folder / f"{key}.json").read_text("utf-8"))
+            return Answers(tuple(map(bool, record["yes"])), str(record["model"]), str(record["text"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, key: str, answers: Answers) -> None:
         """Keep answers with their date. Raises OutputError: losing paid answers must not pass unnoticed."""
-        kept = {**asdict(answers), "date": datetime.now(UTC).isoformat(timespec="seconds")}
+        record = {**asdict(answers), "date": datetime.now(UTC).isoformat(timespec="seconds")}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot keep answers in {self.folder}: {error.strerror}; choose another one.") from None
-        write_file(self.folder / f"{key}.json", (json.dumps(kept, indent=1) + "\n").encode())
+        write_file(self.folder / f"{key}.json", (json.dumps(record, indent=1) + "\n").encode())
 
 
 def answer_key(image: Image.Image, **asked: Any) -> str:

@@ -38,8 +38,8 @@ class OpenAICompatibleJudge:
     @property
     def name(self) -> str:
         """Model, endpoint and temperature."""
-        where = f" at {self.settings.base_url}" if self.settings.base_url else ""
-        return f"{self.settings.model}{where}, temperature {self.settings.temperature:g}"
+        endpoint = f" at {self.settings.base_url}" if self.settings.base_url else ""
+        return f"{self.settings.model}{endpoint}, temperature {self.settings.temperature:g}"
 
     def __call__(self, image: Image.Image, questions: Sequence[str]) -> Answers:
         """From the cache where the same was asked before. Raises BenchmarkError after the last attempt."""
@@ -85,8 +85,8 @@ class OpenAICompatibleJudge:
                 model=self.settings.model, messages=messages, temperature=self.settings.temperature
             )
         except OpenAIError as error:
-            said = " ".join(str(error).split())[:200]
-            raise BenchmarkError(f"{self.name} cannot be asked: {said} Answers so far are kept; run again.") from None
+            reason = " ".join(str(error).split())[:200]
+            raise BenchmarkError(f"{self.name} cannot be asked: {reason} Answers so far are kept; run again.") from None
         if not reply.choices:
             return "", str(reply.model)
         return reply.choices[0].message.content or "", str(reply.model)
@@ -101,8 +101,8 @@ def opening(image: Image.Image, prompt: str) -> list[dict[str, Any]]:
 
 def parse_answers(text: str, count: int) -> tuple[bool, ...] | None:
     """True for each yes; None unless there are exactly ``count`` answers."""
-    found = [match for line in text.splitlines() if (match := _ANSWER.match(line.strip()))]
-    return tuple(match[1].lower() == "yes" for match in found) if len(found) == count else None
+    matches = [match for line in text.splitlines() if (match := _ANSWER.match(line.strip()))]
+    return tuple(match[1].lower() == "yes" for match in matches) if len(matches) == count else None
 
 
 def _client(settings: JudgeSettings) -> Any:

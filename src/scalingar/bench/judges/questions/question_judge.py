@@ -39,11 +39,9 @@ class Judge(Protocol):
     @property
     def name(self) -> str:
         """Of the model and where it was asked: to be printed with every score."""
-        ...
 
     def __call__(self, image: Image.Image, questions: Sequence[str]) -> Answers:
         """Raises BenchmarkError if it cannot be reached or gives no readable answer."""
-        ...
 
 
 JUDGES: Registry[Callable[[JudgeSettings], Judge]] = Registry("judges")

@@ -1,4 +1,4 @@
-"""Pictures in a file of Infinity's: the autoencoder that makes them lies in a file of its own."""
+"""Pictures of an Infinity file; the autoencoder is in a separate file."""
 
 from collections.abc import Iterator
 from math import inf
@@ -14,23 +14,23 @@ from scalingar.models.infinity.bsq_vae import BSQTokenizer
 from scalingar.models.infinity.transformer import Infinity
 
 ONE_LEVEL = 1.0
-"""Another convolution may round a grey level the other way before the fraction is cut off."""
+"""Grey levels are truncated, so that rounding can move one by a whole level."""
 
 _FLOAT, _BYTES = "greedy_img_f32_row0", "greedy_img_u8_bgr"
 
 
 def images(file: GoldenFile, model: Infinity, latents: dict[str, Tensor]) -> Iterator[Comparison]:
     """Pictures of the greedy run."""
-    wanted = [name for name in (_FLOAT, _BYTES) if name in file]
-    if not wanted or "greedy" not in latents:
+    names = [name for name in (_FLOAT, _BYTES) if name in file]
+    if not names or "greedy" not in latents:
         return
-    place = file.path.parent / str(file.meta.get("vae_file", "vae.npz"))
-    if not place.is_file():
-        for name in wanted:
+    path = file.path.parent / str(file.meta.get("vae_file", "vae.npz"))
+    if not path.is_file():
+        for name in names:
             file[name]
-            yield Comparison(f"{name}: not compared, {place.name} is missing in {place.parent}", inf, IMAGES)
+            yield Comparison(f"{name}: not compared, {path.name} is missing in {path.parent}", inf, IMAGES)
         return
-    tokenizer = BSQTokenizer.for_tokens(build_vae(read_golden(place)), model.schedule, model.groups)
+    tokenizer = BSQTokenizer.for_tokens(build_vae(read_golden(path)), model.schedule, model.groups)
     pixels = tokenizer.decode(latents["greedy"]).clamp(-1, 1)
     if _FLOAT in file:
         yield file.compare(_FLOAT, pixels[:1], IMAGES)

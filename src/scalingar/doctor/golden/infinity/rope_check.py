@@ -17,26 +17,30 @@ _ROTARY = re.compile(r"rope_dim(\d+)_([\d.]+)")
 
 @CHECKS.register("infinity_rope")
 def check(file: GoldenFile) -> Iterator[Comparison]:
-    """Everything exactly but the tables themselves."""
-    mode = file.config.get("rope2d_normalized_by_hw", 2)
-    if mode != 2:
-        raise WeightsError(f"{file.path} has rope2d_normalized_by_hw {mode}; released models use 2, which is known.")
+    """Schedules, sizes and positions exactly, tables within tolerance."""
+    check_rotary_mode(file)
     for name in file.arrays:
-        if found := _PRESET.fullmatch(name):
-            schedule = infinity_schedule(float(found[2]), found[3])
-            told = torch.tensor(schedule.image_size) if found[1] == "pixel" else told_scales(schedule.scales)
-            yield file.compare(name, told, EXACT)
-        elif found := _POSITIONS.fullmatch(name):
-            yield file.compare(name, _positions(infinity_schedule(float(found[1]))), EXACT)
-        elif found := _ROTARY.fullmatch(name):
-            table = rotary_table(infinity_schedule(float(found[2])), int(found[1]))
-            yield file.compare(name, table[:, file[f"rope_rows_{found[2]}"]], ROTARY)
+        if match := _PRESET.fullmatch(name):
+            schedule = infinity_schedule(float(match[2]), match[3])
+            sizes = torch.tensor(schedule.image_size) if match[1] == "pixel" else grid_rows(schedule.scales)
+            yield file.compare(name, sizes, EXACT)
+        elif match := _POSITIONS.fullmatch(name):
+            yield file.compare(name, _positions(infinity_schedule(float(match[1]))), EXACT)
+        elif match := _ROTARY.fullmatch(name):
+            table = rotary_table(infinity_schedule(float(match[2])), int(match[1]))
+            yield file.compare(name, table[:, file[f"rope_rows_{match[2]}"]], ROTARY)
         elif name == "h_div_w_templates_f32":
             yield file.compare(name, torch.tensor(list(TEMPLATES)), ROTARY)
 
 
-def told_scales(scales: tuple[tuple[int, int], ...]) -> Tensor:
-    """Grids the way files write them: ``(1, h, w)``."""
+def check_rotary_mode(file: GoldenFile) -> None:
+    """Raises WeightsError for rotary positions of a mode that no released model uses."""
+    if (mode := file.config.get("rope2d_normalized_by_hw", 2)) != 2:
+        raise WeightsError(f"{file.path} has rope2d_normalized_by_hw {mode}; only 2, of released models, is known.")
+
+
+def grid_rows(scales: tuple[tuple[int, int], ...]) -> Tensor:
+    """Grids as files store them: rows ``(1, h, w)``."""
     return torch.tensor([(1, *grid) for grid in scales])
 
 

@@ -9,12 +9,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from scalingar.core.errors import WeightsError
 from scalingar.decoding.guidance import guide
 from scalingar.doctor.golden.golden_file import CHECKS, EXACT, GUIDED, IMAGES, LOGITS, ROTARY, Comparison, GoldenFile
 from scalingar.doctor.golden.infinity.image_checks import images
 from scalingar.doctor.golden.infinity.option_hooks import embed_level_before_chunks, guided_after
-from scalingar.doctor.golden.infinity.rope_check import rotary_table, told_scales
+from scalingar.doctor.golden.infinity.rope_check import check_rotary_mode, grid_rows, rotary_table
 from scalingar.doctor.golden.infinity.run_checks import runs
 from scalingar.doctor.golden.infinity.vae_check import teacher_codes
 from scalingar.models.infinity.bsq import BitQuantizer
@@ -40,9 +39,8 @@ def build(file: GoldenFile) -> Infinity:
     Raises:
         WeightsError: the file's rotary positions are of a mode no released model uses.
     """
+    check_rotary_mode(file)
     config = file.config
-    if (mode := config.get("rope2d_normalized_by_hw", 2)) != 2:
-        raise WeightsError(f"{file.path} has rope2d_normalized_by_hw {mode}; released models use 2, which is known.")
     schedule = infinity_schedule(config.get("h_div_w", 1.0), config.get("pn", "1M"))
     model = build_infinity(file.weights, file.path, schedule)
     if not config.get("add_lvl_embeding_only_first_block", 1):
@@ -81,40 +79,40 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
 
 
 def _tables(file: GoldenFile, model: Infinity, quantizer: BitQuantizer) -> Iterator[Comparison]:
-    yield from stored(file, "schedule", told_scales(model.scales), EXACT)
-    yield from stored(file, "vae_schedule", told_scales(quantizer.sides), EXACT)
-    yield from stored(file, "rope", rotary_table(model.schedule, model.config.dim // model.config.heads), ROTARY)
+    yield from file.compare_stored("schedule", grid_rows(model.scales), EXACT)
+    yield from file.compare_stored("vae_schedule", grid_rows(quantizer.sides), EXACT)
+    yield from file.compare_stored("rope", rotary_table(model.schedule, model.config.dim // model.config.heads), ROTARY)
 
 
 def _text(file: GoldenFile, model: Infinity, texts: TextCondition) -> Iterator[Comparison]:
-    """Pooled and projected text, conditional entries first; unguided files hold no others."""
+    """Pooled and projected text, conditional entries first."""
     starts = torch.cat([torch.zeros(1, dtype=torch.long), file["text_lens"].cumsum(0)])
-    yield from stored(file, "text_cu_seqlens", starts, EXACT)
+    yield from file.compare_stored("text_cu_seqlens", starts, EXACT)
     text = texts.conditional.followed_by(texts.unconditional) if _guided(file) else texts.conditional
     normed = model.text_norm(text.features)
     pooled = model.text_proj_for_sos(normed, text.mask)
-    yield from stored(file, "cond_BD", pooled, LOGITS)
-    yield from stored(file, "gss", model.shared_ada_lin(pooled).unflatten(-1, (1, 6, -1)), LOGITS)
-    yield from stored(file, "ca_kv", model.text_proj_for_ca(normed)[text.mask], LOGITS)
+    yield from file.compare_stored("cond_BD", pooled, LOGITS)
+    yield from file.compare_stored("gss", model.shared_ada_lin(pooled).unflatten(-1, (1, 6, -1)), LOGITS)
+    yield from file.compare_stored("ca_kv", model.text_proj_for_ca(normed)[text.mask], LOGITS)
 
 
 def _teacher_forced(
     file: GoldenFile, model: Infinity, quantizer: BitQuantizer, texts: TextCondition
 ) -> Iterator[Comparison]:
     scales = forced(model, quantizer, texts, _teacher(file, quantizer), guided=_guided(file))
-    for k, one in enumerate(scales):
-        yield from stored(file, f"tf_logits_raw_{k}", one.logits.flatten(-2), LOGITS)
-        branches = one.logits.chunk(2) if _guided(file) else (one.logits, None)
+    for k, step in enumerate(scales):
+        yield from file.compare_stored(f"tf_logits_raw_{k}", step.logits.flatten(-2), LOGITS)
+        branches = step.logits.chunk(2) if _guided(file) else (step.logits, None)
         guided = guide(branches[0], branches[1], file.config.get("cfg", 1.0))
-        yield from stored(file, f"tf_logits_cfg_{k}", guided.flatten(-2) / file.config.get("tau", 1.0), GUIDED)
-        if one.features is not None:
-            yield from stored(file, f"tf_next_{k}", one.features, IMAGES)
-        yield from stored(file, f"tf_summed_{k}", one.latent[:, :, None], IMAGES)
+        yield from file.compare_stored(f"tf_logits_cfg_{k}", guided.flatten(-2) / file.config.get("tau", 1.0), GUIDED)
+        if step.features is not None:
+            yield from file.compare_stored(f"tf_next_{k}", step.features, IMAGES)
+        yield from file.compare_stored(f"tf_summed_{k}", step.latent[:, :, None], IMAGES)
     if len(scales) == len(model.scales):
-        yield from stored(file, "tf_summed_codes", scales[-1].latent, IMAGES)
+        yield from file.compare_stored("tf_summed_codes", scales[-1].latent, IMAGES)
     if "fwd_logits" in file:
         rows = len(file["fwd_logits"])
-        features = torch.cat([one.features[:rows] for one in scales if one.features is not None], 1)
+        features = torch.cat([step.features[:rows] for step in scales if step.features is not None], 1)
         logits = model(texts.conditional.first(rows), features)
         yield file.compare("fwd_logits", logits.flatten(-2), LOGITS)
 
@@ -122,23 +120,23 @@ def _teacher_forced(
 def _options(file: GoldenFile, model: Infinity, quantizer: BitQuantizer, texts: TextCondition) -> Iterator[Comparison]:
     codes = _teacher(file, quantizer)
     if "tf_lvl0_logits_raw_0" in file:
-        every = build(file)
-        embed_level_before_chunks(every, chunk_sizes(file.weights))
-        other = forced(every, quantizer, texts, codes, guided=_guided(file))
-        for k, one in enumerate(other):
-            yield from stored(file, f"tf_lvl0_logits_raw_{k}", one.logits.flatten(-2), LOGITS)
+        variant = build(file)
+        embed_level_before_chunks(variant, chunk_sizes(file.weights))
+        other = forced(variant, quantizer, texts, codes, guided=_guided(file))
+        for k, step in enumerate(other):
+            yield from file.compare_stored(f"tf_lvl0_logits_raw_{k}", step.logits.flatten(-2), LOGITS)
     if "neg_text_kv_compact" in file:
         avoided = (file["neg_text_kv_compact"][None], None)
         first = texts.conditional.first(1)
         negative = model.condition(first.features, first.mask, negative=avoided)
-        for k, one in enumerate(forced(model, quantizer, negative, [c[:1] for c in codes], guided=True)):
-            yield from stored(file, f"neg_tf_logits_raw_{k}", one.logits.flatten(-2), LOGITS)
+        for k, step in enumerate(forced(model, quantizer, negative, [c[:1] for c in codes], guided=True)):
+            yield from file.compare_stored(f"neg_tf_logits_raw_{k}", step.logits.flatten(-2), LOGITS)
     if "cfglayer_tf_logits_0" in file:
         with guided_after(model, file.config["cfg_layer"], file.config["cfg"]):
             blended = forced(model, quantizer, texts, codes, guided=True)
-        for k, one in enumerate(blended):
-            logits = one.logits[: texts.prompts].flatten(-2) / file.config["tau"]
-            yield from stored(file, f"cfglayer_tf_logits_{k}", logits, GUIDED)
+        for k, step in enumerate(blended):
+            logits = step.logits[: texts.prompts].flatten(-2) / file.config["tau"]
+            yield from file.compare_stored(f"cfglayer_tf_logits_{k}", logits, GUIDED)
 
 
 def forced(
@@ -156,14 +154,8 @@ def forced(
     return scales
 
 
-def stored(file: GoldenFile, name: str, computed: Tensor, tolerance: float) -> Iterator[Comparison]:
-    """Compare what the file may lack; integers in the file's own type."""
-    if name in file:
-        yield file.compare(name, computed.to(file[name].dtype), tolerance)
-
-
 def _teacher(file: GoldenFile, quantizer: BitQuantizer) -> list[Int[Tensor, "n _l g"]]:
-    """Of all scales, or of the first ones where the file was cut short."""
+    """Codes of all scales that the file holds."""
     held = takewhile(lambda name: name in file, (f"bits_in_{k}" for k in range(len(quantizer.sides))))
     return [teacher_codes(file[name], quantizer) for name in held]
 

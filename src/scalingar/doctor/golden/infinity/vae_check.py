@@ -29,27 +29,28 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
         if name in file.words:
             yield _spelling(file, name, vae)
     for name in file.arrays:
-        case, found, _ = name.partition(".schedule")
-        if found:
+        case, suffix, _ = name.partition(".schedule")
+        if suffix:
             quantizer = _quantizer(file, case, vae)
             yield from _encoded(file, case, vae, quantizer)
             yield from _decoded(file, case, vae, quantizer)
 
 
 def _spelling(file: GoldenFile, name: str, vae: BSQVae) -> Comparison:
-    """Weights under the names of one spelling: how many tensors come out differently."""
-    place = {found: at for spelling in _SPELLINGS for at, found in enumerate(file.words.get(spelling, []))}
-    if unknown := [key for key in file.weights if key not in place]:
+    """How many tensors differ when loaded under the names of one spelling."""
+    index = {key: i for spelling in _SPELLINGS for i, key in enumerate(file.words.get(spelling, []))}
+    if unknown := [key for key in file.weights if key not in index]:
         raise WeightsError(f"{file.path} has the weight {unknown[0]!r}, which neither of its lists of names holds.")
     names = file.strings(name)
-    own = build_bsq_vae({names[place[key]]: tensor for key, tensor in file.weights.items()}, file.path).state_dict()
+    renamed = {names[index[key]]: tensor for key, tensor in file.weights.items()}
+    loaded = build_bsq_vae(renamed, file.path).state_dict()
     known = vae.state_dict()
-    different = sum(not torch.equal(own[key], tensor) for key, tensor in known.items())
-    return Comparison(name, float(different) if own.keys() == known.keys() else inf, EXACT)
+    different = sum(not torch.equal(loaded[key], tensor) for key, tensor in known.items())
+    return Comparison(name, float(different) if loaded.keys() == known.keys() else inf, EXACT)
 
 
 def _quantizer(file: GoldenFile, case: str, vae: BSQVae) -> BitQuantizer:
-    """On the latent sides of a case; whether tokens hold 2 x 2 cells is read off the widest of its tokens."""
+    """On the latent sides of a case; wide tokens hold 2 x 2 cells."""
     sides = tuple((h, w) for _, h, w in file[f"{case}.schedule"].tolist())
     tokens = file.get(f"{case}.bsc_x_BLC_wo_prefix")
     patch = int(file.config.get("patch_size") == 8) + 1 if tokens is None else 1 + (tokens.shape[-1] > vae.bits)
@@ -61,16 +62,16 @@ def _encoded(file: GoldenFile, case: str, vae: BSQVae, quantizer: BitQuantizer) 
     yield file.compare(f"{case}.h", h, IMAGES)
     latent, inputs = quantizer.start(len(h), h.device), []
     for scale, codes in enumerate(quantizer.quantize(h)):
-        yield from _stored(file, f"{case}.bits_{scale}", _official(quantizer.bit_map(codes, scale)), EXACT)
-        yield from _stored(file, f"{case}.bsc_gt_bits_{scale}", codes, EXACT)
+        yield from file.compare_stored(f"{case}.bits_{scale}", _official(quantizer.bit_map(codes, scale)), EXACT)
+        yield from file.compare_stored(f"{case}.bsc_gt_bits_{scale}", codes, EXACT)
         latent = quantizer.accumulate(latent, codes, scale)
         if scale + 1 < len(quantizer.sides):
             area = F.interpolate(latent, quantizer.sides[scale + 1], mode="area")
-            yield from _stored(file, f"{case}.var_input_area_{scale + 1}", area[:, :, None], IMAGES)
+            yield from file.compare_stored(f"{case}.var_input_area_{scale + 1}", area[:, :, None], IMAGES)
             inputs.append(quantizer.features(latent, scale + 1))
-    yield from _stored(file, f"{case}.z", latent, IMAGES)
-    yield from _stored(file, f"{case}.bsc_x_BLC_wo_prefix", torch.cat(inputs, 1), IMAGES)
-    yield from _stored(file, f"{case}.decoded", vae.decoder(latent).clamp(-1, 1), IMAGES)
+    yield from file.compare_stored(f"{case}.z", latent, IMAGES)
+    yield from file.compare_stored(f"{case}.bsc_x_BLC_wo_prefix", torch.cat(inputs, 1), IMAGES)
+    yield from file.compare_stored(f"{case}.decoded", vae.decoder(latent).clamp(-1, 1), IMAGES)
 
 
 def _decoded(file: GoldenFile, case: str, vae: BSQVae, quantizer: BitQuantizer) -> Iterator[Comparison]:
@@ -83,9 +84,9 @@ def _decoded(file: GoldenFile, case: str, vae: BSQVae, quantizer: BitQuantizer) 
     for scale, cells in enumerate(known):
         latent = quantizer.accumulate(latent, teacher_codes(cells, quantizer), scale)
         codes = quantizer.codes(cells[:, 0].movedim(-1, 1))
-        yield from _stored(file, f"{case}.rand_codes_{scale}", codes[:, :, None], IMAGES)
-    yield from _stored(file, f"{case}.rand_summed_codes", latent[:, :, None], IMAGES)
-    yield from _stored(file, f"{case}.rand_decoded", vae.decoder(latent).clamp(-1, 1), IMAGES)
+        yield from file.compare_stored(f"{case}.rand_codes_{scale}", codes[:, :, None], IMAGES)
+    yield from file.compare_stored(f"{case}.rand_summed_codes", latent[:, :, None], IMAGES)
+    yield from file.compare_stored(f"{case}.rand_decoded", vae.decoder(latent).clamp(-1, 1), IMAGES)
 
 
 def teacher_codes(cells: Tensor, quantizer: BitQuantizer) -> Tensor:
@@ -95,9 +96,3 @@ def teacher_codes(cells: Tensor, quantizer: BitQuantizer) -> Tensor:
 
 def _official(bits: Tensor) -> Tensor:
     return bits.movedim(1, -1)[:, None]
-
-
-def _stored(file: GoldenFile, name: str, computed: Tensor, tolerance: float) -> Iterator[Comparison]:
-    """Compare what the file may lack; integers in the file's own type."""
-    if name in file:
-        yield file.compare(name, computed.to(file[name].dtype), tolerance)

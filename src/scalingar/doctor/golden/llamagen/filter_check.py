@@ -14,6 +14,6 @@ _NAME = re.compile(r"filt_k(\d+)_p(\d*\.?\d+)")
 def check(file: GoldenFile) -> Iterator[Comparison]:
     """Every filtered array; what is kept must come back bit for bit, what is removed as ``-inf``."""
     for name in file.arrays:
-        if found := _NAME.fullmatch(name):
-            config = SamplingConfig(top_k=int(found[1]), top_p=float(found[2]))
+        if match := _NAME.fullmatch(name):
+            config = SamplingConfig(top_k=int(match[1]), top_p=float(match[2]))
             yield file.compare(name, filter_logits(file["logits"], config), EXACT)

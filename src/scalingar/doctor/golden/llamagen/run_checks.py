@@ -5,28 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.decoding.noise import GeneratorNoise, Noise, SharedNoise, TrajectoryNoise
-from scalingar.doctor.golden.golden_file import GoldenFile
+from scalingar.decoding.noise import GeneratorNoise, Noise, TrajectoryNoise
+from scalingar.doctor.golden.golden_file import GoldenFile, StoredNoise
 
 _RUN = re.compile(r"(greedy|sample)(?:\.|_(?!logits\.|noise\.))(.+)")
 _NAMED = {"cfg": "cfg_scale", "int": "cfg_interval", "k": "top_k", "p": "top_p", "t": "temperature", "seed": "seed"}
 _SECTIONS = {"greedy": "greedy", "sample": "samples"}
-
-
-@dataclass(frozen=True)
-class StoredNoise(SharedNoise):
-    """Noise that was written down, ``(t, n, v)``, for rows that stay in step."""
-
-    values: Float[Tensor, "t n v"]
-
-    def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
-        """See :class:`~scalingar.decoding.noise.Noise`."""
-        return self.values[int(steps[0])].to(device)
 
 
 @dataclass(frozen=True)
@@ -45,24 +32,24 @@ class Run:
         return self.guidance_scale > 1.0
 
     def noise(self, file: GoldenFile) -> Noise:
-        """What the file has stored, else torch's generator as the official sampler seeds it."""
+        """The stored noise, else torch's generator as the official sampler seeds it."""
         stored = f"sample_noise.{self.name}"
         if stored in file:
-            return StoredNoise(file[stored])
+            return StoredNoise(file[stored].unbind())
         if self.sampling.greedy:
             return TrajectoryNoise.streams(0, [0])  # never drawn from
         return GeneratorNoise(torch.Generator().manual_seed(self.seed))
 
 
 def runs(file: GoldenFile) -> list[Run]:
-    """All of a file. Raises WeightsError for one whose settings are not told."""
-    found = [(array, match[1], match[2]) for array in file.arrays if (match := _RUN.fullmatch(array))]
-    return [_run(file, array, kind, name) for array, kind, name in found]
+    """All generations of a file. Raises WeightsError if their settings are missing."""
+    matches = [(array, match[1], match[2]) for array in file.arrays if (match := _RUN.fullmatch(array))]
+    return [_run(file, array, kind, name) for array, kind, name in matches]
 
 
 def _run(file: GoldenFile, array: str, kind: str, name: str) -> Run:
-    told = file.config.get(_SECTIONS[kind], {}).get(name)
-    settings = _from_name(name) if told is None else told
+    stored = file.config.get(_SECTIONS[kind], {}).get(name)
+    settings = _from_name(name) if stored is None else stored
     if settings is None:
         raise WeightsError(f"{file.path} does not say how {array} was drawn; it should in its meta_json.")
     sampling = SamplingConfig(
@@ -76,7 +63,7 @@ def _run(file: GoldenFile, array: str, kind: str, name: str) -> Run:
 
 
 def _from_name(name: str) -> dict[str, Any] | None:
-    """``cfg3_int5_k20_p09_t07_seed123``; a number that starts with 0 has its point behind it."""
+    """``cfg3_int5_k20_p09_t07_seed123``; 09 means 0.9."""
     words = [re.fullmatch(r"([a-z]+)(\d+)", word) for word in name.split("_")]
     if not all(word is not None and word[1] in _NAMED for word in words):
         return None

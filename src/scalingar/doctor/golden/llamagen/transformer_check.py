@@ -14,8 +14,9 @@ from scalingar.doctor.golden.golden_file import CHECKS, EXACT, GUIDED, LOGITS, R
 from scalingar.doctor.golden.llamagen.run_checks import Run, runs
 from scalingar.models.llamagen.condition import Condition
 from scalingar.models.llamagen.names import TRANSFORMER_PARTS, from_llama_names, part
-from scalingar.models.llamagen.released import build_llamagen, llamagen_config
+from scalingar.models.llamagen.released import llamagen_config
 from scalingar.models.llamagen.transformer import LlamaGen
+from scalingar.models.weights.build_module import build_module
 
 
 def build(file: GoldenFile, *, collapse_prefix: bool | None = None) -> LlamaGen:
@@ -24,7 +25,7 @@ def build(file: GoldenFile, *, collapse_prefix: bool | None = None) -> LlamaGen:
     grid = (side, side) if isinstance(side, int) else tuple(side)
     weights = from_llama_names(part(file.weights, TRANSFORMER_PARTS))
     config = llamagen_config(weights, file.path, grid=grid, heads=file.config.get("heads"))
-    return build_llamagen(config, weights, file.path, collapse_prefix=collapse_prefix)
+    return build_module(lambda: LlamaGen(config, collapse_prefix=collapse_prefix), weights, file.path)
 
 
 def condition(model: LlamaGen, file: GoldenFile) -> Condition:
@@ -39,8 +40,8 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
     model = build(file)
     if "rope_table" in file:
         yield file.compare("rope_table", model.rope, ROTARY)
-    whole = build(file, collapse_prefix=False)
-    yield file.compare("logits_cond_then_uncond", _teacher_forced(whole, file), LOGITS)
+    uncollapsed = build(file, collapse_prefix=False)
+    yield file.compare("logits_cond_then_uncond", _teacher_forced(uncollapsed, file), LOGITS)
     if model.collapses:
         yield file.compare("logits_cond_then_uncond", _teacher_forced(model, file), LOGITS, "prefix collapsed")
     for run in runs(file):
@@ -54,8 +55,8 @@ def _teacher_forced(model: LlamaGen, file: GoldenFile) -> Float[Tensor, "t b v"]
     codes = file["tokens_in"].long().repeat(2, 1)
     logits, cache = model.prefill(condition(model, file), guided=True)
     steps = [logits]
-    for place in range(codes.shape[1] - 1):
-        steps.append(model.step(codes[:, place], torch.full((len(codes),), place), cache))
+    for position in range(codes.shape[1] - 1):
+        steps.append(model.step(codes[:, position], torch.full((len(codes),), position), cache))
     return torch.stack(steps)
 
 

@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 from scalingar.doctor.golden.golden_file import CHECKS, EXACT, IMAGES, Comparison, GoldenFile
 from scalingar.models.llamagen.names import TOKENIZER_PARTS, part
-from scalingar.models.llamagen.released import build_vq, vq_config
+from scalingar.models.llamagen.released import vq_config
 from scalingar.models.llamagen.vq import VQTokenizer
+from scalingar.models.weights.build_module import build_module
 
 
 def build(file: GoldenFile) -> VQTokenizer:
     """The tokenizer of a file's weights, its sizes read off them."""
     weights = part(file.weights, TOKENIZER_PARTS)
-    return build_vq(vq_config(weights, file.path), weights, file.path)
+    config = vq_config(weights, file.path)
+    return build_module(lambda: VQTokenizer(config), weights, file.path)
 
 
 @CHECKS.register("llamagen_vq")
@@ -22,8 +24,7 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
     height, width = image.shape[2] // model.downsample, image.shape[3] // model.downsample
     grid = (height, width)
     yield file.compare("indices", model.encode(image), EXACT)
-    if "h" in file:
-        yield file.compare("h", model.latent(image), IMAGES)
+    yield from file.compare_stored("h", model.latent(image), IMAGES)
     if "quant" in file:
         yield file.compare("quant", model.quantize.lookup(file["indices"], grid), IMAGES)
     yield file.compare("codebook_entry", model.quantize.lookup(file["codes"], grid), IMAGES)

@@ -29,7 +29,7 @@ from scalingar.doctor.golden.golden_file import (
 from scalingar.doctor.golden.infinity import transformer_check as infinity_model
 from scalingar.doctor.golden.infinity import vae_check as infinity_vae
 from scalingar.doctor.golden.infinity.image_checks import truncated
-from scalingar.doctor.golden.infinity.rope_check import told_scales
+from scalingar.doctor.golden.infinity.rope_check import grid_rows
 from scalingar.doctor.golden.tts_var.replay_check import Replay, Replayed, Seen, WatchedDecoder, WatchedNoise
 from scalingar.doctor.golden.tts_var.select_check import weights_comparison
 from scalingar.models.infinity.bsq_vae import BSQTokenizer
@@ -56,7 +56,7 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
     replay = _replay(file)
     search = Replayed.of(replay)
     plan = search.plan(len(model.scales))
-    yield file.compare("schedule", told_scales(model.scales), EXACT)
+    yield file.compare("schedule", grid_rows(model.scales), EXACT)
     yield file.compare("bs_sis", torch.tensor(plan.schedule.after), EXACT)
     yield file.compare("live_batch_run", torch.tensor(plan.schedule.live), EXACT)
     engine = _run(replay, model, tokenizer, search)
@@ -85,8 +85,8 @@ def _models(file: GoldenFile) -> tuple[Infinity, BSQTokenizer]:
         beside = file.path.parent / name
         if not beside.is_file():
             raise WeightsError(f"{file.path} belongs to the weights of {name}; put that file beside it.")
-        found = read_golden(beside)
-        parts[found.kind] = found
+        weights = read_golden(beside)
+        parts[weights.kind] = weights
     if missing := {"infinity", "infinity_vae"} - set(parts):
         raise WeightsError(f"{file.path} names no weights of kind {min(missing)}; it should in its meta_json.")
     model = infinity_model.build(parts["infinity"])

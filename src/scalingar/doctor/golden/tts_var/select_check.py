@@ -40,29 +40,29 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
     for name in list(file.arrays):
         if name.endswith(".tokens"):
             yield from _clustering(file, name.removesuffix(".tokens"))
-        elif found := _WEIGHTS.fullmatch(name):
-            yield _weights(file, name, found[1], int(found[2]), float(found[3]))
-        elif found := _DRAW.fullmatch(name):
-            yield from _draw(file, found[1])
+        elif match := _WEIGHTS.fullmatch(name):
+            yield _weights(file, name, match[1], int(match[2]), float(match[3]))
+        elif match := _DRAW.fullmatch(name):
+            yield from _draw(file, match[1])
     if "weights.single_value" in file:
-        one = file["weights.scores"][:1].numpy()
-        yield weights_comparison(file, "weights.single_value", log_potential("value", _history(one), 10.0))
+        score = file["weights.scores"][:1].numpy()
+        yield weights_comparison(file, "weights.single_value", log_potential("value", _history(score), 10.0))
     if "pre.tensor" in file:
-        pictures = [Image.fromarray(one) for one in file["pre.images_u8"].numpy()]
+        pictures = [Image.fromarray(pixels) for pixels in file["pre.images_u8"].numpy()]
         yield file.compare("pre.tensor", preprocess(pictures, file["pre.tensor"].shape[-1]), IMAGES)
 
 
 def _clustering(file: GoldenFile, case: str) -> Iterator[Comparison]:
     """Features up to their signs; then clusters and survivors of the stored features, whose signs decide them."""
-    found = _CASE.fullmatch(case)
-    if found is None or found[1] not in _REDUCTIONS:
+    match = _CASE.fullmatch(case)
+    if match is None or match[1] not in _REDUCTIONS:
         raise WeightsError(f"{file.path} does not say in {case!r} how and to how many it reduces.")
     tokens, stored = file[f"{case}.tokens"], file[f"{case}.features"].numpy()
-    computed = reduce_features(tokens, _REDUCTIONS[found[1]])
+    computed = reduce_features(tokens, _REDUCTIONS[match[1]])
     yield file.compare(f"{case}.features", torch.from_numpy(with_signs_of(computed, stored)), LOGITS)
     if f"{case}.principal" in file:
-        yield from _axes(file, case, tokens, shared=found[1] == "pca_all")
-    count = int(found[3])
+        yield from _axes(file, case, tokens, shared=match[1] == "pca_all")
+    count = int(match[3])
     labels, centers = clustered(stored, count, seed=0)
     yield file.compare(f"{case}.labels", torch.from_numpy(labels).long(), EXACT)
     yield file.compare(f"{case}.centers", torch.from_numpy(centers), LOGITS)
@@ -125,11 +125,11 @@ def weights_comparison(
     return Comparison(name, difference(torch.ones_like(ratio), ratio), tolerance)
 
 
-def with_signs_of(rows: NDArray[np.float32], like: NDArray[np.float32]) -> NDArray[np.float32]:
+def with_signs_of(rows: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.float32]:
     """``rows`` with each one's sign, which means nothing, turned to that of the same row of ``like``."""
-    if rows.shape != like.shape:
+    if rows.shape != reference.shape:
         return rows
-    return np.where((rows * like).sum(axis=1, keepdims=True) < 0, -rows, rows)
+    return np.where((rows * reference).sum(axis=1, keepdims=True) < 0, -rows, rows)
 
 
 def released_weights(weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -138,13 +138,13 @@ def released_weights(weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"
     A sum not above 0: 1 where positive; then any NaN: 0 there, 1 elsewhere; then any infinity: 1 there, 0 elsewhere;
     then a sum still not above 0: 1 everywhere.
     """
-    kept = np.asarray(weights)
-    if kept.sum() <= 0:
-        kept = kept > 0
-    if np.isnan(kept).any():
-        kept = ~np.isnan(kept)
-    if np.isinf(kept).any():
-        kept = np.isinf(kept)
-    if kept.sum() <= 0:
-        kept = np.ones(len(kept))
-    return kept.astype(np.float32)
+    repaired = np.asarray(weights)
+    if repaired.sum() <= 0:
+        repaired = repaired > 0
+    if np.isnan(repaired).any():
+        repaired = ~np.isnan(repaired)
+    if np.isinf(repaired).any():
+        repaired = np.isinf(repaired)
+    if repaired.sum() <= 0:
+        repaired = np.ones(len(repaired))
+    return repaired.astype(np.float32)

@@ -1,18 +1,15 @@
 """Kind ``var``: the transformer taught, with and without a cache, and its free-running generations."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.guidance import guide
 from scalingar.decoding.next_scale import NextScaleDecoder
-from scalingar.decoding.noise import SharedNoise
 from scalingar.decoding.teacher_forcing import latents, teacher_features
 from scalingar.doctor.golden.golden_file import (
     CHECKS,
@@ -22,19 +19,22 @@ from scalingar.doctor.golden.golden_file import (
     LOGITS,
     Comparison,
     GoldenFile,
+    StoredNoise,
     difference,
     read_golden,
 )
 from scalingar.doctor.golden.var.vqvae_check import build as build_tokenizer
 from scalingar.doctor.golden.var.vqvae_check import next_inputs, per_scale
 from scalingar.models.var.multiscale_vq import MultiScaleVQ
-from scalingar.models.var.released import build_var, check_pair, var_config
+from scalingar.models.var.released import check_pair, learned, var_config
 from scalingar.models.var.transformer import VAR
+from scalingar.models.weights.build_module import build_module
 
 
 def build(file: GoldenFile) -> VAR:
     """The transformer of a file's weights; the heads are told, all other sizes are read off them."""
-    return build_var(var_config(file.weights, file.path, heads=file.config.get("num_heads")), file.weights, file.path)
+    config = var_config(file.weights, file.path, heads=file.config.get("num_heads"))
+    return build_module(lambda: VAR(config), learned(file.weights), file.path)
 
 
 def tokenizer_of(file: GoldenFile) -> MultiScaleVQ:
@@ -46,17 +46,6 @@ def tokenizer_of(file: GoldenFile) -> MultiScaleVQ:
             f"{file.path} belongs with {name or 'a tokenizer it does not name'}; put it in {path.parent}."
         )
     return build_tokenizer(read_golden(path))
-
-
-@dataclass(frozen=True)
-class StoredScales(SharedNoise):
-    """Noise that was written down, ``(n, l, v)`` for each scale, for rows that stay in step."""
-
-    values: list[Float[Tensor, "n _l v"]]
-
-    def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
-        """See :class:`~scalingar.decoding.noise.Noise`."""
-        return self.values[int(steps[0])].flatten(1).to(device)
 
 
 @CHECKS.register("var")
@@ -73,15 +62,15 @@ def compare(file: GoldenFile, model: VAR, tokenizer: MultiScaleVQ) -> Iterator[C
     yield from _sums(file, tokenizer, codes)
     greedy = SamplingConfig(greedy=True)
     yield from _run(file, "greedy", NextScaleDecoder(model=model, tokenizer=tokenizer, sampling=greedy))
-    told = file.config.get("sample", {})
-    drawn = SamplingConfig(top_k=told.get("top_k", 0), top_p=told.get("top_p", 0.0) or 1.0)
+    settings = file.config.get("sample", {})
+    drawn = SamplingConfig(top_k=settings.get("top_k", 0), top_p=settings.get("top_p", 0.0) or 1.0)
     yield from _run(file, "sample", NextScaleDecoder(model=model, tokenizer=tokenizer, sampling=drawn))
 
 
 def guidance_scale(file: GoldenFile, run: str) -> float:
-    """A file's ``cfg`` in this project's convention; VAR's default where it is not told."""
-    own = file.config.get("sample", {}) if run == "sample" else {}
-    return 1.0 + float(own.get("cfg", file.config.get("cfg", 1.5)))
+    """A file's ``cfg`` in this project's convention; VAR's default where it is missing."""
+    settings = file.config.get("sample", {}) if run == "sample" else {}
+    return 1.0 + float(settings.get("cfg", file.config.get("cfg", 1.5)))
 
 
 def _taught(file: GoldenFile, model: VAR, tokenizer: MultiScaleVQ, codes: list[Tensor]) -> Iterator[Comparison]:
@@ -107,8 +96,7 @@ def _taught(file: GoldenFile, model: VAR, tokenizer: MultiScaleVQ, codes: list[T
 def _sums(file: GoldenFile, tokenizer: MultiScaleVQ, codes: list[Tensor]) -> Iterator[Comparison]:
     sums = latents(tokenizer, codes)
     for scale, latent in enumerate(sums):
-        if f"tf_f_hat_{scale}" in file:
-            yield file.compare(f"tf_f_hat_{scale}", latent, IMAGES)
+        yield from file.compare_stored(f"tf_f_hat_{scale}", latent, IMAGES)
     yield from next_inputs(file, "tf_next", tokenizer, sums)
 
 
@@ -116,12 +104,11 @@ def _run(file: GoldenFile, name: str, decoder: NextScaleDecoder) -> Iterator[Com
     """A free-running generation, where the file has one."""
     if f"{name}_idx_0" not in file:
         return
-    found = _generated(file, name, decoder)
-    latent = latents(decoder.tokenizer, found)[-1]
-    for scale, codes in enumerate(found):
+    drawn_codes = _generated(file, name, decoder)
+    latent = latents(decoder.tokenizer, drawn_codes)[-1]
+    for scale, codes in enumerate(drawn_codes):
         yield file.compare(f"{name}_idx_{scale}", codes[..., 0], EXACT)
-    if f"{name}_f_hat" in file:
-        yield file.compare(f"{name}_f_hat", latent, IMAGES)
+    yield from file.compare_stored(f"{name}_f_hat", latent, IMAGES)
     if f"{name}_img" in file:
         yield file.compare(f"{name}_img", (decoder.pixels(latent) + 1) / 2, IMAGES)
 
@@ -131,11 +118,11 @@ def _generated(file: GoldenFile, name: str, decoder: NextScaleDecoder) -> list[I
     stored = [file[f"{name}_noise_{scale}"] for scale in range(scales)] if not decoder.sampling.greedy else []
     strength = guidance_scale(file, name)
     condition = decoder.model.condition(file["labels"])
-    live = decoder.start(condition, [[0] for _ in file["labels"]], StoredScales(stored), guided=strength > 1.0)
-    found = []
+    live = decoder.start(condition, [[0] for _ in file["labels"]], StoredNoise(stored), guided=strength > 1.0)
+    drawn_codes = []
     for scale in range(scales):
-        found.append(decoder.draw(live, strength))
-        live = decoder.append(live, found[-1])
+        drawn_codes.append(decoder.draw(live, strength))
+        live = decoder.append(live, drawn_codes[-1])
         if scale + 1 < scales:
             live = decoder.advance(live)
-    return found
+    return drawn_codes

@@ -10,7 +10,8 @@ from torch import Tensor
 from scalingar.decoding.teacher_forcing import latents, teacher_features
 from scalingar.doctor.golden.golden_file import CHECKS, EXACT, IMAGES, Comparison, GoldenFile
 from scalingar.models.var.multiscale_vq import MultiScaleVQ, SharedPhis, phi_index, phi_ticks
-from scalingar.models.var.released import build_multiscale_vq, multiscale_vq_config
+from scalingar.models.var.released import learned, multiscale_vq_config
+from scalingar.models.weights.build_module import build_module
 
 TICKS = 1e-7
 """float64 ticks are stored as float32."""
@@ -21,7 +22,7 @@ def build(file: GoldenFile) -> MultiScaleVQ:
     scales = sum(re.fullmatch(r"idx_\d+", name) is not None for name in file.arrays)
     sides = tuple(isqrt(file[f"idx_{scale}"].shape[1]) for scale in range(scales))
     config = multiscale_vq_config(file.weights, file.path, sides)
-    return build_multiscale_vq(config, file.weights, file.path)
+    return build_module(lambda: MultiScaleVQ(config), learned(file.weights), file.path)
 
 
 def per_scale(file: GoldenFile, name: str, scales: int) -> list[Tensor]:
@@ -53,8 +54,7 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
 
 def _sums(file: GoldenFile, name: str, sums: list[Tensor]) -> Iterator[Comparison]:
     for scale, latent in enumerate(sums):
-        if f"{name}_{scale}" in file:
-            yield file.compare(f"{name}_{scale}", latent, IMAGES)
+        yield from file.compare_stored(f"{name}_{scale}", latent, IMAGES)
 
 
 def next_inputs(file: GoldenFile, name: str, model: MultiScaleVQ, sums: list[Tensor]) -> Iterator[Comparison]:

@@ -1,4 +1,4 @@
-"""Modules without weights, to be filled from a file."""
+"""Building modules with given weights, skipping random initialisation."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class _NoInitialisation(TorchFunctionMode):
-    """Leaves new weights undrawn: their memory is not even touched. (On "meta", torch would import its compiler.)"""
+    """Skips random initialisation, which leaves memory untouched. (On "meta", torch would import its compiler.)"""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -26,30 +26,28 @@ class _NoInitialisation(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def filled(
+def build_module(
     make: Callable[[], M],
     weights: Mapping[str, Tensor],
     path: str | Path,
     *,
-    dtype: torch.dtype | Callable[[str], torch.dtype],
+    dtype: torch.dtype | Callable[[str], torch.dtype] = torch.float32,
     device: str | torch.device = "cpu",
 ) -> M:
-    """What ``make`` builds, with copies of ``weights``, ready to use and frozen.
+    """The module of ``make`` with copies of ``weights``, frozen and in evaluation mode.
 
     Raises:
-        WeightsError: the weights, which come from ``path``, are another model's.
+        WeightsError: the weights, read from ``path``, do not fit.
     """
     with _NoInitialisation():
         module = make()
-    return fit_weights(module, weights, path, dtype=dtype, device=device).eval().requires_grad_(False)
+    # Moved once more for buffers that are computed, not stored.
+    return fit_weights(module, weights, path, dtype=dtype, device=device).to(device).eval().requires_grad_(False)
 
 
 @contextmanager
 def empty_transformers() -> Iterator[None]:
-    """Modules of transformers built inside have shapes but no values.
-
-    Some draw numbers by themselves: the global generator is left as it was.
-    """
+    """Build modules of transformers without initialisation; the global random generator keeps its state."""
     from transformers.initialization import no_init_weights  # noqa: PLC0415
 
     with no_init_weights(), torch.random.fork_rng(devices=[]):
