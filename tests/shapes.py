@@ -46,7 +46,7 @@ def checked(what: Any) -> Any:
     if inspect.isfunction(what):
         return _checked(what)
     if dataclasses.is_dataclass(what) and "__init__" in vars(what):
-        what.__init__ = _checked(what.__init__)
+        setattr(what, "__init__", _checked(vars(what)["__init__"]))  # noqa: B010
     return what
 
 

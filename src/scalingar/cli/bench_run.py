@@ -56,7 +56,9 @@ def run_all(request: Request) -> None:
             results = read_results(store.folder, benchmark)
             write_results(results, store)
             score = results.summary.overall
-            print(f"{label}: {results.summary.label} {score.value:.4f}, results in {store.folder}")
+            reward = runner.plan.recipe.strategy.needs().reward
+            by = "" if reward is None else f" by the reward {reward}"
+            print(f"{label}{by}: {results.summary.label} {score.value:.4f}, results in {store.folder}")
 
 
 def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark: Benchmark) -> RunPlan:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -195,7 +196,8 @@ class ImagePipeline:
             raise ConfigError(f"num_images_per_prompt is {num_images_per_prompt}; it must be at least 1.")
         repeats = range(num_images_per_prompt)
         texts = [text for text in prompts for _ in repeats]
-        seeds = [seed + j for _ in prompts for j in repeats] if isinstance(seed, int) else list(seed)
+        seed = int(seed) if isinstance(seed, Integral) else [int(one) for one in seed]
+        seeds = [seed + j for _ in prompts for j in repeats] if isinstance(seed, int) else seed
         if len(seeds) != len(texts):
             raise ConfigError(
                 f"there are {len(seeds)} seeds for {len(texts)} images; give one for each, or one number."

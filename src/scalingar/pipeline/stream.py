@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from scalingar.core.errors import DecodingError
 from scalingar.core.outputs import Ledger, PromptResult
 from scalingar.pipeline.output import ImageOutput
 from scalingar.strategies import Strategy
@@ -33,10 +34,15 @@ class Stream:
 
     @property
     def output(self) -> ImageOutput:
-        """The result, once all steps are made: those that nobody read are made now."""
+        """The result, once all steps are made: those that nobody read are made now.
+
+        Raises DecodingError after an error, or if the steps were closed early.
+        """
         if self._output is None:
             for _ in self._steps:
                 pass
+            if not self._engine.results:
+                raise DecodingError("the run failed or was closed before its end; it has no output.")
             self._output = self._finish(self._engine.results, self._engine.ledger)
         return self._output
 

@@ -43,9 +43,12 @@ def with_reward(strategy: Strategy, reward: str | None, model: str) -> Strategy:
     needs = strategy.needs()
     if not needs.rewarded or needs.reward is not None:
         return strategy
+    name = STRATEGIES.name_of(type(strategy))
+    if "reward" not in type(strategy).model_fields:
+        raise ConfigError(f"the strategy {name} asks a reward and has no setting named 'reward'; give it one.")
     if reward is None:
         raise ConfigError(
-            f"the strategy {strategy_name(strategy)} asks a reward, and {model} names none of its own; "
+            f"the strategy {name} asks a reward, and {model} names none of its own; "
             f"set strategy.reward to one of {', '.join(REWARDS)}."
         )
     return changed(strategy, reward=reward)

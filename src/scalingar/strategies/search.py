@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scalingar.core.errors import DecodingError
 from scalingar.core.outputs import Candidate
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.scale_statistics import ScaleStatistics
@@ -156,6 +157,11 @@ class Start:
 
     fresh: int = 0
     prefixes: tuple[Prefix, ...] = ()
+
+    def __post_init__(self) -> None:
+        sound = all(isinstance(part, Prefix) for part in self.prefixes) if isinstance(self.prefixes, tuple) else False
+        if not isinstance(self.fresh, int) or self.fresh < 0 or not sound:
+            raise DecodingError(f"{self} must have a count of fresh trajectories and a tuple of Prefix.")
 
     def __len__(self) -> int:
         return self.fresh + len(self.prefixes)

@@ -103,7 +103,10 @@ class Engine:
             self.live = Live(self._started(runs := self._next(count)), self.decoder.groups)
             self._own(runs, range(len(self.live)))
         elif self._waiting and not self.live.lockstep:
-            count = min(len(self.live.free) // self._waiting[0].search.starts, len(self._waiting))
+            room = len(self.live.free)
+            if self.max_rows is not None:
+                room = max(room, self.max_rows - sum(len(run.rows) for run in self.live.runs))
+            count = min(room // self._waiting[0].search.starts, len(self._waiting))
             if count:
                 fresh = self._started(runs := self._next(count))
                 self._own(runs, self.live.take_in(fresh))

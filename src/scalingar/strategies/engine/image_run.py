@@ -14,6 +14,7 @@ from scalingar.core.outputs import Candidate, Cut
 from scalingar.policy.termination import NOT_A_NUMBER
 from scalingar.strategies.engine.lineage import Lineage
 from scalingar.strategies.engine.observers import DRAWN, ScaleWatch, Statistics, TokenWatch, Watch
+from scalingar.strategies.engine.sound_decision import sound_decision
 from scalingar.strategies.engine.trace_record import TraceRecord
 from scalingar.strategies.search import Candidates, Columns, Decision, Looks, Search, Start, Step
 from scalingar.strategies.setting import Setting
@@ -62,7 +63,7 @@ class ImageRun:
         self.watch: Watch = ScaleWatch()
         if not setting.scales:
             self.watch = TokenWatch(strategy.profile, setting, count, strategy.needs().history)
-        self.record = TraceRecord(self.lineage, setting.total_steps, () if setting.scales else DRAWN)
+        self.record = TraceRecord(self.lineage, setting.total_steps, DRAWN)
         self.candidates: dict[int, Candidate] = {}
         self.pending = 0
         self.log = StepLog()
@@ -168,30 +169,21 @@ class ImageRun:
         return Decision.of(np.flatnonzero(sound), len(sound), NOT_A_NUMBER)
 
     def _checked(self, decision: Decision | None) -> Decision | None:
-        """With its guidance scales in force. Raises DecodingError where it does not fit the rows."""
+        """In arrays of its own, its guidance scales in force. Raises DecodingError where it does not fit the rows."""
         if decision is None:
             return None
-        count, rows = len(self.indices), decision.rows
-        columns = dict(decision.trace)
-        if decision.guidance_scale is not None:
-            columns["guidance_scale"] = self.scales = decision.guidance_scale
-        wrong = next((name for name, column in columns.items() if np.shape(column) != (count,)), None)
-        problem = ""
-        if wrong is not None:
-            problem = f"{wrong} has the shape {np.shape(columns[wrong])}"
-        elif len(decision.reasons) != count:
-            problem = f"there are {len(decision.reasons)} reasons"
-        elif len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < count:
-            problem = f"rows={rows.tolist()} names one that is not there"
-        elif len(rows) != count or any(decision.reasons):
-            going = set(rows.tolist())
-            unsaid = [row for row, reason in enumerate(decision.reasons) if (reason is None) != (row in going)]
-            problem = f"row {unsaid[0]} ends without a reason, or goes on with one" if unsaid else ""
-        if problem:
+        reserved = set(self.log.values) & set(getattr(decision, "trace", ()))
+        try:
+            if reserved:
+                raise ValueError(f"its trace overwrites {min(reserved)!r}")
+            decision = sound_decision(decision, len(self.indices))
+        except ValueError as error:
             raise DecodingError(
                 f"{type(self.search).__name__} decided at {self.setting.step_name} {self.log.position} what does not "
-                f"fit its {count} rows: {problem}."
-            )
+                f"fit its {len(self.indices)} rows: {error}."
+            ) from None
+        if decision.guidance_scale is not None:
+            self.scales = decision.guidance_scale
         return decision
 
     def _step(self, view: BatchView) -> Step:

@@ -53,14 +53,16 @@ class ImageLooks:
         reward, name = self.eyes.reward, self.eyes.reward_name
         if reward is None:
             raise ConfigError("this strategy asks a reward, and none was given; name one.")
+        unscored = [candidate for candidate in candidates if name not in candidate.rewards]
         if reward.counts_images:
-            self.decode(candidates)
-            self.ledger.reward_calls += len(candidates)
-        with self.ledger.timed("reward"):
-            scores = ask(reward, name, candidates)
-        for candidate, score in zip(candidates, scores, strict=True):
-            candidate.rewards[name] = score
-        return np.array(scores, np.float64)
+            self.decode(unscored)
+            self.ledger.reward_calls += len(unscored)
+        if unscored:
+            with self.ledger.timed("reward"):
+                scores = ask(reward, name, unscored)
+            for candidate, score in zip(unscored, scores, strict=True):
+                candidate.rewards[name] = score
+        return np.array([candidate.rewards[name] for candidate in candidates], np.float64)
 
     def describe(self, candidates: list[Candidate]) -> Float[Tensor, "n t d"]:
         """Features of the candidates' pictures. Raises ConfigError without a feature."""

@@ -20,7 +20,7 @@ Streams = Callable[[Sequence[int], Sequence[list[int]]], Noise]
 """Noise of trajectories ``indices[i]`` of prompt ``i`` under ``seeds[i]``."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Group:
     """Trajectories ``indices`` of an image, all at ``position``, that will join the batch together."""
 
@@ -122,7 +122,7 @@ class Starts:
         """Groups that can join the batch now, with their logits; without a batch, those that can make one."""
         if not self._groups:
             return []
-        first = self._groups[0]
+        first = min(self._groups, key=lambda group: group.position)
         batch = first.trajectories if live is None else live.trajectories
         chosen = self._groups
         if batch.cache.lockstep:
