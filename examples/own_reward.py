@@ -4,8 +4,7 @@ import numpy as np
 from PIL import Image
 
 from scalingar import ImagePipeline
-from scalingar.rewards import REWARDS
-from scalingar.rewards.reward import scoring
+from scalingar.rewards import REWARDS, scoring
 from scalingar.strategies import BestOfN, ImportanceSampling, Strategy
 
 PROMPT = "a photo of a green car"

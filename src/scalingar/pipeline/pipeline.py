@@ -196,7 +196,7 @@ class ImagePipeline:
             raise ConfigError(f"num_images_per_prompt is {num_images_per_prompt}; it must be at least 1.")
         repeats = range(num_images_per_prompt)
         texts = [text for text in prompts for _ in repeats]
-        seed = int(seed) if isinstance(seed, Integral) else [int(one) for one in seed]
+        seed = int(seed) if isinstance(seed, int | Integral) else [int(one) for one in seed]
         seeds = [seed + j for _ in prompts for j in repeats] if isinstance(seed, int) else seed
         if len(seeds) != len(texts):
             raise ConfigError(

@@ -20,7 +20,7 @@ class SuccessiveHalving(Strategy):
     """Keeps the best few by a signal of the model once half of the image is there; no reward.
 
     Not a method of the paper: the rule that ``scalingar analyze tune`` found on half of GenEval's prompts of the
-    embedded model and that helped on the other half (docs/results.md). After Jamieson & Talwalkar 2016.
+    embedded model and that helped on the other half (docs/results/next-token.md). After Jamieson & Talwalkar 2016.
     """
 
     serves: ClassVar[tuple[Decoding, ...]] = ("next-token",)
