@@ -1,4 +1,4 @@
-"""Names to things: strategies, rewards, models. A wrong name gets a suggestion."""
+"""Registries of strategies, rewards, models and others by name; an unknown name gets a suggestion."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,9 +19,9 @@ def suggestion(wrong: str, known: list[str]) -> str:
 
 
 class Registry(Generic[T]):
-    """Things of one kind by name. Other packages add theirs through the entry-point group ``scalingar.<kind>``.
+    """Entries of one kind by name. Other packages add theirs through the entry-point group ``scalingar.<kind>``.
 
-    ``modules``: of this package, each registering its own; they are imported when somebody first asks for a name.
+    ``modules``: modules of this package that register entries, imported at the first lookup.
     """
 
     def __init__(self, kind: str, modules: Sequence[str] = ()) -> None:
@@ -31,24 +31,24 @@ class Registry(Generic[T]):
         self._loaded = False
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator that adds a thing under ``name``; a name is given only once."""
+        """Decorator that adds an entry under ``name``. Raises ConfigError if the name is taken."""
 
         def add(entry: T) -> T:
             if name in self._entries:
-                raise ConfigError(f"two things register the {self.kind} name {name!r}")
+                raise ConfigError(f"the {self.kind} name {name!r} is registered twice; choose another name.")
             self._entries[name] = entry
             return entry
 
         return add
 
     def name_of(self, entry: T) -> str:
-        """The name something is registered under; its own name if it is not."""
-        own = str(getattr(entry, "__name__", entry))
-        return next((name for name, known in self._entries.items() if known is entry), own)
+        """The name an entry is registered under; its ``__name__`` if it is not registered."""
+        default = str(getattr(entry, "__name__", entry))
+        return next((name for name, known in self._entries.items() if known is entry), default)
 
     @contextmanager
     def temporarily(self, name: str, entry: T) -> Iterator[T]:
-        """``entry`` under ``name`` inside the block, in place of what may be there; afterwards all is as it was."""
+        """Register ``entry`` inside the block, hiding an entry of the same name."""
         before = {name: self._entries[name]} if name in self else {}
         self._entries[name] = entry
         try:

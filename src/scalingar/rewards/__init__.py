@@ -14,9 +14,9 @@ from scalingar.rewards.reward import (
     Reward,
     RewardFactory,
     WithoutWeights,
-    ask,
     build_reward,
     check_reward,
+    score_candidates,
     scoring,
 )
 
@@ -37,8 +37,8 @@ __all__ = [
     "RewardFactory",
     "TruncationWarning",
     "WithoutWeights",
-    "ask",
     "build_reward",
     "check_reward",
+    "score_candidates",
     "scoring",
 ]

@@ -26,18 +26,18 @@ class ClipReward(LearnedReward):
     def prepare(self) -> None:
         """Raises WeightsError where something is missing, or the folder is none of CLIP's."""
         super().prepare()
-        if not Path(self.place).is_file():
-            check_type(self.place, "clip")
+        if not Path(self.location).is_file():
+            check_type(self.location, "clip")
 
-    def load(self, place: str | Path) -> Any:
+    def load(self, location: str | Path) -> Any:
         """A folder or a hub name, as transformers saves models. Raises WeightsError."""
         from transformers import CLIPModel  # noqa: PLC0415
 
-        network = load_network(CLIPModel, place, device=self.device, dtype=self.dtype)
+        network = load_network(CLIPModel, location, device=self.device, dtype=self.dtype)
         for tower in (network.config.text_config, network.config.vision_config):
             if tower.hidden_act != self.activation:
                 raise WeightsError(
-                    f"{place} runs with {tower.hidden_act}, the weights of {self.name} with {self.activation}; "
+                    f"{location} runs with {tower.hidden_act}, the weights of {self.name} with {self.activation}; "
                     "choose its own weights, or mend hidden_act in config.json."
                 )
         return network
@@ -46,15 +46,17 @@ class ClipReward(LearnedReward):
         """Rows of the token embedding."""
         return int(network.config.text_config.vocab_size)
 
-    def judge(self, network: Any, ids: Int[Tensor, "1 t"], pictures: Sequence[Image.Image]) -> Float[Tensor, " n"]:
+    def score_batch(
+        self, network: Any, ids: Int[Tensor, "1 t"], pictures: Sequence[Image.Image]
+    ) -> Float[Tensor, " n"]:
         """Cosines of some pictures, in [-1, 1]."""
         side = network.config.vision_config.image_size
-        pixels = normalised([self.view(picture, side) for picture in pictures])
+        pixels = normalised([self.to_square(picture, side) for picture in pictures])
         # transformers 5 hands out an object whose pooled output is already projected.
         seen = network.get_image_features(pixel_values=pixels.to(self.device, self.dtype)).pooler_output
         said = network.get_text_features(input_ids=ids).pooler_output
         return cosine_similarity(seen.float(), said.float())
 
-    def view(self, picture: Image.Image, side: int) -> Image.Image:
+    def to_square(self, picture: Image.Image, side: int) -> Image.Image:
         """The square of a picture that is looked at."""
         return cropped(picture, side)

@@ -54,17 +54,17 @@ class HPS(ClipReward):
         """Raises WeightsError where something is missing, ConfigError for the file of another version."""
         super().prepare()
         for other in (HPSv2, HPSv21):
-            if other.file != self.file and Path(self.place).name == other.file:
+            if other.file != self.file and Path(self.location).name == other.file:
                 version = REWARDS.name_of(other)
-                raise ConfigError(f"{self.place} holds {version}, not {self.name}; ask for the reward {version!r}.")
+                raise ConfigError(f"{self.location} holds {version}, not {self.name}; ask for the reward {version!r}.")
 
-    def load(self, place: str | Path) -> Any:
+    def load(self, location: str | Path) -> Any:
         """The authors' file, or a folder that transformers saved. Raises WeightsError."""
-        if Path(place).is_file():
-            return from_open_clip(read_weights(place), place, heads=HEADS, device=self.device, dtype=self.dtype)
-        return super().load(place)
+        if Path(location).is_file():
+            return from_open_clip(read_weights(location), location, heads=HEADS, device=self.device, dtype=self.dtype)
+        return super().load(location)
 
-    def view(self, picture: Image.Image, side: int) -> Image.Image:
+    def to_square(self, picture: Image.Image, side: int) -> Image.Image:
         """All of the picture, on black: HPSv2 crops nothing."""
         return padded(picture, side)
 

@@ -30,14 +30,14 @@ class ImageReward(LearnedReward):
     tokenizer_kind: ClassVar[str] = "BertTokenizer"
     limit: ClassVar[int] = 35
 
-    def load(self, place: str | Path) -> ImageRewardNetwork:
+    def load(self, location: str | Path) -> ImageRewardNetwork:
         """From the official weight file. Raises WeightsError."""
-        return build(read_weights(place), place, device=self.device, dtype=self.dtype)
+        return build(read_weights(location), location, device=self.device, dtype=self.dtype)
 
     @cached_property
-    def words(self) -> Any:
+    def text_tokenizer(self) -> Any:
         """BERT's tokenizer with BLIP's two marks; they count, though prompts never hold them."""
-        tokenizer = super().words
+        tokenizer = super().text_tokenizer
         tokenizer.add_special_tokens({"bos_token": "[DEC]"})
         tokenizer.add_special_tokens({"additional_special_tokens": ["[ENC]"]})
         return tokenizer
@@ -46,7 +46,7 @@ class ImageReward(LearnedReward):
         """Rows of the word embedding."""
         return int(network.text.config.vocab_size)
 
-    def judge(
+    def score_batch(
         self, network: ImageRewardNetwork, ids: Int[Tensor, "1 t"], pictures: Sequence[Image.Image]
     ) -> Float[Tensor, " n"]:
         """Standardised scores of some pictures."""

@@ -59,11 +59,13 @@ class LearnedReward(PixelReward):
         """As the registry has it."""
         return REWARDS.name_of(type(self))
 
-    def load(self, place: str | Path) -> Any:
+    def load(self, location: str | Path) -> Any:
         """The network of the weights at ``place``, a path or a hub name. Raises WeightsError."""
         raise NotImplementedError(type(self).__name__)
 
-    def judge(self, network: Any, ids: Int[Tensor, "1 t"], pictures: Sequence[Image.Image]) -> Float[Tensor, " n"]:
+    def score_batch(
+        self, network: Any, ids: Int[Tensor, "1 t"], pictures: Sequence[Image.Image]
+    ) -> Float[Tensor, " n"]:
         """Scores of some pictures against the prompt that was read as ``ids``."""
         raise NotImplementedError(type(self).__name__)
 
@@ -79,10 +81,10 @@ class LearnedReward(PixelReward):
         """
         network, ids = self.network, self._reading(prompt)[0].to(self.device)
         with torch.inference_mode():
-            parts = [self.judge(network, ids, part).float().cpu() for part in self._batches(images)]
+            parts = [self.score_batch(network, ids, part).float().cpu() for part in self._batches(images)]
         scores = torch.cat(parts) if parts else torch.zeros(0)
         if not bool(scores.isfinite().all()):
-            raise WeightsError(f"{self.place} gives values that are not numbers in {self.dtype}; use fp32.")
+            raise WeightsError(f"{self.location} gives values that are not numbers in {self.dtype}; use fp32.")
         return [float(score) for score in scores]
 
     def truncation(self, prompt: str) -> Truncation | None:
@@ -91,10 +93,10 @@ class LearnedReward(PixelReward):
 
     def prepare(self) -> None:
         """Raises WeightsError where transformers, the weights or the tokenizer are missing; fetches them if need be."""
-        _ = self.place, self.words
+        _ = self.location, self.text_tokenizer
 
     @cached_property
-    def place(self) -> str | Path:
+    def location(self) -> str | Path:
         """Where the weights lie: a file or folder, or a hub name for transformers. Raises WeightsError."""
         if importlib.util.find_spec("transformers") is None:
             raise WeightsError(f"the reward {self.name} needs transformers; install it with pip install scalingar[hf].")
@@ -113,17 +115,17 @@ class LearnedReward(PixelReward):
     @cached_property
     def network(self) -> Any:
         """The network, loaded once. Raises WeightsError."""
-        network = self.load(self.place)
-        known, given = self.vocabulary(network), len(self.words)
+        network = self.load(self.location)
+        known, given = self.vocabulary(network), len(self.text_tokenizer)
         if given != known:
             raise WeightsError(
-                f"the tokenizer has {given} tokens and {self.place} knows {known}; "
+                f"the tokenizer has {given} tokens and {self.location} knows {known}; "
                 f"use that of {self.tokenizer_repo}, put it beside the weights."
             )
         return network
 
     @cached_property
-    def words(self) -> Any:
+    def text_tokenizer(self) -> Any:
         """The tokenizer of the prompts. Raises WeightsError."""
         import transformers  # noqa: PLC0415
 
@@ -143,8 +145,8 @@ class LearnedReward(PixelReward):
         if self.tokenizer is not None:
             given = Path(self.tokenizer).expanduser()
             return given if given.exists() else self.tokenizer
-        if isinstance(self.place, Path):
-            folder = self.place if self.place.is_dir() else self.place.parent
+        if isinstance(self.location, Path):
+            folder = self.location if self.location.is_dir() else self.location.parent
             if _holds_tokenizer(folder):
                 return folder
         return self.tokenizer_repo
@@ -159,11 +161,11 @@ class LearnedReward(PixelReward):
             ids, truncation = self._tokens(prompt)
             self._read[prompt] = torch.tensor([ids]), truncation
             if truncation is not None:
-                warnings.warn(f"{self.name} {truncation.told(prompt)}", TruncationWarning, stacklevel=4)
+                warnings.warn(f"{self.name} {truncation.describe(prompt)}", TruncationWarning, stacklevel=4)
         return self._read[prompt]
 
     def _tokens(self, prompt: str) -> tuple[list[int], Truncation | None]:
-        read = self.words(prompt, return_offsets_mapping=True, verbose=False)
+        read = self.text_tokenizer(prompt, return_offsets_mapping=True, verbose=False)
         ids = read["input_ids"]
         if len(ids) <= self.limit:
             return ids, None

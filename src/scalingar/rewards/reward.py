@@ -120,7 +120,7 @@ def build_reward(text: str, *, device: str | torch.device) -> Reward:
     return REWARDS[name](source, device=device)
 
 
-def ask(reward: Reward, name: str, candidates: list[Candidate]) -> list[float]:
+def score_candidates(reward: Reward, name: str, candidates: list[Candidate]) -> list[float]:
     """One number per candidate. Raises ConfigError where the reward gives fewer, more, or none that is finite."""
     values = reward(candidates)
     if len(values) != len(candidates):
