@@ -18,6 +18,14 @@ def suggestion(wrong: str, known: list[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(known)}."
 
 
+def split_source(kind: str, text: str) -> tuple[str, str | None]:
+    """Name and source of ``name`` or ``name:source``. Raises ConfigError for an empty source."""
+    name, colon, source = text.partition(":")
+    if colon and not source:
+        raise ConfigError(f"the {kind} {text!r} ends in ':'; add a file, a folder or a hub name, or leave it out.")
+    return name, source or None
+
+
 class Registry(Generic[T]):
     """Entries of one kind by name. Other packages add theirs through the entry-point group ``scalingar.<kind>``.
 

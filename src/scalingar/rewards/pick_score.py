@@ -1,4 +1,4 @@
-"""PickScore (arXiv 2305.01569): which of two pictures users of an image generator picked."""
+"""PickScore (arXiv 2305.01569): which of two images users of an image generator picked."""
 
 import math
 from collections.abc import Sequence
