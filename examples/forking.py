@@ -12,7 +12,7 @@ from scalingar.strategies.setting import Setting
 
 @STRATEGIES.register("fork-the-surest")
 class ForkTheSurest(Strategy):
-    """Half way the row of lowest entropy goes on twice, is begun again from its first quarter, and one starts afresh."""
+    """Halfway the surest row goes on twice and is begun again from its first quarter, and one starts afresh."""
 
     num_trajectories: int = 2
     reward: str | None = None

@@ -80,7 +80,7 @@ def test_a_reward_is_never_chosen_silently(folder: Path, tmp_path: Path, capsys:
     for strategy in ("tts-var", "best-of-n", "importance-sampling"):
         assert generate(folder, tmp_path, "--strategy", strategy) == 1
         err = capsys.readouterr().err
-        assert f"the strategy {strategy} asks a reward, and {folder} names none of its own" in err
+        assert f"the strategy {strategy} needs a reward, and {folder} has no default" in err
         assert "image-reward" in err
         assert err.count("\n") == 1
 

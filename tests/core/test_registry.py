@@ -13,7 +13,7 @@ from scalingar.core.registry import Registry
 def test_a_name_is_given_once_and_a_wrong_one_gets_a_suggestion() -> None:
     things: Registry[int] = Registry("numbers")
     things.register("one")(1)
-    with pytest.raises(ConfigError, match="two things register the numbers name 'one'"):
+    with pytest.raises(ConfigError, match="the numbers name 'one' is registered twice"):
         things.register("one")(2)
     with pytest.raises(ConfigError, match="'oen' is not among the numbers; did you mean 'one'"):
         things["oen"]

@@ -41,7 +41,7 @@ class LastCodes:
     def select(self, rows: Tensor) -> Self:
         return type(self)(self.prompt[rows])
 
-    def place(self, rows: Tensor, fresh: Self) -> None:
+    def overwrite(self, rows: Tensor, fresh: Self) -> None:
         self.prompt[rows] = fresh.prompt
 
 

@@ -188,15 +188,15 @@ def test_the_probability_of_a_drawn_token_worked_by_hand() -> None:
     branches = torch.stack([rows, rows.flip(1)])
     got = step_distributions(branches, guidance_scale=1.0, distribution="conditional")
     wanted = [[math.log(0.75), 0.0], [math.log(0.25), -70.0]]
-    np.testing.assert_allclose(got.of(np.array([0, 1]), torch.tensor([1, 1])), wanted, rtol=1e-6)
+    np.testing.assert_allclose(got.log_p(np.array([0, 1]), torch.tensor([1, 1])), wanted, rtol=1e-6)
     np.testing.assert_allclose(
-        got.of(np.array([0]), torch.tensor([0])), [[math.log(0.25)], [math.log(0.75)]], rtol=1e-6
+        got.log_p(np.array([0]), torch.tensor([0])), [[math.log(0.25)], [math.log(0.75)]], rtol=1e-6
     )
 
 
 def test_without_guidance_a_token_is_as_probable_with_the_prompt_as_without() -> None:
     got = step_distributions(torch.tensor([[[0.0, math.log(3)]]]), guidance_scale=7.5, distribution="guided")
-    np.testing.assert_allclose(got.of(np.array([0]), torch.tensor([1])), [[math.log(0.75)]] * 2, rtol=1e-6)
+    np.testing.assert_allclose(got.log_p(np.array([0]), torch.tensor([1])), [[math.log(0.75)]] * 2, rtol=1e-6)
 
 
 def test_the_largest_are_found_as_topk_finds_them() -> None:

@@ -7,7 +7,7 @@ from PIL import Image
 from scalingar.bench.benchmarks.geneval.prompts import spell_out
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.core.outputs import Candidate
-from scalingar.rewards import EmbeddedReward, ask, build_reward
+from scalingar.rewards import EmbeddedReward, build_reward, score_candidates
 from tests.upstream.world_renders import RENDERS, render
 
 UNTOLD = {"bus below cat", "cat above bus", "bus left of cat", "yellow cup and red chair", "horse and banana"}
@@ -49,7 +49,7 @@ def test_it_judges_candidates_by_their_own_prompts() -> None:
         Candidate(prompt, i, torch.zeros(1, dtype=torch.long), None, {}, {}, image=render("dog"))
         for i, prompt in enumerate(prompts)
     ]
-    scores = ask(build_reward("embedded", device="cpu"), "embedded", candidates)
+    scores = score_candidates(build_reward("embedded", device="cpu"), "embedded", candidates)
     assert scores[0] == scores[2] > scores[1]
 
 

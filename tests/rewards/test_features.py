@@ -69,7 +69,7 @@ def test_wrong_names_and_sources(tmp_path: Path) -> None:
         check_feature("dinov3")
     with pytest.raises(ConfigError, match="no weights to load"):
         make_feature("pixels:folder")
-    with pytest.raises(ConfigError, match="names no source"):
+    with pytest.raises(ConfigError, match="ends in ':'; add a file"):
         make_feature("dinov2:")
     with pytest.raises(WeightsError, match=r"holds no config.json"):
         make_feature(f"dinov2:{tmp_path}")

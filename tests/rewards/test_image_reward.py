@@ -101,7 +101,8 @@ def test_what_is_missing_is_one_sentence(folder: Path, tmp_path: Path, monkeypat
     ):
         ImageReward("/nowhere").prepare()
     with pytest.raises(
-        WeightsError, match=r"the tokenizer has 32 tokens and .* knows 120; use that of google-bert/bert"
+        WeightsError,
+        match=r"the tokenizer has 32 tokens and .* expects 120; put the tokenizer files of google",
     ):
         ImageReward(save_tiny_image_reward(tmp_path, vocabulary=30)).score("a cat", pictures((48, 48)))
     (tmp_path / "vocab.txt").unlink()

@@ -130,7 +130,7 @@ def test_rewards_and_features_that_are_no_numbers() -> None:
     with pytest.raises(DecodingError, match=r"at scale 1 the features of images .* not numbers"):
         run(TTSVar(), feature=Broken())
     nothing = FunctionReward(lambda prompt, images: [float("nan")] * len(images))
-    with pytest.raises(ConfigError, match="gave nan"):
+    with pytest.raises(ConfigError, match="returned nan"):
         run(TTSVar(), reward=nothing)
 
 

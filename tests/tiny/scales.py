@@ -16,8 +16,8 @@ from scalingar.rewards.reward import FunctionReward
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import changed
 from scalingar.strategies.engine.engine import Engine
-from scalingar.strategies.engine.live_batch import Live
-from scalingar.strategies.engine.looks import Eyes, ImageLooks
+from scalingar.strategies.engine.live_batch import LiveBatch
+from scalingar.strategies.engine.looks import ImageLooks
 from scalingar.strategies.engine.step_event import StepEvent
 
 SIDES = (1, 2, 3, 4, 5, 6, 8)
@@ -73,7 +73,7 @@ class TinyCache:
         self.fed = [torch.cat(pair)[order] for pair in zip(self.fed, other.fed, strict=True)]
         return self
 
-    def place(self, rows: Tensor, fresh: "TinyCache") -> None:
+    def overwrite(self, rows: Tensor, fresh: "TinyCache") -> None:
         raise NotImplementedError
 
 
@@ -171,7 +171,7 @@ class Watched(Engine):
         super().__init__(*given, **options)
         self.events: list[StepEvent] = []
 
-    def _step(self, live: Live) -> list[StepEvent]:
+    def _step(self, live: LiveBatch) -> list[StepEvent]:
         live.check()
         events = super()._step(live)
         if live.runs:
@@ -183,12 +183,10 @@ class Watched(Engine):
 def run(strategy: Strategy, prompts: Sequence[str] = (PROMPT,), seed: int = 0, **options: Any) -> Watched:
     """The engine after a run with all its results. Rewards and features are given unless options say otherwise."""
     given = {"decoder": decoder(), "guidance_scale": 2.0, **options}
-    eyes = Eyes(
-        given.pop("reward", FunctionReward(redness)), strategy.needs().reward or "redness", given.pop("feature", None)
-    )
+    reward, feature = given.pop("reward", FunctionReward(redness)), given.pop("feature", None)
     if strategy.needs().rewarded and strategy.needs().reward is None:
         strategy = changed(strategy, reward="redness")
-    looks = ImageLooks(given["decoder"].picture, Ledger(), eyes)
+    looks = ImageLooks(given["decoder"].picture, Ledger(), reward, strategy.needs().reward or "redness", feature)
     engine = Watched(strategy=strategy, looks=looks, **given)
     for _ in engine.run(prompts, encode, [seed + i for i, _ in enumerate(prompts)]):
         pass

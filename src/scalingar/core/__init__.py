@@ -1,1 +1,1 @@
-"""What every room uses and that uses none: errors, files, registries, results. Nothing that only one room needs."""
+"""Errors, files, registries and results, shared by all packages and importing none. Nothing that only one needs."""

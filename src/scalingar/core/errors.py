@@ -2,7 +2,7 @@
 
 
 class ScalingarError(Exception):
-    """Base of every error of this package; the command line prints its message and exits with 1."""
+    """Base of this package's errors; the command line prints the message and exits with 1."""
 
 
 class ConfigError(ScalingarError):

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and known by their content."""
+"""Atomic writes and content hashes."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from scalingar.core.errors import OutputError
 
 
 def check_writable(folder: Path) -> None:
-    """Create the folder if needed and try it, before any work is done. Raises OutputError."""
+    """Create the folder if needed and write to it as a test. Raises OutputError."""
     trial = folder / f".{os.getpid()}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -21,17 +21,14 @@ def check_writable(folder: Path) -> None:
 
 
 def cache_folder(name: str) -> Path:
-    """Where the user's machine keeps things called ``name`` between runs, unless told otherwise."""
+    """The folder for cached files of kind ``name``, under ``XDG_CACHE_HOME`` or ``~/.cache``."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "scalingar" / name
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A place beside ``path`` to write to, which takes its place in one go: a reader sees the old file or the new one.
-
-    Nothing is left of it when writing fails.
-    """
+    """A temporary path that replaces ``path`` atomically when the block ends, and is removed when it fails."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
@@ -42,7 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Put ``content`` in place by :func:`replacing`. Raises OutputError."""
+    """Write a file atomically. Raises OutputError."""
     try:
         with replacing(path) as partial:
             partial.write_bytes(content)
@@ -51,6 +48,6 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Of a file's content, in hexadecimal; read piece by piece, because weights are large."""
+    """Hexadecimal digest of a file's content, read in chunks because weights are large."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

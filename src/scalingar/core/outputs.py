@@ -1,4 +1,4 @@
-"""What a run leaves of each prompt: candidates with their traces, which was chosen, and what it all cost."""
+"""The result of a run for each prompt: candidates with their traces, the chosen one, and the costs."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 _SHOWN = 60
-"""Characters of a text in a message."""
+"""Longest quotation in a message, in characters."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Cut:
     """Where and why a trajectory was given up."""
 
     step: int
-    """Index of the step whose code was no longer drawn; so many codes exist."""
+    """Index of the first step that was not drawn."""
     reason: str
 
 
@@ -29,14 +29,14 @@ class Truncation:
     """How much of a prompt a reward reads."""
 
     tokens: int
-    """Of the whole prompt, first and last mark included."""
+    """Length of the whole prompt, first and last special token included."""
     limit: int
-    """Of these it reads so many."""
+    """How many of them are read."""
     unread: str
-    """The text behind them; nothing in it can change a score."""
+    """The rest of the text, which cannot change a score."""
 
-    def told(self, prompt: str) -> str:
-        """In a clause."""
+    def describe(self, prompt: str) -> str:
+        """A message for the user."""
         return (
             f"reads {self.limit} of the {self.tokens} tokens of {_shortened(prompt)!r}; "
             f"it does not see {_shortened(self.unread)!r}"
@@ -53,27 +53,27 @@ class Candidate:
 
     prompt: str
     index: int
-    """Its number among the prompt's trajectories; with the seed, all that is needed to draw it again."""
+    """Its number among the prompt's trajectories; with the seed, enough to draw it again."""
     codes: Tensor
     """The codes drawn: ``(t,)``, or ``(t, g)`` of next-scale models, whose tokens have g codes each."""
     cut: Cut | None
     signals: dict[str, float]
     """Running signals at its last step, by name (see ``profile.signals``)."""
     trace: dict[str, NDArray[np.float32]]
-    """Step-wise values ``(t,)`` by the paper's letters, θ and the guidance scale ``s`` among them. Of next-scale
-    models one value per scale, ``reward`` among them where it was asked for; NaN where a value was not taken."""
+    """Values per step ``(t,)`` by the paper's letters, including θ and the guidance scale ``s``. Next-scale
+    models have one value per scale, including ``reward`` where it was computed; NaN where a value is missing."""
     image: Image.Image | None = None
     """None where no image was needed: cut, or finished but neither judged nor chosen. See ``ImagePipeline.preview``."""
     pixels: Tensor | None = None
-    """The image before rounding to 8 bits, ``(3, h, w)`` in [-1, 1], where that was asked for."""
+    """The image before rounding to 8 bits, ``(3, h, w)`` in [-1, 1]; only if requested."""
     rewards: dict[str, float] = field(default_factory=dict)
-    """What rewards said, by their names."""
+    """Score by reward name."""
     parent: int | None = None
-    """Of a fork, or one started from a prefix: the trajectory it was the same as, up to its step ``born``."""
+    """The trajectory it was forked or continued from, identical up to step ``born``."""
     born: int = 0
-    """The first step that was its own."""
+    """Its first own step."""
     inherited: int = 0
-    """How many of its codes are its parent's, drawn before that step."""
+    """Number of its codes that its parent drew."""
 
     @property
     def finished(self) -> bool:
@@ -82,31 +82,31 @@ class Candidate:
 
     @property
     def tokens(self) -> int:
-        """Codes it has, those of its parent among them."""
+        """Number of its codes, inherited ones included."""
         return len(self.codes)
 
     @property
     def drawn(self) -> int:
-        """Codes drawn for it alone: what it cost."""
+        """Number of codes drawn for it alone, which is its cost."""
         return self.tokens - self.inherited
 
     @property
     def step_name(self) -> str:
-        """What its steps are."""
+        """``step`` or ``scale``."""
         return "step" if self.codes.ndim == 1 else "scale"
 
     @property
     def fate(self) -> str:
-        """In a few words."""
+        """How it ended: ``finished``, or the step and reason of its cut."""
         return "finished" if self.cut is None else f"cut at {self.step_name} {self.cut.step}: {self.cut.reason}"
 
 
 @dataclass
 class Ledger:
-    """Costs, counted while they arise."""
+    """Costs of a run."""
 
     tokens: int = 0
-    """Tokens drawn, all trajectories together."""
+    """Tokens drawn, over all trajectories."""
     forward_rows: int = 0
     """Rows that went through the transformer to decode codes: one per token and branch."""
     prefill_rows: int = 0
@@ -114,16 +114,16 @@ class Ledger:
     decodes: int = 0
     """Images decoded from codes."""
     reward_calls: int = 0
-    """Images a learned reward looked at."""
+    """Images scored by a learned reward."""
     feature_calls: int = 0
     """Images described by features."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall-clock seconds per phase: prefill, transformer, policy, sampling, select, decode, reward, features."""
     peak_bytes: int = 0
-    """Most bytes the live trajectories held at once: caches, logits and codes."""
+    """Peak memory of the live trajectories: caches, logits and codes."""
 
     def add(self, other: "Ledger") -> None:
-        """Sum everything, keep the larger peak."""
+        """Add the other's costs; the peak is the larger of both."""
         self.tokens += other.tokens
         self.forward_rows += other.forward_rows
         self.prefill_rows += other.prefill_rows
@@ -136,7 +136,7 @@ class Ledger:
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
-        """Add the wall-clock time of a block to a phase, without what blocks inside it add to others."""
+        """Add a block's wall-clock time to a phase, without the time of timed blocks inside it."""
         started, before = time.perf_counter(), self.total_seconds
         yield
         inside = self.total_seconds - before
@@ -154,7 +154,7 @@ class Ledger:
 
 @dataclass
 class PromptResult:
-    """All that happened for one prompt."""
+    """The result for one prompt."""
 
     prompt: str
     seed: int
@@ -163,7 +163,7 @@ class PromptResult:
     chosen: int
     """Index of the candidate the strategy picked."""
     truncated: dict[str, Truncation] = field(default_factory=dict)
-    """Rewards that did not read the whole prompt, by their names."""
+    """What rewards did not read of the prompt, by reward name."""
 
     @property
     def best(self) -> Candidate:

@@ -1,4 +1,4 @@
-"""From a model's pixels to 8-bit pictures and their files, and from pictures to what a network reads."""
+"""Conversion between a model's pixels, 8-bit images, PNG files and network inputs."""
 
 import io
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from torch import Tensor
 
 
 def rounded(picture: Float[Tensor, "3 h w"]) -> Image.Image:
-    """RGB in [-1, 1] to 8 bits: ``trunc(127.5 x + 128)``, clamped, which is rounding (LlamaGen's)."""
+    """RGB in [-1, 1] to 8 bits: ``trunc(127.5 x + 128)``, clamped, as LlamaGen rounds."""
     levels = (picture * 127.5 + 128.0).clamp(0, 255)
     return Image.fromarray(levels.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
 
 
 def levels(images: Sequence[Image.Image]) -> Float[Tensor, "n 3 h w"]:
-    """Red, green and blue of pictures of one size, fp32 in 0 to 255. Channels are last in memory, as in pictures."""
+    """RGB of images of one size, fp32 in 0 to 255, channels last in memory."""
     rgb = np.stack([np.asarray(image.convert("RGB")) for image in images])
     return torch.from_numpy(rgb).permute(0, 3, 1, 2).float()
 
@@ -25,13 +25,13 @@ def levels(images: Sequence[Image.Image]) -> Float[Tensor, "n 3 h w"]:
 def standardised(
     levels: Float[Tensor, "n 3 h w"], mean: tuple[float, ...], std: tuple[float, ...]
 ) -> Float[Tensor, "n 3 h w"]:
-    """Levels as shares of 255, minus each channel's mean, over its deviation."""
+    """``(levels / 255 - mean) / std`` per channel."""
     centre, spread = (torch.tensor(values).view(3, 1, 1) for values in (mean, std))
     return (levels / 255 - centre) / spread
 
 
 def png_bytes(image: Image.Image) -> bytes:
-    """The picture as a PNG file's content, with the recipe of one that carries it."""
+    """The image as PNG bytes, with its recipe if it has one."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

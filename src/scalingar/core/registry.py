@@ -1,4 +1,4 @@
-"""Names to things: strategies, rewards, models. A wrong name gets a suggestion."""
+"""Registries of strategies, rewards, models and others by name; an unknown name gets a suggestion."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,10 +18,18 @@ def suggestion(wrong: str, known: list[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(known)}."
 
 
-class Registry(Generic[T]):
-    """Things of one kind by name. Other packages add theirs through the entry-point group ``scalingar.<kind>``.
+def split_source(kind: str, text: str) -> tuple[str, str | None]:
+    """Name and source of ``name`` or ``name:source``. Raises ConfigError for an empty source."""
+    name, colon, source = text.partition(":")
+    if colon and not source:
+        raise ConfigError(f"the {kind} {text!r} ends in ':'; add a file, a folder or a hub name, or leave it out.")
+    return name, source or None
 
-    ``modules``: of this package, each registering its own; they are imported when somebody first asks for a name.
+
+class Registry(Generic[T]):
+    """Entries of one kind by name. Other packages add theirs through the entry-point group ``scalingar.<kind>``.
+
+    ``modules``: modules of this package that register entries, imported at the first lookup.
     """
 
     def __init__(self, kind: str, modules: Sequence[str] = ()) -> None:
@@ -31,24 +39,24 @@ class Registry(Generic[T]):
         self._loaded = False
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator that adds a thing under ``name``; a name is given only once."""
+        """Decorator that adds an entry under ``name``. Raises ConfigError if the name is taken."""
 
         def add(entry: T) -> T:
             if name in self._entries:
-                raise ConfigError(f"two things register the {self.kind} name {name!r}")
+                raise ConfigError(f"the {self.kind} name {name!r} is registered twice; choose another name.")
             self._entries[name] = entry
             return entry
 
         return add
 
     def name_of(self, entry: T) -> str:
-        """The name something is registered under; its own name if it is not."""
-        own = str(getattr(entry, "__name__", entry))
-        return next((name for name, known in self._entries.items() if known is entry), own)
+        """The name an entry is registered under; its ``__name__`` if it is not registered."""
+        default = str(getattr(entry, "__name__", entry))
+        return next((name for name, known in self._entries.items() if known is entry), default)
 
     @contextmanager
     def temporarily(self, name: str, entry: T) -> Iterator[T]:
-        """``entry`` under ``name`` inside the block, in place of what may be there; afterwards all is as it was."""
+        """Register ``entry`` inside the block, hiding an entry of the same name."""
         before = {name: self._entries[name]} if name in self else {}
         self._entries[name] = entry
         try:

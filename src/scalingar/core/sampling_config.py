@@ -1,4 +1,4 @@
-"""How codes are drawn, as settings: a checkpoint's authors have theirs, a recipe may change them."""
+"""Sampling settings: a checkpoint has its authors' defaults, a recipe may change them."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

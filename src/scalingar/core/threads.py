@@ -1,4 +1,4 @@
-"""Torch's number of threads for a while: sums are split among them, which shows in last bits."""
+"""Torch's number of threads for a block of code: it changes how sums are split, and so their last bits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """``count`` threads inside, as many as before afterwards."""
+    """Use ``count`` threads inside the block and restore the number afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,4 +1,4 @@
-"""What pydantic found wrong with settings, in one sentence a user can act on."""
+"""Pydantic's validation errors as one sentence for the user."""
 
 from typing import Any, get_args
 
@@ -20,26 +20,26 @@ _LONGEST_VALUE = 60
 
 
 def sentence(error: ValidationError, kind: type[BaseModel], prefix: str = "") -> str:
-    """Every complaint about a ``kind`` that sits at ``prefix``, such as ``sampling.top_p=1.5: must be <= 1``."""
-    # A default that another setting decides about cannot be made when that one is wrong: it is told already.
-    told = [details for details in error.errors() if details["type"] != "default_factory_not_called"]
-    complaints = [_complaint(details, kind, prefix) for details in told]
-    return "; also ".join([*(complaint.rstrip(".") for complaint in complaints[:-1]), complaints[-1]])
+    """All errors of a ``kind`` at ``prefix``, such as ``sampling.top_p=1.5: must be <= 1``."""
+    # A default factory that was not called follows from another invalid setting, which is reported itself.
+    reported = [details for details in error.errors() if details["type"] != "default_factory_not_called"]
+    messages = [_message(details, kind, prefix) for details in reported]
+    return "; also ".join([*(message.rstrip(".") for message in messages[:-1]), messages[-1]])
 
 
-def _complaint(details: ErrorDetails, kind: type[BaseModel], prefix: str) -> str:
+def _message(details: ErrorDetails, kind: type[BaseModel], prefix: str) -> str:
     path = details["loc"]
-    place = ".".join(map(str, (prefix, *path) if prefix else path))
+    setting = ".".join(map(str, (prefix, *path) if prefix else path))
     if details["type"] == "extra_forbidden":
-        return f"{place} is no setting{suggestion(str(path[-1]), _settings(kind, path[:-1]))}"
+        return f"{setting} is no setting{suggestion(str(path[-1]), _settings(kind, path[:-1]))}"
     if details["type"] == "missing":
-        return f"{place} is missing"
-    where = f"{place}{_value(details['input'])}: " if place else ""
+        return f"{setting} is missing"
+    where = f"{setting}{_value(details['input'])}: " if setting else ""
     return where + _shortened(details["msg"])
 
 
 def _value(value: Any) -> str:
-    """``=value``, unless it is a whole section or too long to help."""
+    """``=value``; empty for a whole section or a long value."""
     text = repr(value)
     return "" if isinstance(value, BaseModel | dict) or len(text) > _LONGEST_VALUE else f"={text}"
 

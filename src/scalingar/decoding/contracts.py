@@ -1,4 +1,4 @@
-"""What the decoding loop needs of a model, its cache and its tokenizer: the file that the author of a model reads.
+"""The interfaces that a model, its cache and its tokenizer implement.
 
 Protocols only. The codes of one scale of a next-scale model are ``(n, l, g)`` int64: ``l`` tokens in raster order,
 ``g`` codes per token.
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class Cache(Protocol):
-    """What the decoding loop needs of a model's cache, whatever it holds."""
+    """A model's cache, one row per trajectory and branch."""
 
     @property
     def rows(self) -> int:
@@ -26,7 +26,7 @@ class Cache(Protocol):
 
     @property
     def lockstep(self) -> bool:
-        """All rows must stand at the same position, so no row can start while others are under way."""
+        """All rows must be at the same position, so no row can start while others are being decoded."""
         ...
 
     def select(self, rows: Int[Tensor, " m"]) -> Self:
@@ -38,7 +38,7 @@ class Cache(Protocol):
         ...
 
     def keep(self) -> None:
-        """From now on, what a finished trajectory needs for others to start from it stays."""
+        """From now on keep what other trajectories need to start from a finished one."""
         ...
 
     def rewind(self, fed: int) -> None:
@@ -46,15 +46,15 @@ class Cache(Protocol):
         ...
 
     def fits(self, other: Self) -> bool:
-        """Rows of ``other`` can stand among these."""
+        """Whether rows of ``other`` can be joined to these."""
         ...
 
     def join(self, other: Self, order: Int[Tensor, " m"]) -> Self:
         """Rows of both, first this cache's, then taken in ``order``. Both caches are spent."""
         ...
 
-    def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
-        """Write the rows of ``fresh`` over the rows ``rows``; never called where ``lockstep``."""
+    def overwrite(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
+        """Replace ``rows`` by those of ``fresh``; never called with ``lockstep``."""
         ...
 
 
@@ -64,9 +64,9 @@ ConditionT = TypeVar("ConditionT")
 
 @runtime_checkable
 class NextTokenModel(Protocol[ConditionT, CacheT]):
-    """What the loop needs of a model: see :class:`scalingar.models.llamagen.transformer.LlamaGen`.
+    """A model whose step is a code, such as :class:`scalingar.models.llamagen.transformer.LlamaGen`.
 
-    What a condition is and how a cache is kept are the model's own business; the loop only hands them back.
+    Condition and cache are opaque to the decoding loop.
     """
 
     @property
@@ -80,7 +80,7 @@ class NextTokenModel(Protocol[ConditionT, CacheT]):
         ...
 
     def condition(self, inputs: Tensor, mask: Bool[Tensor, "p t"] | None = None) -> ConditionT:
-        """Embed what the prompts say."""
+        """Embed the prompts."""
         ...
 
     def prefill(self, condition: ConditionT, *, guided: bool) -> tuple[Float[Tensor, "b v"], CacheT]:
@@ -94,10 +94,7 @@ class NextTokenModel(Protocol[ConditionT, CacheT]):
 
 @runtime_checkable
 class NextScaleModel(Protocol[ConditionT, CacheT]):
-    """What the loop needs of a model whose step is a scale.
-
-    A scale's codes are ``(n, l, g)``: ``l`` tokens in raster order, ``g`` codes per token, each of ``v`` values.
-    """
+    """A model whose step is a scale; each of the ``g`` codes of a token has ``v`` values."""
 
     @property
     def scales(self) -> tuple[tuple[int, int], ...]:
@@ -116,11 +113,11 @@ class NextScaleModel(Protocol[ConditionT, CacheT]):
 
     @property
     def device(self) -> torch.device:
-        """Of the weights; the tokenizer's are on the same."""
+        """Device of the weights, also of the tokenizer's."""
         ...
 
     def condition(self, inputs: Tensor, mask: Bool[Tensor, "p t"] | None = None) -> ConditionT:
-        """Embed what the prompts say, one row per prompt."""
+        """Embed the prompts, one row each."""
         ...
 
     def prefill(self, condition: ConditionT, *, guided: bool) -> CacheT:
@@ -135,7 +132,7 @@ class NextScaleModel(Protocol[ConditionT, CacheT]):
         ...
 
     def guidance_at(self, scale: int, guidance_scale: float) -> float:
-        """The guidance scale that acts at one scale, where the model ramps it."""
+        """The effective guidance scale at one scale; models may ramp it."""
         ...
 
 
@@ -153,7 +150,7 @@ class ImageTokenizer(Protocol):
 
 
 class ScaleSum(Protocol):
-    """The half of a tokenizer that adds scales up."""
+    """The part of a next-scale tokenizer that accumulates scales."""
 
     def start(self, n: int, device: torch.device | str) -> Float[Tensor, "n d h w"]:
         """The latent of ``n`` images before any scale: zeros."""
@@ -171,7 +168,7 @@ class ScaleSum(Protocol):
 
 
 class ScaleTokenizer(ScaleSum, Protocol):
-    """All of it: see :class:`scalingar.models.var.multiscale_vq.MultiScaleVQ`."""
+    """A next-scale tokenizer, such as :class:`scalingar.models.var.multiscale_vq.MultiScaleVQ`."""
 
     def decode(self, latent: Float[Tensor, "n d h w"]) -> Float[Tensor, "n 3 H W"]:
         """RGB of a latent, complete or not: nominally in [-1, 1], unclamped."""

@@ -1,4 +1,4 @@
-"""What a loop over steps needs of a decoder, whatever a step is: see the next-token and the next-scale decoder."""
+"""The interface of a decoder, whatever its step is."""
 
 from typing import Any, Protocol
 
@@ -11,11 +11,11 @@ from scalingar.decoding.noise import Noise
 
 
 class Decoder(Protocol):
-    """Its own kind of trajectories goes in and comes out; what they hold is its business."""
+    """Decodes trajectories step by step; their contents are private to the decoder."""
 
     @property
     def decoding(self) -> Decoding:
-        """What a step is."""
+        """The kind of step."""
         ...
 
     @property
@@ -43,7 +43,7 @@ class Decoder(Protocol):
         ...
 
     def scale_at(self, positions: Int[Tensor, " n"], guidance_scale: Scale) -> Scale:
-        """The guidance scale that acts where the rows stand."""
+        """The effective guidance scale at these positions."""
         ...
 
     def draw(self, trajectories: Any, guidance_scale: Scale) -> Tensor:
@@ -51,7 +51,7 @@ class Decoder(Protocol):
         ...
 
     def append(self, trajectories: Any, codes: Tensor) -> Any:
-        """Record them."""
+        """Record the codes of the next step."""
         ...
 
     def advance(self, trajectories: Any) -> Any:
@@ -59,7 +59,7 @@ class Decoder(Protocol):
         ...
 
     def rewind(self, trajectories: Any, position: int) -> Any:
-        """All rows back to where ``position`` steps, at least one, are made and the logits of the next are due."""
+        """Reset all rows to ``position`` steps, at least one; :meth:`advance` then gives the next logits."""
         ...
 
     def tokens_at(self, step: int) -> int:

@@ -14,10 +14,9 @@ def guide(
     unconditional: Float[Tensor, "n *l v"] | None,
     scale: Scale,
 ) -> Float[Tensor, "n *l v"]:
-    """``u + s (c - u)`` in fp32, or the conditional logits when there is no other branch.
+    """``u + s (c - u)`` in fp32, or the conditional logits without an unconditional branch.
 
-    ``scale`` is one number or one per row. At 1 the conditional logits come back bit for bit, as
-    when LlamaGen's ``cfg_interval`` ends guidance.
+    At ``scale`` 1 the conditional logits are returned bit for bit, as when LlamaGen's ``cfg_interval`` ends guidance.
     """
     if unconditional is None:
         return conditional

@@ -21,7 +21,7 @@ from scalingar.decoding.trajectories import ScaleTrajectories
 
 @dataclass(frozen=True, kw_only=True)
 class NextScaleDecoder:
-    """Decodes trajectories of a next-scale model; knows nothing of confidence, rewards or which rows should live.
+    """Decodes trajectories of a next-scale model, without any knowledge of confidence, rewards or pruning.
 
     Raises:
         ConfigError: a guidance interval, which counts codes drawn one by one.
@@ -52,7 +52,7 @@ class NextScaleDecoder:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """That of the last scale."""
+        """The last scale's grid."""
         return self.model.scales[-1]
 
     @property
@@ -63,7 +63,7 @@ class NextScaleDecoder:
     @torch.inference_mode()
     def start(self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool) -> ScaleTrajectories:
         """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; scale 0 runs once per prompt."""
-        prompts = torch.tensor([p for p, some in enumerate(indices) for _ in some])
+        prompts = torch.tensor([p for p, group in enumerate(indices) for _ in group])
         cache = self.model.prefill(condition, guided=guided)
         logits = self.model.step(None, 0, cache)
         rows = prompts.to(logits.device)
@@ -72,7 +72,7 @@ class NextScaleDecoder:
         ends = tuple(accumulate(h * w * self.model.groups for h, w in self.model.scales))
         return ScaleTrajectories(
             prompts=prompts,
-            indices=torch.tensor([i for some in indices for i in some]),
+            indices=torch.tensor([i for group in indices for i in group]),
             positions=torch.zeros(len(rows), dtype=torch.long),
             codes=torch.zeros(len(rows), ends[-1], dtype=torch.long, device=logits.device),
             logits=logits[branches],
@@ -84,7 +84,7 @@ class NextScaleDecoder:
 
     @torch.inference_mode()
     def draw(self, trajectories: ScaleTrajectories, guidance_scale: Scale) -> Int[Tensor, "n l g"]:
-        """All codes of the next scale, from logits guided as the model does it there."""
+        """All codes of the next scale, from logits guided at the model's scale for it."""
         strength = self.scale_at(trajectories.positions, guidance_scale)
         logits = guide(trajectories.conditional, trajectories.unconditional, strength)
         flat = filter_logits(logits.flatten(0, -2), self.sampling)
@@ -95,10 +95,11 @@ class NextScaleDecoder:
         return draw(flat, noise).view(logits.shape[:-1])
 
     def scale_at(self, positions: Int[Tensor, " n"], guidance_scale: Scale) -> Scale:
-        """The guidance scale that acts at the scale where all rows stand; one number where it is the same for all."""
-        scale, asked = int(positions[0]), np.asarray(guidance_scale).ravel()
-        acting = [self.model.guidance_at(scale, one) for one in (asked[:1] if _alike(asked) else asked).tolist()]
-        return acting[0] if len(acting) == 1 else np.array(acting)
+        """The effective guidance scale at the rows' current scale; a single number if all rows share it."""
+        scale, base = int(positions[0]), np.asarray(guidance_scale).ravel()
+        if (base == base[0]).all():
+            return self.model.guidance_at(scale, float(base[0]))
+        return np.array([self.model.guidance_at(scale, value) for value in base.tolist()])
 
     @torch.inference_mode()
     def append(self, trajectories: ScaleTrajectories, codes: Int[Tensor, "n l g"]) -> ScaleTrajectories:
@@ -117,7 +118,7 @@ class NextScaleDecoder:
 
     @torch.inference_mode()
     def rewind(self, trajectories: ScaleTrajectories, position: int) -> ScaleTrajectories:
-        """All rows back to where ``position`` scales, at least one, are drawn and the logits of the next are due."""
+        """Reset all rows to ``position`` drawn scales, at least one; :meth:`advance` then gives the next logits."""
         trajectories.cache.rewind(position)
         trajectories.positions = torch.full_like(trajectories.positions, position)
         end = trajectories.codes_until(position)
@@ -131,12 +132,12 @@ class NextScaleDecoder:
         return height * width
 
     def picture(self, codes: Int[Tensor, "t g"]) -> Float[Tensor, "3 H W"]:
-        """RGB in [-1, 1] of an image's codes on any device, or of those of its first scales."""
+        """RGB in [-1, 1] of an image's codes, complete or of its first scales, on any device."""
         return self.pixels(self.latent(codes[None]))[0]
 
     @torch.inference_mode()
     def latent(self, codes: Int[Tensor, "n t g"]) -> Float[Tensor, "n d h w"]:
-        """The latent of images given by all their codes, on any device, or by those of their first scales.
+        """The latent of images from their codes, complete or of the first scales, on any device.
 
         Raises:
             ConfigError: the codes do not end where a scale does.
@@ -158,7 +159,3 @@ class NextScaleDecoder:
     def pixels(self, latent: Float[Tensor, "n d h w"]) -> Float[Tensor, "n 3 H W"]:
         """RGB in [-1, 1] of latents, complete or not."""
         return self.tokenizer.decode(latent).clamp(-1, 1)
-
-
-def _alike(values: np.ndarray) -> bool:
-    return bool((values == values[0]).all())

@@ -18,16 +18,16 @@ from scalingar.decoding.trajectories import Trajectories
 
 @dataclass(frozen=True, kw_only=True)
 class NextTokenDecoder:
-    """Decodes trajectories of a next-token model; knows nothing of confidence, rewards or which rows should live."""
+    """Decodes trajectories of a next-token model, without any knowledge of confidence, rewards or pruning."""
 
     decoding: ClassVar[Decoding] = "next-token"
     groups: ClassVar[int] = 0
-    """Codes per token; 0: a token is a code, and its codes have no axis for them."""
+    """Codes per token; 0: a token is a single code without an axis of its own."""
     scales: ClassVar[tuple[tuple[int, int], ...]] = ()
 
     model: NextTokenModel
     tokenizer: ImageTokenizer | None = None
-    """None where nobody wants pictures."""
+    """None where no images are decoded."""
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
 
     @property
@@ -43,7 +43,7 @@ class NextTokenDecoder:
     @torch.inference_mode()
     def start(self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool) -> Trajectories:
         """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; each prompt is prefilled once."""
-        prompts = torch.tensor([p for p, some in enumerate(indices) for _ in some])
+        prompts = torch.tensor([p for p, group in enumerate(indices) for _ in group])
         logits, cache = self.model.prefill(condition, guided=guided)
         rows = prompts.to(logits.device)
         count = len(indices)
@@ -51,7 +51,7 @@ class NextTokenDecoder:
         height, width = self.model.grid
         return Trajectories(
             prompts=prompts,
-            indices=torch.tensor([i for some in indices for i in some]),
+            indices=torch.tensor([i for group in indices for i in group]),
             positions=torch.zeros(len(rows), dtype=torch.long),
             codes=torch.zeros(len(rows), height * width, dtype=torch.long, device=logits.device),
             logits=logits[branches],
@@ -87,16 +87,16 @@ class NextTokenDecoder:
     @torch.inference_mode()
     def advance(self, trajectories: Trajectories) -> Trajectories:
         """Feed the last code of every row and compute the logits of the next; no row may be finished."""
-        at = trajectories.positions - 1
-        last = trajectories.codes.gather(1, at.to(trajectories.codes.device)[:, None])[:, 0]
+        positions = trajectories.positions - 1
+        last = trajectories.codes.gather(1, positions.to(trajectories.codes.device)[:, None])[:, 0]
         if trajectories.guided:
-            last, at = torch.cat([last, last]), torch.cat([at, at])
-        trajectories.logits = self.model.step(last, at, trajectories.cache)
+            last, positions = torch.cat([last, last]), torch.cat([positions, positions])
+        trajectories.logits = self.model.step(last, positions, trajectories.cache)
         return trajectories
 
     @torch.inference_mode()
     def rewind(self, trajectories: Trajectories, position: int) -> Trajectories:
-        """All rows back to where ``position`` codes, at least one, are drawn and the logits of the next are due."""
+        """Reset all rows to ``position`` drawn codes, at least one; :meth:`advance` then gives the next logits."""
         trajectories.cache.rewind(position - 1)
         trajectories.positions = torch.full_like(trajectories.positions, position)
         trajectories.codes[:, position:] = 0
@@ -108,15 +108,15 @@ class NextTokenDecoder:
 
     @torch.inference_mode()
     def picture(self, codes: Int[Tensor, " t"]) -> Float[Tensor, "3 H W"]:
-        """RGB in [-1, 1] of an image's codes on any device; of the first codes alone, with the rest grey."""
+        """RGB in [-1, 1] of an image's codes on any device; cells without a code are grey."""
         assert self.tokenizer is not None, "this decoder was made without the image tokenizer"
         height, width = self.model.grid
-        whole = torch.zeros(height * width, dtype=torch.long)
-        whole[: len(codes)] = codes
-        pixels = self.tokenizer.decode(whole[None], self.model.grid).clamp(-1, 1)[0]
-        if len(codes) == len(whole):
+        full = torch.zeros(height * width, dtype=torch.long)
+        full[: len(codes)] = codes
+        pixels = self.tokenizer.decode(full[None], self.model.grid).clamp(-1, 1)[0]
+        if len(codes) == len(full):
             return pixels
-        drawn = (torch.arange(len(whole)) < len(codes)).view(height, width)
+        drawn = (torch.arange(len(full)) < len(codes)).view(height, width)
         cell = self.tokenizer.downsample
         mask = drawn.repeat_interleave(cell, 0).repeat_interleave(cell, 1).to(pixels.device)
         return torch.where(mask, pixels, torch.zeros_like(pixels))

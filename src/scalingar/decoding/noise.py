@@ -1,8 +1,7 @@
-"""Random streams that belong to trajectories.
+"""Random streams of trajectories.
 
-A draw is a pure function of (seed, trajectory, step): nothing about the batch, the live rows or the number of
-machines enters. So candidate 3 of Best-of-8 is candidate 3 of ScalingAR before any decision, and each can be drawn
-again alone.
+A draw is a pure function of (seed, trajectory, step), independent of the batch, the live rows and the number of
+machines. So candidate 3 of Best-of-8 is candidate 3 of ScalingAR before any decision, and can be drawn again alone.
 """
 
 from collections.abc import Sequence
@@ -20,14 +19,14 @@ class Noise(Protocol):
     """Exp(1) noise for the rows of a live batch; ``argmax(p / noise)`` is a draw from ``p``."""
 
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
-        """One fp32 row per live row; ``steps`` (CPU) is the place in its own stream each row has reached."""
+        """One fp32 row per live row; ``steps`` (CPU): each row's position in its own stream."""
         ...
 
     def select(self, rows: Int[Tensor, " m"]) -> Self:
-        """The streams of the given rows; the second and later copies of a row get streams of their own."""
+        """The streams of the given rows; the second and later copies of a row get new streams."""
         ...
 
-    def place(self, rows: Int[Tensor, " m"], fresh: Self) -> Self:
+    def overwrite(self, rows: Int[Tensor, " m"], fresh: Self) -> Self:
         """These streams with those of ``rows`` replaced by ``fresh``."""
         ...
 
@@ -36,7 +35,7 @@ class Noise(Protocol):
         ...
 
     def branch(self, rows: Int[Tensor, " m"], names: Sequence[int]) -> Self:
-        """Streams for trajectories that begin as these rows did and go on under new names."""
+        """Streams for trajectories that continue these rows under new names."""
         ...
 
 
@@ -61,18 +60,18 @@ class TrajectoryNoise:
     def for_prompts(cls, seeds: Sequence[int], indices: Sequence[list[int]]) -> "TrajectoryNoise":
         """The streams of trajectories ``indices[i]`` of prompt ``i``, under ``seeds[i]``, one after the other."""
         pairs = zip(seeds, indices, strict=True)
-        keys = [_key(seed, index) for seed, some in pairs for index in some]
+        keys = [_key(seed, index) for seed, group in pairs for index in group]
         return cls(np.stack(keys), np.zeros(len(keys), np.int64))
 
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """See :class:`Noise`. Drawn on the CPU, so that every device sees the same numbers."""
         out = np.empty((len(self.keys), size), np.float32)
         for row, (key, step) in enumerate(zip(self.keys, steps.tolist(), strict=True)):
-            # Drawing counts up from the first word; steps live in the third and never meet.
+            # Drawing increments the first word; steps are in the third and never overlap.
             counter = np.array([0, 0, step, 0], np.uint64)
             generator = np.random.Generator(np.random.Philox(key=key, counter=counter))
             generator.standard_exponential(dtype=np.float32, out=out[row])
-        # An exact zero would make p / noise infinite for a filtered code.
+        # An exact zero would make p / noise NaN for a filtered code.
         return torch.from_numpy(np.maximum(out, np.finfo(np.float32).tiny)).to(device)
 
     def select(self, rows: Int[Tensor, " m"]) -> "TrajectoryNoise":
@@ -80,15 +79,15 @@ class TrajectoryNoise:
         order = rows.tolist()
         keys, forks = self.keys[order], self.forks[order]
         first: dict[int, int] = {}
-        for place, row in enumerate(order):
-            parent = first.setdefault(row, place)
-            if parent != place:
+        for new, row in enumerate(order):
+            parent = first.setdefault(row, new)
+            if parent != new:
                 forks[parent] += 1
-                forks[place] = 0
-                keys[place] = _key([int(word) for word in self.keys[row]], int(forks[parent]))
+                forks[new] = 0
+                keys[new] = _key([int(word) for word in self.keys[row]], int(forks[parent]))
         return replace(self, keys=keys, forks=forks)
 
-    def place(self, rows: Int[Tensor, " m"], fresh: "TrajectoryNoise") -> "TrajectoryNoise":
+    def overwrite(self, rows: Int[Tensor, " m"], fresh: "TrajectoryNoise") -> "TrajectoryNoise":
         """See :class:`Noise`."""
         keys, forks = self.keys.copy(), self.forks.copy()
         keys[rows.numpy()], forks[rows.numpy()] = fresh.keys, fresh.forks
@@ -99,26 +98,26 @@ class TrajectoryNoise:
         return TrajectoryNoise(np.concatenate([self.keys, other.keys]), np.concatenate([self.forks, other.forks]))
 
     def branch(self, rows: Int[Tensor, " m"], names: Sequence[int]) -> "TrajectoryNoise":
-        """See :class:`Noise`. Keyed by the parent's stream and the name, and apart from the streams of copies."""
+        """See :class:`Noise`. Keyed by the parent's stream and the name, distinct from the streams of copies."""
         pairs = zip(rows.tolist(), names, strict=True)
         keys = [_key([int(word) for word in self.keys[row]], 0, name) for row, name in pairs]
         return TrajectoryNoise(np.stack(keys), np.zeros(len(keys), np.int64))
 
 
 def _key(entropy: int | list[int], *child: int) -> NDArray[np.uint64]:
-    # A spawn key keeps (2**32, 0) and (0, 1) apart; as plain entropy their words would be the same.
+    # A spawn key distinguishes (2**32, 0) from (0, 1); as plain entropy their words would be the same.
     words = np.random.SeedSequence(entropy, spawn_key=child).generate_state(2, np.uint64)
     return words.astype(np.uint64)
 
 
 class SharedNoise:
-    """Base of noise that does not tell rows apart: whatever becomes of the rows, it is the same object."""
+    """Base of noise that is independent of the rows."""
 
     def select(self, rows: Int[Tensor, " m"]) -> Self:
         """The same."""
         return self
 
-    def place(self, rows: Int[Tensor, " m"], fresh: Self) -> Self:
+    def overwrite(self, rows: Int[Tensor, " m"], fresh: Self) -> Self:
         """The same."""
         return self
 
@@ -138,6 +137,6 @@ class GeneratorNoise(SharedNoise):
     generator: torch.Generator
 
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
-        """See :class:`Noise`; ``steps`` only gives the number of rows, the generator's state is the place."""
+        """See :class:`Noise`; ``steps`` only gives the number of rows; the generator's state is the position."""
         noise = torch.empty(len(steps), size, device=self.generator.device)
         return noise.exponential_(1.0, generator=self.generator).to(device)

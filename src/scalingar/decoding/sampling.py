@@ -20,7 +20,7 @@ def filter_logits(logits: Float[Tensor, "n v"], config: SamplingConfig) -> Float
 
 
 def top_k(logits: Float[Tensor, "n v"], k: int) -> Float[Tensor, "n v"]:
-    """Remove what is strictly below the k-th largest."""
+    """Remove logits strictly below the k-th largest."""
     kth = logits.topk(min(k, logits.shape[-1])).values[:, -1:]
     return logits.masked_fill(logits < kth, -torch.inf)
 

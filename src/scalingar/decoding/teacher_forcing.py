@@ -1,4 +1,4 @@
-"""Latents and features of whole images, for teaching a next-scale transformer and for comparing with other code."""
+"""Latents and features of complete images, for training a next-scale transformer and for parity with other code."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from scalingar.decoding.contracts import ScaleSum
 def latents(tokenizer: ScaleSum, codes: Sequence[Int[Tensor, "n _l g"]]) -> list[Float[Tensor, "n d h w"]]:
     """The latent after each scale of ``codes``."""
     latent = tokenizer.start(len(codes[0]), codes[0].device)
-    found = []
-    for scale, here in enumerate(codes):
-        latent = tokenizer.accumulate(latent, here, scale)
-        found.append(latent)
-    return found
+    result = []
+    for scale, scale_codes in enumerate(codes):
+        latent = tokenizer.accumulate(latent, scale_codes, scale)
+        result.append(latent)
+    return result
 
 
 def teacher_features(tokenizer: ScaleSum, codes: Sequence[Int[Tensor, "n _l g"]]) -> Float[Tensor, "n l c"]:
-    """What a transformer reads when it is taught ``codes``: the features of scales 1 and later, one after another."""
+    """The transformer's inputs for teacher forcing on ``codes``: features of scales 1 and later, concatenated."""
     before = latents(tokenizer, codes[:-1])
     return torch.cat([tokenizer.features(latent, scale) for scale, latent in enumerate(before, start=1)], dim=1)

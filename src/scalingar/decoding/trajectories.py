@@ -1,4 +1,4 @@
-"""The live batch: everything that belongs to the trajectories being decoded, one row each."""
+"""The state of the trajectories being decoded, one row each."""
 
 from dataclasses import dataclass, replace
 from typing import Generic, Self
@@ -21,7 +21,7 @@ class Trajectories(Generic[CacheT]):
     ``codes``: ``(n, t)``, drawn from the left, zero where nothing is drawn yet.
     ``logits``: raw fp32 logits of the next step, ``(b, v)`` or ``(b, l, g, v)`` for ``l`` tokens of ``g`` codes; ``b``
     is ``n``, or ``2 n`` with guidance (conditional rows, then unconditional ones).
-    ``cache``: as many rows, in the same order.
+    ``cache``: the same rows as ``logits``.
     """
 
     prompts: Int[Tensor, " n"]
@@ -47,12 +47,12 @@ class Trajectories(Generic[CacheT]):
 
     @property
     def conditional(self) -> Float[Tensor, "n *l v"]:
-        """Logits that know the prompt."""
+        """Logits of the conditional branch."""
         return self.logits[: len(self)]
 
     @property
     def unconditional(self) -> Float[Tensor, "n *l v"] | None:
-        """Logits that do not; None without guidance."""
+        """Logits of the unconditional branch; None without guidance."""
         return self.logits[len(self) :] if self.guided else None
 
     @property
@@ -76,34 +76,31 @@ class Trajectories(Generic[CacheT]):
 
     @torch.inference_mode()
     def append(self, codes: Int[Tensor, " n"]) -> Self:
-        """One more code per row; the logits are those before it until the model has run."""
+        """Record one code per row; the logits are stale until the model has run."""
         self.codes.scatter_(1, self.positions.to(codes.device)[:, None], codes[:, None])
         self.positions = self.positions + 1
         return self
 
     def park(self, rows: list[int]) -> None:
-        """Set rows that nobody decodes back to their first code, so that the batch can go on with them."""
+        """Set unused rows back to their first code, so that the batch can be decoded with them in it."""
         self.positions[rows] = 1
 
     @torch.inference_mode()
-    def place(self, rows: Int[Tensor, " m"], fresh: Self) -> Self:
-        """Rows ``rows`` (CPU) are written over with those of ``fresh``."""
+    def overwrite(self, rows: Int[Tensor, " m"], fresh: Self) -> Self:
+        """Replace ``rows`` (CPU) by those of ``fresh``."""
         self.prompts[rows], self.indices[rows] = fresh.prompts, fresh.indices
         self.positions[rows] = fresh.positions
         on_device = rows.to(self.codes.device)
         self.codes[on_device] = fresh.codes
         branches = self._rows_of(on_device)
         self.logits[branches] = fresh.logits
-        self.cache.place(branches, fresh.cache)
-        self.noise = self.noise.place(rows, fresh.noise)
+        self.cache.overwrite(branches, fresh.cache)
+        self.noise = self.noise.overwrite(rows, fresh.noise)
         return self
 
     @torch.inference_mode()
     def select(self, rows: Int[Tensor, " m"]) -> Self:
-        """The given rows (CPU), in the given order. Repeats fork a trajectory; its copies draw noise of their own.
-
-        The cache is released layer by layer while the new one is made.
-        """
+        """The given rows (CPU), in the given order. Repeats fork a trajectory; copies have their own noise."""
         if len(rows) == len(self) and bool((rows == torch.arange(len(self))).all()):
             return self
         self.cache = self.cache.select(self._rows_of(rows.to(self.codes.device)))
@@ -112,17 +109,16 @@ class Trajectories(Generic[CacheT]):
 
     @torch.inference_mode()
     def copy(self, rows: Int[Tensor, " m"], noise: Noise) -> Self:
-        """The given rows (CPU) as a batch of their own, with other noise; this one stays as it is."""
+        """A new batch of the given rows (CPU) with other noise; this one is unchanged."""
         cache = self.cache.copy(self._rows_of(rows.to(self.codes.device)))
         return replace(self, cache=cache, noise=noise)._take(rows)
 
     @torch.inference_mode()
     def join(self, other: Self) -> Self:
-        """These rows, then those of ``other``, which is spent."""
+        """These rows, then those of ``other``, which must not be used afterwards."""
         mine, theirs = len(self), len(other)
-        rows = torch.arange(mine + theirs, device=self.codes.device)
-        order = torch.cat([rows[:mine], mine + rows[:theirs]])
-        if self.guided:  # both branches of self stand before both of other
+        order = rows = torch.arange(mine + theirs, device=self.codes.device)
+        if self.guided:  # both branches of self come before both of other
             order = torch.where(rows < mine, rows, rows + mine)
             order = torch.cat([order, torch.where(rows < mine, rows + mine, rows + mine + theirs)])
         self.cache = self.cache.join(other.cache, order)
@@ -144,16 +140,16 @@ class Trajectories(Generic[CacheT]):
         return ("prompts", "indices", "positions", "codes")
 
     def _rows_of(self, rows: Int[Tensor, " m"]) -> Int[Tensor, " b"]:
-        """Where the branches of some trajectories stand in logits and cache."""
+        """Rows of both branches in logits and cache."""
         return torch.cat([rows, rows + len(self)]) if self.guided else rows
 
 
 @dataclass
 class ScaleTrajectories(Trajectories[CacheT]):
-    """``n`` trajectories of a next-scale model, all at the same scale: a step draws all codes of a scale.
+    """``n`` trajectories of a next-scale model, all at the same scale.
 
-    ``ends``: where in ``codes`` each step ends.
-    ``latent``: ``(n, d, h, w)``, what the codes so far add up to in the tokenizer.
+    ``ends``: end of each scale in ``codes``.
+    ``latent``: ``(n, d, h, w)``, the tokenizer's sum over the scales so far.
     """
 
     ends: tuple[int, ...]
@@ -175,7 +171,7 @@ class ScaleTrajectories(Trajectories[CacheT]):
 
     @torch.inference_mode()
     def append(self, codes: Int[Tensor, "n l g"]) -> Self:
-        """The codes of one more scale; the latents are those before it until the tokenizer has added them."""
+        """Record the codes of one scale; the latents are stale until the tokenizer has added them."""
         step = int(self.positions[0])
         self.codes[:, self.codes_until(step) : self.codes_until(step + 1)] = codes.flatten(1)
         self.positions = self.positions + 1

@@ -33,7 +33,7 @@ from scalingar.rewards.features import make_feature
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy, with_trajectories
 from scalingar.strategies.engine.engine import Engine
-from scalingar.strategies.engine.looks import Eyes, ImageLooks
+from scalingar.strategies.engine.looks import ImageLooks
 from scalingar.strategies.strategy import check_serves
 
 StepCallback = Callable[["ImagePipeline", int, int, dict[str, Any]], Any]
@@ -227,20 +227,21 @@ class ImagePipeline:
             decoder,
             recipe.strategy,
             recipe.guidance_scale,
-            ImageLooks(decoder.picture, Ledger(), self._eyes(recipe.strategy), keep_pixels=output_type in ("pt", "np")),
+            self._looks(decoder, recipe.strategy, keep_pixels=output_type in ("pt", "np")),
             max_rows=max_rows,
             show=output_type != "codes",
         )
         recipes = recipe.of_images(prompts, seed)
         return Stream(engine, texts, self._condition, seeds, partial(ImageOutput.of, self, recipes, output_type))
 
-    def _eyes(self, strategy: Strategy) -> Eyes:
-        """What the strategy says it looks with; what is missing is told before anything is decoded."""
+    def _looks(
+        self, decoder: NextTokenDecoder | NextScaleDecoder, strategy: Strategy, *, keep_pixels: bool
+    ) -> ImageLooks:
+        """Reward and feature that the strategy needs; errors are raised before anything is decoded."""
         needs = strategy.needs()
         feature = None if needs.feature is None else make_feature(needs.feature, self.device)
-        if needs.reward is None:
-            return Eyes(feature=feature)
-        return Eyes(self.reward(needs.reward), needs.reward, feature)
+        reward = None if needs.reward is None else self.reward(needs.reward)
+        return ImageLooks(decoder.picture, Ledger(), reward, needs.reward or "", feature, keep_pixels=keep_pixels)
 
     def decoder(self, sampling: SamplingConfig | None = None) -> NextTokenDecoder | NextScaleDecoder:
         """Model and tokenizer as the loop needs them."""

@@ -1,4 +1,4 @@
-"""Policy level: decisions taken from a profile, rewards or features. Pure functions of tensors."""
+"""Decisions from a profile, rewards or features, as pure functions of arrays. No decoding and no images."""
 
 from scalingar.policy.guidance_schedule import GuidanceConfig, guidance_scale
 from scalingar.policy.termination import Gate, GateConfig, GateDecision

@@ -1,4 +1,4 @@
-"""How many trajectories go on after each scale."""
+"""TTS-VAR's descending batch size: how many trajectories continue after each scale."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PAPER_RESAMPLING = (6, 9)
 
 @dataclass(frozen=True)
 class BatchSchedule:
-    """TTS-VAR's descending batch. ``after[k]``: trajectories left once scale ``k`` was drawn and pruned.
+    """Batch sizes by scale. ``after[k]``: trajectories left after scale ``k`` was drawn and pruned.
 
-    The transformer runs scale ``k`` for ``live[k]`` trajectories: the prune of a scale only helps those that follow.
+    The transformer runs scale ``k`` for ``live[k]`` trajectories: pruning a scale saves work in later scales only.
 
     Raises:
         ValueError: no scales, a batch below 1, or a batch that grows.
@@ -52,36 +52,36 @@ class BatchSchedule:
         return cls(tuple(sizes[sum(scale >= prune for prune in prunes)] for scale in range(scales)))
 
     def times(self, factor: int) -> Self:
-        """The schedule for N = ``factor``: every batch that many times as large."""
+        """The schedule for N = ``factor``: every batch multiplied by it."""
         return type(self)(tuple(factor * size for size in self.after))
 
     @property
     def live(self) -> tuple[int, ...]:
-        """Trajectories the transformer really runs at each scale: the schedule, one scale later."""
+        """Trajectories the transformer runs at each scale: ``after``, one scale later."""
         return (self.after[0], *self.after[:-1])
 
     @property
     def drops(self) -> tuple[int, ...]:
-        """Scales after which the batch is smaller than it was."""
+        """Scales after which the batch shrinks."""
         return tuple(k for k, (now, then) in enumerate(zip(self.live, self.after, strict=True)) if then < now)
 
 
 def stretched(prunes: Sequence[int], scales: int, *, of: int = PAPER_SCALES) -> tuple[int, ...]:
-    """The scales of ``scales`` that lie as far along as ``prunes`` do of ``of``: scale k of S lies at k / (S − 1).
+    """``prunes`` of a model with ``of`` scales at the same fractions k / (S − 1) of a model with ``scales`` scales.
 
-    Halves are rounded up, and of two that meet the later one moves on. The paper's 2, 5, 6, 9 become 2, 4, 5, 7 of
-    VAR's 10 scales.
+    Halves are rounded up; of two equal results the later moves to the next scale. The paper's 2, 5, 6, 9 of 13 become
+    2, 4, 5, 7 of VAR's 10.
 
     Raises:
-        ValueError: the last one would be the last scale: too few scales.
+        ValueError: there are too few scales, so that the last prune would be at the last scale.
     """
-    found: list[int] = []
+    result: list[int] = []
     for prune in prunes:
-        place = math.floor(prune * (scales - 1) / (of - 1) + 0.5)
-        found.append(max(place, found[-1] + 1 if found else 0))
-    if found and found[-1] >= scales - 1:
+        scale = math.floor(prune * (scales - 1) / (of - 1) + 0.5)
+        result.append(max(scale, result[-1] + 1 if result else 0))
+    if result and result[-1] >= scales - 1:
         raise ValueError(f"{scales} scales are too few for {len(prunes)} prunes; say at which scales to prune")
-    return tuple(found)
+    return tuple(result)
 
 
 def check_prunes(prunes: Sequence[int], scales: int) -> None:

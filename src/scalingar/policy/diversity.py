@@ -1,4 +1,4 @@
-"""Which trajectories differ most: one survivor per cluster of image features."""
+"""Selection of diverse trajectories: one survivor per cluster of image features."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Reduction = Literal["per-image", "shared", "pool"]
 
 
 def reduce_features(tokens: Float[Tensor, "n *t d"], reduction: Reduction) -> Float[np.ndarray, "n f"]:
-    """One fp32 row per image of its patch tokens ``(n, t, d)``; rows that are none, ``(n, d)``, as they are.
+    """One fp32 row per image from its patch tokens ``(n, t, d)``; features ``(n, d)`` are returned unchanged.
 
-    * per-image: each image's tokens on its own first principal axis, ``(n, t)``: what TTS-VAR calls PCA. The sign of
-      such an axis means nothing and decides between clusters; here its largest component is positive.
-    * shared: all images' tokens on one axis, ``(n, t)``; its sign changes no distance.
+    * per-image: each image's tokens on its own first principal axis, ``(n, t)``, TTS-VAR's PCA. The sign of such an
+      axis is arbitrary but affects the clusters; here its largest component is positive.
+    * shared: all images' tokens on one axis, ``(n, t)``; its sign affects no distance.
     * pool: the mean token, ``(n, d)``.
 
     Raises:
@@ -27,7 +27,7 @@ def reduce_features(tokens: Float[Tensor, "n *t d"], reduction: Reduction) -> Fl
     """
     tokens = tokens.detach().float().cpu()
     if not bool(tokens.isfinite().all()):
-        bad = [row for row, good in enumerate(tokens.flatten(1).isfinite().all(1).tolist()) if not good]
+        bad = (~tokens.flatten(1).isfinite().all(1)).nonzero()[:, 0].tolist()
         raise ValueError(f"the features of images {bad} hold values that are not numbers")
     if tokens.ndim == 2:
         return as_array(tokens)
@@ -62,15 +62,15 @@ def principal_axis(centred: Float[Tensor, "*n t d"]) -> Float[Tensor, "*n d"]:
 
 
 def largest_component(axis: Float[Tensor, "n d"]) -> Float[Tensor, "n 1"]:
-    """The component of largest size, the first among equals."""
+    """The component of largest magnitude, the first on ties."""
     return axis.gather(-1, axis.abs().argmax(-1, keepdim=True))
 
 
 def select_diverse(features: Float[np.ndarray, "n f"], count: int, *, seed: int = 0) -> Int[np.ndarray, " m"]:
     """TTS-VAR, clustering: one row per k-means cluster, the nearest to its centre, in the order of the clusters.
 
-    k-means++ with one start, as scikit-learn does it under ``seed`` (0 as released). Where fewer than ``count`` rows
-    differ, the rows farthest from those chosen fill up (chosen; the released code breaks down there).
+    scikit-learn's k-means++ with one start under ``seed`` (0 as released). If fewer than ``count`` rows are distinct,
+    the rows farthest from those selected are added (chosen; the released code fails there).
 
     Raises:
         ValueError: ``count`` is not between 1 and the number of rows.
@@ -94,13 +94,13 @@ def clustered(
 
 
 def nearest(features: Float[np.ndarray, "n f"], members: np.ndarray, centre: Float[np.ndarray, " f"]) -> int:
-    """The member nearest to the centre, the first among equals."""
+    """The member nearest to the centre, the first on ties."""
     distances = np.linalg.norm(features - centre, axis=1)
     return int(np.where(members, distances, np.inf).argmin())
 
 
 def filled_up(features: Float[np.ndarray, "n f"], chosen: list[int], count: int) -> list[int]:
-    """``chosen`` and the rows farthest from all chosen, one by one, the first among equals."""
+    """``chosen``, extended one by one by the row farthest from all chosen, the first on ties."""
     while len(chosen) < count:
         gaps = np.linalg.norm(features[:, None] - features[None, chosen], axis=2).min(axis=1)
         gaps[chosen] = -1

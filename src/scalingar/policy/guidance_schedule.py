@@ -1,4 +1,4 @@
-"""How strongly to guide the next step, read off the profile."""
+"""The guidance schedule: the guidance scale of the next step from the profile."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def guidance_scale(
         s_base: the model's own guidance scale.
         previous: s of the last step; s_base at the first.
         utilisation: D̂.
-        intrinsic_history: the last values of I, oldest first; NaN from before a row's first.
+        intrinsic_history: the last values of I, oldest first; NaN before a row's first.
         recovery: R.
     """
     if not config.enabled:
@@ -93,7 +93,7 @@ def intrinsic_variance(history: Float[np.ndarray, "*n w"], window: int) -> Float
 
 
 def _late_variance(history: Float[np.ndarray, "*n w"]) -> Float[np.ndarray, "*n"]:
-    """Of rows some of which began within the window, and have NaN up to there: each over its own values."""
+    """The variance where some rows began within the window: each row over its own values, without leading NaN."""
     unseen = np.logical_and.accumulate(np.isnan(history), axis=-1).sum(axis=-1)
     variance = np.full(unseen.shape, np.nan, history.dtype)
     for count in set(unseen.ravel().tolist()) - {history.shape[-1]}:
@@ -111,7 +111,7 @@ def raw_guidance(
 ) -> Float[np.ndarray, "*n"]:
     """ScalingAR, Eq. (14): s_raw = s_base + α(1 − D̂) + β·Var(I) − γ·R.
 
-    The form `relative` is this project's: s_base·(1 + α(1 − D̂) + β·Var(I) − γ·R). The printed one
+    The form `relative` is this project's: s_base·(1 + α(1 − D̂) + β·Var(I) − γ·R). The printed form
     moves a scale of 7.5 by a few per cent at most.
     """
     change = config.alpha * (1 - utilisation) + config.beta * variance - config.gamma * recovery

@@ -1,4 +1,4 @@
-"""Which trajectories successive halving keeps: the best by what the steps so far have shown."""
+"""Successive halving: keeping the best trajectories by a signal of the steps so far."""
 
 from __future__ import annotations
 
@@ -16,29 +16,26 @@ NOT_AMONG_THE_BEST = "not among the best"
 
 @dataclass(frozen=True, eq=False)
 class Halving(RowState):
-    """The memory of successive halving for an image's `n` rows, or for many images' `(…, n)`."""
+    """The state of successive halving for an image's `n` rows, or for many images' `(…, n)`."""
 
     signal: Signal
     sums: Float[np.ndarray, "*images n"] | None = None
     """The signal's last value, or its sum over the steps; higher is better. None before the first step."""
 
-    def noted(
+    def update(
         self,
         entropy: Float[np.ndarray, "*images n"],
         deepconf: Float[np.ndarray, "*images n"],
         confidence: Float[np.ndarray, "*images n"],
     ) -> Halving:
-        """The memory after a step with these values of Eqs. (3), (4) and (11)."""
-        shown = {"entropy": -entropy, "deepconf": deepconf}.get(self.signal, confidence).astype(np.float64)
+        """The state after a step with these values of Eqs. (3), (4) and (11)."""
+        value = {"entropy": -entropy, "deepconf": deepconf}.get(self.signal, confidence).astype(np.float64)
         if self.sums is None or self.signal == "final_confidence":
-            return Halving(self.signal, shown)
-        return Halving(self.signal, self.sums + shown)
+            return Halving(self.signal, value)
+        return Halving(self.signal, self.sums + value)
 
     def best(self, count: int) -> Bool[np.ndarray, "*images n"]:
-        """The `count` best rows of each image, the first among equals; rows of NaN come last.
-
-        There must have been a step.
-        """
-        assert self.sums is not None
+        """Mask of the `count` best rows of each image, the first on ties; NaN rows come last."""
+        assert self.sums is not None, "there is no step to rank by"
         order = np.argsort(-self.sums, axis=-1, kind="stable")
         return np.argsort(order, axis=-1) < count

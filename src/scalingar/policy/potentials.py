@@ -1,4 +1,4 @@
-"""What a trajectory's rewards so far are worth: the potentials of TTS-VAR's resampling."""
+"""The potentials of TTS-VAR's resampling: scores from a trajectory's rewards so far."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Potential = Literal["value", "diff", "max", "sum", "topk", "uniform"]
 
 @dataclass(frozen=True, eq=False)
 class RewardHistory(RowState):
-    """The rewards of ``n`` trajectories at the scales where they were scored. A copy has those of its ancestor."""
+    """The rewards of ``n`` trajectories at the scored scales. A copy has those of its ancestor."""
 
     rewards: Float[np.ndarray, "n k"]
     """One column per scored scale, oldest first; fp64."""
 
     @classmethod
     def start(cls, n: int) -> Self:
-        """Nothing scored yet."""
+        """No scale scored."""
         return cls(np.empty((n, 0)))
 
     def record(self, rewards: Float[np.ndarray, " n"]) -> Self:
-        """With the rewards of one more scale."""
+        """The history with one more scale."""
         return type(self)(np.concatenate([self.rewards, np.asarray(rewards, np.float64)[:, None]], axis=1))
 
 
@@ -35,7 +35,7 @@ def log_potential(
 ) -> Float[np.ndarray, " n"]:
     """TTS-VAR: ln w of every trajectory, w = exp(λ · score), from all rewards r_0 … r_s so far; fp64.
 
-    Scores range over the scales that were scored, the current one last; ``topk`` is the k of that potential.
+    Scores are over the scored scales, the current one last; ``topk`` is the k of that potential.
 
     Raises:
         ValueError: nothing is scored yet.

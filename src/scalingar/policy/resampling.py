@@ -1,4 +1,4 @@
-"""Which trajectories go on, and how often: drawing rows in proportion to their weights."""
+"""Resampling: drawing rows in proportion to their weights."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Method = Literal["multinomial", "systematic"]
 def resample(
     log_weights: Float[np.ndarray, " n"], count: int, method: Method, generator: np.random.Generator
 ) -> Int[np.ndarray, " m"]:
-    """``count`` rows, repeats allowed, row i expected ``count`` · w_i / Σ w times.
+    """``count`` rows with replacement; the expected number of copies of row i is ``count`` · w_i / Σ w.
 
     Args:
         log_weights: ln w; see :func:`probabilities` for weights that are not finite.
         count: rows to draw, m.
-        method: ``multinomial`` draws them independently, in the order of the draws. ``systematic`` takes evenly
-            spaced quantiles from one random offset, so that no count is off by one or more; rows come in order.
-        generator: the only randomness.
+        method: ``multinomial`` draws independently; rows are in the order of the draws. ``systematic`` takes evenly
+            spaced quantiles from one random offset, so that each count is within 1 of its mean; rows are sorted.
+        generator: the source of randomness.
 
     Raises:
         ValueError: no row has a weight that is a number.
@@ -28,15 +28,15 @@ def resample(
     chances = probabilities(log_weights)
     if method == "multinomial":
         return generator.choice(len(chances), size=count, p=chances)
-    places = (generator.random() + np.arange(count)) / count
-    # Rounding may leave the last sum below the last place.
-    return np.searchsorted(chances.cumsum(), places, side="right").clip(max=int(np.flatnonzero(chances)[-1]))
+    quantiles = (generator.random() + np.arange(count)) / count
+    # Rounding may leave the last sum below the last quantile.
+    return np.searchsorted(chances.cumsum(), quantiles, side="right").clip(max=int(np.flatnonzero(chances)[-1]))
 
 
 def probabilities(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """w / Σ w in fp64, by the largest exponent, so that no reward is too large.
+    """w / Σ w in fp64, relative to the largest exponent, so that no reward overflows.
 
-    A weight that is not a number counts as 0; infinite ones share everything; if all are 0 they share it too.
+    NaN weights count as 0; infinite weights share all probability; so do all weights if every one is 0.
 
     Raises:
         ValueError: none is a number.

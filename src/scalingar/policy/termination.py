@@ -1,4 +1,4 @@
-"""Which trajectories to give up: the adaptive termination gate."""
+"""The adaptive termination gate: which trajectories to cut."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ HARD_FAIL = "hard fail"
 BELOW_THRESHOLD = "confidence below threshold"
 
 Cuts = dict[str, np.ndarray]
-"""Rows to cut, a mask of bool per reason; the first reason wins."""
-
-
+"""Mask of the rows to cut, by reason; the first reason wins."""
 Threshold = Float[np.ndarray, "*images 1"] | float
 """θ: a number for one image, `(…, 1)` for many."""
 
@@ -73,12 +71,12 @@ class GateConfig(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class GateDecision:
-    """What the gate says about each of an image's `n` rows, or of many images' `(…, n)`."""
+    """The gate's decision on an image's `n` rows, or on many images' `(…, n)`."""
 
     keep: Bool[np.ndarray, "*images n"]
-    """True for the rows that go on."""
+    """The rows that continue."""
     reason: np.ndarray
-    """Why a row is cut, objects of the shape of `keep`; None for rows that go on."""
+    """Reason of each cut, objects of the shape of `keep`; None for rows that continue."""
     threshold: Threshold
     """θ, NaN during warm-up and when the gate is off."""
     below: Bool[np.ndarray, "*images n"]
@@ -89,15 +87,15 @@ class GateDecision:
 
 @dataclass(frozen=True, eq=False)
 class Gate(RowState):
-    """The gate's memory: the threshold θ and, per row, since when it is flagged."""
+    """The gate's state: the threshold θ and, per row, the step at which it was flagged."""
 
     config: GateConfig
     total_steps: int
     """T."""
     threshold: Threshold = math.nan
-    """θ, one for an image's rows; NaN before it starts."""
+    """θ, shared by an image's rows; NaN during warm-up."""
     flagged_at: Int[np.ndarray, "*images n"] | None = None
-    """Step a row was flagged at, -1 where it is not; None before the first step that may flag."""
+    """Step at which a row was flagged, -1 if it is not; None before the first step that may flag."""
     flagged_confidence: Float[np.ndarray, "*images n"] | None = None
     """C at that step."""
 
@@ -123,17 +121,15 @@ class Gate(RowState):
         confidence: Float[np.ndarray, "*images n"],
         recovery: Float[np.ndarray, "*images n"],
     ) -> tuple[Gate, GateDecision]:
-        """The gate after a step, and its decision on the rows alive in it.
+        """The gate after a step, and its decision on the live rows.
 
-        A row whose C is not finite is cut whenever it shows, in warm-up, with the gate off, and
-        even when no other is left: nothing can be drawn from it. Any other cut spares the last
-        live row, that of the highest C (the lowest row among equals); the paper does not say so
-        (chosen).
+        A row whose C is not finite is always cut, also in warm-up, with the gate off or as the last row: nothing can
+        be drawn from it. Any other cut spares the last live row, that of the highest C (the first on ties), about
+        which the paper says nothing (chosen).
 
         Args:
-            step: index of the step, from 0: its position in the image. Where an image's rows stand at different ones,
-                one per row: a row in its own warm-up is not cut and does not count for θ, which is updated when the
-                foremost row's step says so (chosen).
+            step: index of the step, from 0. One per row if they differ: a row in its own warm-up is not cut and does
+                not count for θ, which is updated at the steps of the foremost row (chosen).
             confidence: C_t of the rows.
             recovery: R_t.
         """
@@ -149,14 +145,14 @@ class Gate(RowState):
         return gate, GateDecision(keep, _reasons(keep, alive, cuts), gate.threshold, below, unrecovered)
 
     def extended(self, m: int) -> Gate:
-        """The gate with `m` more rows, which are not flagged."""
+        """The gate with `m` new rows, not flagged."""
         if self.flagged_at is None or self.flagged_confidence is None:
             return self
         unknown = np.full(m, np.nan, self.flagged_confidence.dtype)
         return self.joined(replace(self, flagged_at=np.full(m, -1), flagged_confidence=unknown))
 
     def _with_threshold(self, step: int, judged: Float[np.ndarray, "*images n"]) -> Gate:
-        """With this step's θ, from the C of the rows that count for it; NaN for others."""
+        """The gate with this step's θ, from the C of the rows that count for it; NaN elsewhere."""
         before = self.threshold
         due = (step - self.warmup_steps) % self.config.threshold_every == 0
         if not (due or np.isnan(before).any()):
@@ -169,60 +165,59 @@ class Gate(RowState):
     def _with_flags(
         self, step: int | np.ndarray, c: np.ndarray, below: np.ndarray, unrecovered: np.ndarray
     ) -> tuple[Gate, Cuts]:
-        """The gate with this step's flags, and the rows it wants to cut by reason."""
+        """The gate with this step's flags, and the rows to cut by reason."""
         config, cuts = self.config, Cuts()
         if config.hard_fail is not None:
             cuts[HARD_FAIL] = c < config.hard_fail
         if config.mode == "immediate":
             cuts[BELOW_THRESHOLD] = below & unrecovered
             return self, cuts
-        at, level = self._flags(step, c, below, unrecovered)
-        overdue = (at >= 0) & (step - at >= config.recovery_steps)
+        flagged, level = self._flags(step, c, below, unrecovered)
+        overdue = (flagged >= 0) & (step - flagged >= config.recovery_steps)
         cuts[f"no rebound within {config.recovery_steps} steps"] = overdue
-        return replace(self, flagged_at=at, flagged_confidence=level), cuts
+        return replace(self, flagged_at=flagged, flagged_confidence=level), cuts
 
     def _flags(
         self, step: int | np.ndarray, c: np.ndarray, below: np.ndarray, unrecovered: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Flag the rows that fall below θ; lift the flag of those that rebound.
 
-        probation: flagged while C < θ and R < δ_rec hold without a break.
-        recovery: flagged at C < θ, until C has gained `recovery_gap` or R ≥ δ_rec; coming back
+        probation: flagged while C < θ and R < δ_rec hold without interruption.
+        recovery: flagged at C < θ, until C has gained `recovery_gap` or R ≥ δ_rec; returning
         above θ alone is not a recovery.
         """
-        at, level = self.flagged_at, self.flagged_confidence
-        if at is None or level is None:
-            at, level = np.full(c.shape, -1), c
-        new = (at < 0) & below
-        at, level = np.where(new, step, at), np.where(new, c, level)
+        flagged, level = self.flagged_at, self.flagged_confidence
+        if flagged is None or level is None:
+            flagged, level = np.full(c.shape, -1), c
+        new = (flagged < 0) & below
+        flagged, level = np.where(new, step, flagged), np.where(new, c, level)
         if self.config.mode == "probation":
             rebound = ~(below & unrecovered)
         else:
             rebound = (c - level > self.config.recovery_gap) | ~unrecovered
-        return np.where(rebound, -1, at), level
+        return np.where(rebound, -1, flagged), level
 
 
 def live_quantile(confidence: Float[np.ndarray, "*images n"], quantile: float) -> Threshold:
     """ScalingAR, Eq. (13): θ ← (1 − λ_θ)·θ + λ_θ·Quantile_p(C live); this is Quantile_p.
 
-    Linear interpolation between order statistics. `ema` does the smoothing. Values of NaN are left out; without any
-    other it is NaN.
+    Linear interpolation between order statistics, ignoring NaN; NaN if there is nothing else. `ema` does the smoothing.
     """
-    if confidence.ndim == 1:  # plain numbers cost a tenth
+    if confidence.ndim == 1:  # plain numbers are ten times faster
         ordered = sorted(value for value in confidence.tolist() if not math.isnan(value))
         if not ordered:
             return math.nan
-        place = quantile * (len(ordered) - 1)
-        lower, upper = ordered[math.floor(place)], ordered[math.ceil(place)]
-        return lower + (place - math.floor(place)) * (upper - lower)
+        rank = quantile * (len(ordered) - 1)
+        lower, upper = ordered[math.floor(rank)], ordered[math.ceil(rank)]
+        return lower + (rank - math.floor(rank)) * (upper - lower)
     rows = np.sort(confidence.astype(np.float64), axis=-1)  # NaN comes last
-    places = quantile * np.maximum(0, np.isfinite(rows).sum(axis=-1, keepdims=True) - 1)
-    below, above = (np.take_along_axis(rows, end(places).astype(int), -1) for end in (np.floor, np.ceil))
-    return below + (places - np.floor(places)) * (above - below)
+    ranks = quantile * np.maximum(0, np.isfinite(rows).sum(axis=-1, keepdims=True) - 1)
+    below, above = (np.take_along_axis(rows, end(ranks).astype(int), -1) for end in (np.floor, np.ceil))
+    return below + (ranks - np.floor(ranks)) * (above - below)
 
 
 def _number(value: Threshold, other: Threshold) -> Threshold:
-    """The value, or the other one where it is NaN."""
+    """``value``, or ``other`` where it is NaN."""
     if isinstance(value, float):
         return other if math.isnan(value) else value
     return np.where(np.isnan(value), other, value)
@@ -240,7 +235,7 @@ def _survivors(alive: Bool[np.ndarray, "*images n"], cuts: Cuts, confidence: np.
 
 
 def _reasons(keep: Bool[np.ndarray, "*images n"], alive: Bool[np.ndarray, "*images n"], cuts: Cuts) -> np.ndarray:
-    """For each row that is cut the first reason that holds, in the order of `cuts`."""
+    """For each cut row the first reason that applies, in the order of `cuts`."""
     reasons = np.full(keep.shape, None)
     if not keep.all():
         for name, cut in reversed(cuts.items()):

@@ -1,4 +1,4 @@
-"""Profile level: what a trajectory's logits say about it. Pure functions of tensors."""
+"""The profile of a trajectory: statistics of its logits, as pure functions of tensors. No decisions."""
 
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.profile_config import ProfileConfig

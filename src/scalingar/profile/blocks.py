@@ -16,9 +16,9 @@ from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.row_state import RowState, pool_shape, shape_of
 
 Rows = Int[np.ndarray, " _m"] | EllipsisType
-"""Some rows of an image, or all of them, and of all images."""
+"""Rows of one image, or `...` for all rows of all images."""
 Extreme = Float[np.ndarray, "*images _"] | np.float32
-"""Of each row; or pooled: a number for one image, `(…, 1)` for many."""
+"""One value per row, or pooled: a number for one image, `(…, 1)` for many."""
 NOT_BEGUN = -1
 
 
@@ -47,7 +47,7 @@ class BlockMap:
 
 
 class Visit(NamedTuple):
-    """A token's block, and what a trajectory has seen of the blocks with this token."""
+    """A token's block, and the state of a trajectory's blocks after it."""
 
     block: int
     seen: int
@@ -55,19 +55,19 @@ class Visit(NamedTuple):
     filled: bool
     """The block's fill ratio has reached ρ_min."""
     eligible: int
-    """Number of blocks of which that is true."""
+    """Number of filled blocks."""
 
 
 @lru_cache(maxsize=256)
 def visits(grid: tuple[int, int], block_size: int, min_fill: float, first: int) -> tuple[Visit, ...]:
     """The visits of a trajectory whose first token is at raster index `first`, one per token to the grid's end."""
-    blocks, seen, eligible, found = BlockMap.cut(grid, block_size), Counter[int](), set[int](), []
+    blocks, seen, eligible, result = BlockMap.cut(grid, block_size), Counter[int](), set[int](), []
     for block in blocks.index[first:]:
         seen[block] += 1
         filled = seen[block] / blocks.sizes[block] >= min_fill
         eligible |= {block} if filled else set()
-        found.append(Visit(block, seen[block], filled, len(eligible)))
-    return tuple(found)
+        result.append(Visit(block, seen[block], filled, len(eligible)))
+    return tuple(result)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class BlockStability(RowState):
     config: ProfileConfig
     grid: tuple[int, int]
     first: int | Int[np.ndarray, " n"]
-    """Raster index of each row's first token, -1 for a row that has seen none; one number where all have the same."""
+    """Raster index of each row's first token, -1 before it; a single number where all rows share it."""
     sums: Float[np.ndarray, "*images n k"]
     """Sum of H̄ per block."""
     means: Float[np.ndarray, "*images n k"]
@@ -108,9 +108,9 @@ class BlockStability(RowState):
     def update(
         self, normalized_entropy: Float[np.ndarray, "*images n"], position: int | Int[np.ndarray, " n"]
     ) -> BlockStability:
-        """The state after the token at raster index `position`, whose H̄ is given per row.
+        """The state after the token at raster index `position` with this H̄, per row.
 
-        A row walks the grid token by token. `position` is one for all rows, or one per row of an image.
+        Positions of a row are consecutive. `position` is one number for all rows, or one per row of an image.
 
         Raises:
             ValueError: a position is outside the grid, or before the row's first.
@@ -129,17 +129,17 @@ class BlockStability(RowState):
         return BlockStability(self.config, self.grid, first, sums, means, low, high, stability)
 
     def extended(self, m: int) -> BlockStability:
-        """The state with `m` more rows, which have seen no token; what is pooled keeps its past."""
-        return self.with_row_of(BlockStability.start(self.config, m, self.grid))
+        """The state with `m` more rows, which have seen no token; pooled extremes are kept."""
+        return self.joined(BlockStability.start(self.config, m, self.grid))
 
-    def with_row_of(self, other: BlockStability) -> BlockStability:
-        """The state with the rows of `other` after its own; what is pooled keeps its past."""
-        mine, theirs = (replace(part, first=part._firsts()) for part in (self, other))
-        return mine.joined(theirs)
+    def joined(self, other: BlockStability) -> BlockStability:
+        """The state with the rows of `other` after its own; pooled extremes stay those of this one."""
+        mine, theirs = (replace(state, first=state._firsts()) for state in (self, other))
+        return RowState.joined(mine, theirs)
 
     @property
     def fresh(self) -> np.ndarray | None:
-        """The rows that have seen no token, where others of the image have; None where all rows have begun together."""
+        """Mask of the rows that have seen no token; None where all rows began at the same position."""
         return None if isinstance(self.first, int) else self.first < 0
 
     def _firsts(self) -> Int[np.ndarray, " n"]:
@@ -148,18 +148,18 @@ class BlockStability(RowState):
     def _groups(
         self, position: int | Int[np.ndarray, " n"]
     ) -> tuple[int | Int[np.ndarray, " n"], list[tuple[Rows, Visit]]]:
-        """Each row's first token, and the rows by what they have seen: mostly all of them together."""
+        """Each row's first position, and the rows grouped by what they have seen: usually a single group."""
         if isinstance(self.first, int) and isinstance(position, int):
             first = self.first if self.first >= 0 else position
             return first, [(..., self._visit(first, position))]
-        at = np.broadcast_to(position, len(self.stability))
-        firsts = np.where(self._firsts() < 0, at, self._firsts())
-        places: dict[tuple[int, int], list[int]] = {}
-        for row, place in enumerate(zip(firsts.tolist(), at.tolist(), strict=True)):
-            places.setdefault(place, []).append(row)
-        groups: list[tuple[Rows, Visit]] = [(np.array(rows), self._visit(*place)) for place, rows in places.items()]
-        together = len({first for first, _ in places}) == 1
-        return int(firsts[0]) if together else firsts, groups
+        positions = np.broadcast_to(position, len(self.stability))
+        firsts = np.where(self._firsts() < 0, positions, self._firsts())
+        spans: dict[tuple[int, int], list[int]] = {}
+        for row, span in enumerate(zip(firsts.tolist(), positions.tolist(), strict=True)):
+            spans.setdefault(span, []).append(row)
+        groups: list[tuple[Rows, Visit]] = [(np.array(rows), self._visit(*span)) for span, rows in spans.items()]
+        same_first = len({first for first, _ in spans}) == 1
+        return int(firsts[0]) if same_first else firsts, groups
 
     def _visit(self, first: int, position: int) -> Visit:
         cells = self.grid[0] * self.grid[1]
@@ -170,9 +170,9 @@ class BlockStability(RowState):
         return visits(self.grid, self.config.block_size, self.config.min_fill, first)[position - first]
 
     def _stability(self, worst: np.ndarray, judged: bool) -> tuple[Extreme, Extreme, np.ndarray]:
-        """The running extremes of E_worst with this step's, and B_t between them.
+        """The running extremes of E_worst after this step, and B_t.
 
-        `judged`: every row has an eligible block; those without one have B = 1 and no E_worst.
+        `judged`: every row has an eligible block; a row without one has B = 1 and no E_worst.
         """
         unseen = None if judged else np.isneginf(worst)
         now = worst if unseen is None else np.where(unseen, np.float32(np.nan), worst)

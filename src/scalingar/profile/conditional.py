@@ -15,15 +15,14 @@ from scalingar.profile.row_state import RowState, pool_shape, shape_of
 
 EPSILON = 1e-6
 Numbers = Float[np.ndarray, "*images n"] | Float[np.ndarray, "*images 1"] | float
-"""Of each row; or pooled: a number for one image, `(…, 1)` for many."""
+"""One value per row, or pooled: a number for one image, `(…, 1)` for many."""
 
 
 @dataclass(frozen=True, eq=False)
 class Moments(RowState):
     """Running count, mean and sum of squared deviations (Welford), in fp64.
 
-    Those of every row, or pooled those of an image's rows together, which a `select` leaves as they are, so that a row
-    that was cut leaves its past behind.
+    Per row, or pooled over an image's rows; `select` does not change pooled moments, so values of cut rows still count.
     """
 
     window: Window
@@ -38,14 +37,14 @@ class Moments(RowState):
         return cls(window, *(np.zeros((3, *shape)) if shape else (0.0, 0.0, 0.0)))
 
     def update(self, values: Float[np.ndarray, "*images n"]) -> Moments:
-        """The moments after one value per row; values that are not finite are left out."""
+        """The moments after one value per row; values that are not finite are skipped."""
         finite = np.isfinite(values)
         if self.window == "trajectory":
             return self._merged(finite, np.where(finite, values, self.mean), 0.0)
         return self._merged(*_pooled(values, finite))
 
     def _merged(self, count: np.ndarray | float, mean: Numbers, squares: Numbers) -> Moments:
-        """Chan's rule for joining two sets of moments; Welford's is the case of one value."""
+        """Chan's rule for merging two sets of moments; Welford's is the case of one value."""
         total = self.count + count
         share = count / (total + (total == 0))
         shift = mean - self.mean
@@ -63,7 +62,7 @@ class Moments(RowState):
         """
         mean, spread = self.mean, np.sqrt(self.squares / (self.count + (self.count == 0))) + EPSILON
         if self.window == "pooled":
-            # Equal values must not deviate from their mean, which fp64 knows more digits of than they have.
+            # In the values' own precision, so that equal values do not deviate from their mean.
             mean, spread = np.asarray(mean, values.dtype), np.asarray(spread, values.dtype)
         return (values - mean) / spread
 
@@ -71,7 +70,7 @@ class Moments(RowState):
 def _pooled(values: Float[np.ndarray, "*images n"], finite: Bool[np.ndarray, "*images n"]) -> tuple[Numbers, ...]:
     """Count, mean and squared deviations of an image's finite values.
 
-    They are added in the order of the rows, so that a row left out changes no bit of the others.
+    Summed in row order, so that a skipped row does not change the sum of the others by a bit.
     """
     if values.ndim == 1:
         seen = values[finite].tolist()

@@ -1,4 +1,4 @@
-"""The profile of a trajectory: intrinsic and conditional confidence, joined and tracked."""
+"""The profile of a trajectory: intrinsic and conditional confidence, combined and smoothed."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class ConfidenceProfile(RowState):
     moments: Moments
     """Of K, Eq. (9)."""
     intrinsic_history: Float[np.ndarray, "*images n w"]
-    """The last w ≤ `history` values of I, oldest first; NaN from before a row's first."""
+    """The last w ≤ `history` values of I, oldest first; NaN before a row's first."""
     minimum: Float[np.ndarray, "*images n"]
     """C_min of Eq. (12), the smallest C so far."""
     values: dict[str, Float[np.ndarray, "*images n"]]
-    """The last step's values by the paper's letters, fp32; empty before the first step, NaN for a row that had none.
+    """The last step's values by the paper's letters, fp32; empty before the first step, NaN for new rows.
 
     u of Eq. (5), s_tok of (6), B of (7), I and I_hat of (8), K of (9) in nats, D and D_hat of (10), C of (11),
-    R of (12), and the entropy of (3) in nats and the margin they are made of.
+    R of (12), and what they are computed from: the entropy of (3) in nats and the margin.
     """
 
     @classmethod
@@ -47,7 +47,7 @@ class ConfidenceProfile(RowState):
         *,
         history: int = 0,
     ) -> ConfidenceProfile:
-        """No step seen, for `n` trajectories of one prompt on a token grid `(h, w)`, or for `(…, n)` of many.
+        """The initial profile of `n` trajectories of one prompt on a token grid `(h, w)`, or of `(…, n)` of many.
 
         `history` is the variance window of the guidance schedule, 0 where there is none.
         """
@@ -65,9 +65,9 @@ class ConfidenceProfile(RowState):
         """The profile after one step.
 
         Args:
-            stats: statistics of the step's logits, `(n,)` or `(…, n)`; NaN for rows that were cut and left in place.
-            position: raster index of the token whose logits these are, the same for all rows, or one per row of an
-                image; a row goes forward token by token, from wherever it begins.
+            stats: statistics of the step's logits, `(n,)` or `(…, n)`; NaN for rows that were cut and kept.
+            position: raster index of the token that these logits predict, one for all rows, or one per row of an
+                image; positions of a row are consecutive.
 
         Raises:
             ValueError: a position is outside the grid or goes back.
@@ -92,10 +92,10 @@ class ConfidenceProfile(RowState):
             **{"entropy": stats.entropy, "margin": stats.margin, "u": u, "s_tok": s_tok, "B": blocks.stability},
             **{"K": stats.kl, "D": d, "D_hat": d_hat, "I": i, "I_hat": i_hat, "C": c, "R": recovery(c, minimum)},
         }
-        return ConfidenceProfile(config, self.history, blocks, moments, self._with(i), minimum, values)
+        return ConfidenceProfile(config, self.history, blocks, moments, self._history_with(i), minimum, values)
 
     def extended(self, m: int) -> ConfidenceProfile:
-        """The profile with `m` more rows, which have seen nothing; pooled windows keep their past."""
+        """The profile with `m` new rows; pooled windows are kept."""
         fresh = ConfidenceProfile.start(self.config, m, self.blocks.grid, history=self.history)
         unknown = np.full((m, self.intrinsic_history.shape[-1]), np.nan, np.float32)
         return ConfidenceProfile(
@@ -111,10 +111,10 @@ class ConfidenceProfile(RowState):
         )
 
     def resumed(self, trace: Mapping[str, Float[np.ndarray, " t"]], vocab_size: int) -> ConfidenceProfile:
-        """The profile of an image with one more row, which has made `t` steps already and shown what a trace holds.
+        """The profile of an image with one more row, which has already made `t` steps, given by its trace.
 
-        Its block sums and its own windows are those of its `t` steps; pooled windows keep their past, and what they
-        were worth at each step is in the trace's smoothed letters.
+        Its block sums and its own windows are recomputed from the trace; pooled windows are kept, since the trace's
+        smoothed letters already contain them.
 
         Args:
             trace: entropy, margin, deepconf, K, C and all of `values`, each `(t,)`; t may be 0.
@@ -126,15 +126,15 @@ class ConfidenceProfile(RowState):
         alone = ConfidenceProfile.start(self.config, 1, self.blocks.grid)
         for step in range(steps):
             entropy, *others = (trace[name][step : step + 1] for name in ("entropy", "margin", "deepconf", "K"))
-            shown = TokenStatistics(entropy, normalized_entropy(entropy, vocab_size), *others)
-            alone = alone.update(shown, step)
-        wide = self.intrinsic_history.shape[-1]
-        recent = trace["I"][-wide:] if wide else trace["I"][:0]
-        history = np.pad(recent, (wide - len(recent), 0), constant_values=np.nan)
+            statistics = TokenStatistics(entropy, normalized_entropy(entropy, vocab_size), *others)
+            alone = alone.update(statistics, step)
+        width = self.intrinsic_history.shape[-1]
+        recent = trace["I"][-width:] if width else trace["I"][:0]
+        history = np.pad(recent, (width - len(recent), 0), constant_values=np.nan)
         return ConfidenceProfile(
             config=self.config,
             history=self.history,
-            blocks=self.blocks.with_row_of(alone.blocks),
+            blocks=self.blocks.joined(alone.blocks),
             moments=self.moments.joined(alone.moments),
             intrinsic_history=np.concatenate([self.intrinsic_history, history[None]]),
             minimum=np.append(self.minimum, np.float32(np.nanmin(trace["C"]))),
@@ -142,13 +142,13 @@ class ConfidenceProfile(RowState):
         )
 
     def _smoothed(self, letter: str, value: np.ndarray, rate: float) -> np.ndarray:
-        """The smoothed letter with one more value; a row's first stays as it is."""
+        """The moving average after one more value; a row's first value is taken as it is."""
         previous, fresh = self.values.get(letter), self.blocks.fresh
         if previous is not None and fresh is not None:
             previous = np.where(fresh, value, previous)
         return ema(previous, value, rate)
 
-    def _with(self, intrinsic: Float[np.ndarray, "*images n"]) -> Float[np.ndarray, "*images n w"]:
+    def _history_with(self, intrinsic: Float[np.ndarray, "*images n"]) -> Float[np.ndarray, "*images n w"]:
         """The history with one more value."""
         if self.history == 0:
             return self.intrinsic_history
@@ -172,7 +172,7 @@ def joint_confidence(
 ) -> Float[np.ndarray, "*n"]:
     """ScalingAR, Eq. (11): C_t = w_I·Î_t + w_D·D̂_t; v1, when set: C ← sigmoid(a·C + b).
 
-    A channel that is off has weight zero, so that a NaN of a broken row still shows in C.
+    A channel that is off has weight zero, so that NaN of an invalid row still propagates to C.
     """
     weights = config.weights
     confidence = weights.intrinsic * intrinsic + weights.conditional * utilisation

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scalingar.profile.token_statistics import Distribution
 
 Window = Literal["pooled", "trajectory"]
-"""Over what running extremes and moments are taken: the prompt's trajectories, or each alone."""
+"""Whether running extremes and moments are pooled over the prompt's trajectories or kept per trajectory."""
 
 
 class ChannelWeights(NamedTuple):
-    """The weights of Eqs. (8) and (11) after the channels that are off have given theirs away."""
+    """The weights of Eqs. (8) and (11), with those of disabled channels given to the others."""
 
     token: float
     block: float
@@ -28,7 +28,7 @@ class ProfileConfig(BaseModel):
 
     v1 differs only in the optional map of Eq. (11), whose (a, b) it does not print; `sigmoid_map` sets it.
 
-    Of two weights that sum to 1, one is enough: the other gets the rest.
+    Of a pair of weights that sums to 1, one is enough.
 
     Raises:
         pydantic.ValidationError: an unknown key, a value out of range, a pair of weights that
@@ -78,7 +78,7 @@ class ProfileConfig(BaseModel):
 
     @cached_property
     def weights(self) -> ChannelWeights:
-        """The weights in use: each pair sums to 1, or is (0, 0) when both channels are off."""
+        """The effective weights: each pair sums to 1, or is (0, 0) when both channels are off."""
         token, block = _shared((self.token_weight, self.token_channel), (self.block_weight, self.block_channel))
         intrinsic, conditional = _shared(
             (self.intrinsic_weight, self.token_channel or self.block_channel),
@@ -93,10 +93,10 @@ class ProfileConfig(BaseModel):
             return values
         rest = {}
         for pair in _PAIRS:
-            for given, missing in (pair, pair[::-1]):
-                weight = values.get(given)
-                if isinstance(weight, int | float) and 0 <= weight <= 1 and missing not in values:
-                    rest[missing] = 1 - weight
+            for first, second in (pair, pair[::-1]):
+                weight = values.get(first)
+                if isinstance(weight, int | float) and 0 <= weight <= 1 and second not in values:
+                    rest[second] = 1 - weight
         return {**values, **rest}
 
     @model_validator(mode="after")
@@ -117,7 +117,7 @@ _PAIRS = (
 
 
 def _shared(first: tuple[float, bool], second: tuple[float, bool]) -> tuple[float, float]:
-    """Two weights that sum to 1, one of which takes everything when the other is off."""
+    """A pair of weights that sums to 1; if one is off, the other is 1."""
     (first_weight, first_on), (second_weight, second_on) = first, second
     if first_on and second_on:
         return first_weight, second_weight

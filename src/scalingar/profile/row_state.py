@@ -1,8 +1,7 @@
-"""How a state follows its trajectories, and how small per-row numbers are kept.
+"""Per-row state that follows its trajectories.
 
-A step's arithmetic on a handful of rows costs next to nothing; what costs is calling it, with caches
-that the model's weights have just swept clean. NumPy's calls are four times cheaper than PyTorch's,
-so everything of a few numbers per row is NumPy on the CPU, and tensors are what the vocabulary spans.
+On a few rows the cost of a step is call overhead, and NumPy's calls are four times cheaper than PyTorch's. So
+per-row values are NumPy arrays on the CPU; only values over the vocabulary are tensors.
 """
 
 from __future__ import annotations
@@ -17,23 +16,21 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class RowState:
-    """An immutable record of `n` rows, whose arrays and tensors have the row of the live batch as first axis.
+    """Immutable state of `n` rows: the first axis of its arrays and tensors is the row.
 
-    What has no axis (numbers, configurations) and tuples belong to all rows together.
+    Numbers, configurations and tuples are shared by all rows.
 
-    A replay follows many images at once: then arrays have the images' axes in front of the row's. A row that was cut
-    stays in its place there, and what it shows from then on is NaN, which nothing pools. Such a state is only updated;
-    rows are selected and joined in the state of one image.
+    A replay follows many images at once, with the images' axes before the row's. There a row that was cut is kept, and
+    its later values are NaN, which is excluded from pooling. Such a state is only updated, never selected or joined.
     """
 
     def select(self, rows: np.ndarray | Tensor) -> Self:
-        """The same record for `rows`: indices `(m,)`, repeats allowed, or a mask bool `(n,)`."""
-        places = as_array(rows) if isinstance(rows, Tensor) else rows
-        selected = {field.name: _select(getattr(self, field.name), places) for field in fields(self)}
-        return type(self)(**selected)
+        """The state of `rows`: indices `(m,)`, repeats allowed, or a mask bool `(n,)`."""
+        indices = as_array(rows) if isinstance(rows, Tensor) else rows
+        return type(self)(**{field.name: _select(getattr(self, field.name), indices) for field in fields(self)})
 
     def joined(self, other: Self) -> Self:
-        """The same record with the rows of `other` after its own; what belongs to all rows stays as it is here."""
+        """The state with the rows of `other` after its own; shared values are those of this one."""
         both = {field.name: _join(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)}
         return type(self)(**both)
 
@@ -44,7 +41,7 @@ def shape_of(rows: int | tuple[int, ...]) -> tuple[int, ...]:
 
 
 def pool_shape(rows: int | tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of what an image's rows have together: a plain number for one image, `(…, 1)` for many."""
+    """The shape of a value pooled over an image's rows: `()` for one image, `(…, 1)` for many."""
     images = shape_of(rows)[:-1]
     return (*images, 1) if images else ()
 

@@ -1,8 +1,8 @@
-"""What the logits of whole scales say about a trajectory: the profile of next-scale models.
+"""The profile of next-scale models: statistics of the logits of whole scales.
 
-The paper defines its profile for one token per step. Here a step has a whole grid of tokens; its numbers are means over
-the scale's codes, and confidence is ScalingAR's uncertainty of Eq. (5), turned around and averaged. All of it is this
-project's own; nobody has published such a profile.
+The paper defines its profile for one token per step. Here a step is a grid of tokens; its statistics are means over the
+scale's codes, and confidence is the mean of 1 − u with ScalingAR's uncertainty u of Eq. (5). This is the project's own
+definition; none is published.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from scalingar.profile.token_statistics import (
 
 @dataclass(frozen=True, eq=False)
 class ScaleStatistics(RowState):
-    """Means over the codes of one scale and sums over those drawn, per trajectory, in fp32."""
+    """Means over the codes of one scale, per trajectory, in fp32."""
 
     entropy: Float[np.ndarray, " n"]
     """H of Eq. (3) in nats per code."""
@@ -40,7 +40,7 @@ class ScaleStatistics(RowState):
     """1 − u, u of Eq. (5), in [0, 1]."""
 
     def trace(self) -> dict[str, Float[np.ndarray, " n"]]:
-        """By the names under which a candidate's trace keeps them."""
+        """The values by their names in a candidate's trace."""
         return {
             "entropy": self.entropy,
             "margin": self.margin,
@@ -61,10 +61,7 @@ def scale_distributions(
 
 
 def scale_statistics(distributions: StepDistributions, n: int, config: ProfileConfig) -> ScaleStatistics:
-    """What a scale's logits say of each of ``n`` trajectories.
-
-    A trajectory with a NaN logit gets NaN; others are not touched.
-    """
+    """The statistics of each of ``n`` trajectories; NaN for one with a NaN logit."""
     each = token_statistics(distributions, config.deepconf_top_k)
     uncertainty = token_uncertainty(
         each.normalized_entropy, each.margin, alpha_entropy=config.alpha_entropy, alpha_margin=config.alpha_margin
@@ -76,13 +73,13 @@ def scale_statistics(distributions: StepDistributions, n: int, config: ProfileCo
 def drawn_log_p(
     distributions: StepDistributions, rows: Int[np.ndarray, " m"], codes: Int[Tensor, "m l g"]
 ) -> Float[np.ndarray, "2 m"]:
-    """Σ ln p(x|c) and Σ ln p(x|∅) over the codes drawn, in nats; the same twice without guidance.
+    """Σ ln p(x|c) and Σ ln p(x|∅) over the codes drawn, in nats; equal without guidance.
 
     ``rows``: which of the trajectories of ``distributions`` drew ``codes``.
     """
     flat = codes.flatten(1)
-    places = rows[:, None] * flat.shape[1] + np.arange(flat.shape[1])
-    log_p = distributions.of(places.ravel(), flat.flatten())
+    code_rows = rows[:, None] * flat.shape[1] + np.arange(flat.shape[1])
+    log_p = distributions.log_p(code_rows.ravel(), flat.flatten())
     return np.stack([branch.reshape(len(rows), -1).sum(axis=1) for branch in log_p])
 
 
@@ -90,12 +87,12 @@ _OF_SCALES = ("entropy", "deepconf", "confidence", "lowest_group_confidence", "f
 
 
 def scale_signals(trace: Mapping[str, Float[np.ndarray, " k"]], codes: int) -> dict[str, float]:
-    """What `k` scales of a trajectory say about it, under the names next-token models use.
+    """Signals of `k` scales of a trajectory, under the names of `signals`.
 
     * pmi: Σ [ln p(x|c) − ln p(x|∅)] over all codes, in nats.
     * log_likelihood: mean ln p(x|c) of a code, in nats.
-    * entropy, deepconf, confidence: means over scales, each scale counting the same (chosen): by tokens the last scale
-      would outvote all others together.
+    * entropy, deepconf, confidence: means over scales with equal weights (chosen): weighted by tokens the last scale
+      would outweigh all others.
     * final_confidence: that of the last scale. lowest_group_confidence: the smallest DeepConf of a scale.
 
     Args:
@@ -103,7 +100,7 @@ def scale_signals(trace: Mapping[str, Float[np.ndarray, " k"]], codes: int) -> d
         codes: codes drawn at these scales.
     """
     seen = {name: trace[name].astype(np.float64) for name in ("entropy", "deepconf", "C", "log_p", "log_p_null")}
-    found = {
+    values = {
         "pmi": (seen["log_p"] - seen["log_p_null"]).sum(),
         "log_likelihood": seen["log_p"].sum() / max(codes, 1),
         **dict.fromkeys(_OF_SCALES, np.nan),
@@ -111,5 +108,5 @@ def scale_signals(trace: Mapping[str, Float[np.ndarray, " k"]], codes: int) -> d
     if len(seen["C"]):
         confidence, deepconf = seen["C"], seen["deepconf"]
         means = (seen["entropy"].mean(), deepconf.mean(), confidence.mean())
-        found.update(zip(_OF_SCALES, (*means, deepconf.min(), confidence[-1]), strict=True))
-    return {name: float(value) for name, value in found.items()}
+        values.update(zip(_OF_SCALES, (*means, deepconf.min(), confidence[-1]), strict=True))
+    return {name: float(value) for name, value in values.items()}

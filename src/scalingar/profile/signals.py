@@ -1,4 +1,4 @@
-"""Signals beyond the paper, free from the logits a step has anyway."""
+"""Signals of a whole trajectory, computed from the logits of its steps."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ GROUP = 32
 
 
 def signals(trace: Mapping[str, Float[np.ndarray, " t"]], drawn: int) -> dict[str, float]:
-    """What `t` steps of a trajectory say about it, by name.
+    """Signals of `t` steps of a trajectory, by name.
 
-    * pmi: Σ_t [ln p(x_t|c) − ln p(x_t|∅)] in nats, how much the drawn tokens owe the prompt.
+    * pmi: Σ_t [ln p(x_t|c) − ln p(x_t|∅)] in nats, how much the drawn tokens depend on the prompt.
     * log_likelihood: mean ln p(x_t|c) of the drawn tokens, in nats.
     * entropy, deepconf: means of Eqs. (3) and (4) in nats.
     * confidence, final_confidence: mean and last C of Eq. (11).
@@ -25,13 +25,13 @@ def signals(trace: Mapping[str, Float[np.ndarray, " t"]], drawn: int) -> dict[st
 
     Args:
         trace: `entropy`, `deepconf`, `C`, `log_p` = ln p(x_t|c) and `log_p_null` = ln p(x_t|∅), each `(t,)`.
-        drawn: tokens drawn; a trajectory that was cut has one step more, at which it was cut. That step counts
+        drawn: tokens drawn; the trace of a cut trajectory also has the step of the cut, which counts
             for the final confidence only.
     """
     seen = {
         name: trace[name][:drawn].astype(np.float64) for name in ("entropy", "deepconf", "C", "log_p", "log_p_null")
     }
-    found = {
+    values = {
         "pmi": (seen["log_p"] - seen["log_p_null"]).sum(),
         "log_likelihood": _mean(seen["log_p"]),
         "entropy": _mean(seen["entropy"]),
@@ -40,11 +40,11 @@ def signals(trace: Mapping[str, Float[np.ndarray, " t"]], drawn: int) -> dict[st
         "lowest_group_confidence": lowest_group(seen["deepconf"]),
         "final_confidence": trace["C"][-1] if len(trace["C"]) else np.nan,
     }
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in values.items()}
 
 
 def lowest_group(deepconf: Float[np.ndarray, " t"]) -> float:
-    """The smallest mean over 32 consecutive steps; only full groups compete, unless there is none."""
+    """The smallest mean over 32 consecutive steps; over all steps if there are fewer."""
     if len(deepconf) < GROUP:
         return _mean(deepconf)
     return float(np.lib.stride_tricks.sliding_window_view(deepconf, GROUP).mean(-1).min())

@@ -1,4 +1,4 @@
-"""What one position's logits say: uncertainty, margin, and how much the prompt matters."""
+"""Statistics of one step's logits: entropy, margin, DeepConf and the divergence from the unconditional branch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.profile.row_state import RowState
-from scalingar.profile.vocabulary_ops import Values, exp, largest, picked, placed, vecdot
+from scalingar.profile.vocabulary_ops import Values, as_values, exp, gather, largest, vecdot
 
 Distribution = Literal["guided", "conditional"]
 Smoothed = TypeVar("Smoothed", np.ndarray, float, np.ndarray | float)
@@ -28,21 +28,21 @@ class StepDistributions:
     """A step's distributions over the vocabulary, as log-probabilities of at least -70, in fp32.
 
     `branches`: ln softmax of ℓ_c and, with guidance, of ℓ_u, `(c, n, v)`.
-    `drawn_from`: ln π_t `(n, v)`, what the statistics are of.
+    `drawn_from`: ln π_t `(n, v)`, from which the statistics are computed.
     """
 
     branches: Float[Values, "c n v"]
     drawn_from: Float[Values, "n v"]
 
-    def of(self, rows: Int[np.ndarray, " m"], tokens: Int[Tensor, " m"]) -> Float[np.ndarray, "2 m"]:
-        """ln p(x_t|c) and ln p(x_t|∅) of the tokens drawn in some rows, in nats; the same without guidance."""
-        log_p = picked(self.branches, rows, tokens)
+    def log_p(self, rows: Int[np.ndarray, " m"], tokens: Int[Tensor, " m"]) -> Float[np.ndarray, "2 m"]:
+        """ln p(x_t|c) and ln p(x_t|∅) of the tokens drawn in `rows`, in nats; equal without guidance."""
+        log_p = gather(self.branches, rows, tokens)
         return log_p if len(log_p) == 2 else np.repeat(log_p, 2, axis=0)
 
 
 @dataclass(frozen=True, eq=False)
 class TokenStatistics(RowState):
-    """Everything the profile reads from one step's logits, in fp32 on the CPU: `(n,)`, in a replay `(…, n)`."""
+    """The statistics of one step's logits that the profile uses, fp32 on the CPU: `(n,)`, in a replay `(…, n)`."""
 
     entropy: Float[np.ndarray, "*images n"]
     """H_t in nats, Eq. (3)."""
@@ -77,18 +77,18 @@ def step_distributions(
     """
     if logits.ndim != 3 or len(logits) not in (1, 2) or logits.shape[2] < 2:
         raise ValueError(f"logits must be (1, n, v) or (2, n, v) with v >= 2, not {tuple(logits.shape)}")
-    # Both branches in one pass: on few rows a step pays for calls, not for arithmetic.
+    # Both branches in one pass: on few rows the cost is in calls, not in arithmetic.
     branches = log_probabilities(logits)
     guided = len(logits) == 2 and distribution == "guided"
     drawn_from = _guided(branches, guidance_scale) if guided else branches[0]
-    return StepDistributions(placed(branches), placed(drawn_from))
+    return StepDistributions(as_values(branches), as_values(drawn_from))
 
 
 def token_statistics(distributions: StepDistributions, deepconf_top_k: int) -> TokenStatistics:
     """The statistics of one step, on the CPU.
 
-    `deepconf_top_k` is k of Eq. (4), clipped to the vocabulary. A row with a NaN logit, or with no finite one, gets
-    NaN statistics; other rows are not touched.
+    `deepconf_top_k` is k of Eq. (4), clipped to the vocabulary. A row with a NaN logit, or without a finite one, has
+    NaN statistics; other rows are not affected.
     """
     log_probs = distributions.drawn_from
     vocabulary = log_probs.shape[-1]
@@ -113,7 +113,7 @@ def log_probabilities(logits: Float[Tensor, "*n v"]) -> Float[Tensor, "*n v"]:
 def token_entropy(log_probs: Float[Values, "n v"]) -> Float[np.ndarray, " n"]:
     """ScalingAR, Eq. (3): H_t = −Σ_v π_t(v) ln π_t(v).  Nats; 0 = certain, ln V = uniform.
 
-    `log_probs` are ln π_t `(n, v)` as `log_probabilities` makes them.
+    `log_probs` are ln π_t `(n, v)` from `log_probabilities`.
     """
     return -vecdot(exp(log_probs), log_probs)
 
@@ -126,8 +126,7 @@ def normalized_entropy(entropy: Float[np.ndarray, "*n"], vocabulary: int) -> Flo
 def deepconf_confidence(top_log_probs: Float[np.ndarray, "n k"]) -> Float[np.ndarray, " n"]:
     """ScalingAR, Eq. (4): C_t = −(1/k) Σ_{v∈top-k} ln π_t(v).  Nats; higher = more certain.
 
-    `top_log_probs` are the k largest values of ln π_t. The method itself does not use this
-    number; it is a signal for analysis.
+    `top_log_probs` are the k largest values of ln π_t. A signal for analysis; the method does not use it.
     """
     return -np.add.reduce(top_log_probs, axis=1) / np.float32(top_log_probs.shape[1])
 
@@ -144,10 +143,7 @@ def token_uncertainty(
 
 
 def ema(previous: Smoothed | None, value: Smoothed, rate: float) -> Smoothed:
-    """ScalingAR, Eqs. (6), (8), (10), (13): x ← (1 − λ)·x + λ·value; the first value as it is.
-
-    Without a `previous` this is the first. Arrays of any shape or numbers, λ = `rate` in [0, 1].
-    """
+    """ScalingAR, Eqs. (6), (8), (10), (13): x ← (1 − λ)·x + λ·value, λ = `rate`; without `previous`, the value."""
     return value if previous is None else previous + rate * (value - previous)
 
 
@@ -156,15 +152,15 @@ def conditional_divergence(
 ) -> Float[np.ndarray, " n"]:
     """ScalingAR, Eq. (9), first half: K_t = KL(softmax ℓ_c ‖ softmax ℓ_u).  Nats, fp32, ≥ 0.
 
-    Both arguments are log-probabilities `(n, v)` as `log_probabilities` makes them.
+    Both arguments are log-probabilities `(n, v)` from `log_probabilities`.
     """
     return np.maximum(vecdot(exp(conditional), conditional - unconditional), 0)
 
 
 def _guided(branches: Float[Tensor, "2 n v"], guidance_scale: float | Float[Values, " n"]) -> Float[Tensor, "n v"]:
-    """ln softmax of ℓ_u + s(ℓ_c − ℓ_u), LlamaGen's convention: s = 1 is the conditional one.
+    """ln softmax of ℓ_u + s(ℓ_c − ℓ_u), LlamaGen's convention: s = 1 is ℓ_c.
 
-    Log-probabilities serve as logits: they differ from them by a constant of the row.
+    Log-probabilities serve as logits: they differ by a constant per row.
     """
     scale = torch.as_tensor(guidance_scale).to(branches)[..., None]
     return log_probabilities(torch.lerp(branches[1], branches[0], scale))

@@ -1,4 +1,4 @@
-"""The operations that span the vocabulary: on a tensor where it is, on the CPU in NumPy, whose calls are cheaper."""
+"""Operations over the vocabulary, on tensors of an accelerator or, with cheaper calls, NumPy arrays on the CPU."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor
 from scalingar.profile.row_state import as_array
 
 Values = Tensor | np.ndarray
-"""What the vocabulary spans: a tensor on an accelerator, an array on the CPU."""
+"""Values over the vocabulary: a tensor on an accelerator, an array on the CPU."""
 
 
-def placed(values: Tensor) -> Values:
-    """The same values in the form in which these operations are cheapest where they are."""
+def as_values(values: Tensor) -> Values:
+    """A CPU tensor as an array sharing its memory; other tensors unchanged."""
     return as_array(values) if values.is_cpu else values
 
 
@@ -33,13 +33,13 @@ def largest(values: Float[Values, "n v"], k: int) -> Float[np.ndarray, "n k"]:
     if isinstance(values, Tensor):
         return as_array(values.topk(k).values.flip(1))
     # A third of the time of PyTorch's topk.
-    found = np.partition(values, -k, axis=1)[:, -k:]
-    found.sort(axis=1)
-    return found
+    top = np.partition(values, -k, axis=1)[:, -k:]
+    top.sort(axis=1)
+    return top
 
 
-def picked(values: Float[Values, "c n v"], rows: Int[np.ndarray, " m"], tokens: Int[Tensor, " m"]) -> np.ndarray:
-    """The values of one token each in some rows, `(c, m)`."""
+def gather(values: Float[Values, "c n v"], rows: Int[np.ndarray, " m"], tokens: Int[Tensor, " m"]) -> np.ndarray:
+    """The value of one token in each of the given rows, `(c, m)`."""
     if isinstance(values, Tensor):
         return as_array(values[:, torch.from_numpy(rows).to(tokens.device), tokens])
     return values[:, rows, as_array(tokens)]

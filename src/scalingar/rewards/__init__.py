@@ -1,4 +1,4 @@
-"""What scores finished images for a strategy, one file each under ``@REWARDS.register(name)``. Nothing that grades."""
+"""Rewards that score images for a strategy, one file each under ``@REWARDS.register(name)``. No benchmark judges."""
 
 from scalingar.rewards.clip_score import ClipScore
 from scalingar.rewards.embedded_reward import EmbeddedReward
@@ -14,9 +14,9 @@ from scalingar.rewards.reward import (
     Reward,
     RewardFactory,
     WithoutWeights,
-    ask,
     build_reward,
     check_reward,
+    score_candidates,
     scoring,
 )
 
@@ -37,8 +37,8 @@ __all__ = [
     "RewardFactory",
     "TruncationWarning",
     "WithoutWeights",
-    "ask",
     "build_reward",
     "check_reward",
+    "score_candidates",
     "scoring",
 ]

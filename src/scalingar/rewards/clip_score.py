@@ -1,4 +1,4 @@
-"""CLIP's own agreement between prompt and picture."""
+"""CLIP similarity between prompt and image."""
 
 from typing import ClassVar
 
@@ -8,9 +8,9 @@ from scalingar.rewards.reward import REWARDS
 
 @REWARDS.register("clip-score")
 class ClipScore(ClipReward):
-    """Cosine in OpenAI's CLIP ViT-L/14, about 0.1 to 0.35: agreement with the prompt, not beauty; reads 77 tokens.
+    """Cosine in OpenAI's CLIP ViT-L/14, about 0.1 to 0.35: prompt alignment, not aesthetics; reads 77 tokens.
 
-    The cosine itself: CLIPScore (arXiv 2104.08718) multiplies it by 2.5 and cuts at 0, which ranks alike.
+    The plain cosine: CLIPScore (arXiv 2104.08718) multiplies it by 2.5 and clips at 0, with the same ranking.
     """
 
     repo: ClassVar[str] = "openai/clip-vit-large-patch14"

@@ -1,4 +1,4 @@
-"""CLIP's two towers on transformers: what CLIPScore, HPSv2 and PickScore share."""
+"""CLIP's two towers on transformers, the base of CLIPScore, HPSv2 and PickScore."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,29 +16,29 @@ from scalingar.rewards.learned_reward import LearnedReward
 
 
 class ClipReward(LearnedReward):
-    """Cosine between a prompt and pictures; the text goes through its tower once, whatever the number of pictures."""
+    """Cosine between a prompt and images; the text is encoded once per batch."""
 
     tokenizer_kind: ClassVar[str] = "CLIPTokenizer"
     limit: ClassVar[int] = 77
     activation: ClassVar[str]
-    """What the weights were trained with. A folder that does not say it is read as "quick_gelu" by transformers."""
+    """Activation of the weights; for folders without it, transformers assumes "quick_gelu"."""
 
     def prepare(self) -> None:
-        """Raises WeightsError where something is missing, or the folder is none of CLIP's."""
+        """Raises WeightsError if something is missing or the folder holds another kind of model."""
         super().prepare()
-        if not Path(self.place).is_file():
-            check_type(self.place, "clip")
+        if not Path(self.location).is_file():
+            check_type(self.location, "clip")
 
-    def load(self, place: str | Path) -> Any:
-        """A folder or a hub name, as transformers saves models. Raises WeightsError."""
+    def load(self, location: str | Path) -> Any:
+        """From a folder or hub name in transformers' format. Raises WeightsError."""
         from transformers import CLIPModel  # noqa: PLC0415
 
-        network = load_network(CLIPModel, place, device=self.device, dtype=self.dtype)
+        network = load_network(CLIPModel, location, device=self.device, dtype=self.dtype)
         for tower in (network.config.text_config, network.config.vision_config):
             if tower.hidden_act != self.activation:
                 raise WeightsError(
-                    f"{place} runs with {tower.hidden_act}, the weights of {self.name} with {self.activation}; "
-                    "choose its own weights, or mend hidden_act in config.json."
+                    f"{location} runs with {tower.hidden_act}, the weights of {self.name} with {self.activation}; "
+                    "choose its own weights, or correct hidden_act in config.json."
                 )
         return network
 
@@ -46,15 +46,17 @@ class ClipReward(LearnedReward):
         """Rows of the token embedding."""
         return int(network.config.text_config.vocab_size)
 
-    def judge(self, network: Any, ids: Int[Tensor, "1 t"], pictures: Sequence[Image.Image]) -> Float[Tensor, " n"]:
-        """Cosines of some pictures, in [-1, 1]."""
+    def score_batch(
+        self, network: Any, ids: Int[Tensor, "1 t"], pictures: Sequence[Image.Image]
+    ) -> Float[Tensor, " n"]:
+        """Cosines of a batch of images, in [-1, 1]."""
         side = network.config.vision_config.image_size
-        pixels = normalised([self.view(picture, side) for picture in pictures])
-        # transformers 5 hands out an object whose pooled output is already projected.
-        seen = network.get_image_features(pixel_values=pixels.to(self.device, self.dtype)).pooler_output
-        said = network.get_text_features(input_ids=ids).pooler_output
-        return cosine_similarity(seen.float(), said.float())
+        pixels = normalised([self.to_square(picture, side) for picture in pictures])
+        # In transformers 5 the pooled output is already projected.
+        image = network.get_image_features(pixel_values=pixels.to(self.device, self.dtype)).pooler_output
+        text = network.get_text_features(input_ids=ids).pooler_output
+        return cosine_similarity(image.float(), text.float())
 
-    def view(self, picture: Image.Image, side: int) -> Image.Image:
-        """The square of a picture that is looked at."""
+    def to_square(self, picture: Image.Image, side: int) -> Image.Image:
+        """The square input image."""
         return cropped(picture, side)

@@ -1,4 +1,4 @@
-"""The embedded world's learned reward: does a 96 x 96 scene show what its prompt says?"""
+"""The embedded world's learned reward: whether a 96 x 96 scene matches its prompt."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.core.outputs import Truncation
-from scalingar.models.embedded.grammar import ParsedPrompt, parse
+from scalingar.models.embedded.grammar import parse
 from scalingar.models.embedded.installed_weights import embedded_file
 from scalingar.models.embedded.scene_pixels import scene_batches
 from scalingar.models.weights.module_file import load_module
@@ -20,10 +20,10 @@ from scalingar.rewards.reward import REWARDS, PixelReward
 
 @REWARDS.register("embedded")
 class EmbeddedReward(PixelReward):
-    """Logit of "the picture shows what the prompt says and nothing else"; about -6 to 6, 0 undecided.
+    """Logit of "the image shows what the prompt says and nothing else"; about -6 to 6, 0 undecided.
 
-    ``source``: a weight file or a folder that holds ``reward.safetensors``; the installed package's if None.
-    It was trained apart from the generator and the detector, and errs where they do not.
+    ``source``: a weight file or a folder with ``reward.safetensors``; None: the installed package's.
+    Trained independently of the generator and the detector, so that its errors differ from theirs.
     """
 
     def __init__(self, source: str | Path | None = None, *, device: str | torch.device = "cpu") -> None:
@@ -31,7 +31,7 @@ class EmbeddedReward(PixelReward):
         self.device = torch.device(device)
 
     def prepare(self) -> None:
-        """Raises WeightsError for a missing, damaged or foreign weight file."""
+        """Load the weights. Raises WeightsError for a missing, damaged or foreign weight file."""
         _ = self.network
 
     @cached_property
@@ -41,10 +41,10 @@ class EmbeddedReward(PixelReward):
 
     @torch.inference_mode()
     def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:
-        """One logit per picture.
+        """One logit per image.
 
         Raises:
-            ConfigError: a picture is not of the embedded world's size.
+            ConfigError: an image is not of the embedded world's size.
             WeightsError: as :meth:`prepare`.
         """
         ids = parse(prompt).ids[: self.network.config.words]
@@ -57,22 +57,20 @@ class EmbeddedReward(PixelReward):
 
     @torch.inference_mode()
     def patch_features(self, images: Sequence[Image.Image]) -> Float[Tensor, "n p c"]:
-        """What the network sees in each 8 x 8 patch, in raster order; their mean tells pictures apart.
+        """The network's features of each 8 x 8 patch, in raster order.
 
         Raises as :meth:`score` does.
         """
         return torch.cat([self.network.patches(pixels) for pixels in self._batches(images)]).cpu()
 
     def truncation(self, prompt: str) -> Truncation | None:
-        """Terminals past the last that is read; a prompt of GenEval's six kinds never has more than six."""
+        """Terminals after the last that is read; prompts of GenEval have at most six."""
         parsed, limit = parse(prompt), self.network.config.words
-        return None if len(parsed.ids) <= limit else _cut(parsed, limit)
+        if len(parsed.ids) <= limit:
+            return None
+        return Truncation(len(parsed.ids), limit, " ".join(parsed.terminals[limit:]))
 
     def _batches(self, images: Sequence[Image.Image]) -> Iterator[Float[Tensor, "n 3 h w"]]:
         side = self.network.config.grid * PATCH
         for pixels in scene_batches(images, side, "the reward 'embedded'"):
             yield pixels.to(self.device)
-
-
-def _cut(parsed: ParsedPrompt, limit: int) -> Truncation:
-    return Truncation(len(parsed.ids), limit, " ".join(parsed.terminals[limit:]))

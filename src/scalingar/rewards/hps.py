@@ -1,4 +1,4 @@
-"""Human Preference Score v2 and v2.1 (arXiv 2306.09341): open_clip's ViT-H-14, tuned on people's choices."""
+"""Human Preference Score v2 and v2.1 (arXiv 2306.09341): open_clip's ViT-H-14, fine-tuned on human choices."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from scalingar.rewards.clip_towers import ClipReward
 from scalingar.rewards.reward import REWARDS
 
 HEADS = 16
-"""Of both towers of ViT-H-14; shapes do not tell."""
+"""Heads of both towers of ViT-H-14, which shapes do not determine."""
 
 _RENAMED = (
     (r"^visual\.class_embedding$", "vision_model.embeddings.class_embedding"),
@@ -40,32 +40,32 @@ _RENAMED = (
     (r"\.mlp\.c_proj\.", ".mlp.fc2."),
 )
 _TRANSPOSED = ("visual.proj", "text_projection")
-"""open_clip multiplies by these from the right."""
+"""Matrices that open_clip stores transposed."""
 
 
 class HPS(ClipReward):
-    """Cosine in a ViT-H-14 tuned on people's choices between pictures."""
+    """Cosine in a ViT-H-14 fine-tuned on human choices between images."""
 
     repo: ClassVar[str] = "xswu/HPSv2"
     tokenizer_repo: ClassVar[str] = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
     activation: ClassVar[str] = "gelu"
 
     def prepare(self) -> None:
-        """Raises WeightsError where something is missing, ConfigError for the file of another version."""
+        """Raises WeightsError if something is missing, ConfigError for the file of another version."""
         super().prepare()
         for other in (HPSv2, HPSv21):
-            if other.file != self.file and Path(self.place).name == other.file:
+            if other.file != self.file and Path(self.location).name == other.file:
                 version = REWARDS.name_of(other)
-                raise ConfigError(f"{self.place} holds {version}, not {self.name}; ask for the reward {version!r}.")
+                raise ConfigError(f"{self.location} holds {version}, not {self.name}; ask for the reward {version!r}.")
 
-    def load(self, place: str | Path) -> Any:
-        """The authors' file, or a folder that transformers saved. Raises WeightsError."""
-        if Path(place).is_file():
-            return from_open_clip(read_weights(place), place, heads=HEADS, device=self.device, dtype=self.dtype)
-        return super().load(place)
+    def load(self, location: str | Path) -> Any:
+        """From the authors' file or a folder in transformers' format. Raises WeightsError."""
+        if Path(location).is_file():
+            return from_open_clip(read_weights(location), location, heads=HEADS, device=self.device, dtype=self.dtype)
+        return super().load(location)
 
-    def view(self, picture: Image.Image, side: int) -> Image.Image:
-        """All of the picture, on black: HPSv2 crops nothing."""
+    def to_square(self, picture: Image.Image, side: int) -> Image.Image:
+        """The whole image, padded with black: HPSv2 does not crop."""
         return padded(picture, side)
 
 
@@ -92,10 +92,10 @@ def from_open_clip(
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Any:
-    """A ``CLIPModel`` with the weights of an open_clip state dict, its sizes read off the shapes; every name counts.
+    """A ``CLIPModel`` with the weights of an open_clip state dict, with sizes from its shapes.
 
     Raises:
-        WeightsError: it is no CLIP of open_clip's, or one with names missing or left over.
+        WeightsError: not a CLIP of open_clip, or names are missing or unused.
     """
     from transformers import CLIPConfig, CLIPModel  # noqa: PLC0415
 
@@ -120,7 +120,7 @@ def _text_sizes(weights: Mapping[str, Tensor]) -> dict[str, int]:
         "projection_dim": weights["text_projection"].shape[1],
         "max_position_embeddings": len(weights["positional_embedding"]),
         **_block_sizes(weights, "transformer.resblocks"),
-        # The end of the text is the last token; the feature is read there.
+        # The text feature is the one of the end token, which has the last id.
         "bos_token_id": vocabulary - 2,
         "eos_token_id": vocabulary - 1,
     }
@@ -139,14 +139,14 @@ def _block_sizes(weights: Mapping[str, Tensor], blocks: str) -> dict[str, int]:
 
 
 def _renamed(weights: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """transformers' names; queries, keys and values, which open_clip keeps in one matrix, apart."""
+    """transformers' names, with open_clip's joint matrix of queries, keys and values split."""
     for name, tensor in weights.items():
-        ours = name
+        renamed = name
         for pattern, replacement in _RENAMED:
-            ours = re.sub(pattern, replacement, ours)
-        joined = re.fullmatch(r"(.*self_attn\.)in_proj_(weight|bias)", ours)
+            renamed = re.sub(pattern, replacement, renamed)
+        joined = re.fullmatch(r"(.*self_attn\.)in_proj_(weight|bias)", renamed)
         if joined is None:
-            yield ours, tensor.T if name in _TRANSPOSED else tensor
+            yield renamed, tensor.T if name in _TRANSPOSED else tensor
         else:
             for kind, rows in zip("qkv", tensor.chunk(3), strict=True):
                 yield f"{joined[1]}{kind}_proj.{joined[2]}", rows

@@ -1,4 +1,4 @@
-"""ImageReward (arXiv 2304.05977): how people would rank a picture for its prompt."""
+"""ImageReward (arXiv 2304.05977): human preference for an image given its prompt."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,10 +18,10 @@ from scalingar.rewards.reward import REWARDS
 
 @REWARDS.register("image-reward")
 class ImageReward(LearnedReward):
-    """ImageReward-v1.0: a preference learnt from people, 0 on average, about -2.5 to 2; reads 35 word pieces.
+    """ImageReward-v1.0: learnt human preference, mean 0, about -2.5 to 2; reads 35 word pieces.
 
-    Equal to the official package in fp32. Padding, which is masked there, is left out, and pictures go through the
-    network together. The text encoder looks at the picture in every layer: nothing it says is shared between pictures.
+    Equal to the official package in fp32; images are batched, without the padding that is masked there. The text
+    encoder attends to the image in every layer, so none of its output is shared between images.
     """
 
     repo: ClassVar[str] = "THUDM/ImageReward"
@@ -30,14 +30,14 @@ class ImageReward(LearnedReward):
     tokenizer_kind: ClassVar[str] = "BertTokenizer"
     limit: ClassVar[int] = 35
 
-    def load(self, place: str | Path) -> ImageRewardNetwork:
+    def load(self, location: str | Path) -> ImageRewardNetwork:
         """From the official weight file. Raises WeightsError."""
-        return build(read_weights(place), place, device=self.device, dtype=self.dtype)
+        return build(read_weights(location), location, device=self.device, dtype=self.dtype)
 
     @cached_property
-    def words(self) -> Any:
-        """BERT's tokenizer with BLIP's two marks; they count, though prompts never hold them."""
-        tokenizer = super().words
+    def text_tokenizer(self) -> Any:
+        """BERT's tokenizer with BLIP's two special tokens, which count in the vocabulary."""
+        tokenizer = super().text_tokenizer
         tokenizer.add_special_tokens({"bos_token": "[DEC]"})
         tokenizer.add_special_tokens({"additional_special_tokens": ["[ENC]"]})
         return tokenizer
@@ -46,9 +46,9 @@ class ImageReward(LearnedReward):
         """Rows of the word embedding."""
         return int(network.text.config.vocab_size)
 
-    def judge(
+    def score_batch(
         self, network: ImageRewardNetwork, ids: Int[Tensor, "1 t"], pictures: Sequence[Image.Image]
     ) -> Float[Tensor, " n"]:
-        """Standardised scores of some pictures."""
+        """Standardised scores of a batch of images."""
         patches = network.embed(normalised([cropped(picture, network.side) for picture in pictures]))
         return network.reward(network.read(ids.expand(len(patches), -1), patches))

@@ -1,4 +1,4 @@
-"""ImageReward's network on transformers' BLIP, filled from the official state dict; every name counts."""
+"""ImageReward's network on transformers' BLIP, loaded from the official state dict without missing or unused names."""
 
 import re
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ MEAN, STD = 0.16717362830052426, 1.0333394966054072
 
 _HEAD_WIDTH = 64
 _MLP = (0, 2, 4, 6, 7)
-"""Places of the linear layers; the others are dropout, and nothing bends between them."""
+"""Positions of the linear layers; the others are dropout, without activations in between."""
 
 _UNUSED = re.compile(r"blip\.(vision_proj|text_proj)\..*|blip\.text_encoder\.embeddings\.position_ids")
-"""Of BLIP's contrastive training, and a constant."""
+"""Weights of BLIP's contrastive training, and a constant."""
 
 _RENAMED = (
     (r"^blip\.text_encoder\.", "text."),
@@ -41,22 +41,22 @@ _RENAMED = (
 
 
 class ImageRewardNetwork(nn.Module):
-    """A picture's patches, read by a text encoder through cross-attention; an MLP scores what its first token says."""
+    """A text encoder with cross-attention to image patches; an MLP scores its first token."""
 
     def __init__(self, vision: Any, text: Any, widths: list[int]) -> None:
         super().__init__()
         self.vision = vision
         self.text = text
         layers = zip(_MLP, widths, widths[1:], strict=False)
-        self.mlp = nn.ModuleDict({str(place): nn.Linear(wide, narrow) for place, wide, narrow in layers})
+        self.mlp = nn.ModuleDict({str(index): nn.Linear(wide, narrow) for index, wide, narrow in layers})
 
     @property
     def side(self) -> int:
-        """Pixels of the square pictures it looks at."""
+        """Side of its square input images in pixels."""
         return int(self.vision.config.image_size)
 
     def embed(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n p d"]:
-        """Features of the pictures' patches, the class token first."""
+        """Features of the images' patches, the class token first."""
         weight = self.vision.embeddings.class_embedding
         features: Tensor = self.vision(pixels.to(weight.device, weight.dtype)).last_hidden_state
         return features
@@ -64,14 +64,14 @@ class ImageRewardNetwork(nn.Module):
     def read(
         self, ids: Int[Tensor, "n t"], patches: Float[Tensor, "n p d"], mask: Int[Tensor, "n t"] | None = None
     ) -> Float[Tensor, "n h"]:
-        """What the text encoder's first token says after it has seen the picture; ``mask`` is 0 for padding."""
-        # The weights are a decoder's for transformers, else it would build no cross-attention; they run as an encoder.
+        """The text encoder's first token after cross-attention to the image; ``mask`` is 0 for padding."""
+        # transformers builds cross-attention for a decoder only; the weights run as an encoder.
         output = self.text(ids, attention_mask=mask, encoder_hidden_states=patches, is_decoder=False)
         first: Tensor = output.last_hidden_state[:, 0]
         return first
 
     def reward(self, features: Float[Tensor, "n h"]) -> Float[Tensor, " n"]:
-        """ImageReward, section 3: the MLP's number, standardised."""
+        """ImageReward, section 3: the MLP's output, standardised."""
         for layer in self.mlp.values():
             features = layer(features)
         return (features[:, 0].float() - MEAN) / STD
@@ -86,15 +86,15 @@ def build(
     text_heads: int | None = None,
     vision_heads: int | None = None,
 ) -> ImageRewardNetwork:
-    """The network of an official state dict, its sizes read off the shapes; heads are 64 wide if not told otherwise.
+    """The network of an official state dict, with sizes from its shapes; heads are 64 wide unless given.
 
     Raises:
-        WeightsError: it is no state dict of ImageReward, or one with names missing or left over.
+        WeightsError: not a state dict of ImageReward, or names are missing or unused.
     """
     renamed = {_renamed(name): tensor for name, tensor in weights.items() if not _UNUSED.fullmatch(name)}
     try:
         configs = _vision_config(renamed, vision_heads), _text_config(renamed, text_heads)
-        widths = [renamed["mlp.0.weight"].shape[1], *(len(renamed[f"mlp.{place}.weight"]) for place in _MLP)]
+        widths = [renamed["mlp.0.weight"].shape[1], *(len(renamed[f"mlp.{index}.weight"]) for index in _MLP)]
     except (KeyError, IndexError) as error:
         raise WeightsError(f"{path} lacks {error}; it is no weight file of ImageReward.") from None
     with empty_transformers():
@@ -141,6 +141,6 @@ def _text_config(weights: Mapping[str, Tensor], heads: int | None) -> dict[str, 
 
 
 def _renamed(name: str) -> str:
-    for pattern, ours in _RENAMED:
-        name = re.sub(pattern, ours, name)
+    for pattern, replacement in _RENAMED:
+        name = re.sub(pattern, replacement, name)
     return name

@@ -1,4 +1,4 @@
-"""The model's own signals as rewards: they need no judge and no pixels."""
+"""The model's own signals as rewards, which need neither a network nor pixels."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ INTRINSIC = {
     **{signal.replace("_", "-"): IntrinsicReward(signal) for signal in _SIGNALS},
     "negative-entropy": IntrinsicReward("entropy", -1.0),
 }
-"""By name, as they are registered."""
+"""By registered name."""
 
 for _name in INTRINSIC:
     REWARDS.register(_name)(

@@ -1,7 +1,7 @@
-"""Does a picture show what the words say? Words look at picture patches with sigmoid attention; one logit comes out.
+"""A small image-text matching network: words attend to image patches with sigmoid attention; the output is a logit.
 
-Sigmoid attention (Ramapuram et al. 2024, arXiv 2409.04431) sums over patches where softmax would average, so that two
-dogs weigh more than one.
+Sigmoid attention (Ramapuram et al. 2024, arXiv 2409.04431) sums over patches where softmax averages, so that two dogs
+count more than one.
 """
 
 import math
@@ -19,7 +19,7 @@ PATCH = 8
 
 
 class MatchNetConfig(BaseModel):
-    """Sizes."""
+    """Sizes of the network."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,7 +34,7 @@ class MatchNetConfig(BaseModel):
     heads: int = 4
     layers: int = 2
     words: int = 8
-    """Most terminals of a prompt that are read."""
+    """Terminals of a prompt that are read at most."""
     vocabulary: int = len(TERMINALS)
 
 
@@ -48,12 +48,12 @@ class DepthwiseBlock(nn.Module):
         self.widen, self.narrow = nn.Conv2d(width, 2 * width, 1), nn.Conv2d(2 * width, width, 1)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The shortcut carries ``x`` on."""
+        """With a residual connection."""
         return x + self.narrow(F.gelu(self.widen(self.norm(self.space(x)))))
 
 
 class ReadingLayer(nn.Module):
-    """Words look at each other, then at the patches, then think."""
+    """Self-attention over words, cross-attention to the patches, then a two-layer network."""
 
     def __init__(self, config: MatchNetConfig) -> None:
         super().__init__()
@@ -69,13 +69,13 @@ class ReadingLayer(nn.Module):
     def forward(
         self,
         words: Float[Tensor, "m t d"],
-        there: Bool[Tensor, "m t"],
+        mask: Bool[Tensor, "m t"],
         patches: Float[Tensor, "n p c"],
         rows: Int[Tensor, " m"],
     ) -> Float[Tensor, "m t d"]:
-        """``there`` marks the slots that hold a word, ``rows`` the picture each row of words is about."""
+        """``mask``: slots that hold a word. ``rows``: the image of each row of words."""
         q, k, v = (self._split(part) for part in self.among(self.norms[0](words)).chunk(3, -1))
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=there[:, None, None, :])
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask[:, None, None, :])
         words = words + self.among_out(mixed.transpose(1, 2).flatten(2))
         words = words + self.look_out(self._look(self.norms[1](words), patches, rows))
         return words + self.think(self.norms[2](words))
@@ -83,7 +83,7 @@ class ReadingLayer(nn.Module):
     def _look(self, words: Tensor, patches: Tensor, rows: Tensor) -> Tensor:
         q = self._split(self.query(words))
         k, v = (self._split(part)[rows] for part in self.key_value(patches).chunk(2, -1))
-        # the shift starts every word at a share of about one patch, as softmax would
+        # the shift starts every word at a total weight of about one patch, as softmax would
         weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]) - math.log(self.patches)).sigmoid()
         return (weights @ v).transpose(1, 2).flatten(2)
 
@@ -107,7 +107,7 @@ class MatchNet(nn.Module):
         )
         self.places = nn.Parameter(torch.randn(config.grid**2, eighth) * 0.02)
         self.embedding = nn.Embedding(config.vocabulary + 1, config.dim)
-        """The last row is the slot that reads out the answer."""
+        """The last row is the answer slot."""
         self.order = nn.Parameter(torch.randn(config.words + 1, config.dim) * 0.02)
         self.gaze_word, self.gaze_patch = nn.Linear(config.dim, config.dim), nn.Linear(eighth, config.dim)
         self.seen = nn.Linear(eighth, config.dim)
@@ -115,31 +115,31 @@ class MatchNet(nn.Module):
         self.answer = nn.Sequential(nn.LayerNorm(config.dim), nn.Linear(config.dim, 1))
 
     def patches(self, images: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n p c"]:
-        """Features of each patch in raster order, without their place."""
+        """Features of each patch in raster order, without position."""
         return self.encoder(images).flatten(2).transpose(1, 2)
 
     def gaze(
         self, words: Int[Tensor, "m t"], patches: Float[Tensor, "n p c"], rows: Int[Tensor, " m"]
     ) -> Float[Tensor, "m t+1 p"]:
-        """Logits of where each word is to be seen, by itself; slot 0 is the answer's, for anything at all."""
+        """Logits of where each word is seen; slot 0 belongs to the answer, for any content."""
         query = self.gaze_word(self.embedding(self._ids(words)))
-        # few patches show any one word; the shift is what the first steps would otherwise learn
+        # few patches show a given word; the shift is what the first steps would otherwise learn
         return query @ self.gaze_patch(patches)[rows].transpose(1, 2) / math.sqrt(query.shape[-1]) - 4
 
     def match(
         self, words: Int[Tensor, "m t"], patches: Float[Tensor, "n p c"], rows: Int[Tensor, " m"]
     ) -> Float[Tensor, " m"]:
-        """Logit that picture ``rows[i]`` shows what ``words[i]`` say; 0 fills empty slots at the end."""
+        """Logit that image ``rows[i]`` matches ``words[i]``; 0 pads empty slots."""
         ids = self._ids(words)
-        placed = patches + self.places
-        seen = self.gaze(words, patches, rows).sigmoid() @ self.seen(placed)[rows]
+        positioned = patches + self.places
+        seen = self.gaze(words, patches, rows).sigmoid() @ self.seen(positioned)[rows]
         state = self.embedding(ids) + self.order[: ids.shape[1]] + seen
         for layer in self.layers:
-            state = layer(state, ids > 0, placed, rows)
+            state = layer(state, ids > 0, positioned, rows)
         return self.answer(state[:, 0])[:, 0]
 
     def forward(self, images: Float[Tensor, "n 3 height width"], words: Int[Tensor, "n t"]) -> Float[Tensor, " n"]:
-        """One logit per picture and prompt."""
+        """One logit per image and prompt."""
         return self.match(words, self.patches(images), torch.arange(len(images), device=images.device))
 
     def _ids(self, words: Int[Tensor, "m t"]) -> Int[Tensor, "m t+1"]:

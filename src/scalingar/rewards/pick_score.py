@@ -1,4 +1,4 @@
-"""PickScore (arXiv 2305.01569): which of two pictures users of an image generator picked."""
+"""PickScore (arXiv 2305.01569): which of two images users of an image generator picked."""
 
 import math
 from collections.abc import Sequence
@@ -21,10 +21,12 @@ class PickScore(ClipReward):
     tokenizer_repo: ClassVar[str] = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
     activation: ClassVar[str] = "gelu"
 
-    def judge(self, network: Any, ids: Int[Tensor, "1 t"], pictures: Sequence[Image.Image]) -> Float[Tensor, " n"]:
+    def score_batch(
+        self, network: Any, ids: Int[Tensor, "1 t"], pictures: Sequence[Image.Image]
+    ) -> Float[Tensor, " n"]:
         """PickScore, Eq. (1): the cosine over the learnt temperature."""
-        return network.logit_scale.float().exp() * super().judge(network, ids, pictures)
+        return network.logit_scale.float().exp() * super().score_batch(network, ids, pictures)
 
-    def view(self, picture: Image.Image, side: int) -> Image.Image:
+    def to_square(self, picture: Image.Image, side: int) -> Image.Image:
         """Cropped as transformers' processor does."""
         return cropped(picture, side, centre=math.floor)

@@ -1,4 +1,4 @@
-"""Ways to spend test-time compute. Each is a frozen config with one search per prompt."""
+"""Test-time scaling strategies, one file each: a frozen config and a search per image. No decoding loop."""
 
 from scalingar.strategies.best_of_n import BestOfN
 from scalingar.strategies.controls import MostConfidentOfN, PmiOfN, RandomOfN

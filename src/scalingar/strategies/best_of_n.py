@@ -1,22 +1,16 @@
-"""Best-of-N: complete every trajectory, hand out the one a reward likes most."""
+"""Best-of-N: complete every trajectory, return the one with the highest reward."""
 
 from pydantic import Field
 
 from scalingar.core.outputs import Candidate
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import STRATEGIES, Strategy
-
-
-def highest_reward(candidates: list[Candidate], reward: str | None) -> int:
-    """Place of the highest value of a reward, the first among equals."""
-    scores = [candidate.rewards[str(reward)] for candidate in candidates]
-    return scores.index(max(scores))
+from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
 
 
 @STRATEGIES.register("best-of-n")
 class BestOfN(Strategy):
-    """argmax of the reward over N full samples; the first among equals."""
+    """argmax of the reward over N complete trajectories, the first on ties."""
 
     reward: str | None = Field(
         None, description="name of the reward, or name:source for weights of your own; None: the model's own"
@@ -27,5 +21,5 @@ class BestOfN(Strategy):
         return Needs(rewarded=True, reward=self.reward)
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
-        """Place of the highest reward."""
-        return highest_reward(candidates, self.reward)
+        """Position of the highest reward, the first on ties."""
+        return argmax(candidate.rewards[str(self.reward)] for candidate in candidates)

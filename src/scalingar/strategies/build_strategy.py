@@ -1,4 +1,4 @@
-"""A strategy from what a user says: its name, settings as in a recipe, or the strategy itself."""
+"""Building strategies from a name, from settings as in a recipe, or from a strategy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from scalingar.strategies import STRATEGIES, Strategy
 
 
 def build_strategy(value: Any, default: str = "") -> Strategy:
-    """A strategy from its name, or from ``{"name": ..., setting: value}``; settings without a name are ``default``'s.
+    """A strategy from its name, or from ``{"name": ..., setting: value}``; without a name it is ``default``'s.
 
     Raises:
         ConfigError: unknown name, setting, reward or feature, or a value out of range.
@@ -28,17 +28,17 @@ def build_strategy(value: Any, default: str = "") -> Strategy:
 
 
 def with_trajectories(strategy: Strategy, count: int) -> Strategy:
-    """The same strategy with another N. Raises ConfigError where that cannot be."""
+    """The same strategy with another N. Raises ConfigError for an invalid N."""
     if count < 1:
         raise ConfigError(f"num_trajectories is {count}; it must be at least 1.")
     return changed(strategy, num_trajectories=count)
 
 
 def with_reward(strategy: Strategy, reward: str | None, model: str) -> Strategy:
-    """The same strategy with a reward wherever it asks one and none was named: the one that ``model`` names.
+    """The same strategy with ``reward``, the default of ``model``, if it uses a reward and names none.
 
     Raises:
-        ConfigError: the model names none; which one judges is for the user to say.
+        ConfigError: the model has no default either.
     """
     needs = strategy.needs()
     if not needs.rewarded or needs.reward is not None:
@@ -48,7 +48,7 @@ def with_reward(strategy: Strategy, reward: str | None, model: str) -> Strategy:
         raise ConfigError(f"the strategy {name} asks a reward and has no setting named 'reward'; give it one.")
     if reward is None:
         raise ConfigError(
-            f"the strategy {name} asks a reward, and {model} names none of its own; "
+            f"the strategy {name} needs a reward, and {model} has no default; "
             f"set strategy.reward to one of {', '.join(REWARDS)}."
         )
     return changed(strategy, reward=reward)

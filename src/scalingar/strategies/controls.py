@@ -1,15 +1,15 @@
-"""Controls: what N complete trajectories give without ScalingAR's decisions, and without a reward."""
+"""Controls: N complete trajectories without ScalingAR's decisions and without a reward."""
 
 from typing import ClassVar
 
 from scalingar.core.outputs import Candidate
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import STRATEGIES, Strategy, choice_generator
+from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax, choice_generator
 
 
 @STRATEGIES.register("random-of-n")
 class RandomOfN(Strategy):
-    """One of N full samples, drawn blindly: what N tokens' worth of work gives when nothing is known."""
+    """A random one of N complete trajectories: the same cost without any information."""
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Uniform over the candidates."""
@@ -17,19 +17,18 @@ class RandomOfN(Strategy):
 
 
 class HighestSignal(Strategy):
-    """The full sample with the highest value of one signal."""
+    """The complete trajectory with the highest value of a signal."""
 
     signal: ClassVar[str]
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
-        """Place of the highest signal, the first among equals."""
-        values = [candidate.signals[self.signal] for candidate in candidates]
-        return values.index(max(values))
+        """Position of the highest signal, the first on ties."""
+        return argmax(candidate.signals[self.signal] for candidate in candidates)
 
 
 @STRATEGIES.register("most-confident-of-n")
 class MostConfidentOfN(HighestSignal):
-    """Highest mean confidence C over N full samples: ScalingAR's signal without its pruning."""
+    """Highest mean confidence C of N complete trajectories: ScalingAR's signal without its pruning."""
 
     signal: ClassVar[str] = "confidence"
 

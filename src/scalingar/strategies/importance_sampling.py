@@ -23,7 +23,7 @@ class ImportanceSampling(Strategy):
         return Needs(rewarded=True, reward=self.reward)
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
-        """A draw from softmax(λ · reward)."""
+        """A sample from softmax(λ · reward)."""
         logits = self.temperature_inverse * np.array([candidate.rewards[str(self.reward)] for candidate in candidates])
         weights = np.exp(logits - logits.max())
         return int(choice_generator(setting).choice(len(weights), p=weights / weights.sum()))

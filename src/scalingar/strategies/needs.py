@@ -1,15 +1,15 @@
-"""What a strategy needs beside the model's own logits, declared before anything is decoded."""
+"""What a strategy uses beside the model's logits, declared before decoding."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """Nothing, unless it says so.
+    """By default nothing.
 
-    ``rewarded``: it asks a reward; ``reward`` is its name, or ``name:source``, None while nobody has named one.
-    ``feature``: what it compares images by, ``name`` or ``name:source``; None: it compares none.
-    ``history``: how many values of I the confidence profile keeps for it (Var(I) of ScalingAR, Eq. 14).
+    ``rewarded``: it uses a reward; ``reward``: its name or ``name:source``, None if not yet named.
+    ``feature``: ``name`` or ``name:source`` of the image feature it uses; None: none.
+    ``history``: values of I that the confidence profile keeps (for Var(I) of ScalingAR, Eq. 14).
     """
 
     rewarded: bool = False

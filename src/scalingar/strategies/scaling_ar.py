@@ -13,7 +13,7 @@ from scalingar.policy.termination import Gate, GateConfig
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import STRATEGIES, Strategy
+from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
 
 
 @STRATEGIES.register("scaling-ar")
@@ -33,13 +33,10 @@ class ScalingAR(Strategy):
         if values.get("preset") != "v1":
             return values
         parts = {"gate": GateConfig.v1(), "guidance": GuidanceConfig.v1()}
-        given = {name: values.get(name, {}) for name in parts}
-        filled = {
-            name: {**part.model_dump(exclude_defaults=True), **given[name]}
-            if isinstance(given[name], dict)
-            else given[name]
-            for name, part in parts.items()
-        }
+        filled = {}
+        for name, part in parts.items():
+            value = values.get(name, {})
+            filled[name] = part.model_dump(exclude_defaults=True) | value if isinstance(value, dict) else value
         return {**values, **filled}
 
     @classmethod
@@ -53,17 +50,16 @@ class ScalingAR(Strategy):
         return cls(preset="v1", **settings)
 
     def needs(self) -> Needs:
-        """Values of I where guidance follows their variance."""
+        """The last values of I if the guidance scale depends on their variance."""
         return Needs(history=self.guidance.variance_window if self.guidance.enabled else 0)
 
     def search(self, setting: Setting) -> "ScalingARSearch":
-        """A fresh run for one prompt."""
+        """A new search for one image."""
         return ScalingARSearch(setting, self)
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
-        """The survivor with the highest final confidence C_T; no reward."""
-        values = [candidate.signals["final_confidence"] for candidate in candidates]
-        return values.index(max(values))
+        """The survivor with the highest final confidence C_T, the first on ties; no reward."""
+        return argmax(candidate.signals["final_confidence"] for candidate in candidates)
 
 
 class ScalingARSearch(Search):
@@ -75,11 +71,11 @@ class ScalingARSearch(Search):
         self.gate = Gate.start(strategy.gate, setting.total_steps)
 
     def before_draw(self, step: Step) -> Decision:
-        """One round of the algorithm; the new guidance scale applies to the draw of this very step."""
+        """One round of the algorithm; the new guidance scale applies to this step's draw."""
         profile = step.profile
         assert profile is not None  # it serves next-token models only
         values = profile.values
-        self.gate, verdict = self.gate.update(step.position, values["C"], values["R"])
+        self.gate, decision = self.gate.update(step.position, values["C"], values["R"])
         scale = guidance_scale(
             self.guidance,
             self.setting.guidance_scale,
@@ -89,12 +85,12 @@ class ScalingARSearch(Search):
             values["R"],
         )
         trace = {
-            "theta": np.full(len(scale), verdict.threshold, np.float32),
-            "below": verdict.below,
-            "unrecovered": verdict.unrecovered,
+            "theta": np.full(len(scale), decision.threshold, np.float32),
+            "below": decision.below,
+            "unrecovered": decision.unrecovered,
         }
-        return Decision(verdict.keep.nonzero()[0], verdict.reason.tolist(), scale, trace)
+        return Decision(decision.keep.nonzero()[0], decision.reason.tolist(), scale, trace)
 
     def follow(self, rows: Int[np.ndarray, " m"]) -> None:
-        """Flags go with their rows."""
+        """Reorder the flags with their rows."""
         self.gate = self.gate.select(rows)

@@ -1,4 +1,4 @@
-"""The contract between a strategy and the engine: what a search sees at each step, and what it may decide."""
+"""The interface between strategies and the engine: what a search sees at each step and what it can decide."""
 
 from __future__ import annotations
 
@@ -41,67 +41,65 @@ Columns = Mapping[str, Float[np.ndarray, " n"] | Bool[np.ndarray, " n"]]
 
 
 class Looks(Protocol):
-    """What looks at pictures for a search, and counts it."""
+    """Scores and describes candidates for a search, counting the costs."""
 
     def score(self, candidates: list[Candidate]) -> Float[np.ndarray, " n"]:
-        """What the strategy's reward says, finite numbers. Raises ConfigError without a reward."""
+        """Finite scores by the strategy's reward. Raises ConfigError without a reward."""
         ...
 
     def describe(self, candidates: list[Candidate]) -> Float[Tensor, "n t d"]:
-        """The strategy's feature of their pictures. Raises ConfigError without a feature."""
+        """Features of the images. Raises ConfigError without a feature."""
         ...
 
 
 class Candidates(Sequence[Candidate]):
-    """Trajectories as images, complete or as far as they are drawn; made, scored and described when asked, once."""
+    """Trajectories as candidates, complete or not; built, scored and described once, on first use."""
 
     def __init__(self, make: Callable[[], list[Candidate]], looks: Looks) -> None:
         self._make = make
         self._looks = looks
-        self._made: list[Candidate] | None = None
+        self._candidates: list[Candidate] | None = None
         self._rewards: Float[np.ndarray, " n"] | None = None
         self._features: Float[Tensor, "n t d"] | None = None
 
-    @property
-    def made(self) -> list[Candidate]:
-        """The candidates themselves."""
-        if self._made is None:
-            self._made = self._make()
-        return self._made
-
     @overload
-    def __getitem__(self, place: int) -> Candidate: ...
+    def __getitem__(self, index: int) -> Candidate: ...
     @overload
-    def __getitem__(self, place: slice) -> list[Candidate]: ...
-    def __getitem__(self, place: int | slice) -> Candidate | list[Candidate]:
-        return self.made[place]
+    def __getitem__(self, index: slice) -> list[Candidate]: ...
+    def __getitem__(self, index: int | slice) -> Candidate | list[Candidate]:
+        return self._list()[index]
 
     def __len__(self) -> int:
-        return len(self.made)
+        return len(self._list())
 
     def rewards(self) -> Float[np.ndarray, " n"]:
-        """What the strategy's reward says of each; decodes pictures if it looks at them. Raises ConfigError."""
+        """Scores by the strategy's reward; decodes images if it needs them. Raises ConfigError."""
         if self._rewards is None:
-            self._rewards = self._looks.score(self.made)
+            self._rewards = self._looks.score(self._list())
         return self._rewards
 
     def features(self) -> Float[Tensor, "n t d"]:
-        """What the strategy's feature says of each picture. Raises ConfigError."""
+        """The strategy's features of the images. Raises ConfigError."""
         if self._features is None:
-            self._features = self._looks.describe(self.made)
+            self._features = self._looks.describe(self._list())
         return self._features
+
+    def _list(self) -> list[Candidate]:
+        if self._candidates is None:
+            self._candidates = self._make()
+        return self._candidates
 
 
 @dataclass(frozen=True)
 class Step:
     """One image's live trajectories at one step, ``n`` rows.
 
-    ``positions``: steps each row has made, ``(n,)``: before the draw the index of the step to come, after it one more.
-    ``indices``: which trajectories they are.
+    ``positions``: steps done by each row, ``(n,)``: before the draw the index of this step, after it one more.
+    ``indices``: the rows' trajectories.
     ``statistics``: of the logits of this step, guided at the last step's scale.
     ``profile``: the confidence profile with this step's statistics; None on next-scale models.
     ``scales``: guidance scales, the last step's before the draw and this one's after it, ``(n,)``.
-    ``images``: what the rows are so far, for those who look.
+    ``images``: the rows as candidates.
     ``read_logits``: see ``logits``.
     """
 
@@ -118,17 +116,17 @@ class Step:
 
     @property
     def position(self) -> int:
-        """Where the rows stand; of rows that started at different times, where the first of them does."""
+        """Position of the rows; of the first one if they differ."""
         return int(self.positions[0])
 
     @property
     def guidance_scale(self) -> Float[np.ndarray, " n"]:
-        """Of every row, in fp32."""
+        """Guidance scale of every row in fp32."""
         return self.scales.astype(np.float32)
 
     @property
     def logits(self) -> Float[Tensor, "c n *l v"]:
-        """The rows' raw fp32 logits, conditional and, with guidance, unconditional ones; a copy for who asks."""
+        """A copy of the rows' raw fp32 logits, conditional and, with guidance, unconditional."""
         return self.read_logits()
 
     def rewards(self) -> Float[np.ndarray, " n"]:
@@ -152,7 +150,7 @@ class Prefix:
 class Start:
     """Trajectories to add: ``fresh`` ones from the first step, and one from each prefix.
 
-    They join as soon as the model can: at once where rows may stand anywhere, else when those under way are done.
+    They join the batch at once if its rows may be at different positions, else when the live rows are done.
     """
 
     fresh: int = 0
@@ -169,7 +167,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Pick:
-    """Hand out trajectory ``index``, which has finished."""
+    """Return trajectory ``index``, which has finished."""
 
     index: int
 
@@ -178,9 +176,9 @@ class Pick:
 class Decision:
     """What to do with the ``n`` rows of a step.
 
-    ``rows``: which go on, in their new order, ``(m,)``; a row that repeats is forked.
-    ``reasons``: why a row does not go on, an entry per row of the step, None for those that do.
-    ``guidance_scale``: at which to draw, per row of the step, ``(n,)``; None: as before.
+    ``rows``: the rows that continue, in their new order, ``(m,)``; a repeated row is forked.
+    ``reasons``: per row of the step why it is cut, None if it continues.
+    ``guidance_scale``: per row of the step, ``(n,)``; None: unchanged.
     ``trace``: values of this step to record, ``(n,)`` each.
     ``start``: trajectories to add.
     """
@@ -193,17 +191,17 @@ class Decision:
 
     @classmethod
     def of(cls, rows: Int[np.ndarray, " m"] | Iterable[int], count: int, reason: str, **trace: np.ndarray) -> Decision:
-        """``rows`` of ``count`` go on; all others end for one reason."""
-        chosen = np.asarray(rows, np.int64)
-        going = set(chosen.tolist())
-        return cls(chosen, [None if row in going else reason for row in range(count)], trace=trace)
+        """``rows`` of ``count`` continue; all others are cut for the same reason."""
+        rows = np.asarray(rows, np.int64)
+        kept = set(rows.tolist())
+        return cls(rows, [None if row in kept else reason for row in range(count)], trace=trace)
 
 
 class Search:
-    """One image's run of a strategy. This one keeps every trajectory and chooses at the end.
+    """One image's run of a strategy; the base class keeps every trajectory and chooses at the end.
 
     ``starts``: trajectories at the first step.
-    ``may_start``: it may add trajectories later; what they need to start from is kept for that.
+    ``may_start``: it may start trajectories later, so the caches they start from are kept.
     """
 
     may_start: bool = False
@@ -214,21 +212,18 @@ class Search:
         self.starts = strategy.num_trajectories if starts is None else starts
 
     def before_draw(self, step: Step) -> Decision | None:
-        """The logits are known, nothing is drawn. None: go on. Raises DecodingError where nothing can be decided."""
+        """Called with the logits, before the draw. None: continue. Raises DecodingError if no decision is possible."""
         return None
 
     def after_draw(self, step: Step) -> Decision | None:
-        """The codes are drawn. None: go on. Raises DecodingError where nothing can be decided."""
+        """Called after the draw. None: continue. Raises DecodingError if no decision is possible."""
         return None
 
     def follow(self, rows: Int[np.ndarray, " m"]) -> None:
-        """The rows are now these of before, by a decision or because others broke down; -1 is one just started.
-
-        For what a search keeps per row.
-        """
+        """Reorder per-row state: ``rows`` are the previous rows that remain; -1 is a new trajectory."""
 
     def when_done(self, finished: Candidates) -> Start | Pick:
-        """No trajectory is under way. ``finished``: those that reached their last step, in the order of their index."""
+        """Called when no trajectory is live, with those that finished, ordered by index."""
         if self.strategy.needs().rewarded:
             finished.rewards()
         return Pick(finished[self.strategy.choose(list(finished), self.setting)].index)

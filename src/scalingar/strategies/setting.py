@@ -1,14 +1,14 @@
-"""What a search is told of the run it decides for."""
+"""The setting of a search: grid, guidance scale and seed of its image."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The base guidance scale and seed of one image, and the model's grid.
+    """Grid, base guidance scale and seed of one image.
 
     ``grid``: rows and columns of tokens; of a next-scale model those of its last scale.
-    ``scales``: of a next-scale model the grid of every scale, coarse to fine; else empty.
+    ``scales``: the grid of every scale of a next-scale model, coarse to fine; else empty.
     ``vocab_size``: values that a code can have.
     """
 
@@ -29,5 +29,5 @@ class Setting:
 
     @property
     def step_name(self) -> str:
-        """What a step is called."""
+        """``step`` or ``scale``."""
         return "scale" if self.scales else "step"

@@ -19,11 +19,11 @@ class Single(Strategy):
 
     @field_validator("num_trajectories")
     @classmethod
-    def _one(cls, count: int) -> int:
+    def _check(cls, count: int) -> int:
         if count != 1:
             raise ValueError("'single' decodes one trajectory; choose another strategy")
         return count
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
-        """The only one."""
+        """The only candidate."""
         return 0

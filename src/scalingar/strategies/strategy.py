@@ -1,5 +1,6 @@
-"""What a strategy is: settings, what it needs, and a search for each image."""
+"""The base of strategies: settings, declared needs, and a search per image."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
@@ -16,38 +17,37 @@ from scalingar.strategies.setting import Setting
 
 
 class Strategy(BaseModel):
-    """Base of all strategies: settings, nothing else. A new one is a class under ``@STRATEGIES.register``.
+    """Base of all strategies: settings only. A new one is a class under ``@STRATEGIES.register``.
 
-    ``serves``: the kinds of models it decides for. One that decides only when all trajectories are complete serves
-    both as it is.
+    ``serves``: the kinds of models it supports; both, if it only chooses among complete trajectories.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     serves: ClassVar[tuple[Decoding, ...]] = ("next-token", "next-scale")
     fixed: ClassVar[tuple[str, ...]] = ()
-    """Settings that have one value only, whatever another strategy had."""
+    """Settings with a single valid value, reset when switching from another strategy."""
     preset_parts: ClassVar[tuple[str, ...]] = ()
-    """Settings that its ``preset`` fills in, where it has one."""
+    """Settings filled in by its ``preset``, if it has one."""
 
     num_trajectories: int = Field(8, ge=1, description="N, trajectories per image")
     profile: ProfileConfig = ProfileConfig()
 
     def needs(self) -> Needs:
-        """What its searches ask for; made and loaded only then."""
+        """What its searches use beside the logits; loaded only if declared here."""
         return Needs()
 
     def search(self, setting: Setting) -> Search:
-        """A fresh run for one image. Raises ConfigError if it does not fit the model."""
+        """A new search for one image. Raises ConfigError if the settings do not fit the model."""
         return Search(self, setting)
 
     @property
     def completes_all(self) -> bool:
-        """It decides nothing before all N trajectories are complete."""
+        """Whether it only chooses among N complete trajectories."""
         return type(self).search is Strategy.search
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
-        """Place in ``candidates``, all finished and scored where a reward is needed, of the image to hand out."""
+        """Position in ``candidates`` of the image to return; all are finished, and scored if a reward is needed."""
         raise NotImplementedError(type(self).__name__)
 
 
@@ -55,7 +55,7 @@ STRATEGIES: Registry[type[Strategy]] = Registry("strategies")
 
 
 def check_serves(strategy: Strategy, decoding: Decoding) -> None:
-    """Raises ConfigError unless the strategy decides for models that decode this way."""
+    """Raises ConfigError unless the strategy supports models that decode this way."""
     if decoding not in strategy.serves:
         others = [name for name in STRATEGIES if decoding in STRATEGIES[name].serves]
         raise ConfigError(
@@ -64,6 +64,12 @@ def check_serves(strategy: Strategy, decoding: Decoding) -> None:
         )
 
 
+def argmax(values: Iterable[float]) -> int:
+    """Position of the highest value, the first on ties."""
+    scores = list(values)
+    return scores.index(max(scores))
+
+
 def choice_generator(setting: Setting) -> np.random.Generator:
-    """Randomness of a strategy's own choices, apart from the trajectories' noise."""
+    """Generator of a strategy's own choices, independent of the trajectories' noise."""
     return np.random.default_rng((setting.seed, 0xC401CE))

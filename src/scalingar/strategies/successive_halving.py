@@ -12,15 +12,15 @@ from scalingar.core.outputs import Candidate
 from scalingar.policy.halving import NOT_AMONG_THE_BEST, Halving, Signal
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import STRATEGIES, Strategy
+from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
 
 
 @STRATEGIES.register("successive-halving")
 class SuccessiveHalving(Strategy):
-    """Keeps the best few by a signal of the model once half of the image is there; no reward.
+    """Keeps the best few by a signal of the model after half of the image; no reward.
 
-    Not a method of the paper: the rule that ``scalingar analyze tune`` found on half of GenEval's prompts of the
-    embedded model and that helped on the other half (docs/results/next-token.md). After Jamieson & Talwalkar 2016.
+    Not a method of the paper: the rule selected by ``scalingar analyze tune`` on half of GenEval's prompts with the
+    embedded model, which also helped on the other half (docs/results/next-token.md). After Jamieson & Talwalkar 2016.
     """
 
     serves: ClassVar[tuple[Decoding, ...]] = ("next-token",)
@@ -43,22 +43,21 @@ class SuccessiveHalving(Strategy):
         return self
 
     def rounds_of(self, total_steps: int) -> dict[int, int]:
-        """How many go on, by the step before which the others are cut."""
+        """Number of trajectories to keep, by the step before which the others are cut."""
         return {math.ceil(share * total_steps): count for share, count in self.rounds}
 
     def search(self, setting: Setting) -> "SuccessiveHalvingSearch":
-        """A fresh run for one prompt."""
+        """A new search for one image."""
         return SuccessiveHalvingSearch(setting, self)
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
-        """Place of the best, the first among equals."""
+        """Position of the best signal, the first on ties."""
         sign = -1 if self.signal == "entropy" else 1
-        values = [sign * candidate.signals[self.signal] for candidate in candidates]
-        return values.index(max(values))
+        return argmax(sign * candidate.signals[self.signal] for candidate in candidates)
 
 
 class SuccessiveHalvingSearch(Search):
-    """One image: the signal so far, and the steps at which the lower ones go."""
+    """The search for one image: the signal so far, and the steps at which to cut."""
 
     def __init__(self, setting: Setting, strategy: SuccessiveHalving) -> None:
         super().__init__(strategy, setting)
@@ -66,13 +65,13 @@ class SuccessiveHalvingSearch(Search):
         self.halving = Halving(strategy.signal)
 
     def before_draw(self, step: Step) -> Decision | None:
-        """Cut before the draw, by what the steps before it showed; then note this step."""
+        """Cut before the draw by the signal of the previous steps, then add this step's."""
         assert step.profile is not None  # it serves next-token models only
         count = self.rounds.get(step.position, len(step))
         keep = self.halving.best(count) if count < len(step) else None
-        self.halving = self.halving.noted(step.statistics.entropy, step.statistics.deepconf, step.profile.values["C"])
+        self.halving = self.halving.update(step.statistics.entropy, step.statistics.deepconf, step.profile.values["C"])
         return None if keep is None else Decision.of(np.flatnonzero(keep), len(step), NOT_AMONG_THE_BEST)
 
     def follow(self, rows: Int[np.ndarray, " m"]) -> None:
-        """Sums go with their rows."""
+        """Reorder the state with its rows."""
         self.halving = self.halving.select(rows)

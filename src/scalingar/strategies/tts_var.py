@@ -24,11 +24,10 @@ from scalingar.policy.batch_schedule import (
 from scalingar.policy.diversity import Reduction, reduce_features, select_diverse
 from scalingar.policy.potentials import Potential, RewardHistory, log_potential
 from scalingar.policy.resampling import Method, probabilities, resample
-from scalingar.strategies.best_of_n import highest_reward
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import STRATEGIES, Strategy
+from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,10 @@ class Plan:
 
 @STRATEGIES.register("tts-var")
 class TTSVar(Strategy):
-    """The method of the paper; the final pick among N is the highest reward, as released.
+    """The method of the paper; of the last N trajectories it returns the one with the highest reward, as released.
 
-    Off, ``clustering`` or ``resampling`` leaves the batches as they are; the prunes of its scales then keep the first
-    rows, which is as blind as a draw, for nothing but noise tells trajectories apart before anybody looks (chosen).
+    With ``clustering`` or ``resampling`` off the batch sizes stay the same: at those scales the first rows are kept,
+    which is equivalent to a random choice, since rows differ only by their noise (chosen).
     """
 
     serves: ClassVar[tuple[Decoding, ...]] = ("next-scale",)
@@ -90,14 +89,14 @@ class TTSVar(Strategy):
         return Needs(rewarded=True, reward=self.reward, feature=self.feature if self.clustering else None)
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
-        """Place of the highest reward."""
-        return highest_reward(candidates, self.reward)
+        """Position of the highest reward, the first on ties."""
+        return argmax(candidate.rewards[str(self.reward)] for candidate in candidates)
 
     def search(self, setting: Setting) -> "TTSVarSearch":
-        """A fresh run for one prompt.
+        """A new search for one image.
 
         Raises:
-            ConfigError: the schedule does not fit the model's scales, or clustering lacks its package.
+            ConfigError: the schedule does not fit the model's scales, or scikit-learn is not installed.
         """
         if self.clustering and find_spec("sklearn") is None:
             raise ConfigError(
@@ -107,7 +106,7 @@ class TTSVar(Strategy):
         return TTSVarSearch(setting, self)
 
     def plan(self, scales: int) -> Plan:
-        """What happens after which of a model's scales. Raises ConfigError if that cannot be."""
+        """The prunes of a model with this number of scales. Raises ConfigError if they do not fit."""
         try:
             return self._plan(scales)
         except ValueError as error:
@@ -137,7 +136,7 @@ class TTSVar(Strategy):
         )
 
     def _prunes(self, scales: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Scales of both kinds, each checked: given, or where the paper has them."""
+        """The scales that cluster and those that resample, from the settings or the paper, checked."""
         paper: tuple[int, ...] = ()
         if self.clustering_scales is None or self.resampling_scales is None:
             paper = stretched((*PAPER_CLUSTERING, *PAPER_RESAMPLING), scales)
@@ -150,7 +149,7 @@ class TTSVar(Strategy):
 
 
 class TTSVarSearch(Search):
-    """One image: after each scale nothing, a clustering, a resampling, or where that is off a blind prune."""
+    """The search for one image: clusters, resamples or keeps the first rows after each scale, as planned."""
 
     def __init__(self, setting: Setting, strategy: TTSVar) -> None:
         self.plan = strategy.plan(len(setting.scales))
@@ -159,7 +158,7 @@ class TTSVarSearch(Search):
         self.history = RewardHistory.start(self.starts)
 
     def after_draw(self, step: Step) -> Decision | None:
-        """Raises DecodingError when features or rewards are no numbers."""
+        """Prune after the scale. Raises DecodingError if features or rewards are not numbers."""
         scale = step.position - 1
         target = self.plan.schedule.after[scale]
         if scale in self.plan.resampling:
@@ -172,17 +171,17 @@ class TTSVarSearch(Search):
         return Decision.of(range(target), len(step), "the schedule kept the first rows")
 
     def follow(self, rows: Int[np.ndarray, " m"]) -> None:
-        """A copy has its ancestor's rewards."""
+        """Reorder the rewards with their rows; copies inherit them."""
         self.history = self.history.select(rows)
 
     def reduced(self, step: Step) -> Float[np.ndarray, "n f"]:
-        """What is clustered: one row of features per image."""
+        """The features to cluster, one row per image."""
         features = step.features()
-        with _explained(step.position - 1):
+        with _as_decoding_error(step.position - 1):
             return reduce_features(features, self.settings.reduction)
 
     def drawn(self, log_weights: Float[np.ndarray, " n"], count: int, scale: int) -> Int[np.ndarray, " m"]:
-        """``count`` rows in proportion to their weights, by randomness of this image and scale alone."""
+        """``count`` rows in proportion to their weights, drawn from this image's and scale's own generator."""
         generator = np.random.default_rng((self.setting.seed, scale, 0x775AA))
         return resample(log_weights, count, self.settings.method, generator)
 
@@ -190,14 +189,14 @@ class TTSVarSearch(Search):
         scale, rewards, settings = step.position - 1, step.rewards(), self.settings
         self.history = self.history.record(rewards)
         weights = log_potential(settings.potential, self.history, settings.temperature_inverse, settings.topk or 1)
-        with _explained(scale):
+        with _as_decoding_error(scale):
             trace = {"reward": rewards, "weight": probabilities(weights)}
         rows = self.drawn(weights, count, scale)
         return Decision.of(rows, len(step), "not drawn in resampling", **trace)
 
 
 @contextmanager
-def _explained(scale: int) -> Iterator[None]:
+def _as_decoding_error(scale: int) -> Iterator[None]:
     try:
         yield
     except ValueError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scalingar.analysis.outcomes.findings import Findings, Interval, told
+from scalingar.analysis.outcomes.findings import Findings, Interval, format_cell
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.studies.ablation import VARIANTS, ablation_findings
 from scalingar.analysis.studies.calibration import calibration_findings
@@ -129,7 +129,7 @@ def test_numbers_are_rounded_for_people_only() -> None:
         "gap low": "-0.25",
         "gap high": "1",
     }
-    assert [told(0.0004), told(1152.0), told(None)] == ["<0.001", "1152.0", "–"]
+    assert [format_cell(0.0004), format_cell(1152.0), format_cell(None)] == ["<0.001", "1152.0", "–"]
 
 
 def test_the_suite_of_the_ablation_can_be_run() -> None:

@@ -104,10 +104,10 @@ def test_every_image_is_halved_as_it_would_be_alone(signal: Signal) -> None:
     values = np.random.default_rng(0).random((6, 3, IMAGES, N)).astype(np.float32)
     together = Halving(signal)
     for step in values:
-        together = together.noted(*step)
+        together = together.update(*step)
     for image in range(IMAGES):
         single = Halving(signal)
         for step in values:
-            single = single.noted(*step[:, image])
+            single = single.update(*step[:, image])
         assert np.array_equal(together.best(5)[image], single.best(5))
         assert single.best(5).sum() == 5

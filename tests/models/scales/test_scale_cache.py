@@ -84,4 +84,4 @@ def test_what_is_not_there_is_refused() -> None:
     with pytest.raises(DecodingError, match="holds no text"):
         numbered(text=False).text(0)
     with pytest.raises(DecodingError, match="a row cannot start among others"):
-        numbered().place(torch.tensor([0]), numbered())
+        numbered().overwrite(torch.tensor([0]), numbered())

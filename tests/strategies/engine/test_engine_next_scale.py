@@ -123,7 +123,7 @@ def test_strategies_of_the_other_family_are_refused() -> None:
 
 
 def test_what_was_not_given() -> None:
-    with pytest.raises(ConfigError, match="asks a reward, and none was given"):
+    with pytest.raises(ConfigError, match="needs a reward, and none is set"):
         run(BestOfN(), reward=None)
-    with pytest.raises(ConfigError, match="compares images by features, and none were given"):
+    with pytest.raises(ConfigError, match="needs an image feature, and none is set"):
         run(TTSVar(), feature=None)

@@ -15,7 +15,7 @@ from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies import Strategy
 from scalingar.strategies.engine.engine import Engine
-from scalingar.strategies.engine.live_batch import Live
+from scalingar.strategies.engine.live_batch import LiveBatch
 from scalingar.strategies.search import Candidates, Decision, Pick, Prefix, Search, Start, Step
 from scalingar.strategies.setting import Setting
 from tests.tiny.pipes import tiny_pipe
@@ -48,7 +48,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows' invariants hold before and after every step."""
     step = Engine._step
 
-    def watched(engine: Engine, live: Live) -> Any:
+    def watched(engine: Engine, live: LiveBatch) -> Any:
         live.check()
         events = step(engine, live)
         if live.runs:
@@ -253,7 +253,7 @@ def test_a_resumed_row_has_the_profile_of_its_prefix() -> None:
 @pytest.mark.parametrize(
     ("start", "message"),
     [
-        (Start(prefixes=(Prefix(7, 1),)), "trajectory 7 of '3' was cut or never was"),
+        (Start(prefixes=(Prefix(7, 1),)), "trajectory 7 of '3' was cut or does not exist"),
         (Start(prefixes=(Prefix(0, 99),)), "cannot start from 99 steps of trajectory 0 of '3'"),
         (Start(prefixes=(Prefix(0, 0),)), "cannot start from 0 steps"),
     ],

@@ -14,12 +14,12 @@ def lineage(count: int) -> Lineage:
 
 def test_notes_become_traces_also_after_one_was_asked_for() -> None:
     record = TraceRecord(lineage(3), 3)
-    record.note(0, [0, 1, 2], {"C": np.array([1.0, 2.0, 3.0]), "below": np.array([False, True, False])})
-    record.note(0, [0, 2], {"log_p": np.array([-1.0, -3.0])})
+    record.add(0, [0, 1, 2], {"C": np.array([1.0, 2.0, 3.0]), "below": np.array([False, True, False])})
+    record.add(0, [0, 2], {"log_p": np.array([-1.0, -3.0])})
     cut = record.of(1, 1)
     assert (cut["C"].tolist(), cut["below"].tolist()) == ([2.0], [1.0])
     assert np.isnan(cut["log_p"]).all()
-    record.note(1, [2, 0], {"C": np.array([30.0, 10.0])})
+    record.add(1, [2, 0], {"C": np.array([30.0, 10.0])})
     assert record.of(0, 2)["C"].tolist() == [1.0, 10.0]
     assert record.of(2, 2)["C"].tolist() == [3.0, 30.0]
     assert all(values.dtype == np.float32 for values in record.of(0, 2).values())
@@ -27,7 +27,7 @@ def test_notes_become_traces_also_after_one_was_asked_for() -> None:
 
 def test_a_trace_that_ends_before_anything_was_drawn_holds_all_names() -> None:
     record = TraceRecord(lineage(2), 3, ("log_p",))
-    record.note(0, [0, 1], {"C": np.array([1.0, np.nan])})
+    record.add(0, [0, 1], {"C": np.array([1.0, np.nan])})
     ended = record.of(1, 1)
     assert list(ended) == ["log_p", "C"]
     assert np.isnan(ended["log_p"]).all()
@@ -37,11 +37,11 @@ def test_a_trace_that_ends_before_anything_was_drawn_holds_all_names() -> None:
 def test_a_copy_has_its_ancestors_values_up_to_its_birth() -> None:
     family = lineage(1)
     record = TraceRecord(family, 4)
-    record.note(0, [0], {"C": np.array([1.0])})
+    record.add(0, [0], {"C": np.array([1.0])})
     child = family.child(0, 1)
-    record.note(1, [0, child], {"C": np.array([2.0, 20.0])})
+    record.add(1, [0, child], {"C": np.array([2.0, 20.0])})
     grandchild = family.child(child, 2)
-    record.note(np.array([2, 2, 2]), [0, child, grandchild], {"C": np.array([3.0, 30.0, 300.0])})
+    record.add(np.array([2, 2, 2]), [0, child, grandchild], {"C": np.array([3.0, 30.0, 300.0])})
     assert record.of(0, 3)["C"].tolist() == [1, 2, 3]
     assert record.of(child, 3)["C"].tolist() == [1, 20, 30]
     assert record.of(grandchild, 3)["C"].tolist() == [1, 20, 300]

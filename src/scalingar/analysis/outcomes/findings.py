@@ -44,7 +44,7 @@ class Findings:
         """The table with its notes."""
         columns = list(self.rows[0])
         head = [columns, ["---", *("---:" for _ in columns[1:])]]
-        lines = [*head, *([told(row[column]) for column in columns] for row in self.rows)]
+        lines = [*head, *([format_cell(row[column]) for column in columns] for row in self.rows)]
         table = "".join("| " + " | ".join(line) + " |\n" for line in lines)
         return table + "".join(f"\n{note}\n" for note in self.notes)
 
@@ -72,7 +72,7 @@ class Findings:
         return paths
 
 
-def told(cell: Cell) -> str:
+def format_cell(cell: Cell) -> str:
     """A cell for reading: three decimals, one of larger numbers, a dash for what there is not."""
     if cell is None:
         return "–"

@@ -76,7 +76,7 @@ def candidate_scores(run: CompleteRun, name: str, n: int) -> Float[np.ndarray, "
     return values
 
 
-def handed_out(run: CompleteRun, chosen: Int[np.ndarray, " i"], name: str, tokens: Real[np.ndarray, " i"]) -> Outcome:
+def outcome_of(run: CompleteRun, chosen: Int[np.ndarray, " i"], name: str, tokens: Real[np.ndarray, " i"]) -> Outcome:
     """An outcome from which candidate was chosen of each image."""
     return Outcome(name, picked(run, chosen), tokens.astype(np.float64))
 

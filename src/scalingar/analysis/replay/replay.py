@@ -94,7 +94,7 @@ def replay_halving(run: TracedRun, strategy: SuccessiveHalving) -> Replay:
         nonlocal state
         confidence = seen.values["C"]
         keep = state.best(rounds[step]) if step in rounds else np.ones(confidence.shape, bool)
-        state = state.noted(shown.entropy, shown.deepconf, confidence)
+        state = state.update(shown.entropy, shown.deepconf, confidence)
         nothing, reason = np.zeros_like(keep), np.full(keep.shape, None)
         reason[~keep] = NOT_AMONG_THE_BEST
         return GateDecision(keep, reason, np.nan, nothing, nothing)

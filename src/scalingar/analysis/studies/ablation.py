@@ -6,7 +6,7 @@ from typing import Any
 from scalingar.analysis.outcomes.findings import Findings
 from scalingar.analysis.outcomes.outcome import Outcome
 from scalingar.analysis.outcomes.outcome_table import outcome_plot, outcome_row
-from scalingar.analysis.outcomes.selection import best_by, handed_out, random_of
+from scalingar.analysis.outcomes.selection import best_by, outcome_of, random_of
 from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.replay.variants import termination
 from scalingar.analysis.runs.complete_run import CompleteRun
@@ -44,7 +44,7 @@ _NOTE = (
 def _outcomes(run: CompleteRun, n: int) -> Iterator[Outcome]:
     for name, settings in VARIANTS.items():
         ended = replay_strategy(run, termination(run, {"num_trajectories": n, **settings}))
-        yield handed_out(run, ended.chosen, name, ended.tokens)
+        yield outcome_of(run, ended.chosen, name, ended.tokens)
     yield best_by(run, "confidence", n)
     yield random_of(run, n)
     yield random_of(run, 1)

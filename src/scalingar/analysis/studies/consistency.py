@@ -16,7 +16,7 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.profile.scale_statistics import scale_signals
 from scalingar.report.figure import new_figure, quiet_axes, title
 from scalingar.report.palette import CHOSEN, FINISHED, INK
-from scalingar.rewards.reward import ask
+from scalingar.rewards.reward import score_candidates
 from scalingar.strategies import RandomOfN
 
 Correlation = Callable[[Float[np.ndarray, " n"], Float[np.ndarray, " n"]], float]
@@ -67,7 +67,7 @@ def scale_rewards(pipe: ImagePipeline, candidates: Sequence[Candidate], reward: 
         if judge.counts_images:
             for one in partial:
                 one.image = pipe.preview(one)
-        columns.append(ask(judge, reward, partial))
+        columns.append(score_candidates(judge, reward, partial))
     return np.array(columns, np.float64).T
 
 

@@ -11,9 +11,9 @@ from scalingar.analysis.outcomes.outcome_table import outcome_row
 from scalingar.analysis.outcomes.selection import (
     best_at_tokens,
     best_by,
-    handed_out,
     importance_of,
     oracle_of,
+    outcome_of,
     random_of,
 )
 from scalingar.analysis.replay.replay import replay_strategy
@@ -79,7 +79,7 @@ def rules(run: CompleteRun, n: int) -> Iterator[tuple[str, Outcome]]:
     yield from ((f"importance, {name}", importance_of(run, name, n)) for name in run.rewards)
     if run.traced:
         ended = replay_strategy(run, termination(run, {"num_trajectories": n}))
-        yield "scaling-ar, termination only", handed_out(run, ended.chosen, f"termination-of-{n}", ended.tokens)
+        yield "scaling-ar, termination only", outcome_of(run, ended.chosen, f"termination-of-{n}", ended.tokens)
         tokens = float(ended.tokens.mean())
         yield from ((f"{name}, tokens of termination", best_at_tokens(run, name, tokens)) for name in names)
     yield "oracle", oracle_of(run, n)

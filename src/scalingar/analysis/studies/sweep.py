@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scalingar.analysis.outcomes.findings import Findings
 from scalingar.analysis.outcomes.outcome import Outcome, score
 from scalingar.analysis.outcomes.outcome_table import outcome_row
-from scalingar.analysis.outcomes.selection import candidate_scores, handed_out
+from scalingar.analysis.outcomes.selection import candidate_scores, outcome_of
 from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.replay.variants import termination
 from scalingar.analysis.runs.complete_run import CompleteRun
@@ -48,7 +48,7 @@ def outcome(run: CompleteRun, name: str, settings: dict[str, Any]) -> Outcome:
     chosen = ended.chosen
     if pick != "final_confidence":
         chosen = ended.best(candidate_scores(run, str(pick), strategy.num_trajectories))
-    return handed_out(run, chosen, name, ended.tokens)
+    return outcome_of(run, chosen, name, ended.tokens)
 
 
 def _row(run: CompleteRun, one: Outcome, default: Outcome) -> dict[str, Any]:

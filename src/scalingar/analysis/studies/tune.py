@@ -10,7 +10,7 @@ from scalingar.analysis.outcomes.findings import Cell, Findings
 from scalingar.analysis.outcomes.outcome import SEED, Outcome, score
 from scalingar.analysis.outcomes.outcome_table import outcome_plot, outcome_row
 from scalingar.analysis.outcomes.running_signals import RUNNING, running
-from scalingar.analysis.outcomes.selection import best_at_tokens, best_by, handed_out, random_of
+from scalingar.analysis.outcomes.selection import best_at_tokens, best_by, outcome_of, random_of
 from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.prompt_split import fitting_images
@@ -61,7 +61,7 @@ class Tuner:
         """Choosing among all complete candidates, by each signal."""
         tokens = np.full(self.run.images, float(self.run.trajectories * self.run.steps))
         for name, values in self.at(self.run.steps - 1).items():
-            yield handed_out(self.run, values.argmax(axis=1), f"pick by {name}", tokens)
+            yield outcome_of(self.run, values.argmax(axis=1), f"pick by {name}", tokens)
 
     def gates(self) -> Iterator[Outcome]:
         """Keeping the best k after a share of the steps, and choosing among them by the joint signal."""
@@ -74,7 +74,7 @@ class Tuner:
                 tokens = np.full(self.run.images, float(n * step + k * (steps - step)))
                 for name, values in seen.items():
                     label = f"keep {k} at {step} by {name}"
-                    yield handed_out(self.run, kept_best(values, last, k), label, tokens)
+                    yield outcome_of(self.run, kept_best(values, last, k), label, tokens)
 
     def fitted(self, outcome: Outcome) -> float:
         """Score on the fitting half."""
@@ -115,7 +115,7 @@ def preset(run: CompleteRun) -> list[Outcome]:
     if run.trajectories <= min(count for _, count in strategy.rounds):
         return []
     ended = replay_strategy(run, strategy)
-    halved = handed_out(run, ended.chosen, "successive-halving", ended.tokens)
+    halved = outcome_of(run, ended.chosen, "successive-halving", ended.tokens)
     return [halved, best_at_tokens(run, strategy.signal, float(ended.tokens.mean()))]
 
 

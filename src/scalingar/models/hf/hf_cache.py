@@ -159,7 +159,7 @@ class HFCache:
         """One length for all rows."""
         return True
 
-    def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
+    def overwrite(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
         """Not supported, see ``lockstep``. Raises DecodingError."""
         raise DecodingError("transformers' cache keeps one length for all rows; a row cannot start among others.")
 

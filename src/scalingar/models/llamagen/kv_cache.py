@@ -93,7 +93,7 @@ class KVCache:
         """A slot per row: rows may stand anywhere."""
         return False
 
-    def place(self, rows: Int[Tensor, " m"], fresh: "KVCache") -> None:
+    def overwrite(self, rows: Int[Tensor, " m"], fresh: "KVCache") -> None:
         """Put the rows of ``fresh``, a cache of the same model, into the places ``rows``."""
         for mine, theirs in zip(self.layers, fresh.layers, strict=True):
             mine[:, rows] = theirs

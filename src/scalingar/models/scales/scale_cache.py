@@ -154,7 +154,7 @@ class ScaleCache:
                 mine[layer] = torch.cat([tensor, theirs[layer]]).index_select(0, order)
         return self
 
-    def place(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
+    def overwrite(self, rows: Int[Tensor, " m"], fresh: Self) -> None:
         """Impossible: see ``lockstep``. Raises DecodingError."""
         raise DecodingError("the rows of a next-scale model stand at one scale; a row cannot start among others.")
 

@@ -1,4 +1,4 @@
-"""What images look like, as rows of numbers: for telling trajectories apart. One file per kind, loaded when used."""
+"""Image features for comparing trajectories, one file each, with weights loaded on use. No scores."""
 
 from scalingar.rewards.features.dinov2 import DINOv2Feature
 from scalingar.rewards.features.embedded_feature import EmbeddedFeature

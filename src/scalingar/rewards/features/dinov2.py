@@ -1,4 +1,4 @@
-"""DINOv2 with registers: what TTS-VAR tells its candidates apart by."""
+"""DINOv2 with registers, the feature of TTS-VAR."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def preprocess(images: Sequence[Image.Image], size: int = SIZE) -> Float[Tensor, "n 3 s s"]:
-    """Squeezed to ``size`` × ``size`` (bilinear, antialiased, no crop), ImageNet's mean and deviation."""
-    squeezed = [image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR) for image in images]
-    return standardised(levels(squeezed), _MEAN, _STD)
+    """Resized to ``size`` × ``size`` (bilinear, antialiased, no crop), with ImageNet's mean and deviation."""
+    resized = [image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR) for image in images]
+    return standardised(levels(resized), _MEAN, _STD)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class DINOv2Feature:
 
     @torch.inference_mode()
     def __call__(self, images: Sequence[Image.Image]) -> Float[Tensor, "n 256 d"]:
-        """Class and register tokens left out. One image at a time, so that no other can change its last digits."""
+        """Without class and register tokens. One image at a time, so that its last digits do not depend on others."""
         return torch.cat([self._tokens(pixels) for pixels in preprocess(images).split(1)])
 
     def _tokens(self, pixels: Float[Tensor, "1 3 s s"]) -> Float[Tensor, "1 256 d"]:
@@ -45,11 +45,11 @@ class DINOv2Feature:
 
 @FEATURES.register("dinov2")
 def dinov2(source: str | None, *, device: str | torch.device) -> Feature:
-    """DINOv2 ViT-L/14 with registers, or others of its kind as ``dinov2:FOLDER``.
+    """DINOv2 ViT-L/14 with registers, or another size as ``dinov2:FOLDER``.
 
     Raises:
         ConfigError: transformers is not installed.
-        WeightsError: nothing there, another kind of model, or damaged.
+        WeightsError: the weights are missing, damaged or of another kind of model.
     """
     try:
         from transformers import Dinov2WithRegistersModel  # noqa: PLC0415

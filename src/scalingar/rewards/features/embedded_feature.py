@@ -1,4 +1,4 @@
-"""What the embedded world's reward network sees: features for its 96 x 96 scenes, from weights that come along."""
+"""Features of the embedded world's 96 x 96 scenes, from its reward network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from scalingar.rewards.features.feature import FEATURES, Feature
 
 @dataclass(frozen=True)
 class EmbeddedFeature:
-    """Patch features of :class:`~scalingar.rewards.embedded_reward.EmbeddedReward`, before it has read any prompt."""
+    """Patch features of :class:`~scalingar.rewards.embedded_reward.EmbeddedReward`, independent of the prompt."""
 
     reward: EmbeddedReward
 
     def __call__(self, images: Sequence[Image.Image]) -> Float[Tensor, "n 144 d"]:
-        """A token for each 8 x 8 patch. Raises ConfigError for pictures of another size."""
+        """A token for each 8 x 8 patch. Raises ConfigError for images of another size."""
         return self.reward.patch_features(images)
 
 

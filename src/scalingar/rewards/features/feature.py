@@ -1,4 +1,4 @@
-"""What a feature is."""
+"""The interface and registry of image features."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,12 +8,11 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from scalingar.core.errors import ConfigError
-from scalingar.core.registry import Registry
+from scalingar.core.registry import Registry, split_source
 
 
 class Feature(Protocol):
-    """Describes images by tokens; images that look alike get similar ones."""
+    """Maps images to tokens, similar for images that look alike."""
 
     def __call__(self, images: Sequence[Image.Image]) -> Float[Tensor, "n t d"]:
         """``t`` fp32 tokens per image, in raster order; an image's tokens do not depend on the others."""
@@ -21,7 +20,7 @@ class Feature(Protocol):
 
 
 class FeatureFactory(Protocol):
-    """Makes a feature; what it needs is imported and loaded only here."""
+    """Builds a feature; imports and weights are loaded only here."""
 
     def __call__(self, source: str | None, *, device: str | torch.device) -> Feature:
         """``source``: folder or hub name of its weights, None for the usual ones. Raises ConfigError, WeightsError."""
@@ -48,8 +47,6 @@ def make_feature(name: str, device: str | torch.device = "cpu") -> Feature:
     return factory(source, device=device)
 
 
-def _entry(name: str) -> tuple[FeatureFactory, str | None]:
-    kind, colon, source = name.partition(":")
-    if colon and not source:
-        raise ConfigError(f"the feature {name!r} names no source after the colon; write {kind}:FOLDER or {kind}.")
-    return FEATURES[kind], source or None
+def _entry(text: str) -> tuple[FeatureFactory, str | None]:
+    name, source = split_source("feature", text)
+    return FEATURES[name], source

@@ -1,4 +1,4 @@
-"""Down-scaled pixels: what needs no weights, for models and machines without a feature network."""
+"""Down-scaled pixels, a feature without weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class PixelFeature:
 
 @FEATURES.register("pixels")
 def pixels(source: str | None, *, device: str | torch.device) -> Feature:
-    """Down-scaled pixels, 16 x 16: no weights. Raises ConfigError if given a source of some."""
+    """Down-scaled pixels, 16 x 16: no weights. Raises ConfigError if a source is given."""
     if source is not None:
         raise ConfigError(f"the feature 'pixels' has no weights to load from {source!r}; write 'pixels' alone.")
     return PixelFeature()

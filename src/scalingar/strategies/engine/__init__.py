@@ -1,1 +1,1 @@
-"""Runs a strategy on a live batch. No method of its own: those lie one floor up, a file each."""
+"""Runs a strategy on a live batch. No strategies: those are one folder up, a file each."""

@@ -1,4 +1,4 @@
-"""Runs a strategy on a live batch: admit, ask before the draw, draw, ask after it, retire, advance."""
+"""Runs a strategy on a live batch: admit, decide, draw, decide, retire, advance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scalingar.core.outputs import Ledger, PromptResult
 from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.strategies.engine.image_run import ImageRun, Rows
-from scalingar.strategies.engine.live_batch import Live
+from scalingar.strategies.engine.live_batch import LiveBatch
 from scalingar.strategies.engine.looks import ImageLooks
 from scalingar.strategies.engine.observers import Observation, observe
 from scalingar.strategies.engine.starts import Decoder, Starts, Streams
@@ -29,9 +29,9 @@ Encode = Callable[[list[str]], Any]
 
 
 class Engine:
-    """A decoder, a strategy, what it looks with, and the costs of running them together.
+    """Decodes prompts with a strategy, and counts the costs.
 
-    ``ledger``: the costs so far. ``results``: of every image, in order, once :meth:`run` is exhausted.
+    ``ledger``: costs so far. ``results``: one per image, in order, once :meth:`run` is exhausted.
     """
 
     def __init__(
@@ -45,19 +45,17 @@ class Engine:
         streams: Streams = TrajectoryNoise.for_prompts,
         show: bool = True,
     ) -> None:
-        """``show``: make the picture of what is handed out. ``streams``: makes the trajectories' noise.
+        """``show``: decode the chosen image. ``streams``: creates the trajectories' noise.
 
-        ``max_rows``: trajectories alive when further prompts begin, though always those of one prompt.
-
-        Prompts wait until so many places are free, those of finished and of cut trajectories among them; where all
-        rows must stand at one position, until the others are done. None: all prompts start together and every cut
-        makes the batch smaller at once. Trajectories that a strategy adds later are not counted.
+        ``max_rows``: limit of live trajectories when further prompts start; a single prompt may exceed it. Prompts
+        wait for the rows of finished and cut trajectories, or, in lockstep, until the batch is done. None: all prompts
+        start together and every cut shrinks the batch at once. Trajectories started later are not counted.
         """
         self.decoder, self.strategy, self.guidance_scale = decoder, strategy, guidance_scale
         self.looks, self.max_rows, self.streams, self.show = looks, max_rows, streams, show
         self.ledger: Ledger = looks.ledger
         self.results: list[PromptResult] = []
-        self.live: Live | None = None
+        self.live: LiveBatch | None = None
         self._encode: Encode = list
         self._waiting: deque[ImageRun] = deque()
         self._begun: list[ImageRun] = []
@@ -65,11 +63,11 @@ class Engine:
         self._done: dict[int, PromptResult] = {}
 
     def run(self, prompts: Sequence[str], encode: Encode, seeds: Sequence[int]) -> Iterator[StepEvent]:
-        """Decode what the strategy wants of every prompt, begun in order; ``seeds[i]`` keys the noise of prompt ``i``.
+        """Decode every prompt with the strategy; ``seeds[i]`` keys the noise of prompt ``i``.
 
         Raises:
-            ConfigError: the strategy is not for this kind of model or does not fit it, or its reward breaks down.
-            DecodingError: no trajectory of a prompt is left, or nothing sound can be decided.
+            ConfigError: the strategy does not fit the model, or its reward fails.
+            DecodingError: no trajectory of a prompt is left, or no decision is possible.
         """
         check_serves(self.strategy, self.decoder.decoding)
         self._encode = encode
@@ -87,20 +85,20 @@ class Engine:
         decoder = self.decoder
         return Setting(decoder.grid, self.guidance_scale, seed, decoder.scales, decoder.vocab_size)
 
-    def _admit(self) -> Live:
-        """What searches added joins the batch where it can, then as many waiting prompts as there is room for."""
+    def _admit(self) -> LiveBatch:
+        """Add started trajectories to the batch where possible, then as many waiting prompts as fit."""
         for group in self._starts.ready(self.live):
             if self.live is None:
-                self.live = Live(group.trajectories, self.decoder.groups)
+                self.live = LiveBatch(group.trajectories, self.decoder.groups)
                 rows = list(range(len(group.indices)))
             else:
-                rows = self.live.take_in(group.trajectories)
+                rows = self.live.insert(group.trajectories)
             self.live.add(group.run, group.indices, rows)
         if self.live is None:
             count = len(self._waiting)
             if self.max_rows is not None:
                 count = min(count, max(1, self.max_rows // self._waiting[0].search.starts))
-            self.live = Live(self._started(runs := self._next(count)), self.decoder.groups)
+            self.live = LiveBatch(self._started(runs := self._next(count)), self.decoder.groups)
             self._own(runs, range(len(self.live)))
         elif self._waiting and not self.live.lockstep:
             room = len(self.live.free)
@@ -109,7 +107,7 @@ class Engine:
             count = min(room // self._waiting[0].search.starts, len(self._waiting))
             if count:
                 fresh = self._started(runs := self._next(count))
-                self._own(runs, self.live.take_in(fresh))
+                self._own(runs, self.live.insert(fresh))
         return self.live
 
     def _next(self, count: int) -> list[ImageRun]:
@@ -118,7 +116,7 @@ class Engine:
         return runs
 
     def _own(self, runs: list[ImageRun], rows: Sequence[int]) -> None:
-        """Rows of the batch are those of images that begin, one after the other."""
+        """Assign consecutive rows to the images that start."""
         assert self.live is not None
         first = 0
         for run in runs:
@@ -127,7 +125,7 @@ class Engine:
             first = end
 
     def _started(self, runs: list[ImageRun]) -> Trajectories:
-        """All trajectories of some images before their first code."""
+        """All trajectories of these images, before their first code."""
         indices = [list(run.indices) for run in runs]
         noise = self.streams([run.setting.seed for run in runs], indices)
         guided = self.guidance_scale > 1.0
@@ -143,8 +141,8 @@ class Engine:
         return fresh
 
     @torch.inference_mode()
-    def _step(self, live: Live) -> list[StepEvent]:
-        """Ask before the draw, draw, ask after it: everything of one step but the transformer."""
+    def _step(self, live: LiveBatch) -> list[StepEvent]:
+        """One step without the transformer: decide, draw, decide."""
         self.ledger.peak_bytes = max(self.ledger.peak_bytes, live.trajectories.nbytes + self._starts.nbytes)
         runs = list(live.runs)
         with self.ledger.timed("policy"):
@@ -160,13 +158,13 @@ class Engine:
             self._draw(live, seen, rows)
         return [self._event(run) for run in runs]
 
-    def _draw(self, live: Live, seen: Observation, rows: Rows) -> None:
-        """Draw for all rows, which are these of the batch that was seen, and ask what goes on."""
+    def _draw(self, live: LiveBatch, seen: Observation, rows: Rows) -> None:
+        """Draw for all rows, which are ``rows`` of the observed batch, and decide again."""
         tokens = self.decoder.tokens_at(live.position)
         with self.ledger.timed("sampling"):
             codes = self.decoder.draw(live.trajectories, live.scales(self.guidance_scale))
         with self.ledger.timed("policy"):
-            log_p = seen.drawn(rows, codes)
+            log_p = seen.log_p(rows, codes)
         with self.ledger.timed("sampling"):
             live.trajectories = self.decoder.append(live.trajectories, codes)
         self.ledger.tokens += tokens * sum(len(run.rows) for run in live.runs)
@@ -177,16 +175,16 @@ class Engine:
         with self.ledger.timed("select"):
             live.compact(keep_free=bool(self._waiting))
 
-    def _decided(self, live: Live, run: ImageRun, decide: Callable[[], tuple[Rows | None, Start]]) -> None:
-        """One image's decision: the places of rows that end become free, and what it adds is made."""
+    def _decided(self, live: LiveBatch, run: ImageRun, decide: Callable[[], tuple[Rows | None, Start]]) -> None:
+        """Apply one image's decision: free the rows that end and create the trajectories it starts."""
         sources, before = self._starts.sources(run, live), run.rows
         changed, start = decide()
         if changed is not None:
             live.release(sorted(set(before.tolist()) - set(run.rows.tolist())))
         self._starts.begin(run, start, sources)
 
-    def _retire(self, live: Live) -> None:
-        """Close what is complete; an image with nothing under way is handed out, or goes on with new trajectories."""
+    def _retire(self, live: LiveBatch) -> None:
+        """Close complete trajectories; conclude images that have no others."""
         for run in live.runs:
             self._starts.keep_finished(run, live)
             live.release(run.finish(live.view).tolist())
@@ -200,7 +198,9 @@ class Engine:
         finished = run.finished
         if not len(finished):
             reasons = ", ".join(sorted({candidate.fate for candidate in run.ended}))
-            raise DecodingError(f"no trajectory of {run.prompt!r} is left ({reasons}); a search must let one finish.")
+            raise DecodingError(
+                f"no trajectory of {run.prompt!r} is left ({reasons}); a search must keep at least one."
+            )
         answer = run.search.when_done(finished)
         if isinstance(answer, Start) and len(answer):
             self._starts.begin(run, answer, self._starts.sources(run, None))
@@ -218,7 +218,7 @@ class Engine:
         self._starts.forget(run)
 
     @torch.inference_mode()
-    def _advance(self, live: Live) -> None:
+    def _advance(self, live: LiveBatch) -> None:
         """Run the transformer for the next step of all rows."""
         if self.live is None:
             return

@@ -1,10 +1,10 @@
-"""Who descends from whom among the trajectories of one image."""
+"""The lineage of one image's trajectories."""
 
 from collections.abc import Iterator
 
 
 class Lineage:
-    """Names trajectories 0, 1, 2 … in the order in which they begin, and remembers where each comes from."""
+    """Numbers trajectories in the order in which they start, and records parent and birth of each."""
 
     def __init__(self) -> None:
         self._births: list[tuple[int | None, int]] = []
@@ -13,27 +13,27 @@ class Lineage:
         return len(self._births)
 
     def fresh(self) -> int:
-        """A trajectory from the first step; returns its index."""
+        """Add a trajectory from the first step; returns its index."""
         return self.child(None, 0)
 
     def child(self, parent: int | None, born: int) -> int:
-        """A trajectory that is ``parent`` up to its step ``born``; returns its index."""
+        """Add a trajectory that shares the steps before ``born`` with ``parent``; returns its index."""
         self._births.append((parent, born))
         return len(self._births) - 1
 
     def parent(self, index: int) -> int | None:
-        """The trajectory it was the same as; None of one from the first step."""
+        """The trajectory it was copied from; None if it is fresh."""
         return self._births[index][0]
 
     def born(self, index: int) -> int:
-        """Its first step of its own."""
+        """Its first own step."""
         return self._births[index][1]
 
     def spans(self, index: int, steps: int) -> Iterator[tuple[int, int, int]]:
-        """Whose steps its first ``steps`` steps are, youngest first: ``(index, first, end)``."""
-        at: int | None = index
-        while at is not None:
-            first = self.born(at)
+        """Owners of its first ``steps`` steps, latest first: ``(index, first, end)``."""
+        owner: int | None = index
+        while owner is not None:
+            first = self.born(owner)
             if first < steps:
-                yield at, first, steps
-            steps, at = min(steps, first), self.parent(at)
+                yield owner, first, steps
+            steps, owner = min(steps, first), self.parent(owner)

@@ -1,4 +1,4 @@
-"""The live batch and whose its rows are: the one place where rows, images and free places meet."""
+"""The live batch: which rows belong to which image, and which are free."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from scalingar.decoding.trajectories import Trajectories
 from scalingar.strategies.engine.image_run import BatchView, ImageRun
 
 
-class Live:
-    """Rows of several images being decoded together; some may be free, for images that wait.
+class LiveBatch:
+    """Rows of several images being decoded together.
 
-    ``runs``: images with rows in the batch. ``free``: rows nobody owns; they are decoded along and mean nothing.
+    ``runs``: images with rows in the batch. ``free``: rows without an image, kept for waiting ones; their decoding is
+    ignored.
     """
 
     def __init__(self, trajectories: Trajectories, groups: int) -> None:
@@ -31,16 +32,16 @@ class Live:
 
     @property
     def lockstep(self) -> bool:
-        """All rows must stand at one position."""
+        """Whether all rows must be at the same position."""
         return self.trajectories.cache.lockstep
 
     @property
     def position(self) -> int:
-        """Where the first image's rows stand; in lockstep all rows do."""
+        """Position of the first image's rows; in lockstep, of all rows."""
         return int(self.runs[0].positions[0])
 
     def scales(self, base: float) -> Float[np.ndarray, " n"]:
-        """The guidance scale of every row; free ones have the base scale."""
+        """The guidance scale of every row; free rows have the base scale."""
         if len(self.runs) == 1 and not self.free and _ascending(self.runs[0].rows):
             return self.runs[0].scales
         scales = np.full(len(self), base)
@@ -49,31 +50,30 @@ class Live:
         return scales
 
     def owns_all(self, run: ImageRun) -> bool:
-        """The image's rows are those of the batch, in their order."""
+        """Whether the image's rows are all rows of the batch, in order."""
         return len(run.rows) == len(self) and _ascending(run.rows)
 
     def add(self, run: ImageRun, indices: Sequence[int], rows: Sequence[int]) -> None:
-        """Rows of the batch that were free or new belong to these trajectories of an image."""
-        places = np.array(rows)
+        """Assign free or new rows of the batch to these trajectories of an image."""
         if indices == run.indices:  # its first rows
-            run.rows = places
+            run.rows = np.array(rows)
         else:
-            run.enter(indices, places)
+            run.enter(indices, np.array(rows))
         if run not in self.runs:
             self.runs.append(run)
 
     def release(self, rows: Sequence[int]) -> None:
-        """These rows are free."""
+        """Free these rows."""
         self.free += rows
 
     def drop_empty(self) -> None:
-        """Images without rows are no longer in the batch."""
+        """Remove images without rows."""
         self.runs = [run for run in self.runs if len(run.rows)]
 
     def compact(self, *, keep_free: bool) -> Int[np.ndarray, " m"]:
-        """Copy the rows that were forked and give up the free ones, which ``keep_free`` spares while nothing is forked.
+        """Copy forked rows and remove free ones; with ``keep_free`` these stay while nothing is forked.
 
-        Returns which rows of the batch as it was these are.
+        Returns the previous row of each row.
         """
         self.drop_empty()
         count = sum(len(run.rows) for run in self.runs)
@@ -89,28 +89,28 @@ class Live:
         self.trajectories.indices = torch.tensor(names)
         return rows
 
-    def take_in(self, fresh: Trajectories) -> list[int]:
-        """Rows of another batch, written into free rows as far as there are enough, else behind the others."""
+    def insert(self, fresh: Trajectories) -> list[int]:
+        """Insert another batch into free rows if there are enough, else append it. Returns its rows."""
         count = len(fresh)
         if count <= len(self.free) and not self.lockstep:
             rows, self.free = self.free[:count], self.free[count:]
-            self.trajectories = self.trajectories.place(torch.tensor(rows), fresh)
+            self.trajectories = self.trajectories.overwrite(torch.tensor(rows), fresh)
             return rows
         before = len(self)
         self.trajectories = self.trajectories.join(fresh)
         return list(range(before, before + count))
 
     def check(self) -> None:
-        """Raises AssertionError unless rows, images, positions and cache agree. Run by the tests after every step."""
+        """Raises AssertionError unless rows, images, positions and cache agree; tests call it after each step."""
         owned = [row for run in self.runs for row in run.rows.tolist()]
         assert sorted([*owned, *self.free]) == list(range(len(self))), "every row has one owner or is free"
         assert self.trajectories.cache.rows == len(self.trajectories.logits), "a row of cache for each branch"
         for run in self.runs:
             assert len(run.indices) == len(set(run.indices)) == len(run.rows) == len(run.positions) == len(run.scales)
             rows = torch.from_numpy(run.rows)
-            assert self.trajectories.positions[rows].tolist() == run.positions.tolist(), "rows stand where they should"
-            assert self.trajectories.indices[rows].tolist() == run.indices, "rows are whose they should be"
-            assert not set(run.indices) & run.candidates.keys(), "what has ended is not alive"
+            assert self.trajectories.positions[rows].tolist() == run.positions.tolist(), "rows and images agree"
+            assert self.trajectories.indices[rows].tolist() == run.indices, "indices agree"
+            assert not set(run.indices) & run.candidates.keys(), "ended rows are gone"
         if self.lockstep:
             assert len({*self.trajectories.positions.tolist()}) == 1, "in lockstep"
 

@@ -1,4 +1,4 @@
-"""What a step's logits say, for both kinds of models: statistics for a whole batch, and a profile for each image."""
+"""Statistics of a step's logits for the whole batch, and an observer per image, for both kinds of models."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ Statistics = TokenStatistics | ScaleStatistics
 Trace = Mapping[str, Float[np.ndarray, " t"]]
 
 DRAWN = ("log_p", "log_p_null")
-"""ln p(x|c) and ln p(x|∅) of what was drawn."""
+"""ln p(x|c) and ln p(x|∅) of the drawn codes."""
 
 
-class Watch(Protocol):
-    """One image's profile: it follows the rows and says what is recorded of each."""
+class Observer(Protocol):
+    """One image's profile: follows its rows and gives the values to record."""
 
     @property
     def profile(self) -> ConfidenceProfile | None:
-        """What a search sees of it."""
+        """The profile as a search sees it."""
         ...
 
-    def update(self, statistics: Any, at: int | Int[np.ndarray, " n"]) -> Columns:
-        """Read the statistics of one step, the rows standing ``at`` it; values by the paper's letters, C among them."""
+    def update(self, statistics: Any, positions: int | Int[np.ndarray, " n"]) -> Columns:
+        """Update with the statistics of one step at ``positions``; returns values by the paper's letters, with C."""
         ...
 
     def guided(self, scales: Float[np.ndarray, " n"]) -> Columns:
-        """What is recorded of the guidance scales that a step draws at."""
+        """The values to record for the guidance scales of a step."""
         ...
 
     def select(self, rows: Int[np.ndarray, " m"]) -> None:
@@ -55,32 +55,32 @@ class Watch(Protocol):
         ...
 
     def extend(self, traces: list[Trace]) -> None:
-        """Further rows, which have shown what the traces hold; empty ones have shown nothing."""
+        """Add rows with the given traces, which may be empty."""
         ...
 
     def signals(self, trace: Trace, drawn: int, codes: int) -> dict[str, float]:
-        """What a trajectory's trace says, ``drawn`` steps of which were drawn, with so many codes."""
+        """Signals of a trajectory from its trace; ``drawn``: steps drawn, ``codes``: codes drawn."""
         ...
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One step of a whole batch."""
+    """One step's logits of a whole batch."""
 
     distributions: StepDistributions
     statistics: Statistics
     codes_each: int = 0
-    """Of a next-scale model; 0: a step is a code."""
+    """Codes per step of a next-scale model; 0: a step is a code."""
 
-    def drawn(self, rows: Int[np.ndarray, " m"], codes: Tensor) -> Float[np.ndarray, "2 m"]:
-        """:data:`DRAWN` of the codes that these rows of the batch drew."""
+    def log_p(self, rows: Int[np.ndarray, " m"], codes: Tensor) -> Float[np.ndarray, "2 m"]:
+        """:data:`DRAWN` of the codes drawn by these rows of the batch."""
         if self.codes_each:
             return drawn_log_p(self.distributions, rows, codes)
-        return self.distributions.of(rows, codes)
+        return self.distributions.log_p(rows, codes)
 
 
 def observe(trajectories: Trajectories, scale: Scale, config: ProfileConfig, decoding: Decoding) -> Observation:
-    """What the logits of all rows say, guided at ``scale``."""
+    """Distributions and statistics of all rows, guided at ``scale``."""
     if decoding == "next-token":
         distributions = step_distributions(
             trajectories.branches, guidance_scale=scale, distribution=config.distribution
@@ -91,55 +91,55 @@ def observe(trajectories: Trajectories, scale: Scale, config: ProfileConfig, dec
     return Observation(distributions, scale_statistics(distributions, len(trajectories), config), logits[0, 0].shape[0])
 
 
-class TokenWatch:
-    """Of a next-token model."""
+class TokenObserver:
+    """The observer of a next-token model."""
 
     def __init__(self, config: ProfileConfig, setting: Setting, rows: int, history: int) -> None:
         self.profile = ConfidenceProfile.start(config, rows, setting.grid, history=history)
         self.vocab_size = setting.vocab_size
 
-    def update(self, statistics: TokenStatistics, at: int | Int[np.ndarray, " n"]) -> Columns:
-        """See :class:`Watch`."""
-        self.profile = self.profile.update(statistics, at)
+    def update(self, statistics: TokenStatistics, positions: int | Int[np.ndarray, " n"]) -> Columns:
+        """See :class:`Observer`."""
+        self.profile = self.profile.update(statistics, positions)
         return {**self.profile.values, "deepconf": statistics.deepconf}
 
     def guided(self, scales: Float[np.ndarray, " n"]) -> Columns:
-        """See :class:`Watch`."""
+        """See :class:`Observer`."""
         return {"s": scales.astype(np.float32)}
 
     def select(self, rows: Int[np.ndarray, " m"]) -> None:
-        """See :class:`Watch`."""
+        """See :class:`Observer`."""
         self.profile = self.profile.select(rows)
 
     def extend(self, traces: list[Trace]) -> None:
-        """See :class:`Watch`."""
+        """See :class:`Observer`."""
         for trace in traces:
             self.profile = self.profile.resumed(trace, self.vocab_size)
 
     def signals(self, trace: Trace, drawn: int, codes: int) -> dict[str, float]:
-        """See :class:`Watch`."""
+        """See :class:`Observer`."""
         return signals(trace, drawn)
 
 
-class ScaleWatch:
-    """Of a next-scale model: every scale stands for itself, nothing is kept per row."""
+class ScaleObserver:
+    """The observer of a next-scale model, which keeps no state per row."""
 
     profile = None
 
-    def update(self, statistics: ScaleStatistics, at: int | Int[np.ndarray, " n"]) -> Columns:
-        """See :class:`Watch`."""
+    def update(self, statistics: ScaleStatistics, positions: int | Int[np.ndarray, " n"]) -> Columns:
+        """See :class:`Observer`."""
         return statistics.trace()
 
     def guided(self, scales: Float[np.ndarray, " n"]) -> Columns:
-        """See :class:`Watch`."""
+        """See :class:`Observer`."""
         return {}
 
     def select(self, rows: Int[np.ndarray, " m"]) -> None:
-        """See :class:`Watch`."""
+        """See :class:`Observer`."""
 
     def extend(self, traces: list[Trace]) -> None:
-        """See :class:`Watch`."""
+        """See :class:`Observer`."""
 
     def signals(self, trace: Trace, drawn: int, codes: int) -> dict[str, float]:
-        """See :class:`Watch`."""
+        """See :class:`Observer`."""
         return scale_signals({name: values[:drawn] for name, values in trace.items()}, codes)

@@ -1,4 +1,4 @@
-"""Trajectories that begin after the others: what they start from, and those that have not joined the batch yet."""
+"""Trajectories started later: the caches they start from, and the groups waiting to join the batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scalingar.decoding.decoder import Decoder
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.strategies.engine.image_run import ImageRun
-from scalingar.strategies.engine.live_batch import Live
+from scalingar.strategies.engine.live_batch import LiveBatch
 from scalingar.strategies.search import Start
 
 Streams = Callable[[Sequence[int], Sequence[list[int]]], Noise]
@@ -22,29 +22,29 @@ Streams = Callable[[Sequence[int], Sequence[list[int]]], Noise]
 
 @dataclass(eq=False)
 class Group:
-    """Trajectories ``indices`` of an image, all at ``position``, that will join the batch together."""
+    """Trajectories ``indices`` of an image at the same ``position``, which will join the batch together."""
 
     run: ImageRun
     indices: list[int]
     trajectories: Trajectories
     position: int
     advanced: bool = False
-    """Its logits are there."""
+    """Whether its next logits are computed."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A trajectory that others can start from: its row in some batch."""
+    """A trajectory that others can start from: a row of a batch."""
 
     trajectories: Trajectories
     row: int
 
 
 class Starts:
-    """Keeps, for searches that may start trajectories, the prompt's own beginning and what has finished.
+    """Keeps the prefilled prompts and finished trajectories of searches that may start trajectories.
 
-    A new trajectory copies the cache of what it starts from; of its prefix only the last code or scale is fed again,
-    for the logits.
+    A new trajectory copies the cache of its source; only the last code or scale of its prefix is fed again, for the
+    logits.
     """
 
     def __init__(self, decoder: Decoder, ledger: Ledger, streams: Streams) -> None:
@@ -58,22 +58,21 @@ class Starts:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all that is kept, and of what waits."""
-        kept = {
-            id(source.trajectories): source.trajectories for some in self._kept.values() for source in some.values()
-        }
-        every = [*self._origins.values(), *kept.values(), *(group.trajectories for group in self._groups)]
-        return sum(trajectories.nbytes for trajectories in every)
+        """Bytes of everything kept and of the waiting groups."""
+        sources = [source for by_index in self._kept.values() for source in by_index.values()]
+        kept = {id(source.trajectories): source.trajectories for source in sources}
+        batches = [*self._origins.values(), *kept.values(), *(group.trajectories for group in self._groups)]
+        return sum(batch.nbytes for batch in batches)
 
     def keep_origin(self, run: ImageRun, trajectories: Trajectories, row: int) -> None:
-        """A row before its first code, with its logits: what fresh trajectories of the prompt start from."""
+        """Keep a row before its first code, with its logits, for fresh trajectories of the prompt."""
         if run.search.may_start:
             trajectories.cache.keep()
             rows = torch.tensor([row])
             self._origins[run.number] = trajectories.copy(rows, trajectories.noise.select(rows))
 
-    def keep_finished(self, run: ImageRun, live: Live) -> None:
-        """The image's rows that have drawn their last code, before they leave the batch."""
+    def keep_finished(self, run: ImageRun, live: LiveBatch) -> None:
+        """Keep the image's complete rows before they leave the batch."""
         complete = run.positions == run.setting.total_steps
         if not run.search.may_start or not complete.any():
             return
@@ -82,8 +81,8 @@ class Starts:
         indices = [index for index, ended in zip(run.indices, complete.tolist(), strict=True) if ended]
         self._kept.setdefault(run.number, {}).update({index: Source(batch, row) for row, index in enumerate(indices)})
 
-    def sources(self, run: ImageRun, live: Live | None) -> dict[int, Source]:
-        """What the image's trajectories can start from now, by index; nothing for a search that starts none."""
+    def sources(self, run: ImageRun, live: LiveBatch | None) -> dict[int, Source]:
+        """The trajectories of the image that others can start from now, by index."""
         if not run.search.may_start:
             return {}
         rows = {} if live is None else dict(zip(run.indices, run.rows.tolist(), strict=True))
@@ -91,7 +90,7 @@ class Starts:
         return {**self._kept.get(run.number, {}), **alive}
 
     def begin(self, run: ImageRun, start: Start, sources: dict[int, Source]) -> None:
-        """Make what the search asked for; it joins the batch later. Raises DecodingError where it cannot start."""
+        """Create the trajectories of ``start``, which join the batch later. Raises DecodingError if impossible."""
         if not len(start):
             return
         if not run.search.may_start:
@@ -105,7 +104,7 @@ class Starts:
             source = sources.get(prefix.index)
             if source is None:
                 raise DecodingError(
-                    f"trajectory {prefix.index} of {run.prompt!r} was cut or never was; nothing starts from it."
+                    f"trajectory {prefix.index} of {run.prompt!r} was cut or does not exist; start from another one."
                 )
             drawn = int(source.trajectories.positions[source.row])
             if not 0 < prefix.steps <= min(drawn, run.setting.total_steps - 1):
@@ -118,16 +117,16 @@ class Starts:
             copy = source.trajectories.copy(rows, noise)
             self._add(run, [index], self.decoder.rewind(copy, prefix.steps), prefix.steps)
 
-    def ready(self, live: Live | None) -> list[Group]:
-        """Groups that can join the batch now, with their logits; without a batch, those that can make one."""
+    def ready(self, live: LiveBatch | None) -> list[Group]:
+        """Groups that can join the batch now, with their logits; without a batch, those that can form one."""
         if not self._groups:
             return []
         first = min(self._groups, key=lambda group: group.position)
         batch = first.trajectories if live is None else live.trajectories
         chosen = self._groups
         if batch.cache.lockstep:
-            at = first.position if live is None else live.position
-            chosen = [group for group in self._groups if group.position == at]
+            position = first.position if live is None else live.position
+            chosen = [group for group in self._groups if group.position == position]
         for group in chosen:
             self._advance(group)
         chosen = [group for group in chosen if batch.cache.fits(group.trajectories.cache)]
@@ -135,24 +134,21 @@ class Starts:
         return chosen
 
     def forget(self, run: ImageRun) -> None:
-        """The image is done."""
+        """Free what is kept for an image."""
         self._origins.pop(run.number, None)
         self._kept.pop(run.number, None)
 
     def _add(self, run: ImageRun, indices: list[int], trajectories: Trajectories, position: int) -> None:
         trajectories.indices = torch.tensor(indices)
         run.pending += len(indices)
-        twin = next(
-            (group for group in self._groups if group.run is run and group.position == position and not group.advanced),
-            None,
-        )
-        if twin is None:
-            self._groups.append(Group(run, indices, trajectories, position))
-        else:
-            twin.trajectories, twin.indices = twin.trajectories.join(trajectories), [*twin.indices, *indices]
+        for group in self._groups:
+            if group.run is run and group.position == position and not group.advanced:
+                group.trajectories, group.indices = group.trajectories.join(trajectories), [*group.indices, *indices]
+                return
+        self._groups.append(Group(run, indices, trajectories, position))
 
     def _advance(self, group: Group) -> None:
-        """The logits of the next step; those of the first one are there."""
+        """Compute the next logits; those of the first step come from the prefill."""
         if group.position and not group.advanced:
             with self.ledger.timed("transformer"), torch.inference_mode():
                 group.trajectories = self.decoder.advance(group.trajectories)

@@ -1,4 +1,4 @@
-"""What was seen of an image's trajectories, step by step."""
+"""The step-wise values of an image's trajectories."""
 
 from collections.abc import Sequence
 
@@ -11,37 +11,36 @@ from scalingar.strategies.search import Columns
 
 
 class TraceRecord:
-    """Notes values while decoding, and sorts them by trajectory when a trace is asked for.
+    """Collects values while decoding, and sorts them by trajectory when a trace is requested.
 
-    Sorting waits because between two steps the model's weights sweep the processor's caches clean, which makes
-    twenty small copies dear; one after the other for all steps they are not.
+    Sorting is deferred because between two steps the model evicts the CPU caches, which makes many small copies slow.
     """
 
     def __init__(self, lineage: Lineage, steps: int, names: tuple[str, ...] = ()) -> None:
-        """``names``: of values that every trace holds, even one that ends before any was noted."""
+        """``names``: values that every trace contains, even if none was recorded."""
         self.lineage = lineage
         self.steps = steps
         self._notes: list[tuple[int | Int[np.ndarray, " n"], Sequence[int], Columns]] = []
         self._tables = {name: self._empty(0) for name in names}
 
-    def note(self, step: int | Int[np.ndarray, " n"], indices: Sequence[int], values: Columns) -> None:
-        """Values of a step, one for all or one each, of the trajectories ``indices``, by name.
+    def add(self, step: int | Int[np.ndarray, " n"], indices: Sequence[int], values: Columns) -> None:
+        """Add values of a step (one for all or one each) of the trajectories ``indices``, by name.
 
         The arrays must not change afterwards.
         """
         self._notes.append((step, indices, values))
 
     def of(self, index: int, steps: int) -> dict[str, NDArray[np.float32]]:
-        """The first ``steps`` values of one trajectory under every name, a copy's ancestors' among them.
+        """The first ``steps`` values of one trajectory by name, including those of its ancestors.
 
-        NaN where none was noted.
+        NaN where none was recorded.
         """
         self._sort()
-        found = {name: np.full(steps, np.nan, np.float32) for name in self._tables}
+        trace = {name: np.full(steps, np.nan, np.float32) for name in self._tables}
         for owner, first, end in self.lineage.spans(index, steps):
-            for name, values in found.items():
+            for name, values in trace.items():
                 values[first:end] = self._tables[name][owner, first:end]
-        return found
+        return trace
 
     def _sort(self) -> None:
         for step, indices, values in self._notes:
@@ -53,11 +52,11 @@ class TraceRecord:
             self._table(name)
 
     def _table(self, name: str) -> NDArray[np.float32]:
-        """The table of a name, with a row for every trajectory there is."""
+        """The table of a name, with a row for every trajectory."""
         table = self._tables.get(name, self._empty(0))
-        lacking = len(self.lineage) - len(table)
-        if lacking or name not in self._tables:
-            table = self._tables[name] = np.concatenate([table, self._empty(lacking)])
+        missing = len(self.lineage) - len(table)
+        if missing or name not in self._tables:
+            table = self._tables[name] = np.concatenate([table, self._empty(missing)])
         return table
 
     def _empty(self, trajectories: int) -> NDArray[np.float32]:

@@ -39,7 +39,7 @@ from scalingar.rewards.features.dinov2 import preprocess
 from scalingar.rewards.reward import FunctionReward
 from scalingar.strategies import BestOfN, Strategy
 from scalingar.strategies.engine.engine import Engine
-from scalingar.strategies.engine.looks import Eyes, ImageLooks
+from scalingar.strategies.engine.looks import ImageLooks
 
 _SAMPLING = SamplingConfig(top_k=900, top_p=0.97)
 """What the released code draws with and does not let one change."""
@@ -102,12 +102,19 @@ def _run(replay: Replay, model: Infinity, tokenizer: BSQTokenizer, strategy: Str
         sampling=_SAMPLING.model_copy(update={"temperature": float(file.config["tau"])}),
         seen=replay.seen,
     )
-    eyes = Eyes(FunctionReward(partial(_reward, file)), "formula", partial(_features, file))
+    looks = ImageLooks(
+        decoder.picture,
+        Ledger(),
+        FunctionReward(partial(_reward, file)),
+        "formula",
+        partial(_features, file),
+        to_image=truncated,
+    )
     engine = Engine(
         decoder,
         strategy,
         float(file.config["cfg"]),
-        ImageLooks(decoder.picture, Ledger(), eyes, to_image=truncated),
+        looks,
         streams=lambda seeds, indices: WatchedNoise(replay.generator, replay.seen),
     )
     condition = model.condition(file["text_kv"][None])
