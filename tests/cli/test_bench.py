@@ -27,7 +27,7 @@ def test_a_suite_is_run_reported_and_validated(
 ) -> None:
     assert run(package, tmp_path / "runs", "--strategy", "single,best-of-n,scaling-ar") == 0
     out, err = capsys.readouterr()
-    assert [line.split(":")[0] for line in out.splitlines()] == ["single", "best-of-n", "scaling-ar"]
+    assert [line.split(":")[0] for line in out.splitlines()] == ["single", "best-of-n by the reward pmi", "scaling-ar"]
     assert err == ""
     told = json.loads((tmp_path / "runs" / "best-of-n" / "results.json").read_text())
     assert told["schema"] == "scalingar.bench/1"
