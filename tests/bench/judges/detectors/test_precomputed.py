@@ -59,7 +59,7 @@ def test_an_image_without_a_line_is_no_image_without_objects(tmp_path: Path) -> 
     ("lines", "complaint"),
     [
         (["{"], "line 1: .*JSON"),
-        ([{"filename": "a", "detections": []}, {"filename": "a", "detections": []}], "line 2: a is there twice"),
+        ([{"filename": "a", "detections": []}, {"filename": "a", "detections": []}], "line 2: a occurs twice"),
         ([{"filename": "a", "detections": [{**DOG, "box": [0, 1]}]}], r"line 1: detections\.0\.box\.2 is missing"),
         ([{"filename": "a", "detections": [{**DOG, "colour": "red"}]}], "colour is no setting"),
     ],
