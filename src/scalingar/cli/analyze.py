@@ -117,8 +117,8 @@ def sweep(
     from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
 
     words = [word.strip() for word in values.split(",") if word.strip()]
-    wanted = [parse_override(f"value={word}")[1] for word in words]
-    show(sweep_findings(_complete(run), parameter, wanted, dict(map(parse_override, fixed or []))), output)
+    parsed = [parse_override(f"value={word}")[1] for word in words]
+    show(sweep_findings(_complete(run), parameter, parsed, dict(map(parse_override, fixed or []))), output)
 
 
 @analyze.command()

@@ -31,8 +31,8 @@ def consistency(
     from scalingar.pipeline.pipeline import ImagePipeline  # noqa: PLC0415
 
     check_writable(output)
-    said, prompts = split_model(prompts)
-    pipe = ImagePipeline.load(ModelChoice.of({**model, **said}))
+    settings, prompts = split_model(prompts)
+    pipe = ImagePipeline.load(ModelChoice.of({**model, **settings}))
     findings = consistency_findings(pipe, _read(prompts), reward, trajectories=num_trajectories, seed=seed)
     show(findings, output)
 
@@ -41,11 +41,11 @@ def _read(prompts: list[str]) -> list[str]:
     """The prompts themselves, or the lines of a single file. Raises ConfigError."""
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
 
-    place = Path(prompts[0])
-    if len(prompts) > 1 or not place.is_file():
+    path = Path(prompts[0])
+    if len(prompts) > 1 or not path.is_file():
         return prompts
     try:
-        lines = [line.strip() for line in place.read_text("utf-8").splitlines()]
+        lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
     except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"cannot read the prompts in {place}; give a text file with one in each line.") from None
+        raise ConfigError(f"cannot read the prompts in {path}; give a text file with one in each line.") from None
     return [line for line in lines if line]

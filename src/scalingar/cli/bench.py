@@ -25,12 +25,12 @@ def list_benchmarks() -> None:
 
     from scalingar.bench import BENCHMARKS  # noqa: PLC0415
     from scalingar.bench.judges.detectors import DETECTORS  # noqa: PLC0415
-    from scalingar.cli.listing import first_line, names_table  # noqa: PLC0415
+    from scalingar.cli.listing import registry_table  # noqa: PLC0415
 
     console = Console(markup=False)
-    console.print(names_table("benchmarks", {name: first_line(BENCHMARKS[name]) for name in BENCHMARKS}))
+    console.print(registry_table("benchmarks", BENCHMARKS))
     console.print()
-    console.print(names_table("detectors", {name: first_line(DETECTORS[name]) for name in DETECTORS}))
+    console.print(registry_table("detectors", DETECTORS))
 
 
 @bench.command()
@@ -80,7 +80,7 @@ def run(
     *,
     model: dict[str, Any],
 ) -> None:
-    """Make and judge all images of a benchmark; a run that was stopped goes on where it was.
+    """Make and judge all images of a benchmark; a stopped run is resumed.
 
     [b]scalingar bench run geneval --strategy single,scaling-ar --images-per-prompt 1 --limit 10 -o runs/try[/]
     """
@@ -88,8 +88,8 @@ def run(
     from scalingar.cli.bench_run import Request, run_all  # noqa: PLC0415
     from scalingar.pipeline.loading import EMBEDDED  # noqa: PLC0415
 
-    said, settings = split_model(settings or [])
-    section = {**model, **said}
+    model_settings, settings = split_model(settings or [])
+    section = {**model, **model_settings}
     embedded = section.get("name", "embedded") in EMBEDDED
     strategies = (
         named(strategy, num_trajectories=num_trajectories, reward=reward or ("embedded" if embedded else None))
@@ -185,10 +185,10 @@ def settings_of(benchmark: str, words: list[str], *, embedded: bool) -> dict[str
     from scalingar.pipeline.overrides import merged  # noqa: PLC0415
     from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
 
-    given = dict(map(parse_override, words))
-    if embedded and "detector" in BENCHMARKS[benchmark].settings.model_fields and "detector" not in given:
-        given = {"detector": "embedded", "colors": "detector", **given}
-    return merged({}, given)
+    values = dict(map(parse_override, words))
+    if embedded and "detector" in BENCHMARKS[benchmark].settings.model_fields and "detector" not in values:
+        values = {"detector": "embedded", "colors": "detector", **values}
+    return merged({}, values)
 
 
 def run_folders(folders: list[Path]) -> list[Path]:
@@ -196,13 +196,13 @@ def run_folders(folders: list[Path]) -> list[Path]:
     from scalingar.bench.runs.plan import PLAN  # noqa: PLC0415
     from scalingar.core.errors import BenchmarkError  # noqa: PLC0415
 
-    found = []
+    runs = []
     for folder in folders:
         inside = sorted(path.parent for path in folder.glob(f"*/{PLAN}"))
         if not (folder / PLAN).is_file() and not inside:
             raise BenchmarkError(f"{folder} holds no run; give a folder written by 'bench run'.")
-        found += [folder] if (folder / PLAN).is_file() else inside
-    return found
+        runs += [folder] if (folder / PLAN).is_file() else inside
+    return runs
 
 
 def benchmark_of(folder: Path) -> "Benchmark":

@@ -25,9 +25,9 @@ def convert(
     from scalingar.pipeline.loading.conversion import convert as run  # noqa: PLC0415
     from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
 
-    said, others = split_model(settings or [])
-    if others:
-        raise typer.BadParameter(f"{others[0]!r} is no option of a model; write it as model.grid=[16,16]")
-    choice = ModelChoice.of({**model, **said, "name": source})
+    settings_of_model, unknown = split_model(settings or [])
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]!r} is no option of a model; write it as model.grid=[16,16]")
+    choice = ModelChoice.of({**model, **settings_of_model, "name": source})
     for path, digest in run(choice.for_loading(), destination).items():
         print(f"{digest}  {path}")

@@ -1,4 +1,4 @@
-"""``scalingar generate``: options and overrides in, a recipe out, and off it goes."""
+"""``scalingar generate``: builds a recipe from options and overrides, and runs it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any

@@ -1,11 +1,13 @@
 """``scalingar ls``: what there is to choose from."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from scalingar.core.registry import Registry
 
 TOPICS = ("models", "strategies", "rewards", "features", "words")
 
@@ -30,10 +32,10 @@ def ls(
         "features": _features,
         "words": _words,
     }
-    wanted = TOPICS[:-1] if topic is None else (topic,)
+    topics = TOPICS[:-1] if topic is None else (topic,)
     console = Console(markup=False)
-    for place, name in enumerate(wanted):
-        if place:
+    for i, name in enumerate(topics):
+        if i:
             console.print()
         console.print(tables[name]())
 
@@ -55,8 +57,8 @@ def _models() -> "Table":
     table = _table("models")
     for name, kind in EMBEDDED.items():
         folder = embedded_folder(kind)
-        there = (folder / PIPELINE).is_file()
-        table.add_row(name, read_info(folder).description or name if there else "not part of this installation")
+        installed = (folder / PIPELINE).is_file()
+        table.add_row(name, read_info(folder).description or name if installed else "not part of this installation")
     table.add_row("FILE or FOLDER", "weights of one of these families, also as written by scalingar convert")
     for family in (FAMILIES[name] for name in FAMILIES):
         options = ", ".join(option.name for option in family.options) or "none"
@@ -70,28 +72,19 @@ def _models() -> "Table":
 def _strategies() -> "Table":
     from scalingar.strategies import STRATEGIES  # noqa: PLC0415
 
-    table = _table("strategies")
-    for name in STRATEGIES:
-        table.add_row(name, first_line(STRATEGIES[name]))
-    return table
+    return registry_table("strategies", STRATEGIES)
 
 
 def _rewards() -> "Table":
     from scalingar.rewards import REWARDS  # noqa: PLC0415
 
-    table = _table("rewards")
-    for name in REWARDS:
-        table.add_row(name, first_line(REWARDS[name]))
-    return table
+    return registry_table("rewards", REWARDS)
 
 
 def _features() -> "Table":
     from scalingar.rewards.features import FEATURES  # noqa: PLC0415
 
-    table = _table("features of images")
-    for name in FEATURES:
-        table.add_row(name, first_line(FEATURES[name]))
-    return table
+    return registry_table("features of images", FEATURES)
 
 
 def _words() -> "Table":
@@ -109,14 +102,9 @@ def _words() -> "Table":
     return table
 
 
-def names_table(title: str, entries: dict[str, str]) -> "Table":
-    """Names, each with a line on what it is."""
+def registry_table(title: str, registry: "Registry[Any]") -> "Table":
+    """Names of a registry, each with the first line of its docstring."""
     table = _table(title)
-    for name, line in entries.items():
-        table.add_row(name, line)
+    for name in registry:
+        table.add_row(name, (registry[name].__doc__ or "").strip().split("\n")[0].replace("``", ""))
     return table
-
-
-def first_line(thing: object) -> str:
-    """The first line of its docstring, without ReST's backquotes."""
-    return (thing.__doc__ or "").strip().split("\n")[0].replace("``", "")

@@ -1,4 +1,4 @@
-"""``scalingar``: the commands, and what happens when one of them cannot do its work."""
+"""``scalingar``: the commands, and how their errors are shown."""
 
 import sys
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ analyze.command()(consistency)
 app.add_typer(analyze, name="analyze")
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(show: bool) -> None:
+    if show:
         from scalingar import __version__  # noqa: PLC0415
 
         print(f"scalingar {__version__}")
@@ -78,7 +78,7 @@ def _fail(message: str, code: int = FAILED) -> int:
 
 
 def _fail_otherwise(error: Exception) -> int:
-    """What is not ours to raise: wrong usage, no memory left, a closed pipe, or a bug."""
+    """Other exceptions: wrong usage, no memory left, a closed pipe, or a bug."""
     explain = getattr(error, "format_message", None)
     if explain is not None:
         return _fail(

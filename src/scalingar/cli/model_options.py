@@ -39,17 +39,17 @@ def takes_model(*, without: Sequence[str] = ()) -> Callable[[Command], Command]:
 
     ``without``: names of the section that the command does not take.
     """
-    wanted = {name: annotation for name, annotation in _OPTIONS.items() if name not in without}
+    options = {name: annotation for name, annotation in _OPTIONS.items() if name not in without}
 
     def decorate(command: Command) -> Command:
         @wraps(command)
-        def with_section(**given: Any) -> None:
-            section = {name: given.pop(f"model_{name}") for name in wanted}
-            command(**given, model={name: value for name, value in section.items() if value is not None})
+        def with_section(**arguments: Any) -> None:
+            section = {name: arguments.pop(f"model_{name}") for name in options}
+            command(**arguments, model={name: value for name, value in section.items() if value is not None})
 
         signature = inspect.signature(command)
         parameters = {name: parameter for name, parameter in signature.parameters.items() if name != "model"}
-        for name, annotation in wanted.items():
+        for name, annotation in options.items():
             parameters[f"model_{name}"] = inspect.Parameter(
                 f"model_{name}", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
             )
@@ -65,6 +65,6 @@ def split_model(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """What ``model.key=value`` says of the model, and the other words. Raises ConfigError."""
     from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
 
-    said = [word for word in words if word.startswith("model.") and "=" in word]
-    section = {name.removeprefix("model."): value for name, value in map(parse_override, said)}
-    return section, [word for word in words if word not in said]
+    settings = [word for word in words if word.startswith("model.") and "=" in word]
+    section = {name.removeprefix("model."): value for name, value in map(parse_override, settings)}
+    return section, [word for word in words if word not in settings]

@@ -38,12 +38,12 @@ def follow(events: Iterable[StepEvent], *, visible: bool) -> None:
 @contextmanager
 def plain_warnings() -> Iterator[None]:
     """Warnings as single lines on stderr, the same one only once."""
-    told: set[str] = set()
+    shown: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         text = " ".join(str(message).split())
-        if text not in told:
-            told.add(text)
+        if text not in shown:
+            shown.add(text)
             print(f"warning: {text}", file=sys.stderr)
 
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Telling the prompt from the settings among the words of a command."""
+"""Separating prompt and settings among the words of a command."""
 
 import re
 from collections.abc import Sequence

@@ -30,8 +30,8 @@ class Repeat:
             return cls(source, info, image.convert("RGB"))
 
     def promises_equality(self, recipe: Recipe) -> bool:
-        """Nothing that decides about pixels was changed; where the weights lie does not, which are compared."""
-        return _without_places(recipe) == _without_places(self.info.recipe)
+        """Whether no setting that affects pixels was changed. Paths of weights do not: their hashes are compared."""
+        return _without_paths(recipe) == _without_paths(self.info.recipe)
 
     def threads(self) -> AbstractContextManager[None]:
         """As many as the picture was made with, for the time being."""
@@ -53,5 +53,5 @@ class Repeat:
             )
 
 
-def _without_places(recipe: Recipe) -> Recipe:
+def _without_paths(recipe: Recipe) -> Recipe:
     return recipe.with_values({"model.name": "", "model.variant": None, "model.tokenizer": None})

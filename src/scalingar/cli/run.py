@@ -1,4 +1,4 @@
-"""Running a recipe: load, decode, write, tell."""
+"""Running a recipe: load, decode, write, print."""
 
 import json
 from contextlib import nullcontext
@@ -31,7 +31,7 @@ def run(recipe: Recipe, folder: Path, show: Show, repeat: Repeat | None = None) 
     """Follow a recipe and leave its results in ``folder``.
 
     Raises:
-        ScalingarError: one sentence on what is wrong; a folder that cannot be written is found before decoding.
+        ScalingarError: one sentence on what is wrong; a folder that cannot be written is refused before decoding.
     """
     check_prompts([recipe.prompt or ""])
     check_writable(folder)
@@ -50,7 +50,7 @@ def run(recipe: Recipe, folder: Path, show: Show, repeat: Repeat | None = None) 
     if show is Show.JSON:
         print(json.dumps({**run_dict(output, steps=False), "files": files, "identical": equal or None}))
     elif show is Show.TABLES:
-        tell(output, full_tokens, files, repeat.source if repeat is not None and equal else None)
+        print_tables(output, full_tokens, files, repeat.source if repeat is not None and equal else None)
 
 
 def decode(pipe: ImagePipeline, recipe: Recipe, *, visible: bool) -> ImageOutput:
@@ -60,7 +60,7 @@ def decode(pipe: ImagePipeline, recipe: Recipe, *, visible: bool) -> ImageOutput
     return stream.output
 
 
-def tell(output: ImageOutput, full_tokens: int, files: list[str], identical_to: Path | None) -> None:
+def print_tables(output: ImageOutput, full_tokens: int, files: list[str], identical_to: Path | None) -> None:
     """Print a table per image, the ledger, and where everything is."""
     console = Console(highlight=False, markup=False)
     strategy = output.infos[0].recipe.strategy

@@ -1,4 +1,4 @@
-"""Options of loading: what a caller may say besides a model's name, and what it means whichever family takes it."""
+"""Loading options, which mean the same in every family that accepts them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from scalingar.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class Option:
-    """One setting of loading. It is not set unless the caller says it, and then has a value of ``type``, not None."""
+    """One loading option: unset, or a value of ``type``, not None."""
 
     name: str
     type: Any
@@ -21,10 +21,10 @@ class Option:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The model a caller wants, and what it was told of it.
+    """A model and its loading options.
 
-    ``options``: only what was set, by the names of :func:`scalingar.models.family.model_options`; None counts as not
-    set. ``device``, ``dtype``: of the transformer and the text encoder; the image tokenizer always runs in fp32.
+    ``options``: those that were set, by the names of :func:`scalingar.models.family.model_options`; None is unset.
+    ``device``, ``dtype``: of the transformer and the text encoder; the image tokenizer always runs in fp32.
     """
 
     name: str | Path = "embedded"
@@ -33,12 +33,12 @@ class Choice:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def get(self, option: Option) -> Any:
-        """What was set, else None."""
+        """The value, or None if it is unset."""
         return self.options.get(option.name)
 
-    def check(self, taken: Iterable[Option], model: str) -> None:
-        """Raises ConfigError for an option that is set and not among those ``taken``; ``model`` says by what."""
-        names = [option.name for option in taken]
+    def check(self, accepted: Iterable[Option], model: str) -> None:
+        """Raises ConfigError for a set option that is not ``accepted``; ``model`` names the model in the message."""
+        names = [option.name for option in accepted]
         for name, value in self.options.items():
             if value is not None and name not in names:
                 known = f"its options are {', '.join(names)}" if names else "it has no options"

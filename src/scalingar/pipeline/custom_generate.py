@@ -37,7 +37,7 @@ _UNDERSTOOD = (
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
-    MaxLengthCriteria,  # an image has the length it has
+    MaxLengthCriteria,  # images have a fixed length
     EosTokenCriteria,
 )
 
@@ -63,7 +63,7 @@ def generate_image(
         model: an ``Emu3ForConditionalGeneration``.
         input_ids: what transformers prepared, ``num_return_sequences`` rows per prompt.
         logits_processor: read for the guidance scale and the negative prompt.
-        stopping_criteria: must be the usual ones; an image ends where it ends.
+        stopping_criteria: must be the usual ones, which are ignored: images have a fixed length.
         generation_config: temperature, top-k, top-p and ``do_sample``; ``return_dict_in_generate``.
         image_sizes: rows and columns of codes, as the processor returns them; the same for all prompts.
         strategy: a name or a configured strategy.
@@ -108,25 +108,27 @@ def generate_image(
     return GenerateDecoderOnlyOutput(sequences=sequences) if generation_config.return_dict_in_generate else sequences
 
 
-def _check(model: Any, given: Sequence[Any]) -> None:
+def _check(model: Any, processors: Sequence[Any]) -> None:
     if getattr(model.config, "model_type", None) != "emu3":
         raise ConfigError(f"custom_generate draws images with Emu3 only, not with {type(model).__name__}.")
     check_vocabulary(model, type(model).__name__)
-    for one in given:
-        if not isinstance(one, _UNDERSTOOD):
-            raise ConfigError(f"{type(one).__name__} has no meaning while an image is drawn; generate without it.")
+    for processor in processors:
+        if not isinstance(processor, _UNDERSTOOD):
+            raise ConfigError(
+                f"{type(processor).__name__} has no meaning while an image is drawn; generate without it."
+            )
 
 
 def _guidance(
     processors: Sequence[LogitsProcessor], repeats: int, rows: int
 ) -> tuple[float, list[Int[Tensor, " _u"]] | None]:
-    """Scale and negative prompts; generate hands them over inside the processor it would have used."""
-    for one in processors:
-        if isinstance(one, UnbatchedClassifierFreeGuidanceLogitsProcessor):
-            context: dict[str, Any] = one.unconditional_context
+    """Guidance scale and negative prompts, from transformers' guidance processor."""
+    for processor in processors:
+        if isinstance(processor, UnbatchedClassifierFreeGuidanceLogitsProcessor):
+            context: dict[str, Any] = processor.unconditional_context
             ids, mask = context["input_ids"], context["attention_mask"]
             if ids is None:
-                return one.guidance_scale, None
+                return processor.guidance_scale, None
             null = unpadded(ids, None if mask is None else mask.bool())
             if len(null) * repeats == rows:  # transformers repeats the prompts, not these
                 null = [row for row in null for _ in range(repeats)]
@@ -134,7 +136,7 @@ def _guidance(
                 raise ConfigError(
                     f"there are {len(null)} negative prompts for {rows // repeats} prompts; give one each."
                 )
-            return one.guidance_scale, null
+            return processor.guidance_scale, null
     return 1.0, None
 
 

@@ -29,7 +29,7 @@ DEVICES = ("cpu", "cuda", "mps", "xpu")
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 PYTHON = "python:"
-"""Starts the value of whatever Python brought, a function or a whole model: it has a name, but no file to load."""
+"""Prefix for functions and models passed from Python, which recipes can name but not load."""
 
 
 def _dtype(value: Any) -> torch.dtype:
@@ -41,9 +41,9 @@ def _dtype(value: Any) -> torch.dtype:
 
 
 class ModelChoice(BaseModel):
-    """A model by name, file or folder. Options of any family stand beside the three fields; unset ones do not exist.
+    """A model by name, file or folder, with the options of its family as extra fields.
 
-    Functions are accepted as options; a recipe names them, and cannot be followed then.
+    A recipe with a function as an option names it, but cannot be repeated.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, arbitrary_types_allowed=True)
@@ -66,8 +66,10 @@ class ModelChoice(BaseModel):
         unknown = [key for key in data if key not in cls.setting_names()]
         if unknown:
             raise ConfigError(f"model.{unknown[0]} is no setting{suggestion(str(unknown[0]), cls.setting_names())}")
-        said = {key: data[key] for key in cls.setting_names() if data.get(key) is not None}
-        return {key: _plain(value) if key in cls.model_fields else _option(key, value) for key, value in said.items()}
+        settings = {key: data[key] for key in cls.setting_names() if data.get(key) is not None}
+        return {
+            key: _plain(value) if key in cls.model_fields else _option(key, value) for key, value in settings.items()
+        }
 
     @field_validator("device")
     @classmethod
@@ -97,20 +99,20 @@ class ModelChoice(BaseModel):
 
     @classmethod
     def setting_names(cls) -> list[str]:
-        """Everything that can be said of a model."""
+        """Names of all settings."""
         return [*cls.model_fields, *model_options()]
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """What was set beside name, device and dtype."""
+        """Options that were set besides name, device and dtype."""
         return MappingProxyType(self.model_extra or {})
 
     def for_loading(self) -> Choice:
-        """As the families of models read it."""
+        """As model families take it."""
         return Choice(name=self.name, device=self.device, dtype=self.dtype, options=self.options)
 
     def check_loadable(self) -> None:
-        """Raises ConfigError if a part of the model was brought by Python, so that nothing here can load it."""
+        """Raises ConfigError if a part of the model was a Python object and cannot be loaded."""
         for key, value in {"name": self.name, **self.options}.items():
             if isinstance(value, str) and value.startswith(PYTHON):
                 raise ConfigError(
@@ -119,7 +121,7 @@ class ModelChoice(BaseModel):
                 )
 
     def check_device(self) -> None:
-        """Raises ConfigError if the device is not there."""
+        """Raises ConfigError if the device is not available."""
         try:
             torch.empty(0, device=self.device)
         except (RuntimeError, AssertionError) as error:
@@ -128,13 +130,13 @@ class ModelChoice(BaseModel):
 
 
 def described(part: Callable[..., Any]) -> str:
-    """What a recipe says of a function or another object that Python brought."""
+    """A recipe's name for a Python object."""
     kind = part if hasattr(part, "__qualname__") else type(part)
     return f"{PYTHON}{kind.__module__}.{kind.__qualname__}"
 
 
 def _plain(value: Any) -> Any:
-    """Paths are kept as they are given; where they lead is for loading."""
+    """Paths and devices as strings."""
     return str(value) if isinstance(value, Path | torch.device) else value
 
 

@@ -1,4 +1,4 @@
-"""What a call of the pipeline hands back: the chosen images with their recipes, every candidate, and the costs."""
+"""The output of a pipeline call: chosen images with their recipes, all candidates, and the costs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -30,7 +30,7 @@ class ImageOutput:
     infos: list[RecipeInfo]
     """How each image was made."""
     pipe: Previewer = field(repr=False)
-    """Makes the pictures of candidates that were never decoded, for :meth:`save`."""
+    """Decodes candidates that were not decoded yet, for :meth:`save`."""
 
     @classmethod
     def of(
@@ -41,7 +41,7 @@ class ImageOutput:
         results: list[PromptResult],
         ledger: Ledger,
     ) -> Self:
-        """``recipes``: of each image, and which of that recipe's images it is."""
+        """``recipes``: recipe of each image, and its number among that recipe's images."""
         infos = [
             RecipeInfo(
                 recipe=recipe,
@@ -71,12 +71,12 @@ class ImageOutput:
 
     @property
     def full_tokens(self) -> int:
-        """What completing every trajectory that started would have drawn."""
-        started = [one for some in self.candidates for one in some if one.parent is None]
+        """Tokens that completing every started trajectory would have drawn."""
+        started = [candidate for result in self.results for candidate in result.candidates if candidate.parent is None]
         return len(started) * sum(height * width for height, width in self.pipe.grids)
 
     def only(self, number: int) -> Self:
-        """One image of the call; the costs stay those of all."""
+        """One image of the call, with the costs of all."""
         keep = slice(number, number + 1)
         return replace(self, images=self.images[keep], results=self.results[keep], infos=self.infos[keep])
 
@@ -95,6 +95,6 @@ def _converted(candidate: Candidate, info: RecipeInfo, output_type: OutputType) 
         return candidate.codes
     if output_type == "pil":
         return None if candidate.image is None else Picture.of(candidate.image, info)
-    assert candidate.pixels is not None  # kept for this
+    assert candidate.pixels is not None  # kept for these output types
     pixels = (candidate.pixels.cpu() + 1) / 2
     return pixels if output_type == "pt" else pixels.permute(1, 2, 0).numpy()

@@ -1,4 +1,4 @@
-"""Single settings on top of a recipe's own, by their dotted names."""
+"""Overriding settings of a recipe by their dotted names."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -7,19 +7,19 @@ from typing import Any
 from scalingar.strategies import STRATEGIES
 
 
-def merged(given: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested settings with ``values`` put in; whether they exist is for the recipe to check.
+def merged(settings: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings with ``values`` set; the recipe validates them.
 
-    A new ``strategy.name`` keeps the settings both strategies have; ``strategy.preset`` then puts the parts it fills
-    in back to the preset; all other values come last, in their order.
+    A new ``strategy.name`` keeps the settings that both strategies have; ``strategy.preset`` then resets the parts it
+    defines; all other values follow in order.
 
     >>> merged({"seed": 1}, {"seed": 2, "sampling.top_k": 5})
     {'seed': 2, 'sampling': {'top_k': 5}}
     """
-    result = deepcopy(dict(given))
+    result = deepcopy(dict(settings))
     for given_name in sorted(values, key=_rank):
         value = values[given_name]
-        # Under another name of the model its options stay: it may only have moved.
+        # A new model name keeps the options: the files may only have moved.
         name = "model.name" if given_name == "model" and isinstance(value, str) else given_name
         if name in {"strategy", "strategy.name"} and isinstance(value, str):
             result["strategy"] = _switched(result.get("strategy", {}), value)
@@ -40,8 +40,8 @@ def _switched(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
     if settings.get("name") == name:
         return dict(settings)
     kind = STRATEGIES[name]
-    kept = {key: value for key, value in settings.items() if key in kind.model_fields and key not in kind.fixed}
-    return {**kept, "name": name}
+    shared = {key: value for key, value in settings.items() if key in kind.model_fields and key not in kind.fixed}
+    return {**shared, "name": name}
 
 
 def _without_preset(settings: Mapping[str, Any]) -> dict[str, Any]:

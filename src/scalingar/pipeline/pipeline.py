@@ -37,7 +37,7 @@ from scalingar.strategies.engine.looks import ImageLooks
 from scalingar.strategies.strategy import check_serves
 
 StepCallback = Callable[["ImagePipeline", int, int, dict[str, Any]], Any]
-"""Called with the pipeline, a step, their number and the step's values; what it returns is not read."""
+"""Called with the pipeline, the step, the number of steps and the step's values; its result is ignored."""
 
 
 @dataclass
@@ -55,11 +55,11 @@ class ImagePipeline:
     device: str | torch.device = "cpu"
     """Of the transformer; learned rewards run there too, in fp32."""
     family: Family | None = None
-    """None for parts put together in Python."""
+    """None for a pipeline assembled in Python."""
     own_reward: str | None = None
-    """The reward that the model's own folder names, for strategies that ask one without saying which."""
+    """The reward named in the model's folder, for strategies that need one and name none."""
     choice: ModelChoice | None = None
-    """What it was loaded by, for recipes; of parts put together in Python a name that no recipe can load."""
+    """The loading settings, for recipes; for a pipeline assembled in Python a name that cannot be loaded."""
     _rewards: dict[str, Reward] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -83,8 +83,8 @@ class ImagePipeline:
             device: of the transformer and the text encoder.
             dtype: of both: ``"fp32"``, ``"bf16"``, ``"fp16"``, or torch's own.
             options: of the model's family, such as ``variant``, ``tokenizer`` or ``text_encoder``; ``scalingar ls
-                models`` lists them with their meaning. None leaves one open. A function as ``text_encoder`` reads
-                prompts in its place; recipes name it then, and cannot be followed.
+                models`` lists them with their meaning. None leaves an option unset. A function as ``text_encoder``
+                reads prompts instead; recipes with it cannot be repeated.
 
         Raises:
             WeightsError: something is missing, damaged, or its parts do not belong together.
@@ -147,8 +147,8 @@ class ImagePipeline:
             num_images_per_prompt: images of each prompt; repeat ``j`` is the image of ``seed + j``.
             seed: keys every trajectory's noise, together with its index; or a seed for each image.
             guidance_scale: s_base; the model's default if None; guidance is off at 1 or less.
-            sampling: temperature, top-k, top-p; what it leaves unset is the model's own.
-            max_rows: trajectories alive at once, of all prompts together; further prompts take the places of those
+            sampling: temperature, top-k, top-p; unset values are the model's.
+            max_rows: trajectories alive at once, of all prompts together; further prompts take the rows of those
                 that finish or are cut. None: all prompts start together.
             output_type: of ``.images``: ``"pil"``, ``"np"`` ``(h, w, 3)`` in [0, 1], ``"pt"`` ``(3, h, w)`` in
                 [0, 1], or ``"codes"`` ``(t,)``.
@@ -244,7 +244,7 @@ class ImagePipeline:
         return ImageLooks(decoder.picture, Ledger(), reward, needs.reward or "", feature, keep_pixels=keep_pixels)
 
     def decoder(self, sampling: SamplingConfig | None = None) -> NextTokenDecoder | NextScaleDecoder:
-        """Model and tokenizer as the loop needs them."""
+        """Model and tokenizer as a decoder."""
         sampling = sampling or self.sampling
         if isinstance(self.model, NextScaleModel):
             return NextScaleDecoder(model=self.model, tokenizer=cast(ScaleTokenizer, self.tokenizer), sampling=sampling)
@@ -271,14 +271,14 @@ class ImagePipeline:
     def decode(self, codes: Int[Tensor, "n t *g"]) -> Float[Tensor, "n 3 H W"]:
         """RGB in [-1, 1] of the codes of several images, all or the first of each."""
         decoder = self.decoder()
-        return torch.stack([decoder.picture(one) for one in codes])
+        return torch.stack([decoder.picture(image_codes) for image_codes in codes])
 
     def preview(self, candidate: Candidate) -> Image.Image:
-        """The candidate's image; of one that was cut, what it had drawn: cells, the rest grey, or coarse scales."""
+        """The candidate's image; of a cut one the part it had drawn: cells, the rest grey, or coarse scales."""
         return rounded(self.decode(candidate.codes[None])[0]) if candidate.image is None else candidate.image
 
     def progress(self, candidate: Candidate) -> list[Image.Image]:
-        """What a next-scale model's candidate looked like after each scale it drew."""
+        """The image of a next-scale model's candidate after each scale."""
         ends = list(accumulate(height * width for height, width in self.grids))
         drawn = [end for end in ends if end <= candidate.tokens]
         return [rounded(self.decode(candidate.codes[None, :end])[0]) for end in drawn]

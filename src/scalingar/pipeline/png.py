@@ -1,4 +1,4 @@
-"""How a picture was made, kept inside its PNG file."""
+"""Recipes inside PNG files."""
 
 import json
 from pathlib import Path
@@ -16,12 +16,12 @@ KEY = "scalingar"
 
 
 class RecipeInfo(BaseModel):
-    """All that is needed to draw a picture again."""
+    """Everything needed to reproduce a picture."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: Recipe
-    """Of the whole run, with nothing left to the model's defaults."""
+    """Of the whole run, with the model's defaults filled in."""
     image: int = Field(0, ge=0, description="which of the run's images this is")
     trajectory: int = Field(ge=0, description="which trajectory was chosen")
     weights: dict[str, str] = Field(description="SHA-256 of the weight files")
@@ -30,7 +30,7 @@ class RecipeInfo(BaseModel):
     threads: int = Field(ge=1, description="of torch; sums over pixels are split among them, which shows in last bits")
 
     def check_weights(self, hashes: dict[str, str], source: Path) -> None:
-        """Refuse other weights than those ``source`` was made with. Raises WeightsError."""
+        """Raises WeightsError unless ``hashes`` are those of the weights ``source`` was made with."""
         names = sorted({*self.weights, *hashes})
         different = [name for name in names if self.weights.get(name) != hashes.get(name)]
         if different:
@@ -43,12 +43,12 @@ class RecipeInfo(BaseModel):
 class Picture(Image.Image):
     """An image with its recipe: in ``info`` under :data:`KEY`, and in every PNG that ``save`` writes.
 
-    Other formats have no place for it. What Pillow derives from it, such as a resized copy, is a plain image without.
+    Other formats cannot hold it, and images that Pillow derives from this one are plain images.
     """
 
     @classmethod
     def of(cls, image: Image.Image, info: RecipeInfo) -> Self:
-        """A copy of ``image`` that knows how it was made."""
+        """A copy of ``image`` with its recipe."""
         picture = cls()
         picture.__setstate__(list(image.__getstate__()))  # Pillow's own way to make an image from another's content
         picture.info = {**image.info, KEY: json.dumps(info.model_dump(mode="json"))}  # ASCII, whatever the prompt

@@ -32,7 +32,7 @@ _OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 
 
 class ModelDefaults(Protocol):
-    """What a loaded model brings for a recipe that leaves it open; a pipeline does."""
+    """Defaults of a loaded model, such as a pipeline, for a recipe."""
 
     @property
     def guidance_scale(self) -> float:
@@ -52,13 +52,13 @@ class ModelDefaults(Protocol):
 
 
 def default_strategy(model: ModelChoice) -> str:
-    """What a recipe that names none takes for this model."""
+    """The default strategy for a model."""
     return family_default(family_of(model.name))
 
 
 def _strategy_for_model(value: Any, info: ValidationInfo) -> Strategy:
     named = isinstance(value, Strategy | str) or (isinstance(value, dict) and "name" in value)
-    # A model that is none was refused already.
+    # An invalid model was refused already.
     model = info.data.get("model", ModelChoice())
     return build_strategy(value) if named else build_strategy(value, default_strategy(model))
 
@@ -67,13 +67,13 @@ def _plain_strategy(strategy: Strategy, info: SerializationInfo) -> dict[str, An
     settings = strategy.model_dump(mode=info.mode, exclude_unset=info.exclude_unset, fallback=repr)
     try:
         name = strategy_name(strategy)
-    except ConfigError:  # one of Python's, which nobody else can name
+    except ConfigError:  # a Python class outside the registry
         name = described(type(strategy))
     return {"name": name, **settings}
 
 
 def _plain_sampling(sampling: SamplingConfig | None, info: SerializationInfo) -> dict[str, Any] | None:
-    # What was not set stays the model's; written out, it would override the model.
+    # Unset values stay the model's; written out, they would override it.
     return None if sampling is None else sampling.model_dump(mode=info.mode, exclude_unset=True)
 
 
@@ -85,7 +85,7 @@ class Recipe(BaseModel):
     model: ModelChoice = Field(ModelChoice(), description="a name, or a section of name, device, dtype and options")
     prompt: str | None = Field(None, coerce_numbers_to_str=True, description="what the image shows")
     strategy: Annotated[Strategy, BeforeValidator(_strategy_for_model), PlainSerializer(_plain_strategy)] = Field(
-        default_factory=lambda given: build_strategy(default_strategy(given.get("model", ModelChoice()))),
+        default_factory=lambda data: build_strategy(default_strategy(data.get("model", ModelChoice()))),
         description="the method of the model's family unless named: scaling-ar or tts-var",
     )
     guidance_scale: float | None = Field(None, description="s_base; the model's own if None")
@@ -98,7 +98,7 @@ class Recipe(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _check_sections(cls, data: Any) -> Any:
-        """What belongs to the model has one place, and whoever writes it beside the model is told."""
+        """Refuse settings of the model outside its section."""
         for name in data if isinstance(data, Mapping) else ():
             if name not in cls.model_fields and name in ModelChoice.setting_names():
                 raise ConfigError(f"{name} is a setting of the model; write it as model.{name}.")
@@ -114,10 +114,10 @@ class Recipe(BaseModel):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:
-        """From a file; what it does not say takes its default.
+        """From a file; missing settings take their defaults.
 
         Raises:
-            ConfigError: the file cannot be read, is no YAML, or says something a recipe cannot.
+            ConfigError: the file cannot be read, is no YAML, or is no valid recipe.
         """
         try:
             data = yaml.safe_load(Path(path).expanduser().read_text("utf-8"))
@@ -155,14 +155,14 @@ class Recipe(BaseModel):
         return self.from_dict(merged(self.model_dump(exclude_unset=True), values)) if values else self
 
     def resolved(self, defaults: ModelDefaults) -> Self:
-        """With the model's own values wherever the recipe leaves them open.
+        """With the model's defaults for unset values.
 
         Raises:
-            ConfigError: the strategy asks a reward, and neither the recipe nor the model names one.
+            ConfigError: the strategy needs a reward, and neither the recipe nor the model names one.
         """
-        given = {} if self.sampling is None else self.sampling.model_dump(exclude_unset=True)
+        own = {} if self.sampling is None else self.sampling.model_dump(exclude_unset=True)
         scale = defaults.guidance_scale if self.guidance_scale is None else self.guidance_scale
-        filled = SamplingConfig(**{**defaults.sampling.model_dump(), **given})
+        filled = SamplingConfig(**{**defaults.sampling.model_dump(), **own})
         strategy = with_reward(self.strategy, defaults.own_reward, defaults.name)
         return self.model_copy(update={"guidance_scale": scale, "sampling": filled, "strategy": strategy})
 
@@ -171,9 +171,9 @@ class Recipe(BaseModel):
         return {name: getattr(self, name) for name in type(self).model_fields if name != "model"}
 
     def of_images(self, prompts: Sequence[str], seed: int | Sequence[int]) -> list[tuple[Self, int]]:
-        """Of each image of a call, prompt-major: a recipe that draws it alone, and which of that recipe's images it is.
+        """Per image, prompt-major: a recipe that draws it, and the image's number among that recipe's.
 
-        ``seed``: counts up over the repeats of a prompt; or one for each image.
+        ``seed``: of the first repeat of each prompt; or one per image.
         """
         repeats = range(self.num_images_per_prompt)
         if isinstance(seed, int):
@@ -181,9 +181,8 @@ class Recipe(BaseModel):
             return [(recipe, repeat) for recipe in of_prompts for repeat in repeats]
         texts = [prompt for prompt in prompts for _ in repeats]
         single = self.model_copy(update={"num_images_per_prompt": 1})
-        return [
-            (single.model_copy(update={"prompt": text, "seed": own}), 0) for text, own in zip(texts, seed, strict=True)
-        ]
+        pairs = zip(texts, seed, strict=True)
+        return [(single.model_copy(update={"prompt": text, "seed": image_seed}), 0) for text, image_seed in pairs]
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-"""The files a run leaves in its folder, from the command line and from Python alike."""
+"""Writing the files of a run."""
 
 import json
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def write_run(output: RunOutput, folder: Path) -> list[Path]:
 
 
 def run_dict(output: RunOutput, *, steps: bool) -> dict[str, Any]:
-    """Everything as plain values. ``recipe`` is what the recipes of all images share; the rest stands beside each."""
+    """Everything as plain values; ``recipe`` holds the settings shared by all images."""
     first, pipe = output.infos[0], output.pipe
     recipes = [info.recipe.to_dict() for info in output.infos]
     grids = [list(grid) for grid in pipe.grids]
@@ -62,13 +62,16 @@ def _name(kind: str, output: RunOutput, number: int) -> str:
 
 
 def _drawings(pipe: Previewer) -> dict[str, Callable[[PromptResult], bytes]]:
-    """What is drawn of each result, by the name of its file."""
-    if pipe.decoding == "next-scale":
-        steps = {"scales": lambda one: figure.png_bytes(scale_strip(one.best, pipe.progress(one.best), pipe.grids))}
-    else:
-        steps = {"entropy": lambda one: figure.png_bytes(entropy_map(one.best, pipe.preview(one.best), pipe.grids[0]))}
+    """Functions that draw a result, by file name."""
+
+    def scales(result: PromptResult) -> bytes:
+        return figure.png_bytes(scale_strip(result.best, pipe.progress(result.best), pipe.grids))
+
+    def entropy(result: PromptResult) -> bytes:
+        return figure.png_bytes(entropy_map(result.best, pipe.preview(result.best), pipe.grids[0]))
+
     return {
-        "sheet": lambda one: png_bytes(contact_sheet(tiles_of(one, pipe.preview), one.prompt)),
-        "confidence": lambda one: figure.png_bytes(confidence_plot(one)),
-        **steps,
+        "sheet": lambda result: png_bytes(contact_sheet(tiles_of(result, pipe.preview), result.prompt)),
+        "confidence": lambda result: figure.png_bytes(confidence_plot(result)),
+        **({"scales": scales} if pipe.decoding == "next-scale" else {"entropy": entropy}),
     }

@@ -29,12 +29,12 @@ class Stream:
 
     @property
     def strategy(self) -> Strategy:
-        """With every default filled in."""
+        """The strategy, with all defaults filled in."""
         return self._engine.strategy
 
     @property
     def output(self) -> ImageOutput:
-        """The result, once all steps are made: those that nobody read are made now.
+        """The result; runs any remaining steps first.
 
         Raises DecodingError after an error, or if the steps were closed early.
         """

@@ -4,13 +4,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.report.figure import new_figure, quiet_axes, title
 from scalingar.report.palette import CHOSEN, CUT, FINISHED, INK, THRESHOLD
 
 _LOWER = {"s": "guidance scale s", "reward": "reward"}
-"""Traces for the lower panel; the first that is there."""
+"""Traces for the lower panel; the first that was recorded is drawn."""
 
 
 def confidence_plot(result: PromptResult) -> Figure:
@@ -45,13 +46,13 @@ def _draw(axes: Axes, result: PromptResult, letter: str) -> None:
     for candidate in result.candidates:
         values = candidate.trace.get(letter, np.empty(0)).copy()
         values[: max(candidate.born - 1, 0)] = np.nan
-        places = np.flatnonzero(np.isfinite(values))  # rewards are asked at some scales only
+        steps = np.flatnonzero(np.isfinite(values))  # rewards are asked at some scales only
         colour, width, order = _style(candidate, result)
-        (curve,) = axes.plot(places, values[places], color=colour, linewidth=width, zorder=order)
+        (curve,) = axes.plot(steps, values[steps], color=colour, linewidth=width, zorder=order)
         curve.set_marker("." if letter == "reward" else "None")
         curve.set_alpha(0.75 if candidate.cut else 1.0)
-        if candidate.cut is not None and len(places):
-            axes.plot(places[-1], values[places[-1]], "x", color=CUT, markersize=6, markeredgewidth=1.6, zorder=5)
+        if candidate.cut is not None and len(steps):
+            axes.plot(steps[-1], values[steps[-1]], "x", color=CUT, markersize=6, markeredgewidth=1.6, zorder=5)
 
 
 def _style(candidate: Candidate, result: PromptResult) -> tuple[str, float, int]:
@@ -60,14 +61,19 @@ def _style(candidate: Candidate, result: PromptResult) -> tuple[str, float, int]
     return (FINISHED, 1.0, 2) if candidate.finished else (CUT, 1.0, 3)
 
 
+def _threshold(result: PromptResult) -> NDArray[np.float32] | None:
+    """The threshold at each step, the same for all candidates; None if none was traced."""
+    theta = result.best.trace.get("theta")
+    return theta if theta is not None and np.isfinite(theta).any() else None
+
+
 def _draw_threshold(axes: Axes, result: PromptResult) -> None:
-    theta = result.best.trace.get("theta")  # the same in all of a prompt's rows
-    if theta is not None and np.isfinite(theta).any():
+    if (theta := _threshold(result)) is not None:
         axes.plot(theta, color=THRESHOLD, linewidth=1.3, linestyle=(0, (4, 2)), zorder=6)
 
 
 def _settle(axes: Axes) -> None:
-    """A constant scale is a flat line in the middle, its axis without offsets."""
+    """Centre a constant line, and show no axis offset."""
     low, high = axes.get_ylim()
     if high - low < 0.1:
         middle = (low + high) / 2
@@ -77,13 +83,12 @@ def _settle(axes: Axes) -> None:
 
 def _legend(result: PromptResult) -> list[Line2D]:
     cuts = sum(not candidate.finished for candidate in result.candidates)
-    others = len(result.candidates) - cuts - 1
-    theta = result.best.trace.get("theta")
+    finished = len(result.candidates) - cuts - 1
     handles = [Line2D([], [], color=CHOSEN, linewidth=2.0, label=f"chosen (#{result.chosen})")]
-    if others:
-        handles.append(Line2D([], [], color=FINISHED, linewidth=1.0, label=f"finished ({others})"))
+    if finished:
+        handles.append(Line2D([], [], color=FINISHED, linewidth=1.0, label=f"finished ({finished})"))
     if cuts:
         handles.append(Line2D([], [], color=CUT, linewidth=1.0, marker="x", label=f"cut ({cuts})"))
-    if theta is not None and np.isfinite(theta).any():
+    if _threshold(result) is not None:
         handles.append(Line2D([], [], color=THRESHOLD, linewidth=1.3, linestyle=(0, (4, 2)), label="threshold θ"))
     return handles

@@ -1,4 +1,4 @@
-"""All trajectories of a prompt on one sheet: the chosen one framed, those that were cut dimmed, each with its fate."""
+"""All candidates of a prompt on one sheet: the chosen one framed, cut ones dimmed, each with its fate."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ class Tile:
 
 
 def tiles_of(result: PromptResult, preview: Callable[[Candidate], Image.Image]) -> list[Tile]:
-    """A tile per candidate; ``preview`` gives the picture of one, finished or not."""
+    """A tile per candidate; ``preview`` draws a candidate, finished or not."""
     return [
         Tile(
             preview(candidate),
@@ -62,9 +62,9 @@ def contact_sheet(tiles: Sequence[Tile], title: str) -> Image.Image:
     top = MARGIN + len(heading) * line_height(_TITLE_SIZE) + GAP // 2
     sheet = Image.new("RGB", (sheet_width, top + rows * row_height + MARGIN - GAP // 2), BACKGROUND)
     _write(sheet, heading, MARGIN, MARGIN + _TITLE_SIZE, _TITLE_SIZE, INK, bold=True)
-    for place, (tile, picture) in enumerate(zip(tiles, pictures, strict=True)):
-        x, y = MARGIN + (place % columns) * (width + GAP), top + (place // columns) * row_height
-        _place(sheet, tile, picture, x, y)
+    for position, (tile, picture) in enumerate(zip(tiles, pictures, strict=True)):
+        x, y = MARGIN + (position % columns) * (width + GAP), top + (position // columns) * row_height
+        _draw_tile(sheet, tile, picture, x, y)
     return sheet
 
 
@@ -88,12 +88,12 @@ def _caption(candidate: Candidate) -> str:
         scores = [f"{name.partition(':')[0]} {value:.3f}" for name, value in candidate.rewards.items()]
         return "\n".join([" · ".join(["finished", level, *scores]), *copied])
     score = last_reward(candidate, "")
-    told = [f"reward {score:.3f}"] if math.isfinite(score) else []
-    head = " · ".join([f"cut at {candidate.step_name} {candidate.cut.step}", level, *told])
+    reward = [f"reward {score:.3f}"] if math.isfinite(score) else []
+    head = " · ".join([f"cut at {candidate.step_name} {candidate.cut.step}", level, *reward])
     return "\n".join([head, candidate.cut.reason, *copied])
 
 
-def _place(sheet: Image.Image, tile: Tile, picture: Image.Image, x: int, y: int) -> None:
+def _draw_tile(sheet: Image.Image, tile: Tile, picture: Image.Image, x: int, y: int) -> None:
     """Paste one picture with its frame, and write beneath it."""
     draw = ImageDraw.Draw(sheet)
     if tile.dimmed:

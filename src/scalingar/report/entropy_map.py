@@ -1,12 +1,10 @@
 """Where in the image the model was undecided."""
 
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
 from scalingar.core.outputs import Candidate
-from scalingar.report.figure import new_figure, title
+from scalingar.report.figure import bare_axes, new_figure, show_picture, title
 from scalingar.report.palette import INK, MUTED
 
 
@@ -21,7 +19,7 @@ def entropy_map(candidate: Candidate, image: Image.Image, grid: tuple[int, int])
         raise ValueError(f"{len(entropy)} entropies do not fill a grid of {grid[0]} x {grid[1]}")
     figure = new_figure(9.2, 4.5)
     left, right = figure.subplots(1, 2)
-    left.imshow(np.asarray(image), interpolation="nearest")
+    show_picture(left, image)
     title(left, candidate.prompt, 52)
     shown = right.imshow(entropy.reshape(grid), cmap="magma", interpolation="nearest", vmin=0.0)
     title(right, "entropy of each token")
@@ -29,12 +27,5 @@ def entropy_map(candidate: Candidate, image: Image.Image, grid: tuple[int, int])
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=MUTED, labelsize=9, length=0)
     bar.set_label("nats", color=INK, fontsize=9.5)
-    for axes in (left, right):
-        _bare(axes)
+    bare_axes(right)
     return figure
-
-
-def _bare(axes: Axes) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)

@@ -1,12 +1,14 @@
-"""Figures without matplotlib's global state: nothing here changes what another plot in the process looks like."""
+"""Figures without matplotlib's global state."""
 
 import io
 import textwrap
 import warnings
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from scalingar.report.palette import BACKGROUND, INK, MUTED, RULE
 
@@ -35,6 +37,19 @@ def quiet_axes(axes: Axes) -> None:
     axes.grid(axis="y", color=RULE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(colors=MUTED, labelsize=9, length=0)
+
+
+def show_picture(axes: Axes, image: Image.Image) -> None:
+    """An image without ticks and spines."""
+    axes.imshow(np.asarray(image), interpolation="nearest")
+    bare_axes(axes)
+
+
+def bare_axes(axes: Axes) -> None:
+    """No ticks and no spines."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
 
 
 def png_bytes(figure: Figure) -> bytes:

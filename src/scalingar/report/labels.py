@@ -6,29 +6,29 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-_PLACES = ((6, 4, "left"), (6, -10, "left"), (-6, 4, "right"), (-6, -10, "right"))
+_OFFSETS = ((6, 4, "left"), (6, -10, "left"), (-6, 4, "right"), (-6, -10, "right"))
 """Offsets in points and which side of the text is held: right of the point if possible, else left of it."""
 
 
 def label_points(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
-    """Write each name beside its point, the highest first, where no earlier one is; if none of four places is free, at
-    the first of them.
+    """Write each name beside its point, the highest first, where it overlaps no earlier one; if all four positions
+    overlap, at the first.
 
-    To be called when everything else is drawn: later changes of the limits move points and names differently.
+    Call it last: later changes of the limits move points and names differently.
     """
     figure = axes.figure
     assert isinstance(figure, Figure)
     figure.draw_without_rendering()
-    taken: list[Bbox] = []
+    occupied: list[Bbox] = []
     for name, point in sorted(points.items(), key=lambda named: -named[1][1]):
         texts = [
             axes.annotate(name, point, xytext=(x, y), textcoords="offset points", ha=side, fontsize=8.5)
-            for x, y, side in _PLACES
+            for x, y, side in _OFFSETS
         ]
         boxes = [text.get_window_extent() for text in texts]
-        free = [i for i, box in enumerate(boxes) if not any(box.overlaps(other) for other in taken)]
+        free = [i for i, box in enumerate(boxes) if not any(box.overlaps(other) for other in occupied)]
         chosen = free[0] if free else 0
-        taken.append(boxes[chosen])
+        occupied.append(boxes[chosen])
         for i, text in enumerate(texts):
             if i != chosen:
                 text.remove()

@@ -1,4 +1,4 @@
-"""Results as plain values for JSON: numbers that are none become null."""
+"""Results as plain values for JSON; NaN becomes null."""
 
 import math
 from dataclasses import asdict
@@ -47,25 +47,25 @@ def candidate_dict(candidate: Candidate, *, steps: bool) -> dict[str, Any]:
 
 
 def last_confidence(candidate: Candidate) -> float:
-    """C of its last step, that of the cut included; NaN if none was traced.
+    """C of its last step, including that of the cut; NaN if none was traced.
 
-    The signal ``final_confidence`` of one that was cut is a step older: it belongs to the last code drawn.
+    A cut candidate's signal ``final_confidence`` is a step older: it belongs to the last code drawn.
     """
     values = candidate.trace.get("C")
     return math.nan if values is None or not len(values) else float(values[-1])
 
 
 def last_reward(candidate: Candidate, name: str) -> float:
-    """What the reward said last: of one that was given up on the way, of its image then; NaN if it was never asked."""
+    """The last reward, for a cut candidate that of its image at the time; NaN without any."""
     if name in candidate.rewards:
         return candidate.rewards[name]
-    asked = candidate.trace.get("reward", np.empty(0, np.float32))
-    known = asked[np.isfinite(asked)]
+    rewards = candidate.trace.get("reward", np.empty(0, np.float32))
+    known = rewards[np.isfinite(rewards)]
     return float(known[-1]) if len(known) else math.nan
 
 
 def descent(candidate: Candidate) -> str:
-    """Whose copy it is and since when; empty for one that started by itself."""
+    """Parent and birth of a copy; empty for other candidates."""
     if candidate.parent is None:
         return ""
     return f"copy of #{candidate.parent} from {candidate.step_name} {candidate.born}"

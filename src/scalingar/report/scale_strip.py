@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from scalingar.core.outputs import Candidate
-from scalingar.report.figure import new_figure, quiet_axes, title
+from scalingar.report.figure import new_figure, quiet_axes, show_picture, title
 from scalingar.report.palette import CHOSEN, INK, MUTED
 
 _WIDTH, _NARROWEST = 1.3, 6.0
@@ -37,11 +37,8 @@ def scale_strip(candidate: Candidate, images: Sequence[Image.Image], grids: Sequ
 
 
 def _picture(axes: Axes, image: Image.Image, grid: str) -> None:
-    axes.imshow(np.asarray(image), interpolation="nearest")
+    show_picture(axes, image)
     axes.set_title(grid, fontsize=8.5, color=MUTED, pad=4)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
 
 
 def _curve(axes: Axes, entropy: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Tables for the terminal: what became of each trajectory, and what it all cost."""
+"""Tables for the terminal: the fate of each trajectory, and the costs."""
 
 import math
 from collections.abc import Callable
@@ -24,21 +24,21 @@ def trajectory_table(result: PromptResult) -> Table:
 
 
 def _columns(result: PromptResult) -> dict[str, Callable[[Candidate], str]]:
-    """Heading to what stands under it."""
-    columns: dict[str, Callable[[Candidate], str]] = {"trajectory": lambda one: str(one.index)}
+    """Cell functions by heading."""
+    columns: dict[str, Callable[[Candidate], str]] = {"trajectory": lambda candidate: str(candidate.index)}
     if any(candidate.parent is not None for candidate in result.candidates):
-        columns["copy of"] = lambda one: descent(one).removeprefix("copy of ")
-    columns["tokens"] = lambda one: str(one.drawn)
-    columns["confidence"] = lambda one: _number(last_confidence(one))
+        columns["copy of"] = lambda candidate: descent(candidate).removeprefix("copy of ")
+    columns["tokens"] = lambda candidate: str(candidate.drawn)
+    columns["confidence"] = lambda candidate: _number(last_confidence(candidate))
     for reward in sorted({name for candidate in result.candidates for name in candidate.rewards}):
         # The source of its weights is in the trace; here it would crowd out the numbers.
-        columns[_heading(reward, columns)] = lambda one, name=reward: _number(last_reward(one, name))  # type: ignore[misc]
+        columns[_heading(reward, columns)] = lambda candidate, name=reward: _number(last_reward(candidate, name))  # type: ignore[misc]
     return columns
 
 
-def _heading(reward: str, taken: dict[str, Callable[[Candidate], str]]) -> str:
+def _heading(reward: str, columns: dict[str, Callable[[Candidate], str]]) -> str:
     name = reward.partition(":")[0]
-    return f"reward {name}" if name in taken else name
+    return f"reward {name}" if name in columns else name
 
 
 def _fate(candidate: Candidate, chosen: bool) -> str:
@@ -68,5 +68,5 @@ def ledger_table(ledger: Ledger, full_tokens: int) -> Table:
 
 def _seconds(ledger: Ledger) -> str:
     phases = sorted(ledger.seconds.items(), key=lambda item: -item[1])
-    told = ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases if seconds >= 0.005)
-    return f"{ledger.total_seconds:.2f}" + (f" ({told})" if told else "")
+    details = ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases if seconds >= 0.005)
+    return f"{ledger.total_seconds:.2f}" + (f" ({details})" if details else "")

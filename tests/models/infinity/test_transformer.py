@@ -132,7 +132,7 @@ def test_what_cannot_be_read() -> None:
         model.condition(features, mask)
     with pytest.raises(PromptError, match="a text is 9 tokens long and the model reads 8; shorten it"):
         model.condition(torch.zeros(1, 9, 24))
-    with pytest.raises(PromptError, match="2 negative prompts for 3 prompts; give one for all, or one for each"):
+    with pytest.raises(PromptError, match="2 negative prompts for 3 prompts; give one for all, or one each"):
         model.condition(*tiny.texts(1, 2, 3), negative=tiny.texts(1, 2))
 
 

@@ -96,7 +96,7 @@ def test_what_cannot_be_converted(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="holds both a transformer and a tokenizer; name a folder"):
         convert(Choice(name=released_files.save_ar_grpo(both)), tmp_path / "x.safetensors")
     torch.save({"fc.weight": torch.zeros(1)}, tmp_path / "other.pt")
-    with pytest.raises(WeightsError, match=r"other.pt holds no model that is known here"):
+    with pytest.raises(WeightsError, match=r"other.pt holds no model of a known family"):
         convert(Choice(name=tmp_path / "other.pt"), tmp_path / "x.safetensors")
     with pytest.raises(OutputError, match="cannot write to the folder"):
         convert(Choice(name=tmp_path / "c2i_B_256.pt"), tmp_path / "other.pt" / "x.safetensors")

@@ -54,12 +54,12 @@ class BitQuantizer:
 
     def quantize(self, latent: Float[Tensor, "n d h w"]) -> list[Int[Tensor, "n _l g"]]:
         """Bits of every scale: each scale quantises what the coarser ones left over."""
-        rest, found = latent, []
+        residual, scale_bits = latent, []
         for side in self.sides:
-            bits = (F.interpolate(rest, side, mode="area") > 0).long()
-            found.append(self.tokens(bits))
-            rest = rest - resized(self.codes(bits), self.sides[-1])
-        return found
+            bits = (F.interpolate(residual, side, mode="area") > 0).long()
+            scale_bits.append(self.tokens(bits))
+            residual = residual - resized(self.codes(bits), self.sides[-1])
+        return scale_bits
 
     def codes(self, bits: Int[Tensor, "n d h w"]) -> Float[Tensor, "n d h w"]:
         """Points on the unit sphere. The norm is taken of rounded values, as upstream, and costs or gives one ulp."""

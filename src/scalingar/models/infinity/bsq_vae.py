@@ -90,6 +90,6 @@ class BSQTokenizer:
         """Bits of every scale of images of the schedule's size. Raises ConfigError for another size."""
         height, width = (self.vae.config.downsample * side for side in self.quantizer.sides[-1])
         if images.shape[-2:] != (height, width):
-            found = "x".join(map(str, images.shape[-2:]))
-            raise ConfigError(f"the image is {found} pixels, the schedule is for {height}x{width}; resize it.")
+            size = "x".join(map(str, images.shape[-2:]))
+            raise ConfigError(f"the image is {size} pixels, the schedule is for {height}x{width}; resize it.")
         return self.quantizer.quantize(self.vae.encoder(images))

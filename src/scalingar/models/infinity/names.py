@@ -23,11 +23,11 @@ def chunk_sizes(weights: Mapping[str, Tensor]) -> tuple[int, ...]:
     """How many blocks each chunk has; a file without chunks counts as one. Empty where there are no blocks."""
     chunks: dict[int, int] = {}
     for name in weights:
-        if found := _CHUNKED.match(name):
-            chunk, place = int(found[1]), int(found[2])
-            chunks[chunk] = max(chunks.get(chunk, 0), place + 1)
-        elif found := _PLAIN.match(name):
-            chunks[0] = max(chunks.get(0, 0), int(found[1]) + 1)
+        if match := _CHUNKED.match(name):
+            chunk, block = int(match[1]), int(match[2])
+            chunks[chunk] = max(chunks.get(chunk, 0), block + 1)
+        elif match := _PLAIN.match(name):
+            chunks[0] = max(chunks.get(0, 0), int(match[1]) + 1)
     return tuple(chunks.get(chunk, 0) for chunk in range(max(chunks, default=-1) + 1))
 
 
@@ -39,7 +39,7 @@ def from_infinity_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in weights.items():
         if _CONSTANTS.fullmatch(name):
             continue
-        plain = _CHUNKED.sub(lambda found: f"blocks.{starts[int(found[1])] + int(found[2])}.", name)
+        plain = _CHUNKED.sub(lambda match: f"blocks.{starts[int(match[1])] + int(match[2])}.", name)
         plain = plain.replace("text_proj_for_sos.ca.", "text_proj_for_sos.")
         # One variant of the training code stores the heads along another axis.
         renamed[plain] = tensor.reshape(1, -1, 1, 1) if plain.endswith("scale_mul_1H11") else tensor

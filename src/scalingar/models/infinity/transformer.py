@@ -94,10 +94,10 @@ class Infinity(nn.Module):
         negative = self.negative if negative is None else negative
         if negative is not None:
             avoided = self._read(*negative)
-            given, wanted = len(avoided.mask), len(text.mask)
-            if given not in (1, wanted):
-                raise PromptError(f"{given} negative prompts for {wanted} prompts; give one for all, or one for each.")
-            many = wanted // given
+            negatives, prompts = len(avoided.mask), len(text.mask)
+            if negatives not in (1, prompts):
+                raise PromptError(f"{negatives} negative prompts for {prompts} prompts; give one for all, or one each.")
+            many = prompts // negatives
             return TextCondition(text, Text(avoided.features.repeat(many, 1, 1), avoided.mask.repeat(many, 1)))
         learned = self.cfg_uncond[: text.mask.shape[1]].float() * text.mask[..., None]
         return TextCondition(text, Text(learned, text.mask))

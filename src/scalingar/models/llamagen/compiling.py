@@ -21,9 +21,9 @@ def compiled(function: Callable[Arguments, Result], **options: Any) -> Callable[
     built = torch.compile(function, **{"dynamic": True, **options})
 
     @wraps(function)
-    def call(*given: Arguments.args, **named: Arguments.kwargs) -> Result:
+    def call(*arguments: Arguments.args, **keywords: Arguments.kwargs) -> Result:
         try:
-            return built(*given, **named)
+            return built(*arguments, **keywords)
         except torch._dynamo.exc.TorchDynamoException as error:
             reason = str(getattr(error, "inner_exception", error)).strip().split("\n")[0].rstrip(".")
             raise ConfigError(

@@ -10,7 +10,7 @@ from torch import Tensor
 from scalingar.models.llamagen.slots import PrefixMask, Slots, Window
 
 WORTH_A_CALL = 2**19
-"""Bytes of keys and values that may be read in vain to save one more call of attention; timed on one core."""
+"""Bytes of unfilled slots that attention may read to save another call; timed on one core."""
 
 
 @dataclass
@@ -94,7 +94,7 @@ class KVCache:
         return False
 
     def overwrite(self, rows: Int[Tensor, " m"], fresh: "KVCache") -> None:
-        """Put the rows of ``fresh``, a cache of the same model, into the places ``rows``."""
+        """Overwrite ``rows`` with the rows of ``fresh``, a cache of the same model."""
         for mine, theirs in zip(self.layers, fresh.layers, strict=True):
             mine[:, rows] = theirs
         if self.prefix_mask is not None and fresh.prefix_mask is not None:
@@ -160,7 +160,7 @@ class View:
         if len(self.windows) == 1:
             return self._read(stored, query, self.windows[0])
         parts = [(w, stored[:, w.slots.rows], query[w.slots.rows]) for w in self.windows]
-        return torch.cat([self._read(rows, some, window) for window, rows, some in parts])
+        return torch.cat([self._read(rows, queries, window) for window, rows, queries in parts])
 
     def _write(self, stored: Float[Tensor, "2 n h s d"], new: Float[Tensor, "2 n h q d"]) -> None:
         if self.rows is None:

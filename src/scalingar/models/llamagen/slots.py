@@ -40,15 +40,15 @@ class Slots:
             return [self]
         bounds, longest = [0], 0
         ends, counts = (t.tolist() for t in torch.unique_consecutive(self.per_row + 1, return_counts=True))
-        place = 0
+        row = 0
         for end, count in zip(ends, counts, strict=True):
-            together = max(longest, end)
-            unfilled = (place - bounds[-1]) * (together - longest) + count * (together - end)
-            if unfilled > worth and place > 0:
-                bounds.append(place)
-                together = end
-            longest, place = together, place + count
-        pairs = zip(bounds, [*bounds[1:], place], strict=True)
+            joined_end = max(longest, end)
+            unfilled = (row - bounds[-1]) * (joined_end - longest) + count * (joined_end - end)
+            if unfilled > worth and row > 0:
+                bounds.append(row)
+                joined_end = end
+            longest, row = joined_end, row + count
+        pairs = zip(bounds, [*bounds[1:], row], strict=True)
         return [Slots.at(self.per_row[low:high], slice(low, high)) for low, high in pairs]
 
     def mask(

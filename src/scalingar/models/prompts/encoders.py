@@ -75,7 +75,7 @@ def check_prompts(prompts: list[str]) -> None:
     """Refuse empty prompts and empty lists."""
     if not prompts:
         raise PromptError("the list of prompts is empty; give at least one.")
-    for place, prompt in enumerate(prompts):
+    for index, prompt in enumerate(prompts):
         if not prompt.strip():
-            where = "the prompt" if len(prompts) == 1 else f"prompt {place}"
-            raise PromptError(f"{where} is empty; say what the image should show.")
+            subject = "the prompt" if len(prompts) == 1 else f"prompt {index}"
+            raise PromptError(f"{subject} is empty; say what the image should show.")

@@ -36,8 +36,8 @@ class Encoded:
 class T5Encoder:
     """A :class:`~scalingar.models.prompts.encoders.PromptEncoder` around transformers' ``T5EncoderModel``.
 
-    Nothing is loaded before the first caption whose features are not on disk, and the weights are let go after it, so
-    that they are not in memory while images are decoded; ``keep_loaded`` keeps them.
+    The encoder is loaded for captions whose features are not on disk, and released afterwards, so that it takes no
+    memory while images are decoded; ``keep_loaded`` keeps it.
 
     ``slots``: condition slots of the transformer. ``width``: channels of the features it reads.
     ``padding``: the side on which slots stay empty. ``zero_pads``: their features are zeros, not what T5 made of them.
@@ -60,7 +60,7 @@ class T5Encoder:
     _network: Any = field(default=None, init=False, repr=False)
 
     def __call__(self, prompts: list[str]) -> tuple[Float[Tensor, "p t c"], Bool[Tensor, "p t"]]:
-        """Features and the mask of valid slots. Captions are encoded one by one: none depends on its company.
+        """Features and the mask of valid slots. Captions are encoded one by one, so that none depends on the others.
 
         Raises:
             WeightsError: the encoder is missing, damaged, or another than the transformer was trained with.
@@ -69,7 +69,7 @@ class T5Encoder:
         if not self.keep_loaded:
             self.release()
         for prompt, caption in zip(prompts, encoded, strict=True):
-            self._tell(prompt, caption)
+            self._warn(prompt, caption)
         features, masks = zip(*map(self._arranged, encoded), strict=True)
         return torch.stack(features), torch.stack(masks)
 
@@ -80,11 +80,11 @@ class T5Encoder:
             torch.cuda.empty_cache()
 
     def _encoded(self, text: str) -> Encoded:
-        told = {"slots": self.slots, "width": self.width, "dtype": str(self.dtype), "unpadded": self.unpadded}
-        key = feature_key(text, model=self._identity, **told)
-        found = self.kept.get(key)
-        if found is not None:
-            return Encoded(found["features"], int(found["valid"]), int(found["tokens"]))
+        settings = {"slots": self.slots, "width": self.width, "dtype": str(self.dtype), "unpadded": self.unpadded}
+        key = feature_key(text, model=self._identity, **settings)
+        cached = self.kept.get(key)
+        if cached is not None:
+            return Encoded(cached["features"], int(cached["valid"]), int(cached["tokens"]))
         encoded = self._encode(text)
         counts = {"valid": torch.tensor(encoded.valid), "tokens": torch.tensor(encoded.tokens)}
         self.kept.put(key, {"features": encoded.features, **counts})
@@ -117,15 +117,15 @@ class T5Encoder:
             features, mask = features.roll(-caption.valid, 0), mask.flip(0)
         return features.masked_fill(~mask[:, None], 0) if self.zero_pads else features, mask
 
-    def _tell(self, prompt: str, caption: Encoded) -> None:
+    def _warn(self, prompt: str, caption: Encoded) -> None:
         shown = repr(prompt if len(prompt) <= _SHOWN else prompt[:_SHOWN] + "...")
         if caption.tokens == 1:  # the end of the caption alone
-            told = f"nothing of {shown} is left after cleaning; load the model with clean_caption=False to keep it"
+            message = f"nothing of {shown} is left after cleaning; load the model with clean_caption=False to keep it"
         elif caption.tokens > self.slots:
-            told = f"{shown} is {caption.tokens} tokens long and the model reads {self.slots}; the end is left out"
+            message = f"{shown} is {caption.tokens} tokens long and the model reads {self.slots}; the end is left out"
         else:
             return
-        warnings.warn(told, CaptionWarning, stacklevel=3)
+        warnings.warn(message, CaptionWarning, stacklevel=3)
 
     @cached_property
     def _identity(self) -> list[Any]:

@@ -52,7 +52,7 @@ def _explained(path: str | Path) -> Iterator[None]:
             f"reading captions needs {error.name}; install scalingar[t5], or give your own text_encoder."
         ) from None
     except REFUSALS as error:
-        said = first_sentence(error).rstrip(".")
+        reason = first_sentence(error).rstrip(".")
         raise WeightsError(
-            f"the text encoder {path} cannot be loaded ({said}); give the folder of {FLAN_T5_XL} as text_encoder."
+            f"the text encoder {path} cannot be loaded ({reason}); give the folder of {FLAN_T5_XL} as text_encoder."
         ) from None

@@ -15,7 +15,7 @@ from scalingar.core.errors import DecodingError
 class TextMemory:
     """Keys and values of the text, projected once: per layer ``(p, heads, t, head_dim)``.
 
-    ``mask``: which of the ``t`` places hold text, ``(p, t)``, or None where all do.
+    ``mask``: which of the ``t`` slots hold text, ``(p, t)``; None: all.
     """
 
     keys: list[Float[Tensor, "p h t d"]]
@@ -25,7 +25,7 @@ class TextMemory:
 
 @dataclass(frozen=True)
 class PromptMemory:
-    """What every row of a prompt and branch shares: ``p`` conditional entries, then ``p`` null ones if guided.
+    """What the rows of a prompt and branch share: ``p`` conditional entries, then ``p`` unconditional ones if guided.
 
     ``start``: the input of the first scale, ``(p, d)``.
     ``modulation``: adaptive-norm vectors ``(p, 6, d)``, one per layer, or a single one that all layers share.

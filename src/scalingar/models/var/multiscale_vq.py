@@ -127,11 +127,11 @@ class ResidualQuantizer(nn.Module):
     def encode(self, latent: Float[Tensor, "n d h w"]) -> list[Int[Tensor, "n _l g"]]:
         """Codes of every scale, each for what the scales before it leave unexplained."""
         excess = -latent.float()  # of what is explained over what should be: scales can be added to it
-        found = []
+        codes = []
         for scale in range(len(self.sides)):
-            found.append(self.nearest(self.reduced(-excess, scale)))
-            excess = self.accumulate(excess, found[-1], scale)
-        return found
+            codes.append(self.nearest(self.reduced(-excess, scale)))
+            excess = self.accumulate(excess, codes[-1], scale)
+        return codes
 
 
 class MultiScaleVQ(nn.Module):

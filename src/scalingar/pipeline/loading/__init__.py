@@ -1,4 +1,4 @@
-"""From a name, file or folder to a family and its files. What a file holds and how it is loaded is the family's own."""
+"""From a name, file or folder to a family and its files. Formats and loading are the families'."""
 
 from scalingar.models.embedded.installed_weights import EMBEDDED
 from scalingar.models.family import Loaded

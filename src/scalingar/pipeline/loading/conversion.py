@@ -1,4 +1,4 @@
-"""Published weights, in whatever container they come, as safetensors files of this project."""
+"""Converting published weights to safetensors."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +31,7 @@ def convert(choice: Choice, destination: Path) -> dict[Path, str]:
 
     Raises:
         WeightsError: the source cannot be read, or a folder is wanted and there is no tokenizer.
-        ConfigError: models of this family are not converted, or an option says what the files could not keep.
+        ConfigError: models of this family are not converted, or an option cannot be kept in the files.
         OutputError: the destination cannot be written.
     """
     destination = destination.expanduser()
@@ -42,15 +42,17 @@ def convert(choice: Choice, destination: Path) -> dict[Path, str]:
 
 
 def _convert_file(choice: Choice, destination: Path) -> Path:
-    place = Path(choice.name).expanduser()
-    if not place.exists():
-        place = locate(choice)[1].transformer
-    found = parts_in(place)
-    if len(found) != 1:
-        what = "both a transformer and a tokenizer; name a folder to write" if found else "no model that is known here"
-        raise WeightsError(f"{place} holds {what}.")
-    ((part, family),) = found.items()
-    return _write(destination, _official(family, place, part), place.name, choice.dtype)
+    path = Path(choice.name).expanduser()
+    if not path.exists():
+        path = locate(choice)[1].transformer
+    parts = parts_in(path)
+    if len(parts) != 1:
+        content = (
+            "both a transformer and a tokenizer; name a folder to write" if parts else "no model of a known family"
+        )
+        raise WeightsError(f"{path} holds {content}.")
+    ((part, family),) = parts.items()
+    return _write(destination, _official(family, path, part), path.name, choice.dtype)
 
 
 def _convert_model(choice: Choice, folder: Path) -> list[Path]:
@@ -73,38 +75,38 @@ def _convert_model(choice: Choice, folder: Path) -> list[Path]:
 
 
 def _write_files(family: Family, source: Source, folder: Path, choice: Choice) -> list[Path]:
-    """Transformer and tokenizer under the names of their files; the sizes a transformer is for stand in its name."""
-    # Names of files would not tell anything else again.
+    """Transformer and tokenizer as two files; the file name keeps the transformer's image size."""
+    # Other options could not be read back from the files.
     choice.check((options.VARIANT, options.TOKENIZER), f"the conversion of {source.name}")
     family.load(source, choice)  # raises where the parts do not belong together
-    places: dict[Part, Path] = dict(zip(("transformer", "tokenizer"), source.pair, strict=True))
-    alike = len({place.stem for place in places.values()}) == 1
+    paths: dict[Part, Path] = dict(zip(("transformer", "tokenizer"), source.pair, strict=True))
+    alike = len({path.stem for path in paths.values()}) == 1
     return [
         _write(
-            folder / f"{part if alike else place.stem}{SUFFIX}",
-            _official(family, place, part),
-            place.name,
+            folder / f"{part if alike else path.stem}{SUFFIX}",
+            _official(family, path, part),
+            path.name,
             choice.dtype if part == "transformer" else torch.float32,
         )
-        for part, place in places.items()
+        for part, path in paths.items()
     ]
 
 
-def _official(family: Family, place: Path, part: Part) -> Mapping[str, Tensor]:
+def _official(family: Family, path: Path, part: Part) -> Mapping[str, Tensor]:
     if family.official is None:
-        raise ConfigError(f"{place} is not converted: {family.title} keeps no official names.")
-    return family.official(Contents(place), part)
+        raise ConfigError(f"{path} is not converted: {family.title} keeps no official names.")
+    return family.official(Contents(path), part)
 
 
 def _write(file: Path, weights: Mapping[str, Tensor], source: str, dtype: torch.dtype) -> Path:
-    """Tables of whole numbers stay what they are."""
-    kept = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
-    save_weights(file, kept, {"format": "pt", "source": source})
+    """Integer tensors keep their type."""
+    converted = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    save_weights(file, converted, {"format": "pt", "source": source})
     return file
 
 
 def _reading(loaded: Loaded) -> dict[str, Any]:
-    """How the prompts of the model are read, as the folder's description says it."""
+    """The prompt settings of the folder's description."""
     prompts = loaded.encode_prompts
     if isinstance(prompts, T5Encoder):
         return {

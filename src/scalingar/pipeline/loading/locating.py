@@ -18,7 +18,7 @@ def locate(choice: Choice) -> tuple[Family, Source]:
     """The family and the files of a model, fetched if need be.
 
     Raises:
-        WeightsError: nothing there, or nothing that a family recognises.
+        WeightsError: missing, or not recognised by any family.
         ConfigError: there is no such variant.
     """
     name, variant = choice.name, choice.get(options.VARIANT)
@@ -37,16 +37,16 @@ def locate(choice: Choice) -> tuple[Family, Source]:
         )
     repo, variant = parts[0], variant or parts[1]
     family = _publisher(repo)
-    if family is None:  # it may be anything a folder may be
+    if family is None:
         folder = fetch(repo)
         return _local(folder, folder, variant, own_tokenizer)
     return family, _fetched(name, _variant(family, repo, variant), own_tokenizer)
 
 
 def family_of(model: str) -> Family | None:
-    """The family of a name, file or folder as :func:`locate` takes it, without loading or fetching anything.
+    """The family of a name, file or folder as in :func:`locate`, without loading or fetching.
 
-    None where nothing is known or nothing is there: loading has the words for that.
+    None if it is unknown or missing; loading reports the error.
     """
     try:
         if model in EMBEDDED:
@@ -61,15 +61,16 @@ def family_of(model: str) -> Family | None:
 
 
 def parts_in(path: Path) -> dict[Part, Family]:
-    """What is in a weight file or folder: a transformer, a tokenizer, both, or neither. Raises WeightsError."""
+    """The parts in a weight file or folder, with their families. Raises WeightsError."""
     contents = Contents(path)
-    found: dict[Part, Family] = {}
+    families: dict[Part, Family] = {}
     for family in (FAMILIES[name] for name in FAMILIES):
         for part in family.parts(contents):
-            if part in found:
-                raise WeightsError(f"{path} holds a {part} that both {found[part].name} and {family.name} recognise.")
-            found[part] = family
-    return found
+            if part in families:
+                names = f"{families[part].name} and {family.name}"
+                raise WeightsError(f"{path} holds a {part} that both {names} recognise.")
+            families[part] = family
+    return families
 
 
 def _embedded(name: str) -> tuple[Family, Source]:
@@ -98,7 +99,7 @@ def _own_folder(name: str | Path, folder: Path) -> tuple[Family, Source]:
 
 
 def _of_transformers(folder: Path) -> Family | None:
-    """Whose ``config.json`` it is, for models of transformers' own."""
+    """The family of a folder written by transformers, by its ``config.json``."""
     try:
         content = json.loads((folder / "config.json").read_text())
     except (OSError, ValueError):
@@ -109,28 +110,28 @@ def _of_transformers(folder: Path) -> Family | None:
 
 
 def _weight_files(name: str | Path, path: Path, tokenizer: Path | None) -> tuple[Family, Source]:
-    """Of a file or a folder; a folder may hold one transformer and one tokenizer."""
-    found: dict[Part, dict[Path, Family]] = {"transformer": {}, "tokenizer": {}}
+    """A weight file, or a folder with one transformer and possibly a tokenizer."""
+    by_part: dict[Part, dict[Path, Family]] = {"transformer": {}, "tokenizer": {}}
     refused: list[WeightsError] = []
-    for place in weight_file_names(path):
+    for file in weight_file_names(path):
         try:
-            for part, family in parts_in(place).items():
-                found[part][place] = family
+            for part, family in parts_in(file).items():
+                by_part[part][file] = family
         except WeightsError as error:
             refused.append(error)
-    for part, places in found.items():
-        if len(places) > 1:
-            names = listed_keys(place.name for place in places)
-            raise WeightsError(f"{path} holds several {part}s ({names}); give the path of one, or a variant.")
-    if refused and not all(found.values()):
+    for part, files in by_part.items():
+        if len(files) > 1:
+            names = listed_keys(file.name for file in files)
+            raise WeightsError(f"{path} holds several {part}s ({names}); give the path of one of them, or a variant.")
+    if refused and not all(by_part.values()):
         raise refused[0]
-    if not found["transformer"]:
+    if not by_part["transformer"]:
         raise WeightsError(
             f"{path} holds no transformer of a known family ({', '.join(FAMILIES)}); give its file, and the "
             "tokenizer's as tokenizer."
         )
-    transformer, family = next(iter(found["transformer"].items()))
-    beside = next(iter(found["tokenizer"]), None)
+    transformer, family = next(iter(by_part["transformer"].items()))
+    beside = next(iter(by_part["tokenizer"]), None)
     return family, Source(name=name, transformer=transformer, tokenizer=tokenizer or beside)
 
 
@@ -139,7 +140,7 @@ def _publisher(repo: str) -> Family | None:
 
 
 def _variant(family: Family, repo: str, variant: str | None) -> Release:
-    """The table's entry. Raises ConfigError: the repository has several variants or not this one."""
+    """The release. Raises ConfigError for a missing or unknown variant."""
     variants = family.releases[repo]
     if variant is None and len(variants) == 1:
         return next(iter(variants.values()))
@@ -158,7 +159,7 @@ def _fetched(name: str | Path, release: Release, tokenizer: Path | None) -> Sour
 
 
 def _official_files(name: str | Path, folder: Path, variant: str, tokenizer: Path | None) -> tuple[Family, Source]:
-    """Of a folder that holds several models under their official names."""
+    """A variant in a folder of several models under their official names."""
     for family in (FAMILIES[name] for name in FAMILIES):
         for release in (variants[variant] for variants in family.releases.values() if variant in variants):
             if release.file is not None and (folder / release.file).exists():
