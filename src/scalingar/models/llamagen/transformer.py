@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from scalingar.core.errors import ConfigError
@@ -153,7 +153,7 @@ class LlamaGen(nn.Module):
     def condition(
         self,
         inputs: Int[Tensor, "p t"] | Float[Tensor, "p t c"],
-        mask: Bool[Tensor, "p t"] | None = None,
+        mask: Shaped[Tensor, "p t"] | None = None,
     ) -> Condition:
         """Embed labels or words ``(p, t)``, or T5 features ``(p, t, c)`` with the mask of valid slots."""
         inputs = inputs.to(self.device)

@@ -5,7 +5,7 @@ official weights load into this very class.
 """
 
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -48,7 +48,7 @@ class Codebook(nn.Module):
         flat = F.normalize(z, dim=1).flatten(2).transpose(1, 2)
         return (flat @ self.codes.T).argmax(-1)
 
-    def lookup(self, codes: Int[Tensor, "n t"], grid: tuple[int, int]) -> Float[Tensor, "n d h w"]:
+    def lookup(self, codes: Integer[Tensor, "n t"], grid: tuple[int, int]) -> Float[Tensor, "n d h w"]:
         entries = F.normalize(self.embedding(codes.long()), dim=-1)
         return entries.transpose(1, 2).unflatten(2, grid)
 
@@ -85,7 +85,7 @@ class VQTokenizer(nn.Module):
     def decode_latent(self, z: Float[Tensor, "n d h w"]) -> Float[Tensor, "n 3 H W"]:
         return self.decoder(self.post_quant_conv(z))
 
-    def decode(self, codes: Int[Tensor, "n t"], grid: tuple[int, int]) -> Float[Tensor, "n 3 H W"]:
+    def decode(self, codes: Integer[Tensor, "n t"], grid: tuple[int, int]) -> Float[Tensor, "n 3 H W"]:
         """RGB of a grid of codes, nominally in [-1, 1], unclamped. ``grid`` is ``(h, w)`` with ``h * w = t``.
 
         The codes may be on any device.
