@@ -1,9 +1,9 @@
 """Checks every jaxtyping annotation of the package while the tests run, and no other annotation.
 
-Jaxtyping's import hook decorates each function and each dataclass, here with :func:`checked`. Functions without a shape
-stay as they are, and a function looks at the same shapes only once, or the tests would take twice the time. A general
-type checker would also refuse the tests' doubles, and looks at one random element of a list; this one looks at all of
-them. What a generator yields is not checked.
+Jaxtyping's import hook decorates each function and each dataclass, here with :func:`checked`: functions without a shape
+stay as they are, because the library's own wrapper would double the time the tests take. A general type checker would
+also refuse the tests' doubles, and looks at one random element of a list; this one looks at all of them. What a
+generator yields is not checked.
 """
 
 import dataclasses
