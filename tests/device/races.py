@@ -12,7 +12,7 @@ from scalingar.decoding.guidance import guide
 from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.decoding.sampling import filter_logits
 from scalingar.pipeline.pipeline import ImagePipeline
-from scalingar.strategies.engine.starts import Decoder, Streams
+from scalingar.strategies.engine.starts import Streams
 
 STREAMS: dict[str, Streams] = {"host": TrajectoryNoise.for_prompts}
 """By where noise is drawn."""
@@ -38,7 +38,7 @@ def forced(
     Returns the codes it would have drawn itself, 1 - second / best of every race, and the conditional log-probabilities
     of every step, all on the CPU.
     """
-    decoder = pipe.decoder(pipe.sampling)
+    decoder: Any = pipe.decoder(pipe.sampling)
     indices = [list(range(count)) for _ in prompts]
     condition = pipe.model.condition(*pipe.encode_prompts(list(prompts)))
     live = decoder.start(condition, indices, streams(seeds, indices), guided=True)
@@ -56,7 +56,7 @@ def forced(
         live = decoder.advance(live)
 
 
-def _gaps(decoder: Decoder, live: Any, guidance_scale: float) -> Float[Tensor, "n c"]:
+def _gaps(decoder: Any, live: Any, guidance_scale: float) -> Float[Tensor, "n c"]:
     strength = decoder.scale_at(live.positions, guidance_scale)
     logits = guide(live.conditional, live.unconditional, strength)
     flat = filter_logits(logits.flatten(0, -2), decoder.sampling)
