@@ -9,7 +9,7 @@ from scalingar.strategies.engine.step_event import StepEvent
 
 def events() -> list[StepEvent]:
     values = {"C": np.zeros(2, np.float32)}
-    return [StepEvent(0, 0, 2, [0, 1], {1: "why"}, values), StepEvent(0, 1, 2, [0], {}, values)]
+    return [StepEvent(0, 0, 2, [0, 1], {1: "why"}, lambda: values), StepEvent(0, 1, 2, [0], {}, lambda: values)]
 
 
 def test_following_reads_to_the_end_and_stays_off_stdout(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,9 +25,10 @@ class Defaults:
     name: str = "tiny"
 
 
-def tiny_pipe(model: LlamaGen | None = None) -> ImagePipeline:
+def tiny_pipe(model: LlamaGen | None = None, *, cuda_graphs: bool | None = None) -> ImagePipeline:
     """Reads the embedded world's prompts, draws 16 x 16 pixels of noise, guided at 3."""
     model = model or tiny.tiny_llamagen(CONFIG, seed=1)
+    model.cuda_graphs = cuda_graphs
     return ImagePipeline(
         name="tiny",
         model=model,

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.sampling_config import SamplingConfig
+from scalingar.core.transfer import to_device
 from scalingar.decoding.contracts import ImageTokenizer, NextTokenModel
+from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.guidance import Scale, guide
 from scalingar.decoding.noise import Noise
-from scalingar.decoding.sampling import draw, filter_logits
+from scalingar.decoding.sampling import Draw, draw, filter_logits
 from scalingar.decoding.trajectories import Trajectories
 
 
@@ -45,7 +47,7 @@ class NextTokenDecoder:
         """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; each prompt is prefilled once."""
         prompts = torch.tensor([p for p, group in enumerate(indices) for _ in group])
         logits, cache = self.model.prefill(condition, guided=guided)
-        rows = prompts.to(logits.device)
+        rows = to_device(prompts, logits.device)
         count = len(indices)
         branches = torch.cat([rows, rows + count]) if guided else rows
         height, width = self.model.grid
@@ -63,6 +65,8 @@ class NextTokenDecoder:
     def draw(self, trajectories: Trajectories, guidance_scale: Scale) -> Int[Tensor, " n"]:
         """The next code of every row, from logits guided at ``guidance_scale``."""
         scale = self.scale_at(trajectories.positions, guidance_scale)
+        if trajectories.deferred:
+            return self._draw_on_device(trajectories, scale)
         logits = guide(trajectories.conditional, trajectories.unconditional, scale)
         logits = filter_logits(logits, self.sampling)
         if self.sampling.greedy:
@@ -70,6 +74,20 @@ class NextTokenDecoder:
         positions = trajectories.positions
         noise = trajectories.noise.exponential(positions, logits.shape[-1], logits.device)
         return draw(logits, noise)
+
+    def _draw_on_device(self, trajectories: Trajectories, scale: Scale) -> Int[Tensor, " n"]:
+        device, noise = trajectories.logits.device, trajectories.noise
+        inputs: tuple[Tensor, ...]
+        if self.sampling.greedy:
+            inputs = ()
+        elif isinstance(noise, DeviceNoise):
+            inputs = noise.device_keys(device), trajectories.device_positions
+        else:
+            inputs = (noise.exponential(trajectories.positions, self.vocab_size, device),)
+        codes: Tensor = trajectories.run(
+            Draw(self.sampling), trajectories.branches, trajectories.per_row(scale), *inputs
+        )
+        return codes
 
     def scale_at(self, positions: Int[Tensor, " n"], guidance_scale: Scale) -> Scale:
         """The guidance scale that acts on code number ``positions``: 1 beyond the sampling's guidance interval."""
@@ -87,8 +105,8 @@ class NextTokenDecoder:
     @torch.inference_mode()
     def advance(self, trajectories: Trajectories) -> Trajectories:
         """Feed the last code of every row and compute the logits of the next; no row may be finished."""
-        positions = trajectories.positions - 1
-        last = trajectories.codes.gather(1, positions.to(trajectories.codes.device)[:, None])[:, 0]
+        positions = trajectories.device_positions - 1 if trajectories.deferred else trajectories.positions - 1
+        last = trajectories.codes.gather(1, positions[:, None])[:, 0]
         if trajectories.guided:
             last, positions = torch.cat([last, last]), torch.cat([positions, positions])
         trajectories.logits = self.model.step(last, positions, trajectories.cache)

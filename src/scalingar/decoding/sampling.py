@@ -1,10 +1,14 @@
 """From guided logits to codes: temperature, top-k, top-p, and a draw as a race of exponentials."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.core.sampling_config import SamplingConfig
+from scalingar.decoding.device_noise import device_exponential
+from scalingar.decoding.guidance import guide
 
 MIN_TEMPERATURE = 1e-5
 
@@ -38,3 +42,24 @@ def draw(logits: Float[Tensor, "n v"], noise: Float[Tensor, "n v"] | None) -> In
     """``argmax(softmax(logits) / noise)`` with Exp(1) noise equals torch.multinomial; without noise, the argmax."""
     probs = logits.softmax(-1)
     return (probs if noise is None else probs / noise).argmax(-1)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A draw on a device as a function of tensors alone; equal sampling settings are the same function."""
+
+    sampling: SamplingConfig
+
+    def __call__(
+        self, logits: Float[Tensor, "c n v"], guidance_scale: Float[Tensor, " n"], *noise: Tensor
+    ) -> Int[Tensor, " n"]:
+        """Codes from raw logits, of one or both branches.
+
+        ``noise``: nothing for greedy draws; Exp(1) numbers ``(n, v)``; or keys ``(n, 2)`` and steps ``(n,)`` of
+        :func:`scalingar.decoding.device_noise.device_exponential`.
+        """
+        guided = guide(logits[0], logits[1] if len(logits) == 2 else None, guidance_scale)
+        filtered = filter_logits(guided, self.sampling)
+        if len(noise) == 2:
+            return draw(filtered, device_exponential(*noise, filtered.shape[-1]))
+        return draw(filtered, *noise) if noise else draw(filtered, None)

@@ -1,13 +1,17 @@
 """The state of the trajectories being decoded, one row each."""
 
-from dataclasses import dataclass, replace
-from typing import Generic, Self
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Self
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scalingar.core.captures import Captures
+from scalingar.core.transfer import to_device
 from scalingar.decoding.contracts import CacheT
+from scalingar.decoding.guidance import Scale
 from scalingar.decoding.noise import Noise
 
 
@@ -31,9 +35,16 @@ class Trajectories(Generic[CacheT]):
     logits: Float[Tensor, "b *l v"]
     cache: CacheT
     noise: Noise
+    _on_device: tuple[Tensor, Tensor] | None = field(default=None, init=False, repr=False)
+    """Positions and their copy on the device."""
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def _captures(self) -> Captures | None:
+        captures: Captures | None = getattr(self.cache, "captures", None)
+        return captures
 
     @property
     def guided(self) -> bool:
@@ -70,27 +81,64 @@ class Trajectories(Generic[CacheT]):
         """Bytes held by the live rows: cache, logits, codes and latents."""
         return self.cache.nbytes + self.logits.nbytes + self.codes.nbytes
 
+    @property
+    def deferred(self) -> bool:
+        """Steps are computed on a device that the host should not wait for, or as if they were."""
+        return not self.logits.is_cpu or self._captures is not None
+
+    @property
+    def device_positions(self) -> Int[Tensor, " n"]:
+        """``positions`` where the logits are."""
+        if self._on_device is None or self._on_device[0] is not self.positions:
+            self._on_device = self.positions, to_device(self.positions, self.logits.device)
+        return self._on_device[1]
+
     def codes_until(self, step: int) -> int:
         """How many codes the first ``step`` steps draw."""
         return step
 
+    def fitting(self, rows: int) -> int:
+        """How many rows a batch of ``rows`` trajectories should have: as many, unless its cache has sizes."""
+        sizes = getattr(self.cache, "fitting", None)
+        branches = 2 if self.guided else 1
+        return rows if sizes is None else sizes(rows * branches) // branches
+
+    def run(self, function: Callable[..., Any], *arguments: Tensor) -> Any:
+        """``function(*arguments)``, as a CUDA graph where the batch has such: its results live until the next call."""
+        return function(*arguments) if self._captures is None else self._captures(function, *arguments)
+
+    def per_row(self, values: Scale) -> Float[Tensor, " n"]:
+        """One number, or one for each row, in fp32 where the logits are."""
+        numbers = torch.as_tensor(values, dtype=torch.float32)
+        return to_device(numbers.expand(len(self)), self.logits.device)
+
     @torch.inference_mode()
     def append(self, codes: Int[Tensor, " n"]) -> Self:
         """Record one code per row; the logits are stale until the model has run."""
-        self.codes.scatter_(1, self.positions.to(codes.device)[:, None], codes[:, None])
+        before = self.device_positions
+        self.codes.scatter_(1, before[:, None], codes[:, None])
         self.positions = self.positions + 1
+        if self.deferred:
+            self._on_device = self.positions, before + 1
         return self
 
     def park(self, rows: list[int]) -> None:
-        """Set unused rows back to their first code, so that the batch can be decoded with them in it."""
-        self.positions[rows] = 1
+        """Set unused rows back to their first code, so that the batch can be decoded with them in it.
+
+        On a device only those at the end of their image: elsewhere they do no harm, and moving them costs a transfer.
+        """
+        if not self.deferred:
+            self.positions[rows] = 1
+        elif rows and bool((self.positions[rows] == self.total_steps).any()):
+            self.positions = self.positions.clone()
+            self.positions[rows] = 1
 
     @torch.inference_mode()
     def overwrite(self, rows: Int[Tensor, " m"], fresh: Self) -> Self:
         """Replace ``rows`` (CPU) by those of ``fresh``."""
         self.prompts[rows], self.indices[rows] = fresh.prompts, fresh.indices
-        self.positions[rows] = fresh.positions
-        on_device = rows.to(self.codes.device)
+        self.positions = self.positions.index_put((rows,), fresh.positions)
+        on_device = to_device(rows, self.codes.device)
         self.codes[on_device] = fresh.codes
         branches = self._rows_of(on_device)
         self.logits[branches] = fresh.logits
@@ -99,18 +147,24 @@ class Trajectories(Generic[CacheT]):
         return self
 
     @torch.inference_mode()
-    def select(self, rows: Int[Tensor, " m"]) -> Self:
-        """The given rows (CPU), in the given order. Repeats fork a trajectory; copies have their own noise."""
-        if len(rows) == len(self) and bool((rows == torch.arange(len(self))).all()):
+    def select(self, rows: Int[Tensor, " m"], idle: int = 0) -> Self:
+        """The given rows (CPU), in the given order. Repeats fork a trajectory; copies have their own noise.
+
+        ``idle``: how many rows that no trajectory has to append, copies of the first.
+        """
+        if not idle and len(rows) == len(self) and bool((rows == torch.arange(len(self))).all()):
             return self
-        self.cache = self.cache.select(self._rows_of(rows.to(self.codes.device)))
         self.noise = self.noise.select(rows)
+        for _ in range(idle):
+            self.noise = self.noise.join(self.noise.select(torch.tensor([0])))
+        rows = torch.cat([rows, rows[:1].expand(idle)])
+        self.cache = self.cache.select(self._rows_of(to_device(rows, self.codes.device)))
         return self._take(rows)
 
     @torch.inference_mode()
     def copy(self, rows: Int[Tensor, " m"], noise: Noise) -> Self:
         """A new batch of the given rows (CPU) with other noise; this one is unchanged."""
-        cache = self.cache.copy(self._rows_of(rows.to(self.codes.device)))
+        cache = self.cache.copy(self._rows_of(to_device(rows, self.codes.device)))
         return replace(self, cache=cache, noise=noise)._take(rows)
 
     @torch.inference_mode()
@@ -129,10 +183,10 @@ class Trajectories(Generic[CacheT]):
         return self
 
     def _take(self, rows: Int[Tensor, " m"]) -> Self:
-        self.logits = self.logits[self._rows_of(rows.to(self.codes.device))]
+        self.logits = self.logits[self._rows_of(to_device(rows, self.codes.device))]
         for name in self._per_row():
             tensor: Tensor = getattr(self, name)
-            setattr(self, name, tensor[rows.to(tensor.device)])
+            setattr(self, name, tensor[to_device(rows, tensor.device)])
         return self
 
     def _per_row(self) -> tuple[str, ...]:
@@ -152,8 +206,8 @@ class ScaleTrajectories(Trajectories[CacheT]):
     ``latent``: ``(n, d, h, w)``, the tokenizer's sum over the scales so far.
     """
 
-    ends: tuple[int, ...]
-    latent: Float[Tensor, "n d h w"]
+    ends: tuple[int, ...] = field(kw_only=True)
+    latent: Float[Tensor, "n d h w"] = field(kw_only=True)
 
     @property
     def total_steps(self) -> int:

@@ -87,6 +87,12 @@ def rotations(table: Float[Tensor, "*n s p 2"]) -> Complex[Tensor, "*n s 1 p"]:
     return torch.view_as_complex(table).unsqueeze(-2)
 
 
+def turns(table: Float[Tensor, "*n q p 2"]) -> Complex[Tensor, "*n q 3 1 p"]:
+    """Rotations of queries, keys and values in one product; values are not turned at all."""
+    turned = rotations(table)
+    return torch.stack([turned, turned, torch.ones_like(turned)], -3)
+
+
 def apply_rope(x: Float[Tensor, "*n d"], turns: Turns) -> Float[Tensor, "*n d"]:
     """Rotate adjacent pairs of the last axis, in fp32. ``turns`` broadcasts over the other axes."""
     pairs = x.float().unflatten(-1, (-1, 2))

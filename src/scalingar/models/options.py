@@ -75,6 +75,12 @@ COMPILE = Option(
     "torch.compile the decoding step: a minute of waiting, then faster steps, whose logits differ by rounding",
 )
 
+CUDA_GRAPHS = Option(
+    "cuda_graphs",
+    bool,
+    "decode by captured CUDA graphs on caches of fixed length (the default on CUDA); off launches every kernel",
+)
+
 _MOST = 60.0
 """No image is this wide or tall; what YAML makes of an unquoted 4:3 (a number to base 60) is wider."""
 

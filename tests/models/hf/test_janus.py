@@ -28,9 +28,10 @@ def network() -> JanusForConditionalGeneration:
     return tiny_hf.tiny_janus()
 
 
-@pytest.fixture(scope="module")
-def model(network: JanusForConditionalGeneration) -> Janus:
-    return Janus(network=network, kept=(1, 3), padding=2)
+@pytest.fixture(scope="module", params=[False, True], ids=["growing", "fixed"])
+def model(network: JanusForConditionalGeneration, request: pytest.FixtureRequest) -> Janus:
+    """With a cache that grows, and with one of fixed length as captured steps take it."""
+    return Janus(network=network, kept=(1, 3), padding=2, cuda_graphs=request.param)
 
 
 def start(model: Janus, indices: list[list[int]], *, greedy: bool = False) -> tuple[NextTokenDecoder, Trajectories]:
@@ -73,7 +74,7 @@ def test_logits_are_those_of_the_whole_sequence_at_once(network: JanusForConditi
         seen = [alone.conditional[row]]
         for place in range(15):
             step = model.step(codes[place].expand(4), torch.full((4,), place), alone.cache)
-            seen.append(step[row])
+            seen.append(step[row].clone())
         torch.testing.assert_close(torch.stack(seen), expected, atol=1e-5, rtol=0)
     assert live.conditional.dtype == torch.float32
 

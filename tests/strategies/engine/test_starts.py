@@ -1,6 +1,7 @@
 """Forks and starts in the middle, on both kinds of models: they have names and parents, and their costs add up."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,16 +27,21 @@ Finish = Callable[[Candidates], Start | Pick]
 PROMPTS = ["3", "1", "4"]
 
 
-def next_token_pipe() -> ImagePipeline:
+def next_token_pipe(*, cuda_graphs: bool = False) -> ImagePipeline:
     """Reads numbers as other pipelines here do: two and three are words it knows."""
-    pipe = tiny_pipe()
+    pipe = tiny_pipe(cuda_graphs=cuda_graphs)
     words = {"3": "three dogs", "1": "a red cat", "4": "four cups"}
     encode = pipe.encode_prompts
     pipe.encode_prompts = lambda prompts: encode([words[prompt] for prompt in prompts])
     return pipe
 
 
-PIPES = {"next-token": next_token_pipe, "var": var_pipe, "infinity": infinity_pipe}
+PIPES: dict[str, Callable[[], ImagePipeline]] = {
+    "next-token": next_token_pipe,
+    "captured": partial(next_token_pipe, cuda_graphs=True),
+    "var": var_pipe,
+    "infinity": infinity_pipe,
+}
 
 
 @pytest.fixture(params=PIPES)

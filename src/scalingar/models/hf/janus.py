@@ -3,7 +3,7 @@
 A Llama with a separate embedding table and head for image codes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isqrt
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
+from scalingar.models.arenas import Arenas
 from scalingar.models.author_defaults import Defaults
+from scalingar.models.hf.fixed_hf_cache import FixedHFCache
 from scalingar.models.hf.hf_cache import HFCache
 from scalingar.models.hf.loading import generation_defaults, load_network, load_text_tokenizer
 from scalingar.models.hf.prompt_tokens import PromptTokens, unpadded
@@ -31,11 +33,14 @@ class Janus:
 
     ``kept``: ids that the null prompt keeps: begin of sequence and begin of image.
     ``padding``: the id that replaces all others.
+    ``cuda_graphs``: decode on caches of fixed length with captured steps; None: on CUDA.
     """
 
     network: Any
     kept: tuple[int, ...]
     padding: int
+    cuda_graphs: bool | None = None
+    arenas: Arenas = field(default_factory=Arenas, repr=False)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -59,13 +64,29 @@ class Janus:
         """Run the prompts once per branch; fp32 logits of the first code and the cache, conditional rows first."""
         ids, pads = condition.batch(guided=guided)
         cache = HFCache.empty(self.network.config.text_config.num_hidden_layers, pads)
-        return self._logits(cache.feed(self.network.model.language_model, ids)), cache
+        logits = self._logits(cache.feed(self.network.model.language_model, ids))
+        if not self.captures:
+            return logits, cache
+        later = self.grid[0] * self.grid[1] - 1  # the last code is never fed back
+        return logits, FixedHFCache.of(cache, self.arenas, self._forward, later)
 
     def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n v"]:
-        """Feed code number ``positions`` (CPU, all equal) of each row; fp32 logits of the next."""
+        """Feed code number ``positions`` (all equal) of each row; fp32 logits of the next."""
+        if isinstance(cache, FixedHFCache):
+            return cache.step(codes)
         cache.in_step(positions)
         embedded = self.network.prepare_embeddings_for_image_generation(codes[:, None])
         return self._logits(cache.feed(self.network.model.language_model, embedded, embedded=True))
+
+    @property
+    def captures(self) -> bool:
+        """Whether steps are captured."""
+        return self.network.device.type == "cuda" if self.cuda_graphs is None else self.cuda_graphs
+
+    def _forward(self, codes: Int[Tensor, " n"], **arguments: Any) -> Float[Tensor, "n v"]:
+        embedded = self.network.prepare_embeddings_for_image_generation(codes[:, None])
+        output = self.network.model.language_model(inputs_embeds=embedded, use_cache=True, **arguments)
+        return self._logits(output.last_hidden_state[:, -1])
 
     def _logits(self, hidden: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
         return self.network.model.generation_head(hidden).float()

@@ -34,7 +34,7 @@ TRANSFORMER_MARKS = ("tok_embeddings.weight", "model.embed_tokens.weight")
 _AVERAGED = ("ema", *CONTAINERS)
 _FILES = (options.VARIANT, options.TOKENIZER)
 _READING = (options.TEXT_ENCODER, options.CLEAN_CAPTION)
-_RUNNING = (options.COLLAPSE_PREFIX, options.COMPILE)
+_RUNNING = (options.COLLAPSE_PREFIX, options.COMPILE, options.CUDA_GRAPHS)
 _SIZES = (options.GRID, options.IMAGE_SIZE, options.HEADS)
 
 
@@ -73,10 +73,11 @@ def _build(source: Source, choice: Choice) -> Network:
     check_pair(model, tokenizer)
     defaults = DEFAULTS[checkpoint(transformer)]
     prompts = _prompts(source.name, model, choice, defaults, FLAN_T5_XL)
-    return Network(_compiled(model, choice), tokenizer, prompts, defaults)
+    return Network(_running(model, choice), tokenizer, prompts, defaults)
 
 
-def _compiled(model: LlamaGen, choice: Choice) -> LlamaGen:
+def _running(model: LlamaGen, choice: Choice) -> LlamaGen:
+    model.cuda_graphs = choice.get(options.CUDA_GRAPHS)
     if choice.get(options.COMPILE):
         model.compile()
     return model
@@ -110,7 +111,7 @@ def _prompts(
 
 
 def _make(config: LlamaGenConfig, choice: Choice) -> LlamaGen:
-    return _compiled(LlamaGen(config, collapse_prefix=choice.get(options.COLLAPSE_PREFIX)), choice)
+    return _running(LlamaGen(config, collapse_prefix=choice.get(options.COLLAPSE_PREFIX)), choice)
 
 
 def _check(folder: Path, info: PackageInfo, model: LlamaGen, tokenizer: Any) -> None:

@@ -60,7 +60,7 @@ class KVCache:
         so that never more than one layer exists twice.
         """
         for index, layer in enumerate(self.layers):
-            self.layers[index] = layer.index_select(1, rows)
+            self._put(index, layer.index_select(1, rows))
         if self.prefix_mask is not None:
             self.prefix_mask = self.prefix_mask.index_select(0, rows)
         return self
@@ -83,7 +83,7 @@ class KVCache:
     def join(self, other: "KVCache", order: Int[Tensor, " m"]) -> "KVCache":
         """Rows of both in ``order``; layer by layer, as :meth:`select`."""
         for index, layer in enumerate(self.layers):
-            self.layers[index] = torch.cat([layer, other.layers[index]], 1).index_select(1, order)
+            self._put(index, torch.cat([layer, other.layers[index]], 1).index_select(1, order))
         if self.prefix_mask is not None and other.prefix_mask is not None:
             self.prefix_mask = torch.cat([self.prefix_mask, other.prefix_mask]).index_select(0, order)
         return self
@@ -115,6 +115,10 @@ class KVCache:
             self.layers[index] = torch.zeros(shape, dtype=values.dtype, device=values.device)
             self.layers[index][1, :, :, 0] = mean
         return KVCache(self.layers, count.float().log()[:, None])
+
+    def _put(self, index: int, layer: Float[Tensor, "2 m h s d"]) -> None:
+        """Replace a layer, whose old memory is free."""
+        self.layers[index] = layer
 
     def _valid(self, prefix: int) -> Bool[Tensor, "n t"]:
         if self.prefix_mask is None:

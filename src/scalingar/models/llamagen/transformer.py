@@ -6,6 +6,7 @@ released models rotate condition slots by zero, which erases word order).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Self
 
 import torch
@@ -14,12 +15,19 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from scalingar.core.errors import ConfigError
-from scalingar.models.layers import FeedForward, Linear, RMSNorm, Turns, apply_rope, rope_table, rotations
+from scalingar.core.transfer import to_device
+from scalingar.models.arenas import Arenas
+from scalingar.models.layers import FeedForward, Linear, RMSNorm, Turns, apply_rope, rope_table, turns
 from scalingar.models.llamagen.compiling import compiled, fix_sizes
 from scalingar.models.llamagen.condition import CaptionEmbedder, Condition, LabelEmbedder
 from scalingar.models.llamagen.config import LlamaGenConfig
+from scalingar.models.llamagen.fixed_cache import FixedCache
+from scalingar.models.llamagen.fixed_step import FixedStep, Network, RunBlock, run_block
 from scalingar.models.llamagen.kv_cache import KVCache, View
 from scalingar.models.llamagen.slots import Slots
+
+Attend = Callable[[Float[Tensor, "3 n h q d"]], Float[Tensor, "n h q d"]]
+"""Attention over one layer's cache, from queries, keys and values, which it stores."""
 
 
 def rotary_table(config: LlamaGenConfig) -> Float[Tensor, "s p 2"]:
@@ -31,12 +39,6 @@ def rotary_table(config: LlamaGenConfig) -> Float[Tensor, "s p 2"]:
         prefix=config.condition_tokens,
         prefix_rotation=config.condition_positions == "learned",
     )
-
-
-def turns(table: Float[Tensor, "*n q p 2"]) -> Turns:
-    """``(*n, q, 3, 1, p)``: queries, keys and values as one pass turns them, values not at all: one product for all."""
-    turned = rotations(table)
-    return torch.stack([turned, turned, torch.ones_like(turned)], -3)
 
 
 class Attention(nn.Module):
@@ -52,15 +54,14 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "n q d"],
         turns: Turns,
-        seen: tuple[View, int] | None = None,
+        attend: Attend | None = None,
     ) -> Float[Tensor, "n q d"]:
-        """``seen``: what is cached, and this layer's number. Without: causal attention within ``x``, for training."""
+        """``attend``: attention over this layer's cache. Without: causal attention within ``x``, for training."""
         qkv = apply_rope(self.wqkv(x).unflatten(-1, (3, self.heads, -1)), turns).permute(2, 0, 3, 1, 4)
-        if seen is None:
+        if attend is None:
             attended = F.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], is_causal=True)
         else:
-            view, layer = seen
-            attended = view.attend(layer, qkv)
+            attended = attend(qkv)
         return self.wo(attended.transpose(1, 2).flatten(-2))
 
 
@@ -78,9 +79,9 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "n q d"],
         turns: Turns,
-        seen: tuple[View, int] | None = None,
+        attend: Attend | None = None,
     ) -> Float[Tensor, "n q d"]:
-        h = x + self.attention(self.attention_norm(x), turns, seen)
+        h = x + self.attention(self.attention_norm(x), turns, attend)
         return h + self.feed_forward(self.ffn_norm(h))
 
 
@@ -89,11 +90,15 @@ class LlamaGen(nn.Module):
 
     ``collapse_prefix``: keep one cache slot per prompt instead of one per condition slot; None: in fp32, where that is
     possible. Raises ConfigError if it is asked for and impossible.
+    ``cuda_graphs``: decode on caches of fixed length with captured steps; None: on CUDA. On other devices the steps are
+    the same and called one by one.
     """
 
     rope: Tensor
 
-    def __init__(self, config: LlamaGenConfig, *, collapse_prefix: bool | None = None) -> None:
+    def __init__(
+        self, config: LlamaGenConfig, *, collapse_prefix: bool | None = None, cuda_graphs: bool | None = None
+    ) -> None:
         super().__init__()
         if collapse_prefix and config.condition_positions != "zero":
             raise ConfigError(
@@ -101,6 +106,7 @@ class LlamaGen(nn.Module):
             )
         self.config = config
         self.collapse_prefix = collapse_prefix
+        self.cuda_graphs = cuda_graphs
         text = config.condition == "text"
         self.cls_embedding = CaptionEmbedder(config) if text else LabelEmbedder(config)
         self.tok_embeddings = nn.Embedding(config.vocab_size, config.dim)
@@ -109,6 +115,8 @@ class LlamaGen(nn.Module):
         self.output = Linear(config.dim, config.vocab_size)
         self.register_buffer("rope", rotary_table(config), persistent=False)
         self._compiled: Callable[[Tensor, Turns, View], Tensor] | None = None
+        self._compiled_block: RunBlock | None = None
+        self._arenas = Arenas()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         rope = self.rope
@@ -121,8 +129,11 @@ class LlamaGen(nn.Module):
 
         Later steps need fewer and larger calls; their logits differ by rounding. Steps that are special to a compiler
         (:attr:`~scalingar.models.llamagen.kv_cache.View.special`) go the plain way, and so does all that is no step.
+        Of captured steps one block is compiled, which serves all layers, for each number of rows.
         """
         self._compiled = compiled(self._run, **options)
+        self._compiled_block = compiled(run_block, **{"dynamic": False, **options})
+        self._arenas.clear()
 
     @property
     def dtype(self) -> torch.dtype:
@@ -149,6 +160,11 @@ class LlamaGen(nn.Module):
         """Whether :meth:`prefill` collapses the prefix."""
         wanted = self.dtype == torch.float32 if self.collapse_prefix is None else self.collapse_prefix
         return wanted and self.config.condition_positions == "zero" and self.config.condition_tokens > 1
+
+    @property
+    def captures(self) -> bool:
+        """Whether steps are captured."""
+        return self.device.type == "cuda" if self.cuda_graphs is None else self.cuda_graphs
 
     def condition(
         self,
@@ -177,10 +193,14 @@ class LlamaGen(nn.Module):
         later = self.config.image_tokens - 1  # the last code is never fed back
         cache = self._empty_cache(len(x), prefix if self.collapses else prefix + later, mask)
         logits = self._run(x.to(self.dtype), turns(self.rope[:prefix]), cache.view(Slots(0, prefix)))
-        return logits, cache.collapse(prefix, later) if self.collapses else cache
+        if self.collapses:
+            cache = cache.collapse(prefix, later)
+        return logits, self._fixed(cache) if self.captures else cache
 
     def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: KVCache) -> Float[Tensor, "n v"]:
         """Feed one code per row, code number ``positions`` (CPU) of its image; fp32 logits of the next one."""
+        if isinstance(cache, FixedCache):
+            return cache.step(codes, to_device(positions, self.device))
         prefix = self.config.condition_tokens
         slots = Slots.at(positions + (1 if cache.collapsed else prefix))
         turn = prefix + positions
@@ -220,7 +240,26 @@ class LlamaGen(nn.Module):
         layers = [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in range(config.layers)]
         return KVCache(layers, mask)
 
+    def _fixed(self, cache: KVCache) -> FixedCache:
+        prefix = self.config.condition_tokens
+        block = self._compiled_block
+        network = Network(
+            embed=self.tok_embeddings,
+            blocks=list(self.layers),
+            head=self._head,
+            rope=self.rope,
+            prefix=prefix,
+            run_block=block or run_block,
+            compiled=block is not None,
+        )
+        make_step = partial(FixedStep, network, first=1 if cache.collapsed else prefix)
+        return FixedCache(cache.layers, cache.prefix_mask, arenas=self._arenas, make_step=make_step)
+
     def _run(self, x: Float[Tensor, "n q d"], turned: Turns, view: View) -> Float[Tensor, "n v"]:
         for index, layer in enumerate(self.layers):
-            x = layer(x, turned, (view, index))
-        return self.output(self.norm(x[:, -1])).float()
+            x = layer(x, turned, partial(view.attend, index))
+        return self._head(x)
+
+    def _head(self, x: Float[Tensor, "n q d"]) -> Float[Tensor, "n v"]:
+        logits: Tensor = self.output(self.norm(x[:, -1])).float()
+        return logits

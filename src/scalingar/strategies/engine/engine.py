@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from scalingar.core.errors import DecodingError
 from scalingar.core.outputs import Ledger, PromptResult
 from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.decoding.trajectories import Trajectories
+from scalingar.strategies.engine.host_reads import HostReads
 from scalingar.strategies.engine.image_run import ImageRun, Rows
 from scalingar.strategies.engine.live_batch import LiveBatch
 from scalingar.strategies.engine.looks import ImageLooks
@@ -60,6 +62,7 @@ class Engine:
         self._waiting: deque[ImageRun] = deque()
         self._begun: list[ImageRun] = []
         self._starts = Starts(decoder, self.ledger, streams)
+        self._reads = HostReads()
         self._done: dict[int, PromptResult] = {}
 
     def run(self, prompts: Sequence[str], encode: Encode, seeds: Sequence[int]) -> Iterator[StepEvent]:
@@ -93,6 +96,7 @@ class Engine:
                 rows = list(range(len(group.indices)))
             else:
                 rows = self.live.insert(group.trajectories)
+            self._read()  # of the steps that they continue
             self.live.add(group.run, group.indices, rows)
         if self.live is None:
             count = len(self._waiting)
@@ -108,6 +112,7 @@ class Engine:
             if count:
                 fresh = self._started(runs := self._next(count))
                 self._own(runs, self.live.insert(fresh))
+        self.live.fit()
         return self.live
 
     def _next(self, count: int) -> list[ImageRun]:
@@ -148,7 +153,9 @@ class Engine:
         with self.ledger.timed("policy"):
             batch = live.trajectories
             scale = self.decoder.scale_at(batch.positions, live.scales(self.guidance_scale))
-            seen = observe(batch, scale, self.strategy.profile, self.decoder.decoding)
+            seen = observe(batch, scale, self.strategy.profile, self.decoder.decoding, self._reads)
+        self._read()
+        with self.ledger.timed("policy"):
             for run in runs:
                 own = seen.statistics if live.owns_all(run) else seen.statistics.select(run.rows)
                 self._decided(live, run, partial(run.before_draw, own, live.view))
@@ -158,8 +165,8 @@ class Engine:
             self._draw(live, seen, rows)
         return [self._event(run) for run in runs]
 
-    def _draw(self, live: LiveBatch, seen: Observation, rows: Rows) -> None:
-        """Draw for all rows, which are ``rows`` of the observed batch, and decide again."""
+    def _draw(self, live: LiveBatch, seen: Observation, rows: Rows | None) -> None:
+        """Draw for all rows, which are ``rows`` of the observed batch (None: all of them), and decide again."""
         tokens = self.decoder.tokens_at(live.position)
         with self.ledger.timed("sampling"):
             codes = self.decoder.draw(live.trajectories, live.scales(self.guidance_scale))
@@ -169,11 +176,25 @@ class Engine:
             live.trajectories = self.decoder.append(live.trajectories, codes)
         self.ledger.tokens += tokens * sum(len(run.rows) for run in live.runs)
         with self.ledger.timed("policy"):
+            for run in live.runs:
+                receive = run.drawn(owns_all=live.owns_all(run))
+                if isinstance(log_p, np.ndarray):
+                    receive(log_p)
+                else:
+                    self._reads.add(log_p, receive)
+        if not any(run.decides_after for run in live.runs):
+            return
+        self._read()
+        with self.ledger.timed("policy"):
             for run in list(live.runs):
-                own = log_p if live.owns_all(run) else log_p[:, run.rows]
-                self._decided(live, run, partial(run.after_draw, own, live.view))
+                self._decided(live, run, partial(run.after_draw, live.view))
         with self.ledger.timed("select"):
             live.compact(keep_free=bool(self._waiting))
+
+    def _read(self) -> None:
+        """Wait for the device and hand out its numbers; its work of the whole step counts as the transformer's."""
+        with self.ledger.timed("transformer"):
+            self._reads.flush()
 
     def _decided(self, live: LiveBatch, run: ImageRun, decide: Callable[[], tuple[Rows | None, Start]]) -> None:
         """Apply one image's decision: free the rows that end and create the trajectories it starts."""
@@ -185,6 +206,8 @@ class Engine:
 
     def _retire(self, live: LiveBatch) -> None:
         """Close complete trajectories; conclude images that have no others."""
+        if any(run.complete.any() for run in live.runs):
+            self._read()
         for run in live.runs:
             self._starts.keep_finished(run, live)
             live.release(run.finish(live.view).tolist())
@@ -231,5 +254,9 @@ class Engine:
 
     def _event(self, run: ImageRun) -> StepEvent:
         log = run.log
-        values = {name: np.asarray(column, np.float32) for name, column in log.values.items()}
-        return StepEvent(run.number, log.position, run.setting.total_steps, log.indices, log.cut, values)
+
+        def read() -> dict[str, NDArray[np.float32]]:
+            self._read()
+            return {name: np.asarray(column, np.float32) for name, column in log.values.items()}
+
+        return StepEvent(run.number, log.position, run.setting.total_steps, log.indices, log.cut, read)

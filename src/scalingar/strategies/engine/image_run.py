@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scalingar.core.errors import DecodingError
 from scalingar.core.outputs import Candidate, Cut
 from scalingar.policy.termination import NOT_A_NUMBER
+from scalingar.strategies.engine.host_reads import Receive
 from scalingar.strategies.engine.lineage import Lineage
 from scalingar.strategies.engine.observers import DRAWN, Observer, ScaleObserver, Statistics, TokenObserver
 from scalingar.strategies.engine.sound_decision import sound_decision
@@ -74,7 +76,7 @@ class ImageRun:
         self._origin: Rows | None = None
         """The rows' numbers at the beginning of the step; None: unchanged."""
         self._decides_before = type(self.search).before_draw is not Search.before_draw
-        self._decides_after = type(self.search).after_draw is not Search.after_draw
+        self.decides_after = type(self.search).after_draw is not Search.after_draw
 
     @property
     def done(self) -> bool:
@@ -106,23 +108,36 @@ class ImageRun:
         self._apply(decision, view, drawn=False)
         return self._origin, decision.start
 
-    def after_draw(self, log_p: Float[np.ndarray, "2 n"], view: BatchView) -> tuple[Rows | None, Start]:
-        """Record what was drawn, ask the search, close the rows that end; returns as :meth:`before_draw`.
+    def drawn(self, *, owns_all: bool) -> Receive:
+        """The next code of every row is drawn; returns what records its log-probabilities, ``(2, rows of the batch)``.
+
+        ``owns_all``: the image's rows are all rows of the batch.
+        """
+        write = partial(self._write, self.log, self._step_positions, self.indices, self._origin)
+        rows = slice(None) if owns_all else self.rows
+        self.positions = self.positions + 1
+        return lambda log_p: write(dict(zip(DRAWN, log_p[:, rows], strict=True)))
+
+    def after_draw(self, view: BatchView) -> tuple[Rows | None, Start]:
+        """Ask the search, close the rows that end; returns as :meth:`before_draw`.
 
         Raises:
             DecodingError: the search cannot decide.
         """
-        self._record(dict(zip(DRAWN, log_p, strict=True)))
-        self.positions = self.positions + 1
-        decision = self._checked(self.search.after_draw(self._step(view))) if self._decides_after else None
+        decision = self._checked(self.search.after_draw(self._step(view))) if self.decides_after else None
         if decision is None:
             return None, Start()
         self._record(decision.trace)
         return self._apply(decision, view, drawn=True), decision.start
 
+    @property
+    def complete(self) -> Bool[np.ndarray, " n"]:
+        """Rows whose image is complete."""
+        return self.positions == self.setting.total_steps
+
     def finish(self, view: BatchView) -> Rows:
         """Close the complete rows. Returns the rows of the live batch that become free."""
-        complete = self.positions == self.setting.total_steps
+        complete = self.complete
         if not complete.any():
             return np.empty(0, np.int64)
         freed = self.rows[complete]
@@ -203,15 +218,19 @@ class ImageRun:
 
     def _record(self, values: Columns) -> None:
         """Record values of the current rows in the traces and in the step's log."""
-        if not values:
-            return
-        self.record.add(self._step_positions, self.indices, values)
-        if self._origin is None:
-            self.log.values.update(values)
+        if values:
+            self._write(self.log, self._step_positions, self.indices, self._origin, values)
+
+    def _write(
+        self, log: StepLog, positions: int | Rows, indices: Sequence[int], origin: Rows | None, values: Columns
+    ) -> None:
+        self.record.add(positions, indices, values)
+        if origin is None:
+            log.values.update(values)
             return
         for name, column in values.items():
-            logged = self.log.values[name] = np.full(len(self.log.indices), np.nan, np.float32)
-            logged[self._origin[::-1]] = column[::-1]  # of several copies, the first
+            logged = log.values[name] = np.full(len(log.indices), np.nan, np.float32)
+            logged[origin[::-1]] = column[::-1]  # of several copies, the first
 
     def _apply(self, decision: Decision, view: BatchView, *, drawn: bool) -> Rows | None:
         """Close the rows that end and number the copies; returns the continuing rows, None if unchanged."""

@@ -24,11 +24,15 @@ class LiveBatch:
         self.trajectories = trajectories
         self.runs: list[ImageRun] = []
         self.free: list[int] = []
-        self.view = BatchView(self._logits, self._codes)
         self._groups = groups
 
     def __len__(self) -> int:
         return len(self.trajectories)
+
+    @property
+    def view(self) -> BatchView:
+        """Access by rows; made anew each time, so that the batch and its memory go when nobody uses them."""
+        return BatchView(self._logits, self._codes)
 
     @property
     def lockstep(self) -> bool:
@@ -70,24 +74,35 @@ class LiveBatch:
         """Remove images without rows."""
         self.runs = [run for run in self.runs if len(run.rows)]
 
-    def compact(self, *, keep_free: bool) -> Int[np.ndarray, " m"]:
+    def compact(self, *, keep_free: bool) -> Int[np.ndarray, " m"] | None:
         """Copy forked rows and remove free ones; with ``keep_free`` these stay while nothing is forked.
 
-        Returns the previous row of each row.
+        Returns the previous row of each row, None if nothing moved.
         """
         self.drop_empty()
         count = sum(len(run.rows) for run in self.runs)
         forked = count + len(self.free) > len(self)
         if not self.runs or (not forked and (not self.free or (keep_free and not self.lockstep))):
-            return np.arange(len(self))
-        rows, self.free = np.concatenate([run.rows for run in self.runs]), []
+            return None
+        size = self.trajectories.fitting(count)
+        if not forked and size == len(self):
+            return None
+        rows, self.free = np.concatenate([run.rows for run in self.runs]), list(range(count, size))
         ends = np.cumsum([len(run.rows) for run in self.runs])
         for run, part in zip(self.runs, np.split(np.arange(count), ends[:-1]), strict=True):
             run.rows = part
-        self.trajectories = self.trajectories.select(torch.from_numpy(rows))
+        self.trajectories = self.trajectories.select(torch.from_numpy(rows), idle=size - count)
         names = [index for run in self.runs for index in run.indices]
-        self.trajectories.indices = torch.tensor(names)
-        return rows
+        self.trajectories.indices[:count] = torch.tensor(names)
+        return np.concatenate([rows, np.full(size - count, rows[0])])
+
+    def fit(self) -> None:
+        """Append free rows until the batch has a size that its cache decodes well."""
+        count = len(self)
+        idle = self.trajectories.fitting(count) - count
+        if idle:
+            self.trajectories = self.trajectories.select(torch.arange(count), idle=idle)
+            self.free += range(count, count + idle)
 
     def insert(self, fresh: Trajectories) -> list[int]:
         """Insert another batch into free rows if there are enough, else append it. Returns its rows."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
+from scalingar.core.transfer import to_device
 from scalingar.decoding.guidance import Scale
 from scalingar.decoding.trajectories import Trajectories
+from scalingar.profile import device_statistics
 from scalingar.profile.confidence import ConfidenceProfile
+from scalingar.profile.device_statistics import DeviceStatistics
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.scale_statistics import (
     ScaleStatistics,
@@ -23,7 +26,8 @@ from scalingar.profile.scale_statistics import (
     scale_statistics,
 )
 from scalingar.profile.signals import signals
-from scalingar.profile.token_statistics import StepDistributions, TokenStatistics, step_distributions, token_statistics
+from scalingar.profile.token_statistics import TokenStatistics, step_distributions, token_statistics
+from scalingar.strategies.engine.host_reads import HostReads
 from scalingar.strategies.search import Columns
 from scalingar.strategies.setting import Setting
 
@@ -63,32 +67,75 @@ class Observer(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(Protocol):
     """One step's logits of a whole batch."""
 
-    distributions: StepDistributions
+    statistics: Any
+    """:data:`Statistics` of all rows; on a device once the host has read them."""
+
+    def log_p(self, rows: Int[np.ndarray, " m"] | None, codes: Tensor) -> Float[np.ndarray, "2 m"] | Tensor:
+        """:data:`DRAWN` of the codes drawn by these rows of the batch (None: all); on a device not yet read."""
+        ...
+
+
+def observe(
+    trajectories: Trajectories, scale: Scale, config: ProfileConfig, decoding: Decoding, reads: HostReads
+) -> Observation:
+    """Statistics of all rows, guided at ``scale``; on a device they are complete after ``reads`` is flushed."""
+    if trajectories.deferred:
+        return DeviceObservation(trajectories, scale, config, decoding, reads)
+    return HostObservation(trajectories, scale, config, decoding)
+
+
+class HostObservation:
+    """On the CPU, in NumPy."""
+
+    def __init__(self, trajectories: Trajectories, scale: Scale, config: ProfileConfig, decoding: Decoding) -> None:
+        logits = trajectories.branches
+        self.statistics: Statistics
+        self.of_codes = decoding == "next-token"
+        if self.of_codes:
+            self.distributions = step_distributions(logits, guidance_scale=scale, distribution=config.distribution)
+            self.statistics = token_statistics(self.distributions, config.deepconf_top_k)
+        else:
+            number = scale if isinstance(scale, float) else np.asarray(scale)
+            self.distributions = scale_distributions(logits, number, config)
+            self.statistics = scale_statistics(self.distributions, len(trajectories), config)
+
+    def log_p(self, rows: Int[np.ndarray, " m"] | None, codes: Tensor) -> Float[np.ndarray, "2 m"]:
+        """See :class:`Observation`."""
+        rows = np.arange(len(codes)) if rows is None else rows
+        return self.distributions.log_p(rows, codes) if self.of_codes else drawn_log_p(self.distributions, rows, codes)
+
+
+class DeviceObservation:
+    """On a device; the host reads 4 numbers per row."""
+
     statistics: Statistics
-    codes_each: int = 0
-    """Codes per step of a next-scale model; 0: a step is a code."""
 
-    def log_p(self, rows: Int[np.ndarray, " m"], codes: Tensor) -> Float[np.ndarray, "2 m"]:
-        """:data:`DRAWN` of the codes drawn by these rows of the batch."""
-        if self.codes_each:
-            return drawn_log_p(self.distributions, rows, codes)
-        return self.distributions.log_p(rows, codes)
+    def __init__(
+        self, trajectories: Trajectories, scale: Scale, config: ProfileConfig, decoding: Decoding, reads: HostReads
+    ) -> None:
+        self.config, self.decoding = config, decoding
+        self.logits = trajectories.branches
+        compute = DeviceStatistics(config.distribution, config.deepconf_top_k)
+        numbers, self.normaliser = trajectories.run(compute, self.logits, trajectories.per_row(scale))
+        reads.add(numbers, self._receive)
 
+    def log_p(self, rows: Int[np.ndarray, " m"] | None, codes: Tensor) -> Float[Tensor, "2 m"]:
+        """See :class:`Observation`."""
+        logits, normaliser = self.logits, self.normaliser
+        if rows is not None:
+            chosen = to_device(torch.from_numpy(rows), logits.device)
+            logits, normaliser = logits[:, chosen], normaliser[:, chosen]
+        return device_statistics.drawn_log_p(logits, normaliser, codes)
 
-def observe(trajectories: Trajectories, scale: Scale, config: ProfileConfig, decoding: Decoding) -> Observation:
-    """Distributions and statistics of all rows, guided at ``scale``."""
-    if decoding == "next-token":
-        distributions = step_distributions(
-            trajectories.branches, guidance_scale=scale, distribution=config.distribution
-        )
-        return Observation(distributions, token_statistics(distributions, config.deepconf_top_k))
-    logits = trajectories.branches
-    distributions = scale_distributions(logits, scale if isinstance(scale, float) else np.asarray(scale), config)
-    return Observation(distributions, scale_statistics(distributions, len(trajectories), config), logits[0, 0].shape[0])
+    def _receive(self, numbers: Float[np.ndarray, "4 n"]) -> None:
+        vocabulary = self.logits.shape[-1]
+        if self.decoding == "next-token":
+            self.statistics = device_statistics.token_statistics(numbers, vocabulary)
+        else:
+            self.statistics = device_statistics.scale_statistics(numbers, vocabulary, self.config)
 
 
 class TokenObserver:

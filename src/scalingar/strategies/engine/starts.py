@@ -73,7 +73,7 @@ class Starts:
 
     def keep_finished(self, run: ImageRun, live: LiveBatch) -> None:
         """Keep the image's complete rows before they leave the batch."""
-        complete = run.positions == run.setting.total_steps
+        complete = run.complete
         if not run.search.may_start or not complete.any():
             return
         rows = torch.from_numpy(run.rows[complete])

@@ -1,6 +1,8 @@
 """The event of one step of one image."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,5 +21,10 @@ class StepEvent:
     """Trajectories live before the step."""
     cut: dict[int, str]
     """Trajectories cut in it, with the reason."""
-    values: dict[str, NDArray[np.float32]]
-    """The step's trace, one value per entry of ``indices``, NaN if missing."""
+    read: Callable[[], dict[str, NDArray[np.float32]]] = field(repr=False)
+    """Gives ``values``."""
+
+    @cached_property
+    def values(self) -> dict[str, NDArray[np.float32]]:
+        """The step's trace, one value per entry of ``indices``, NaN if missing. Waits for the device."""
+        return self.read()

@@ -1,0 +1,113 @@
+"""A decoding step as a function of codes and positions alone, on a cache that stays where it is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib.util import find_spec
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from scalingar.models.layers import Turns, turns
+
+RunBlock = Callable[[nn.Module, Tensor, Turns, Tensor, Tensor, Tensor | None], Tensor]
+"""A block's output, from block, input, rotations, the layer's memory, slots and mask."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """The parts of a transformer that a step runs.
+
+    ``head``: fp32 logits from the last block's output. ``rope``: the rotary table, ``(prefix + codes, p, 2)``.
+    ``run_block``: :func:`run_block`, or its compiled form.
+    """
+
+    embed: Callable[[Tensor], Tensor]
+    blocks: Sequence[nn.Module]
+    head: Callable[[Tensor], Tensor]
+    rope: Float[Tensor, "s p 2"]
+    prefix: int
+    run_block: RunBlock
+    compiled: bool
+
+
+@dataclass(frozen=True, eq=False)
+class FixedStep:
+    """Feeds one code per row; every call reads and writes the same memory, so it can be captured.
+
+    ``stored[i]``: keys and values of layer ``i``, ``(2, n, heads, s, head_dim)``; ``mask``: what is added to the scores
+    of the condition's slots, ``(n, t)``; ``first``: the slot of the first code.
+    """
+
+    network: Network
+    stored: list[Float[Tensor, "2 n h s d"]]
+    mask: Float[Tensor, "n t"] | None
+    first: int
+
+    def __call__(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"]) -> Float[Tensor, "n v"]:
+        """fp32 logits after code number ``positions`` of each image."""
+        network = self.network
+        slots = positions + self.first
+        turned: Turns = turns(network.rope[network.prefix + positions][:, None])
+        if network.compiled:
+            turned = torch.view_as_real(turned)
+        mask = self.mask if has_kernel(codes.device) else full_mask(self.mask, slots, self.stored[0].shape[3])
+        x = network.embed(codes)[:, None]
+        for block, stored in zip(network.blocks, self.stored, strict=True):
+            x = network.run_block(block, x, turned, stored, slots, mask)
+        return network.head(x)
+
+
+def run_block(
+    block: nn.Module, x: Tensor, turned: Turns, stored: Tensor, slots: Tensor, mask: Tensor | None
+) -> Float[Tensor, "n 1 d"]:
+    """One block of a decoding step."""
+    attend = by_kernel if has_kernel(x.device) else by_torch
+    output: Tensor = block(x, turned, partial(attend, stored, slots, mask))
+    return output
+
+
+@cache
+def _triton_installed() -> bool:
+    return find_spec("triton") is not None
+
+
+def has_kernel(device: torch.device) -> bool:
+    """Whether attention has a kernel of its own there."""
+    return device.type == "cuda" and _triton_installed()
+
+
+def by_kernel(
+    stored: Float[Tensor, "2 n h s d"],
+    slots: Int[Tensor, " n"],
+    mask: Float[Tensor, "n t"] | None,
+    qkv: Float[Tensor, "3 n h 1 d"],
+) -> Float[Tensor, "n h 1 d"]:
+    """Store keys and values, then attend, reading filled slots only."""
+    from scalingar.models.llamagen.attention_kernel import attend  # noqa: PLC0415  needs Triton
+
+    return attend(qkv, stored, slots, mask)
+
+
+def by_torch(
+    stored: Float[Tensor, "2 n h s d"],
+    slots: Int[Tensor, " n"],
+    mask: Float[Tensor, "n s"] | None,
+    qkv: Float[Tensor, "3 n h 1 d"],
+) -> Float[Tensor, "n h 1 d"]:
+    """The same by torch's attention over all slots, ``mask`` being of all."""
+    assert mask is not None
+    rows = torch.arange(len(slots), device=slots.device)
+    stored[:, rows, :, slots] = qkv[1:, :, :, 0].transpose(0, 1)
+    return F.scaled_dot_product_attention(qkv[0], stored[0], stored[1], mask[:, None, None].to(qkv.dtype))
+
+
+def full_mask(prefix: Float[Tensor, "n t"] | None, slots: Int[Tensor, " n"], capacity: int) -> Float[Tensor, "n s"]:
+    """What is added to the scores of all slots: the prefix's own, 0 up to the row's slot, and -inf after it."""
+    behind = torch.arange(capacity, device=slots.device) > slots[:, None]
+    mask = torch.zeros(behind.shape, dtype=torch.float32, device=slots.device).masked_fill_(behind, -torch.inf)
+    if prefix is not None:
+        mask[:, : prefix.shape[1]] += prefix
+    return mask

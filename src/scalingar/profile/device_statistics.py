@@ -1,0 +1,82 @@
+"""The statistics of one step's logits on an accelerator: the same numbers as on the CPU, without waiting for any."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scalingar.profile.profile_config import ProfileConfig
+from scalingar.profile.scale_statistics import ScaleStatistics
+from scalingar.profile.token_statistics import (
+    LOG_FLOOR,
+    Distribution,
+    TokenStatistics,
+    normalized_entropy,
+    token_uncertainty,
+)
+
+
+@dataclass(frozen=True)
+class DeviceStatistics:
+    """A function of logits and guidance scales; equal configurations are the same function.
+
+    ``top_k``: k of Eq. (4), clipped to the vocabulary.
+    """
+
+    distribution: Distribution
+    top_k: int
+
+    def __call__(
+        self, logits: Float[Tensor, "c n *l v"], guidance_scale: Float[Tensor, " n"]
+    ) -> tuple[Float[Tensor, "4 n"], Float[Tensor, "c n *l"]]:
+        """Entropy, margin, DeepConf and K of every row, means over its codes; and ln Σ exp of every code's logits.
+
+        See :func:`scalingar.profile.token_statistics.token_statistics`.
+        """
+        logits = logits.float()
+        normaliser = logits.logsumexp(-1)
+        branches = (logits - normaliser[..., None]).clamp_min(LOG_FLOOR)
+        conditional, unconditional = branches[0], branches[-1]
+        drawn_from = conditional
+        if len(logits) == 2 and self.distribution == "guided":
+            scale = guidance_scale.view(-1, *[1] * (conditional.ndim - 1))
+            drawn_from = torch.lerp(unconditional, conditional, scale).log_softmax(-1).clamp_min(LOG_FLOOR)
+        k = min(self.top_k, logits.shape[-1])
+        top = drawn_from.topk(max(k, 2)).values
+        likeliest = top[..., :2].exp()
+        numbers = (
+            -(drawn_from.exp() * drawn_from).sum(-1),
+            likeliest[..., 0] - likeliest[..., 1],
+            -top[..., :k].mean(-1),
+            (conditional.exp() * (conditional - unconditional)).sum(-1).clamp_min(0),
+        )
+        return torch.stack(numbers).flatten(2).mean(-1) if logits.ndim > 3 else torch.stack(numbers), normaliser
+
+
+def drawn_log_p(
+    logits: Float[Tensor, "c n *l v"], normaliser: Float[Tensor, "c n *l"], codes: Int[Tensor, " n *l"]
+) -> Float[Tensor, "2 n"]:
+    """ln p(x|c) and ln p(x|∅) of the codes drawn, in nats, summed over a row's codes; equal without guidance."""
+    drawn = logits.gather(-1, codes.expand(len(logits), *codes.shape)[..., None])[..., 0] - normaliser
+    log_p = drawn.clamp_min(LOG_FLOOR).flatten(2).sum(-1) if drawn.ndim > 2 else drawn.clamp_min(LOG_FLOOR)
+    return log_p.expand(2, -1)
+
+
+def token_statistics(numbers: Float[np.ndarray, "4 n"], vocabulary: int) -> TokenStatistics:
+    """From the numbers of :class:`DeviceStatistics`."""
+    entropy, margin, deepconf, kl = numbers
+    return TokenStatistics(entropy, normalized_entropy(entropy, vocabulary), margin, deepconf, kl)
+
+
+def scale_statistics(numbers: Float[np.ndarray, "4 n"], vocabulary: int, config: ProfileConfig) -> ScaleStatistics:
+    """From the numbers of :class:`DeviceStatistics`; u of Eq. (5) is linear in their means."""
+    entropy, margin, deepconf, kl = numbers
+    uncertainty = token_uncertainty(
+        normalized_entropy(entropy, vocabulary),
+        margin,
+        alpha_entropy=config.alpha_entropy,
+        alpha_margin=config.alpha_margin,
+    )
+    return ScaleStatistics(entropy, margin, deepconf, kl, 1 - uncertainty)
