@@ -19,7 +19,7 @@ class Noise(Protocol):
     """Exp(1) noise for the rows of a live batch; ``argmax(p / noise)`` is a draw from ``p``."""
 
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
-        """One fp32 row per live row; ``steps`` (CPU): each row's position in its own stream."""
+        """One fp32 row per live row; ``steps``: each row's position in its own stream, on the CPU or on ``device``."""
         ...
 
     def select(self, rows: Int[Tensor, " m"]) -> Self:
@@ -40,10 +40,10 @@ class Noise(Protocol):
 
 
 @dataclass(frozen=True)
-class TrajectoryNoise:
-    """Counter-based streams (Philox) keyed by (seed, trajectory) and addressed by step.
+class KeyedNoise:
+    """Base of noise with a stream of its own per trajectory, keyed by (seed, trajectory).
 
-    ``keys``: ``(n, 2)`` uint64, one Philox key per row.
+    ``keys``: ``(n, 2)`` uint64, one key per row.
     ``forks``: ``(n,)`` int64, how many copies each row's stream has had; counted per row, so that the stream of a copy
     does not depend on what else was copied in the batch.
     """
@@ -52,29 +52,17 @@ class TrajectoryNoise:
     forks: NDArray[np.int64]
 
     @classmethod
-    def streams(cls, seed: int, trajectories: list[int]) -> "TrajectoryNoise":
+    def streams(cls, seed: int, trajectories: list[int]) -> Self:
         """The streams of the given trajectories under one seed (any non-negative integer)."""
         return cls.for_prompts([seed], [trajectories])
 
     @classmethod
-    def for_prompts(cls, seeds: Sequence[int], indices: Sequence[list[int]]) -> "TrajectoryNoise":
+    def for_prompts(cls, seeds: Sequence[int], indices: Sequence[list[int]]) -> Self:
         """The streams of trajectories ``indices[i]`` of prompt ``i``, under ``seeds[i]``, one after the other."""
         pairs = zip(seeds, indices, strict=True)
-        keys = [_key(seed, index) for seed, group in pairs for index in group]
-        return cls(np.stack(keys), np.zeros(len(keys), np.int64))
+        return cls._fresh([_key(seed, index) for seed, group in pairs for index in group])
 
-    def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
-        """See :class:`Noise`. Drawn on the CPU, so that every device sees the same numbers."""
-        out = np.empty((len(self.keys), size), np.float32)
-        for row, (key, step) in enumerate(zip(self.keys, steps.tolist(), strict=True)):
-            # Drawing increments the first word; steps are in the third and never overlap.
-            counter = np.array([0, 0, step, 0], np.uint64)
-            generator = np.random.Generator(np.random.Philox(key=key, counter=counter))
-            generator.standard_exponential(dtype=np.float32, out=out[row])
-        # An exact zero would make p / noise NaN for a filtered code.
-        return torch.from_numpy(np.maximum(out, np.finfo(np.float32).tiny)).to(device)
-
-    def select(self, rows: Int[Tensor, " m"]) -> "TrajectoryNoise":
+    def select(self, rows: Int[Tensor, " m"]) -> Self:
         """See :class:`Noise`."""
         order = rows.tolist()
         keys, forks = self.keys[order], self.forks[order]
@@ -87,21 +75,40 @@ class TrajectoryNoise:
                 keys[new] = _key([int(word) for word in self.keys[row]], int(forks[parent]))
         return replace(self, keys=keys, forks=forks)
 
-    def overwrite(self, rows: Int[Tensor, " m"], fresh: "TrajectoryNoise") -> "TrajectoryNoise":
+    def overwrite(self, rows: Int[Tensor, " m"], fresh: Self) -> Self:
         """See :class:`Noise`."""
         keys, forks = self.keys.copy(), self.forks.copy()
         keys[rows.numpy()], forks[rows.numpy()] = fresh.keys, fresh.forks
         return replace(self, keys=keys, forks=forks)
 
-    def join(self, other: "TrajectoryNoise") -> "TrajectoryNoise":
+    def join(self, other: Self) -> Self:
         """See :class:`Noise`."""
-        return TrajectoryNoise(np.concatenate([self.keys, other.keys]), np.concatenate([self.forks, other.forks]))
+        keys, forks = np.concatenate([self.keys, other.keys]), np.concatenate([self.forks, other.forks])
+        return replace(self, keys=keys, forks=forks)
 
-    def branch(self, rows: Int[Tensor, " m"], names: Sequence[int]) -> "TrajectoryNoise":
+    def branch(self, rows: Int[Tensor, " m"], names: Sequence[int]) -> Self:
         """See :class:`Noise`. Keyed by the parent's stream and the name, distinct from the streams of copies."""
         pairs = zip(rows.tolist(), names, strict=True)
-        keys = [_key([int(word) for word in self.keys[row]], 0, name) for row, name in pairs]
-        return TrajectoryNoise(np.stack(keys), np.zeros(len(keys), np.int64))
+        return self._fresh([_key([int(word) for word in self.keys[row]], 0, name) for row, name in pairs])
+
+    @classmethod
+    def _fresh(cls, keys: list[NDArray[np.uint64]]) -> Self:
+        return cls(np.stack(keys), np.zeros(len(keys), np.int64))
+
+
+class TrajectoryNoise(KeyedNoise):
+    """Counter-based streams (Philox4x64-10) addressed by step, made on the host by NumPy."""
+
+    def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
+        """See :class:`Noise`. Drawn on the CPU, so that every device sees the same numbers."""
+        out = np.empty((len(self.keys), size), np.float32)
+        for row, (key, step) in enumerate(zip(self.keys, steps.tolist(), strict=True)):
+            # Drawing increments the first word; steps are in the third and never overlap.
+            counter = np.array([0, 0, step, 0], np.uint64)
+            generator = np.random.Generator(np.random.Philox(key=key, counter=counter))
+            generator.standard_exponential(dtype=np.float32, out=out[row])
+        # An exact zero would make p / noise NaN for a filtered code.
+        return torch.from_numpy(np.maximum(out, np.finfo(np.float32).tiny)).to(device)
 
 
 def _key(entropy: int | list[int], *child: int) -> NDArray[np.uint64]:

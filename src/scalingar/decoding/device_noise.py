@@ -1,0 +1,56 @@
+"""Random streams of trajectories, made on the device that holds the logits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Int64
+from torch import Tensor
+
+from scalingar.decoding.noise import KeyedNoise
+from scalingar.decoding.philox import philox_exponential
+
+
+@dataclass(frozen=True)
+class DeviceNoise(KeyedNoise):
+    """Counter-based streams (Philox4x32-10) addressed by step and place.
+
+    The bits are the same on every device, the numbers up to the last digit of the logarithm. Keys, copies and branches
+    are those of :class:`~scalingar.decoding.noise.TrajectoryNoise`; the numbers are others.
+    """
+
+    _uploaded: dict[torch.device, Int64[Tensor, "n 2"]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
+        """See :class:`~scalingar.decoding.noise.Noise`; ``steps`` on the CPU are uploaded."""
+        return device_exponential(self.device_keys(device), steps.to(device), size)
+
+    def device_keys(self, device: torch.device) -> Int64[Tensor, "n 2"]:
+        """The streams' keys as 32-bit words on ``device``: uploaded once, since other rows are another object."""
+        if device not in self._uploaded:
+            low, high = self.keys[:, 0] & np.uint64(0xFFFFFFFF), self.keys[:, 0] >> np.uint64(32)
+            words = torch.from_numpy(np.stack([low, high], axis=1).astype(np.int64))
+            if device.type == "cuda":
+                words = words.pin_memory()
+            self._uploaded[device] = words.to(device, non_blocking=True)
+        return self._uploaded[device]
+
+
+def device_exponential(keys: Int64[Tensor, "n 2"], steps: Int[Tensor, " n"], size: int) -> Float[Tensor, "n size"]:
+    """See :func:`~scalingar.decoding.philox.philox_exponential`; on CUDA one kernel where Triton is installed."""
+    return (_kernel() if keys.is_cuda else philox_exponential)(keys, steps, size)
+
+
+@cache
+def _kernel() -> Callable[[Tensor, Tensor, int], Tensor]:
+    """The Triton kernel; without Triton plain torch."""
+    if find_spec("triton") is None:
+        return philox_exponential
+    from scalingar.decoding.philox_triton import philox_exponential as kernel  # noqa: PLC0415
+
+    return kernel
