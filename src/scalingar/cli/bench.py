@@ -59,6 +59,7 @@ def run(
         bool, typer.Option("--all-candidates", help="Judge every finished trajectory.", rich_help_panel=_HOW)
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the first image of each prompt.", rich_help_panel=_HOW)] = 0,
+    noise: Annotated[str | None, typer.Option(help="Made on the 'host' or the 'device'.", rich_help_panel=_HOW)] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="s_base.", rich_help_panel=_HOW)] = None,
     max_rows: Annotated[
         int, typer.Option(min=1, help="Trajectories of a shard alive at once.", rich_help_panel=_WHERE)
@@ -101,7 +102,7 @@ def run(
             benchmark=benchmark,
             settings=settings_of(benchmark, settings, embedded=embedded),
             strategies=strategies,
-            recipe={"model": section, "seed": seed, "guidance_scale": guidance_scale},
+            recipe={"model": section, "seed": seed, "noise": noise, "guidance_scale": guidance_scale},
             images_per_prompt=images_per_prompt,
             limit=limit,
             max_rows=max_rows,

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
+import torch
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -27,6 +29,9 @@ from scalingar.pipeline.model_choice import ModelChoice, described
 from scalingar.pipeline.overrides import merged
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy, strategy_name, with_reward
+
+NoiseSource = Literal["host", "device"]
+"""Where noise is made: by NumPy on the CPU, or on the model's device. The two draw different numbers."""
 
 _OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 
@@ -93,6 +98,9 @@ class Recipe(BaseModel):
         None, description="what is set replaces the model's own"
     )
     seed: int = Field(0, ge=0, description="keys the noise; repeat j of a prompt takes seed + j")
+    noise: NoiseSource | None = Field(
+        None, description="made on the host or the model's device; None: host for a model on the CPU, else device"
+    )
     num_images_per_prompt: int = Field(1, ge=1, description="images of the prompt")
 
     @model_validator(mode="before")
@@ -164,7 +172,10 @@ class Recipe(BaseModel):
         scale = defaults.guidance_scale if self.guidance_scale is None else self.guidance_scale
         filled = SamplingConfig(**{**defaults.sampling.model_dump(), **own})
         strategy = with_reward(self.strategy, defaults.own_reward, defaults.name)
-        return self.model_copy(update={"guidance_scale": scale, "sampling": filled, "strategy": strategy})
+        on_cpu = torch.device(self.model.device).type == "cpu"
+        noise: NoiseSource = self.noise or ("host" if on_cpu else "device")
+        values = {"guidance_scale": scale, "sampling": filled, "strategy": strategy, "noise": noise}
+        return self.model_copy(update=values)
 
     def arguments(self) -> dict[str, Any]:
         """Everything but the model, as a call of its pipeline takes it: ``pipe(**recipe.arguments())``."""
@@ -183,6 +194,14 @@ class Recipe(BaseModel):
         single = self.model_copy(update={"num_images_per_prompt": 1})
         pairs = zip(texts, seed, strict=True)
         return [(single.model_copy(update={"prompt": text, "seed": image_seed}), 0) for text, image_seed in pairs]
+
+
+def _with_noise(recipe: Recipe) -> Recipe:
+    return recipe if recipe.noise is not None else recipe.model_copy(update={"noise": "host"})
+
+
+RecordedRecipe = Annotated[Recipe, AfterValidator(_with_noise)]
+"""The resolved recipe of what was drawn. Where it does not name the noise it is older than the choice: the host's."""
 
 
 def parse_override(text: str) -> tuple[str, Any]:
