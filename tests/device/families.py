@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
-from inspect import signature
 from typing import Any
 
 import torch
@@ -148,8 +147,3 @@ def rows(output: ImageOutput) -> Int[Tensor, "n t"]:
 def candidates(output: ImageOutput) -> list[Candidate]:
     """Of all images."""
     return [candidate for some in output.candidates for candidate in some]
-
-
-def drawn_on(place: str) -> dict[str, Any]:
-    """The argument of a pipeline that says where noise is drawn."""
-    return {"noise": place} if "noise" in signature(ImagePipeline.stream).parameters else {}

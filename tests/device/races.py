@@ -1,25 +1,21 @@
 """Codes of one device judged by another: which it would draw, and how close the two best of each race are."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.guidance import guide
 from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.decoding.sampling import filter_logits
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies.engine.starts import Streams
 
-STREAMS: dict[str, Streams] = {"host": TrajectoryNoise.for_prompts}
+STREAMS: dict[str, Streams] = {"host": TrajectoryNoise.for_prompts, "device": DeviceNoise.for_prompts}
 """By where noise is drawn."""
-if find_spec("scalingar.decoding.device_noise"):
-    from scalingar.decoding.device_noise import DeviceNoise
-
-    STREAMS["device"] = DeviceNoise.for_prompts
 TIE = 1e-4
 """Two values of p / E closer than this, relatively, may change places by rounding."""
 

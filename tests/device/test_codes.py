@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.device.families import FAMILIES, PROMPTS, candidates, drawn_on, rows
+from tests.device.families import FAMILIES, PROMPTS, candidates, rows
 from tests.device.races import STREAMS, TIE, check_codes, forced
 
 pytestmark = pytest.mark.device
@@ -17,7 +17,7 @@ SEEDS, COUNT = [11, 12], 5
 def test_every_draw_along_the_same_codes(family: str, device: str) -> None:
     """Along codes of the CPU every race has the same winner, except at a tie, and the logits differ by rounding."""
     cpu, there = (FAMILIES[family](name, torch.float32) for name in ("cpu", device))
-    drawn = cpu(PROMPTS[:2], strategy="random-of-n", num_trajectories=COUNT, seed=SEEDS, **drawn_on("host"))
+    drawn = cpu(PROMPTS[:2], strategy="random-of-n", num_trajectories=COUNT, seed=SEEDS, noise="host")
     given = rows(drawn)
     mine, gaps, expected = forced(cpu, PROMPTS[:2], given, SEEDS, COUNT)
     theirs, _, computed = forced(there, PROMPTS[:2], given, SEEDS, COUNT)
@@ -33,7 +33,7 @@ def test_every_draw_along_the_same_codes(family: str, device: str) -> None:
 def test_whole_runs(family: str, noise: str, device: str) -> None:
     """Two prompts of five trajectories, through the engine, on both kinds of noise."""
     cpu, there = (FAMILIES[family](name, torch.float32) for name in ("cpu", device))
-    settings: dict[str, Any] = {"strategy": "random-of-n", "num_trajectories": COUNT, "seed": SEEDS, **drawn_on(noise)}
+    settings: dict[str, Any] = {"strategy": "random-of-n", "num_trajectories": COUNT, "seed": SEEDS, "noise": noise}
     mine, theirs = (pipe(PROMPTS[:2], **settings) for pipe in (cpu, there))
     check_codes(cpu, PROMPTS[:2], SEEDS, rows(mine), rows(theirs), STREAMS[noise])
     for one, other in zip(candidates(mine), candidates(theirs), strict=True):

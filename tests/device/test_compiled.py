@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.device.families import FAMILIES, PROMPTS, drawn_on, rows
+from tests.device.families import FAMILIES, PROMPTS, rows
 from tests.device.races import STREAMS, check_codes
 
 pytestmark = pytest.mark.device
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.device
 def test_compiled_codes(gpu: str) -> None:
     """The captured form of one number of rows; compiling more would take minutes."""
     pipe = FAMILIES["llamagen-text"](gpu, torch.float32)
-    settings: dict[str, Any] = {"strategy": "random-of-n", "num_trajectories": 4, "seed": 3, **drawn_on("host")}
+    settings: dict[str, Any] = {"strategy": "random-of-n", "num_trajectories": 4, "seed": 3, "noise": "host"}
     plain = pipe(PROMPTS[0], **settings)
     pipe.model.compile()  # type: ignore[union-attr]
     compiled = pipe(PROMPTS[0], **settings)

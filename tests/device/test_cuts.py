@@ -7,7 +7,7 @@ import torch
 
 from scalingar.pipeline.output import ImageOutput
 from scalingar.strategies import ScalingAR, Strategy, SuccessiveHalving, TTSVar
-from tests.device.families import FAMILIES, PROMPTS, codes, drawn_on, graphs
+from tests.device.families import FAMILIES, PROMPTS, codes, graphs
 from tests.strategies.engine.test_starts import Script, fork
 
 pytestmark = pytest.mark.device
@@ -33,7 +33,7 @@ def same(one: ImageOutput, other: ImageOutput) -> None:
 @pytest.mark.parametrize("family", TOKENS)
 @pytest.mark.parametrize("name", CUTTING)
 def test_next_token_cuts_are_those_of_the_cpu(family: str, name: str, device: str) -> None:
-    settings: dict[str, Any] = {"strategy": CUTTING[name], "seed": 5, **drawn_on("host")}
+    settings: dict[str, Any] = {"strategy": CUTTING[name], "seed": 5, "noise": "host"}
     expected = FAMILIES[family]("cpu", torch.float32)(PROMPTS, **settings)
     if name != "forks":
         assert any(candidate.cut for some in expected.candidates for candidate in some)
@@ -46,7 +46,7 @@ def test_next_token_cuts_are_those_of_the_cpu(family: str, name: str, device: st
 @pytest.mark.parametrize("family", TOKENS[:2])
 def test_places_of_the_cut_are_taken_over(family: str, device: str) -> None:
     """Few rows for many prompts: trajectories start while others are in the middle."""
-    settings: dict[str, Any] = {"strategy": CUTTING["gate"], "seed": 5, **drawn_on("host"), "max_rows": 9}
+    settings: dict[str, Any] = {"strategy": CUTTING["gate"], "seed": 5, "noise": "host", "max_rows": 9}
     prompts = [PROMPTS[i % 3] for i in range(5)]
     expected = FAMILIES[family]("cpu", torch.float32)(prompts, **settings)
     pipe = FAMILIES[family](device, torch.float32)
@@ -57,7 +57,7 @@ def test_places_of_the_cut_are_taken_over(family: str, device: str) -> None:
 @pytest.mark.parametrize("family", SCALES)
 def test_next_scale_prunes_are_those_of_the_cpu(family: str, device: str) -> None:
     for strategy in (TTSVar(num_trajectories=2, reward="confidence"), Script(after=fork(3))):
-        settings: dict[str, Any] = {"strategy": strategy, "seed": 5, **drawn_on("host")}
+        settings: dict[str, Any] = {"strategy": strategy, "seed": 5, "noise": "host"}
         expected, found = (FAMILIES[family](name, torch.float32)(PROMPTS, **settings) for name in ("cpu", device))
         same(expected, found)
         assert len(expected.candidates[0]) > 2

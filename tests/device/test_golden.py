@@ -13,6 +13,7 @@ from scalingar.doctor.golden.infinity import transformer_check as infinity_check
 from scalingar.doctor.golden.llamagen import transformer_check as llamagen_check
 from scalingar.doctor.golden.llamagen import vq_check
 from scalingar.doctor.golden.var import transformer_check as var_check
+from scalingar.models.llamagen.transformer import LlamaGen
 from tests.doctor.golden.test_var_checks import tokenizer as var_tokenizer
 from tests.upstream import reference
 
@@ -51,8 +52,19 @@ def wrong(comparisons: Any) -> list[str]:
     return [f"{one.name}: {one.difference:.2g}" for one in found if not one.ok]
 
 
+@pytest.mark.parametrize("captured", [False, True])
 @pytest.mark.parametrize("name", FILES)
-def test_llamagen(name: str, there: str) -> None:
+def test_llamagen(name: str, captured: bool, there: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    build, step = llamagen_check.build, LlamaGen.step
+
+    def built(*arguments: Any, **options: Any) -> LlamaGen:
+        model = build(*arguments, **options)
+        model.cuda_graphs = captured
+        return model
+
+    monkeypatch.setattr(llamagen_check, "build", built)
+    # The checks keep the logits of all steps, and a captured step writes over those of the one before.
+    monkeypatch.setattr(LlamaGen, "step", lambda *arguments: step(*arguments).clone())
     file = moved(name, there)
     assert wrong(CHECKS[file.kind](file)) == []
 

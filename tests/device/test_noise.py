@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.philox import philox_exponential, philox_words
 
@@ -13,8 +14,8 @@ CPU = torch.device("cpu")
 def test_the_same_words(device: str) -> None:
     generator = torch.Generator().manual_seed(0)
     words = torch.randint(2**32, (6, 1000), generator=generator)
-    here = philox_words(tuple(words[:4]), tuple(words[4:]))  # type: ignore[arg-type]
-    there = philox_words(tuple(words[:4].to(device)), tuple(words[4:].to(device)))  # type: ignore[arg-type]
+    here = philox_words(tuple(words[:4]), tuple(words[4:]))
+    there = philox_words(tuple(words[:4].to(device)), tuple(words[4:].to(device)))
     for one, other in zip(here, there, strict=True):
         assert torch.equal(one, other.cpu())
 
