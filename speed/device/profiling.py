@@ -35,7 +35,7 @@ def profile(sizes: Sizes, device: torch.device, folder: Path) -> Iterator[Row]:
         for _ in islice(steps, STEPS):
             pass
         synchronised(device)
-    order = "self_cuda_time_total" if cuda else "self_cpu_time_total"
+    order = "self_device_time_total" if cuda else "self_cpu_time_total"
     table = profiler.key_averages().table(sort_by=order, row_limit=KERNELS, max_name_column_width=90)
     (folder / "kernels.txt").write_text(f"{STEPS} steps at {sizes.profiled_rows} rows\n{table}\n", "utf-8")
     yield {"file": "kernels.txt"}
