@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scalingar.core.transfer import to_device
 from scalingar.decoding.contracts import CacheT
 from scalingar.decoding.noise import Noise
 
@@ -77,7 +78,7 @@ class Trajectories(Generic[CacheT]):
     @torch.inference_mode()
     def append(self, codes: Int[Tensor, " n"]) -> Self:
         """Record one code per row; the logits are stale until the model has run."""
-        self.codes.scatter_(1, self.positions.to(codes.device)[:, None], codes[:, None])
+        self.codes.scatter_(1, to_device(self.positions, codes.device)[:, None], codes[:, None])
         self.positions = self.positions + 1
         return self
 
@@ -90,7 +91,7 @@ class Trajectories(Generic[CacheT]):
         """Replace ``rows`` (CPU) by those of ``fresh``."""
         self.prompts[rows], self.indices[rows] = fresh.prompts, fresh.indices
         self.positions[rows] = fresh.positions
-        on_device = rows.to(self.codes.device)
+        on_device = to_device(rows, self.codes.device)
         self.codes[on_device] = fresh.codes
         branches = self._rows_of(on_device)
         self.logits[branches] = fresh.logits
@@ -103,15 +104,19 @@ class Trajectories(Generic[CacheT]):
         """The given rows (CPU), in the given order. Repeats fork a trajectory; copies have their own noise."""
         if len(rows) == len(self) and bool((rows == torch.arange(len(self))).all()):
             return self
-        self.cache = self.cache.select(self._rows_of(rows.to(self.codes.device)))
+        on_device = to_device(rows, self.codes.device)
+        branches = self._rows_of(on_device)
+        self.cache = self.cache.select(branches)
         self.noise = self.noise.select(rows)
-        return self._take(rows)
+        return self._take(rows, on_device, branches)
 
     @torch.inference_mode()
     def copy(self, rows: Int[Tensor, " m"], noise: Noise) -> Self:
         """A new batch of the given rows (CPU) with other noise; this one is unchanged."""
-        cache = self.cache.copy(self._rows_of(rows.to(self.codes.device)))
-        return replace(self, cache=cache, noise=noise)._take(rows)
+        on_device = to_device(rows, self.codes.device)
+        branches = self._rows_of(on_device)
+        cache = self.cache.copy(branches)
+        return replace(self, cache=cache, noise=noise)._take(rows, on_device, branches)
 
     @torch.inference_mode()
     def join(self, other: Self) -> Self:
@@ -123,16 +128,17 @@ class Trajectories(Generic[CacheT]):
             order = torch.cat([order, torch.where(rows < mine, rows + mine, rows + mine + theirs)])
         self.cache = self.cache.join(other.cache, order)
         self.noise = self.noise.join(other.noise)
-        self.logits = torch.cat([self.logits, other.logits])[order]
+        self.logits = torch.cat([self.logits, other.logits]).index_select(0, order)
         for name in self._per_row():
             setattr(self, name, torch.cat([getattr(self, name), getattr(other, name)]))
         return self
 
-    def _take(self, rows: Int[Tensor, " m"]) -> Self:
-        self.logits = self.logits[self._rows_of(rows.to(self.codes.device))]
+    def _take(self, rows: Int[Tensor, " m"], on_device: Int[Tensor, " m"], branches: Int[Tensor, " b"]) -> Self:
+        """``rows`` on the CPU and on the device of the codes, and there the rows of both branches."""
+        self.logits = self.logits.index_select(0, branches)
         for name in self._per_row():
             tensor: Tensor = getattr(self, name)
-            setattr(self, name, tensor[rows.to(tensor.device)])
+            setattr(self, name, tensor.index_select(0, rows if tensor.device == rows.device else on_device))
         return self
 
     def _per_row(self) -> tuple[str, ...]:

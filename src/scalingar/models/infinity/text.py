@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from scalingar.core.errors import PromptError
+from scalingar.core.transfer import to_device
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ class Text:
         if not bool((lengths > 0).all()):
             raise PromptError(f"text {int(lengths.argmin())} has no valid feature; Infinity needs one or more of each.")
         order = valid.int().argsort(dim=1, descending=True, stable=True)[:, : int(lengths.max())]
-        kept = features.gather(1, order.to(features.device)[..., None].expand(-1, -1, features.shape[-1]))
+        kept = features.gather(1, to_device(order, features.device)[..., None].expand(-1, -1, features.shape[-1]))
         # Padding is masked out of attention, but zero times something that is no number would not be zero.
-        mask = (torch.arange(order.shape[1]) < lengths[:, None]).to(features.device)
+        mask = to_device(torch.arange(order.shape[1]) < lengths[:, None], features.device)
         return cls(kept.masked_fill(~mask[..., None], 0), mask)
 
     def first(self, count: int) -> "Text":

@@ -1,0 +1,17 @@
+"""From the host to a device without waiting for it."""
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+
+
+def to_device(tensor: Shaped[Tensor, "..."], device: torch.device | str) -> Shaped[Tensor, "..."]:
+    """The tensor on ``device``: itself if it is there, else a copy, for which the host waits on no CUDA device.
+
+    An ordinary copy to a CUDA device waits until the device has done all its work. One from pinned memory does not;
+    torch keeps that memory until the copy is made, so the caller may drop or change ``tensor`` at once.
+    """
+    device = torch.device(device)
+    if tensor.device.type != "cpu" or device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
