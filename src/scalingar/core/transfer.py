@@ -12,6 +12,9 @@ def to_device(tensor: Shaped[Tensor, "..."], device: torch.device | str) -> Shap
     torch keeps that memory until the copy is made, so the caller may drop or change ``tensor`` at once.
     """
     device = torch.device(device)
-    if tensor.device.type != "cpu" or device.type != "cuda":
+    if tensor.device.type != "cpu" or device.type == "cpu":
         return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    # Apple's copies read ordinary memory later, when it may have changed.
+    return tensor.to(device, non_blocking=device.type != "mps")

@@ -14,10 +14,14 @@ from scalingar.core.transfer import to_device
 
 @dataclass(frozen=True)
 class Text:
-    """Features of ``p`` texts; the valid rows of each come first."""
+    """Features of ``p`` texts; the valid rows of each come first.
+
+    ``whole``: all rows of all texts are valid, known without asking the device.
+    """
 
     features: Float[Tensor, "p t c"]
     mask: Bool[Tensor, "p t"]
+    whole: bool
 
     @classmethod
     def packed(cls, features: Float[Tensor, "p t c"], mask: Bool[Tensor, "p t"] | None = None) -> Self:
@@ -30,11 +34,11 @@ class Text:
         kept = features.gather(1, to_device(order, features.device)[..., None].expand(-1, -1, features.shape[-1]))
         # Padding is masked out of attention, but zero times something that is no number would not be zero.
         mask = to_device(torch.arange(order.shape[1]) < lengths[:, None], features.device)
-        return cls(kept.masked_fill(~mask[..., None], 0), mask)
+        return cls(kept.masked_fill(~mask[..., None], 0), mask, bool((lengths == order.shape[1]).all()))
 
     def first(self, count: int) -> "Text":
         """The first texts."""
-        return Text(self.features[:count], self.mask[:count])
+        return Text(self.features[:count], self.mask[:count], self.whole)
 
     def followed_by(self, other: "Text") -> "Text":
         """These texts, then the others."""
@@ -42,6 +46,7 @@ class Text:
         return Text(
             torch.cat([F.pad(text.features, (0, 0, 0, longest - text.mask.shape[1])) for text in (self, other)]),
             torch.cat([F.pad(text.mask, (0, longest - text.mask.shape[1])) for text in (self, other)]),
+            all(text.whole and text.mask.shape[1] == longest for text in (self, other)),
         )
 
 

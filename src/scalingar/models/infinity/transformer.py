@@ -106,9 +106,10 @@ class Infinity(nn.Module):
             if negatives not in (1, prompts):
                 raise PromptError(f"{negatives} negative prompts for {prompts} prompts; give one for all, or one each.")
             many = prompts // negatives
-            return TextCondition(text, Text(avoided.features.repeat(many, 1, 1), avoided.mask.repeat(many, 1)))
+            repeated = Text(avoided.features.repeat(many, 1, 1), avoided.mask.repeat(many, 1), avoided.whole)
+            return TextCondition(text, repeated)
         learned = self.cfg_uncond[: text.mask.shape[1]].float() * text.mask[..., None]
-        return TextCondition(text, Text(learned, text.mask))
+        return TextCondition(text, Text(learned, text.mask, text.whole))
 
     def prefill(self, condition: TextCondition, *, guided: bool) -> ScaleCache:
         """Project the texts once per layer; rows are conditional, then unconditional when ``guided``."""
@@ -165,7 +166,7 @@ class Infinity(nn.Module):
             start=pooled,
             modulation=[self.shared_ada_lin(pooled).unflatten(-1, (6, -1))],
             head=self.head_nm.vectors(pooled),
-            text=TextMemory(list(keys), list(values), None if bool(text.mask.all()) else text.mask),
+            text=TextMemory(list(keys), list(values), None if text.whole else text.mask),
         )
 
     def _inputs(self, features: Float[Tensor, "n l c"] | None, cache: ScaleCache) -> Float[Tensor, "b l d"]:
