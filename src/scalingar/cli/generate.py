@@ -40,6 +40,10 @@ def generate(
     top_p: Annotated[
         float | None, typer.Option(help="Keep the codes of this probability.", rich_help_panel=_DRAW)
     ] = None,
+    looks_per_batch: Annotated[
+        int | None,
+        typer.Option(help="Pictures decoded together; 1 on the CPU, else 8 if not given.", rich_help_panel=_RUN),
+    ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.", rich_help_panel=_RUN)] = Path(
         "out"
     ),
@@ -69,6 +73,7 @@ def generate(
         "sampling.temperature": temperature,
         "sampling.top_k": top_k,
         "sampling.top_p": top_p,
+        "looks_per_batch": looks_per_batch,
         **{f"model.{name}": value for name, value in model.items()},
     }
     prompt, overrides = split_words(words or [])

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.core.outputs import Truncation
+from scalingar.core.transfer import to_device
 from scalingar.models.embedded.grammar import parse
 from scalingar.models.embedded.installed_weights import embedded_file
 from scalingar.models.embedded.scene_pixels import scene_batches
@@ -25,6 +26,8 @@ class EmbeddedReward(PixelReward):
     ``source``: a weight file or a folder with ``reward.safetensors``; None: the installed package's.
     Trained independently of the generator and the detector, so that its errors differ from theirs.
     """
+
+    independent = True
 
     def __init__(self, source: str | Path | None = None, *, device: str | torch.device = "cpu") -> None:
         self.path = embedded_file("reward", source)
@@ -48,12 +51,11 @@ class EmbeddedReward(PixelReward):
             WeightsError: as :meth:`prepare`.
         """
         ids = parse(prompt).ids[: self.network.config.words]
-        words = torch.zeros(1, self.network.config.words, dtype=torch.long, device=self.device)
+        words = torch.zeros(1, self.network.config.words, dtype=torch.long)
         words[0, : len(ids)] = torch.tensor(ids, dtype=torch.long)
-        logits: list[float] = []
-        for pixels in self._batches(images):
-            logits += self.network(pixels, words.expand(len(pixels), -1)).tolist()
-        return logits
+        words = to_device(words, self.device)
+        parts = [self.network(pixels, words.expand(len(pixels), -1)) for pixels in self._batches(images)]
+        return torch.cat(parts).tolist() if parts else []
 
     @torch.inference_mode()
     def patch_features(self, images: Sequence[Image.Image]) -> Float[Tensor, "n p c"]:
@@ -73,4 +75,4 @@ class EmbeddedReward(PixelReward):
     def _batches(self, images: Sequence[Image.Image]) -> Iterator[Float[Tensor, "n 3 h w"]]:
         side = self.network.config.grid * PATCH
         for pixels in scene_batches(images, side, "the reward 'embedded'"):
-            yield pixels.to(self.device)
+            yield to_device(pixels, self.device)

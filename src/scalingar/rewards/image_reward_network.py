@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.transfer import to_device
 from scalingar.models.weights.build_module import empty_transformers
 from scalingar.models.weights.checkpoint import fit_weights
 from scalingar.models.weights.shapes import numbered
@@ -58,7 +59,7 @@ class ImageRewardNetwork(nn.Module):
     def embed(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n p d"]:
         """Features of the images' patches, the class token first."""
         weight = self.vision.embeddings.class_embedding
-        features: Tensor = self.vision(pixels.to(weight.device, weight.dtype)).last_hidden_state
+        features: Tensor = self.vision(to_device(pixels, weight.device).to(weight.dtype)).last_hidden_state
         return features
 
     def read(

@@ -29,6 +29,8 @@ class PixelReward:
     """Base of rewards that score images against their prompt; subclasses implement :meth:`score`."""
 
     counts_images = True
+    independent = False
+    """No image's score depends on the other images, so they may be scored in parts."""
 
     def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:
         """One finite number per image, higher is better."""

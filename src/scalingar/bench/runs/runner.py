@@ -90,6 +90,7 @@ class Runner:
             seed=[job.seed for job in jobs],
             guidance_scale=recipe.guidance_scale,
             sampling=recipe.sampling,
+            looks_per_batch=recipe.looks_per_batch,
             max_rows=max(self.plan.max_rows, recipe.strategy.num_trajectories),
         )
         for _ in stream:

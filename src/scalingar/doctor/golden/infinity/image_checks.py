@@ -8,6 +8,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from scalingar.core.pixels import from_levels
 from scalingar.doctor.golden.golden_file import IMAGES, Comparison, GoldenFile, difference, read_golden
 from scalingar.doctor.golden.infinity.vae_check import build as build_vae
 from scalingar.models.infinity.bsq_vae import BSQTokenizer
@@ -38,10 +39,9 @@ def images(file: GoldenFile, model: Infinity, latents: dict[str, Tensor]) -> Ite
         yield Comparison(_BYTES, difference(file[_BYTES].float(), truncated_bgr(pixels)), ONE_LEVEL)
 
 
-def truncated(picture: Float[Tensor, "3 h w"]) -> Image.Image:
+def truncated(pictures: Float[Tensor, "n 3 h w"]) -> list[Image.Image]:
     """RGB in [-1, 1] to 8 bits: ``trunc(255 (x + 1) / 2)``, as Infinity does it; 0.4 levels darker on average."""
-    levels = (picture.clamp(-1, 1) + 1) / 2 * 255
-    return Image.fromarray(levels.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
+    return from_levels(((pictures.clamp(-1, 1) + 1) / 2 * 255).to(torch.uint8))
 
 
 def truncated_bgr(pixels: Tensor) -> Tensor:

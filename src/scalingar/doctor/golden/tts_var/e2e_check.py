@@ -103,12 +103,12 @@ def _run(replay: Replay, model: Infinity, tokenizer: BSQTokenizer, strategy: Str
         seen=replay.seen,
     )
     looks = ImageLooks(
-        decoder.picture,
+        decoder.pictures,
         Ledger(),
         FunctionReward(partial(_reward, file)),
         "formula",
         partial(_features, file),
-        to_image=truncated,
+        to_images=truncated,
     )
     engine = Engine(
         decoder,
