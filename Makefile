@@ -1,6 +1,7 @@
 # make demo    an image from the embedded model, with the trajectories that were cut and why
 # make test    lint, types and tests
-# Both build .venv with pinned versions when it is not there.
+# make test-device    the tests of tests/device, on a GPU
+# All build .venv with pinned versions when it is not there.
 
 PYTHON ?= python3
 PROMPT ?= a photo of two bananas
@@ -9,7 +10,7 @@ BIN := .venv/bin
 STAGES := world.art generators.tokenizer generators.transformer generators.export generators.scale_tokenizer \
 	generators.scale_transformer generators.export_scale judges.detector judges.reward judges.export_judges
 
-.PHONY: demo test lint train $(STAGES) speed clean
+.PHONY: demo test test-device lint train $(STAGES) speed speed-device clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -23,6 +24,9 @@ demo: .venv/ready
 
 test: lint
 	$(BIN)/pytest
+
+test-device: .venv/ready
+	$(BIN)/pytest -m device tests/device
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -42,6 +46,9 @@ speed: .venv/ready
 	$(BIN)/python -m speed.decode --reference
 	$(BIN)/python -m speed.next_scale --model embedded-next-scale
 	$(BIN)/python -m speed.next_scale
+
+speed-device: .venv/ready
+	$(BIN)/python -m speed.device --out out/speed-device
 
 clean:
 	rm -rf .venv out build dist

@@ -59,6 +59,7 @@ def run(
         bool, typer.Option("--all-candidates", help="Judge every finished trajectory.", rich_help_panel=_HOW)
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the first image of each prompt.", rich_help_panel=_HOW)] = 0,
+    noise: Annotated[str | None, typer.Option(help="Made on the 'host' or the 'device'.", rich_help_panel=_HOW)] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="s_base.", rich_help_panel=_HOW)] = None,
     looks_per_batch: Annotated[
         int | None,
@@ -108,6 +109,7 @@ def run(
             recipe={
                 "model": section,
                 "seed": seed,
+                "noise": noise,
                 "guidance_scale": guidance_scale,
                 "looks_per_batch": looks_per_batch,
             },

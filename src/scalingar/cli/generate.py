@@ -29,6 +29,9 @@ def generate(
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Version of the paper, v3 or v1.", rich_help_panel=_SEARCH)] = None,
     seed: Annotated[int | None, typer.Option(help="Keys the noise.", rich_help_panel=_DRAW)] = None,
+    noise: Annotated[
+        str | None, typer.Option(help="Made on the 'host' or the 'device'.", rich_help_panel=_DRAW)
+    ] = None,
     num_images: Annotated[
         int | None, typer.Option("-k", "--num-images", help="Images of the prompt.", rich_help_panel=_DRAW)
     ] = None,
@@ -68,6 +71,7 @@ def generate(
         "strategy.preset": preset,
         "strategy.num_trajectories": num_trajectories,
         "seed": seed,
+        "noise": noise,
         "num_images_per_prompt": num_images,
         "guidance_scale": guidance_scale,
         "sampling.temperature": temperature,

@@ -90,6 +90,7 @@ def generate_image(
         encode_prompts=lambda _: (input_ids, None if mask is None else mask.bool()),
         guidance_scale=scale,
         sampling=SamplingConfig(**generation_sampling(generation_config), greedy=not generation_config.do_sample),
+        device=model.device,
     )
     repeats = generation_config.num_return_sequences
     texts = [f"prompt {i}" for i in range(len(input_ids) // repeats)] if prompts is None else list(prompts)

@@ -19,14 +19,16 @@ from scalingar.core.outputs import Candidate, Ledger
 from scalingar.core.pixels import rounded
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.contracts import ImageTokenizer, NextScaleModel, NextTokenModel, ScaleTokenizer
+from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.next_token import NextTokenDecoder
+from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.models.family import Family, default_strategy
 from scalingar.models.prompts.encoders import PromptEncoder, check_prompts
 from scalingar.pipeline.loading import load
 from scalingar.pipeline.model_choice import PYTHON, ModelChoice
 from scalingar.pipeline.output import OUTPUT_TYPES, ImageOutput, OutputType
-from scalingar.pipeline.recipe import Recipe
+from scalingar.pipeline.recipe import NoiseSource, Recipe
 from scalingar.pipeline.stream import Stream
 from scalingar.rewards import PixelReward, Reward, build_reward
 from scalingar.rewards.features import Feature, make_feature
@@ -132,6 +134,7 @@ class ImagePipeline:
         num_trajectories: int | None = None,
         num_images_per_prompt: int = 1,
         seed: int | Sequence[int] = 0,
+        noise: NoiseSource | None = None,
         guidance_scale: float | None = None,
         sampling: SamplingConfig | None = None,
         looks_per_batch: int | None = None,
@@ -148,6 +151,8 @@ class ImagePipeline:
             num_trajectories: N; overrides the strategy's own.
             num_images_per_prompt: images of each prompt; repeat ``j`` is the image of ``seed + j``.
             seed: keys every trajectory's noise, together with its index; or a seed for each image.
+            noise: made on the ``"host"``, so that every device draws the same images as a CPU, or on the ``"device"``,
+                which costs a GPU less; None: ``"host"`` for a model on the CPU, else ``"device"``.
             guidance_scale: s_base; the model's default if None; guidance is off at 1 or less.
             sampling: temperature, top-k, top-p; unset values are the model's.
             looks_per_batch: pictures decoded, and looked at by a network, at once, which costs memory; 1 on the CPU,
@@ -167,6 +172,7 @@ class ImagePipeline:
             num_trajectories=num_trajectories,
             num_images_per_prompt=num_images_per_prompt,
             seed=seed,
+            noise=noise,
             guidance_scale=guidance_scale,
             sampling=sampling,
             looks_per_batch=looks_per_batch,
@@ -187,6 +193,7 @@ class ImagePipeline:
         num_trajectories: int | None = None,
         num_images_per_prompt: int = 1,
         seed: int | Sequence[int] = 0,
+        noise: NoiseSource | None = None,
         guidance_scale: float | None = None,
         sampling: SamplingConfig | None = None,
         looks_per_batch: int | None = None,
@@ -221,6 +228,7 @@ class ImagePipeline:
             {
                 "model": self.choice,
                 "strategy": resolved,
+                "noise": noise,
                 "guidance_scale": guidance_scale,
                 "sampling": sampling,
                 "looks_per_batch": looks_per_batch,
@@ -236,6 +244,7 @@ class ImagePipeline:
             recipe.guidance_scale,
             self._looks(decoder, recipe, keep_pixels=output_type in ("pt", "np")),
             max_rows=max_rows,
+            streams=(DeviceNoise if recipe.noise == "device" else TrajectoryNoise).for_prompts,
             show=output_type != "codes",
         )
         recipes = recipe.of_images(prompts, seed)

@@ -9,7 +9,7 @@ from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scalingar.core.errors import ConfigError, OutputError, WeightsError
-from scalingar.pipeline.recipe import Recipe
+from scalingar.pipeline.recipe import RecordedRecipe
 
 KEY = "scalingar"
 """Keyword of the PNG text chunk."""
@@ -20,7 +20,7 @@ class RecipeInfo(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    recipe: Recipe
+    recipe: RecordedRecipe
     """Of the whole run, with the model's defaults filled in."""
     image: int = Field(0, ge=0, description="which of the run's images this is")
     trajectory: int = Field(ge=0, description="which trajectory was chosen")

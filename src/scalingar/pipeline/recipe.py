@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -30,6 +31,8 @@ from scalingar.strategies.build_strategy import build_strategy, strategy_name, w
 
 LOOKS = 8
 """Pictures per batch on an accelerator."""
+NoiseSource = Literal["host", "device"]
+"""Where noise is made: by NumPy on the CPU, or on the model's device. The two draw different numbers."""
 
 _OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 
@@ -99,6 +102,9 @@ class Recipe(BaseModel):
         None, ge=1, description="pictures decoded and looked at together; 1 on the CPU, 8 elsewhere if None"
     )
     seed: int = Field(0, ge=0, description="keys the noise; repeat j of a prompt takes seed + j")
+    noise: NoiseSource | None = Field(
+        None, description="made on the host or the model's device; None: host for a model on the CPU, else device"
+    )
     num_images_per_prompt: int = Field(1, ge=1, description="images of the prompt")
 
     @model_validator(mode="before")
@@ -175,6 +181,7 @@ class Recipe(BaseModel):
             "sampling": filled,
             "strategy": strategy,
             "looks_per_batch": self.looks_per_batch or (1 if self.model.on_cpu else LOOKS),
+            "noise": self.noise or ("host" if self.model.on_cpu else "device"),
         }
         return self.model_copy(update=update)
 
@@ -195,6 +202,14 @@ class Recipe(BaseModel):
         single = self.model_copy(update={"num_images_per_prompt": 1})
         pairs = zip(texts, seed, strict=True)
         return [(single.model_copy(update={"prompt": text, "seed": image_seed}), 0) for text, image_seed in pairs]
+
+
+def _with_noise(recipe: Recipe) -> Recipe:
+    return recipe if recipe.noise is not None else recipe.model_copy(update={"noise": "host"})
+
+
+RecordedRecipe = Annotated[Recipe, AfterValidator(_with_noise)]
+"""The resolved recipe of what was drawn. Where it does not name the noise it is older than the choice: the host's."""
 
 
 def parse_override(text: str) -> tuple[str, Any]:

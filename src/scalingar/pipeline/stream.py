@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+import torch
+
 from scalingar.core.errors import DecodingError
 from scalingar.core.outputs import Ledger, PromptResult
 from scalingar.pipeline.output import ImageOutput
@@ -24,8 +26,24 @@ class Stream:
         """``encode``: prompts to the model's condition, one row each; ``seeds``: one per prompt."""
         self._engine = engine
         self._finish = finish
-        self._steps = engine.run(prompts, encode, seeds)
+        self._steps = self._run(prompts, encode, seeds)
         self._output: ImageOutput | None = None
+
+    def _run(self, prompts: Sequence[str], encode: Encode, seeds: Sequence[int]) -> Iterator[StepEvent]:
+        """The engine's steps. Raises DecodingError where the device's memory is full."""
+        try:
+            yield from self._engine.run(prompts, encode, seeds)
+        except torch.OutOfMemoryError:
+            full = True
+        else:
+            full = False
+        if full:  # outside of the handler: the first error's traceback holds the tensors that fill the memory
+            self._engine.live = None
+            raise DecodingError(
+                f"the device's memory is full with {len(prompts)} image{'s' * (len(prompts) > 1)} of "
+                f"num_trajectories={self.strategy.num_trajectories}; lower num_trajectories, max_rows or "
+                "looks_per_batch, or load the model with dtype bf16."
+            )
 
     @property
     def strategy(self) -> Strategy:

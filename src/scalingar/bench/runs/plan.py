@@ -14,7 +14,7 @@ import scalingar
 from scalingar.bench.benchmark import Item
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import write_file
-from scalingar.pipeline.recipe import Recipe
+from scalingar.pipeline.recipe import RecordedRecipe
 
 PLAN = "plan.json"
 
@@ -37,7 +37,9 @@ class RunPlan(BaseModel):
     benchmark_version: str
     settings: dict[str, Any] = Field(description="of the benchmark: detector, options")
     provenance: dict[str, str] = Field(description="data and judges with their versions")
-    recipe: Recipe = Field(description="model, strategy, guidance, sampling, seed; nothing left to defaults")
+    recipe: RecordedRecipe = Field(
+        description="model, strategy, guidance, sampling, seed, noise; nothing left to defaults"
+    )
     weights: dict[str, str] = Field(description="SHA-256 of the model's files")
     images_per_prompt: int = Field(ge=1)
     limit: int | None = Field(ge=1, description="prompts per task; None: all")

@@ -88,6 +88,7 @@ class Runner:
             [job.item.prompt for job in jobs],
             strategy=recipe.strategy,
             seed=[job.seed for job in jobs],
+            noise=recipe.noise,
             guidance_scale=recipe.guidance_scale,
             sampling=recipe.sampling,
             looks_per_batch=recipe.looks_per_batch,
