@@ -22,6 +22,7 @@ from pydantic import (
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.core.validation import sentence
+from scalingar.core.yaml_file import read_yaml
 from scalingar.models.family import default_strategy as family_default
 from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.model_choice import ModelChoice, described
@@ -131,12 +132,7 @@ class Recipe(BaseModel):
         Raises:
             ConfigError: the file cannot be read, is no YAML, or is no valid recipe.
         """
-        try:
-            data = yaml.safe_load(Path(path).expanduser().read_text("utf-8"))
-        except OSError as error:
-            raise ConfigError(f"cannot read the recipe {path}: {error.strerror}.") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}.") from None
+        data = read_yaml(path, "recipe")
         if not isinstance(data, dict | None):
             raise ConfigError(f"{path} holds no recipe; write one 'setting: value' per line.")
         try:

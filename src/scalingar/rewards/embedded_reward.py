@@ -1,4 +1,4 @@
-"""The embedded world's learned reward: whether a 96 x 96 scene matches its prompt."""
+"""The embedded world's learned reward for how well a 96 x 96 scene matches its prompt."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -24,7 +24,7 @@ class EmbeddedReward(PixelReward):
     """Logit of "the image shows what the prompt says and nothing else"; about -6 to 6, 0 undecided.
 
     ``source``: a weight file or a folder with ``reward.safetensors``; None: the installed package's.
-    Trained independently of the generator and the detector, so that its errors differ from theirs.
+    It was trained independently of the generator and the detector, so that its errors differ from theirs.
     """
 
     independent = True
@@ -39,7 +39,7 @@ class EmbeddedReward(PixelReward):
 
     @cached_property
     def network(self) -> MatchNet:
-        """Loaded once, fp32. Raises WeightsError."""
+        """The network in fp32, loaded on first use. Raises WeightsError."""
         return load_module(self.path, MatchNetConfig, MatchNet).to(self.device)
 
     @torch.inference_mode()
@@ -59,14 +59,11 @@ class EmbeddedReward(PixelReward):
 
     @torch.inference_mode()
     def patch_features(self, images: Sequence[Image.Image]) -> Float[Tensor, "n p c"]:
-        """The network's features of each 8 x 8 patch, in raster order.
-
-        Raises as :meth:`score` does.
-        """
+        """Features of each 8 x 8 patch, in raster order. Raises the errors of :meth:`score`."""
         return torch.cat([self.network.patches(pixels) for pixels in self._batches(images)]).cpu()
 
     def truncation(self, prompt: str) -> Truncation | None:
-        """Terminals after the last that is read; prompts of GenEval have at most six."""
+        """The words that are not read; prompts of GenEval have at most six and are read completely."""
         parsed, limit = parse(prompt), self.network.config.words
         if len(parsed.ids) <= limit:
             return None

@@ -1,4 +1,4 @@
-"""Pictures of an Infinity file; the autoencoder is in a separate file."""
+"""Pictures in a golden file of Infinity, whose autoencoder is in a file of its own."""
 
 from collections.abc import Iterator
 from math import inf
@@ -15,7 +15,7 @@ from scalingar.models.infinity.bsq_vae import BSQTokenizer
 from scalingar.models.infinity.transformer import Infinity
 
 ONE_LEVEL = 1.0
-"""Grey levels are truncated, so that rounding can move one by a whole level."""
+"""Grey levels are truncated, so a rounding error can change one by a whole level."""
 
 _FLOAT, _BYTES = "greedy_img_f32_row0", "greedy_img_u8_bgr"
 
@@ -45,6 +45,6 @@ def truncated(pictures: Float[Tensor, "n 3 h w"]) -> list[Image.Image]:
 
 
 def truncated_bgr(pixels: Tensor) -> Tensor:
-    """Grey levels as the official code writes them: ``(n, h, w, 3)``, blue first, the fraction cut off."""
+    """Grey levels as the official code writes them: ``(n, h, w, 3)``, blue first, truncated."""
     levels = ((pixels + 1) / 2).movedim(1, -1).mul(255).to(torch.uint8)
     return levels.flip(-1).float()
