@@ -1,1 +1,1 @@
-"""How the embedded models were made: art, scenes, tokenizer, transformer. Run with ``make train``."""
+"""Training of the embedded models: art, scenes, tokenizers, transformers, judges. Run with ``make train``."""

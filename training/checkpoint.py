@@ -1,14 +1,17 @@
 """Resumable training state on disk."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from training.workdir import announce
+
 
 class Checkpoint:
-    """A file that is replaced in one move every ``minutes``, so that a killed run loses little and never tears it."""
+    """A file that is replaced atomically every ``minutes``, so that a killed run loses little."""
 
     def __init__(self, path: Path, minutes: float = 3.0) -> None:
         self.path = path
@@ -19,6 +22,18 @@ class Checkpoint:
         if not self.path.exists():
             return None
         return torch.load(self.path, map_location="cpu", weights_only=True)
+
+    def restore(self, parts: Mapping[str, Any]) -> int:
+        """Load the state of all parts, if there is one; returns the step at which training continues."""
+        if (state := self.load()) is None:
+            return 0
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        announce(f"{self.path.stem}: resumed at step {state['step']}")
+        return int(state["step"])
+
+    def save_parts(self, step: int, parts: Mapping[str, Any]) -> None:
+        self.save({"step": step} | {name: part.state_dict() for name, part in parts.items()})
 
     @property
     def due(self) -> bool:

@@ -1,4 +1,4 @@
-"""Where intermediate files live, and how progress is told."""
+"""The folder of intermediate files, and messages about progress."""
 
 import argparse
 import sys

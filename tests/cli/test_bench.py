@@ -32,6 +32,7 @@ def test_a_suite_is_run_reported_and_validated(
     told = json.loads((tmp_path / "runs" / "best-of-n" / "results.json").read_text())
     assert told["schema"] == "scalingar.bench/1"
     assert told["plan"]["recipe"]["strategy"]["reward"] == "pmi"
+    assert told["plan"]["recipe"]["looks_per_batch"] == 1
     assert told["costs"]["tokens_per_image"] == 48
 
     assert main(["bench", "report", str(tmp_path / "runs"), "--baseline", "single", "-o", str(tmp_path / "told")]) == 0
@@ -55,9 +56,10 @@ def test_a_suite_file_names_runs(package: Path, tmp_path: Path, capsys: pytest.C
     suite.write_text(
         "termination-only: {name: scaling-ar, num_trajectories: 2, guidance: {enabled: false}}\nsingle: {}\n"
     )
-    assert run(package, tmp_path / "runs", "--suite", str(suite), "--limit", "1") == 0
+    assert run(package, tmp_path / "runs", "--suite", str(suite), "--limit", "1", "--looks-per-batch", "2") == 0
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["single", "termination-only"]
     plan = json.loads((tmp_path / "runs" / "termination-only" / "plan.json").read_text())
+    assert plan["recipe"]["looks_per_batch"] == 2
     assert plan["recipe"]["strategy"]["guidance"]["enabled"] is False
     assert "compile" not in plan["recipe"]["model"]
     assert run(package, tmp_path / "runs", "--suite", str(suite), "--limit", "1", "--compile") == 1

@@ -48,6 +48,14 @@ def test_a_run_leaves_its_files_and_tables(package: Path, tmp_path: Path, capsys
     assert set(info.weights) == {"transformer.safetensors", "tokenizer.safetensors"}
 
 
+@pytest.mark.parametrize(("option", "looks"), [((), 1), (("--looks-per-batch", "2"), 2)])
+def test_pictures_tell_how_many_were_looked_at_together(
+    option: tuple[str, ...], looks: int, package: Path, tmp_path: Path
+) -> None:
+    assert generate(package, tmp_path, "--quiet", "--strategy", "single", *option) == 0
+    assert read_recipe(tmp_path / "image.png").recipe.looks_per_batch == looks
+
+
 def test_the_trace_tells_every_step(package: Path, tmp_path: Path) -> None:
     assert generate(package, tmp_path, "-n", "4", "--quiet") == 0
     trace = json.loads((tmp_path / "trace.json").read_text())

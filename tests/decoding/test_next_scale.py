@@ -115,3 +115,15 @@ def test_latents_of_first_scales_only() -> None:
     torch.testing.assert_close(decoder.latent(codes), live.latent)
     with pytest.raises(ConfigError, match="13 tokens do not end with a scale"):
         decoder.latent(codes[:, :-1])
+
+
+@pytest.mark.parametrize("scales", [7, 3])
+def test_pictures_of_several_images_are_those_of_each(scales: int) -> None:
+    decoder = tiny.decoder()
+    tokens = sum(side * side for side in tiny.SIDES[:scales])
+    codes = torch.randint(tiny.VALUES, (3, tokens, tiny.GROUPS), generator=torch.Generator().manual_seed(0))
+    together = decoder.pictures([*codes])
+    for picture, own in zip(together, codes, strict=True):
+        torch.testing.assert_close(picture, decoder.pixels(decoder.latent(own[None]))[0], rtol=0, atol=1e-5)
+    with pytest.raises(ConfigError, match="tokens do not end with a scale"):
+        decoder.pictures([*codes[:, :-1]])

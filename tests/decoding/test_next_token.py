@@ -211,3 +211,17 @@ def test_decoding_leaves_global_randomness_alone(tiny_decoder: NextTokenDecoder)
     before = torch.random.get_rng_state()
     tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1]]))
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("drawn", [16, 7])
+def test_pictures_of_several_images_are_those_of_each(drawn: int) -> None:
+    decoder = NextTokenDecoder(model=tiny.tiny_llamagen(), tokenizer=tiny.tiny_vq())
+    total = decoder.grid[0] * decoder.grid[1]
+    assert total == 16
+    codes = torch.randint(decoder.vocab_size, (3, drawn), generator=torch.Generator().manual_seed(0))
+    together = decoder.pictures([*codes])
+    for picture, own in zip(together, codes, strict=True):
+        torch.testing.assert_close(picture, decoder.pictures([own])[0], rtol=0, atol=1e-5)
+    cell = tiny.tiny_vq().downsample
+    grey = (together == 0).all(1).unflatten(2, (-1, cell)).unflatten(1, (-1, cell)).all(-1).all(2)
+    assert grey.flatten(1).tolist() == [[place >= drawn for place in range(16)]] * 3

@@ -11,6 +11,7 @@ from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.prompts.encoders import UnknownWordsWarning
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.profile.profile_config import ProfileConfig
+from scalingar.rewards import REWARDS, scoring
 from scalingar.strategies import BestOfN, ImportanceSampling
 from tests.tiny.pipes import PROMPT, Broken, tiny_pipe
 
@@ -34,6 +35,24 @@ def test_repeats_are_neighbouring_seeds_prompt_major() -> None:
     assert [(r.prompt, r.seed) for r in both.results] == [("a dog", 8), ("a dog", 9), ("a cat", 8), ("a cat", 9)]
     alone = pipe("a dog", seed=9)
     assert alone.images[0].tobytes() == both.images[1].tobytes()
+
+
+def test_looks_per_batch_changes_no_choice_and_is_in_the_recipe() -> None:
+    pipe, strategy = tiny_pipe(), BestOfN(num_trajectories=5, reward="brightness")
+    with REWARDS.temporarily("brightness", scoring(lambda _, images: [np.asarray(image).mean() for image in images])):
+        single, batched = (pipe(PROMPT, strategy=strategy, looks_per_batch=looks) for looks in (None, 3))
+    assert (single.infos[0].recipe.looks_per_batch, batched.infos[0].recipe.looks_per_batch) == (1, 3)
+    assert single.results[0].chosen == batched.results[0].chosen
+    assert single.ledger.decodes == batched.ledger.decodes == 5
+    for one, other in zip(single.candidates[0], batched.candidates[0], strict=True):
+        assert torch.equal(one.codes, other.codes)
+        difference = np.abs(np.asarray(one.image, np.int16) - np.asarray(other.image, np.int16))
+        assert difference.max() <= 1, "a last bit of the pixels may cross a level"
+
+
+def test_looks_per_batch_is_at_least_one() -> None:
+    with pytest.raises(ConfigError, match="looks_per_batch=0: must be >= 1"):
+        tiny_pipe()(PROMPT, looks_per_batch=0)
 
 
 def test_callback_sees_every_step() -> None:

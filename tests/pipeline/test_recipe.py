@@ -117,6 +117,7 @@ def test_an_override_on_the_first_version_keeps_the_rest_of_it() -> None:
         ("sed=1", "sed is no setting; did you mean 'seed'?"),
         ("seed=-1", "seed=-1: must be >= 0"),
         ("guidance_scale=.nan", "guidance_scale=nan: must be a finite number"),
+        ("looks_per_batch=0", "looks_per_batch=0: must be >= 1"),
         ("model.dtype=fp8", "model.dtype='fp8': must be 'fp32', 'bf16' or 'fp16'"),
         (
             "model.device=toaster",
@@ -190,6 +191,13 @@ def test_resolving_fills_only_what_is_open() -> None:
     }
     assert Recipe(guidance_scale=1.5).resolved(models).guidance_scale == 1.5
     assert Recipe(guidance_scale=0.0).resolved(models).guidance_scale == 0.0
+
+
+@pytest.mark.parametrize(("device", "looks"), [("cpu", 1), ("cuda", 8), ("cuda:1", 8), ("mps", 8)])
+def test_looks_are_batched_on_accelerators_only(device: str, looks: int) -> None:
+    models, choice = Defaults(guidance_scale=3.0, sampling=SamplingConfig()), ModelChoice(device=device)
+    assert Recipe(model=choice).resolved(models).looks_per_batch == looks
+    assert Recipe(model=choice, looks_per_batch=3).resolved(models).looks_per_batch == 3
 
 
 def test_names_of_strategies() -> None:

@@ -186,7 +186,7 @@ def run(strategy: Strategy, prompts: Sequence[str] = (PROMPT,), seed: int = 0, *
     reward, feature = given.pop("reward", FunctionReward(redness)), given.pop("feature", None)
     if strategy.needs().rewarded and strategy.needs().reward is None:
         strategy = changed(strategy, reward="redness")
-    looks = ImageLooks(given["decoder"].picture, Ledger(), reward, strategy.needs().reward or "redness", feature)
+    looks = ImageLooks(given["decoder"].pictures, Ledger(), reward, strategy.needs().reward or "redness", feature)
     engine = Watched(strategy=strategy, looks=looks, **given)
     for _ in engine.run(prompts, encode, [seed + i for i, _ in enumerate(prompts)]):
         pass

@@ -1,4 +1,4 @@
-"""The codebook's own training: k-means to begin with, moving averages afterwards, dead codes replaced."""
+"""Training of codebooks: k-means first, then moving averages, with dead codes replaced."""
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +11,7 @@ from scalingar.models.var.multiscale_vq import ResidualQuantizer
 
 DECAY = 0.99
 DEAD = 0.03
-"""A code whose moving count of uses per step falls below this is replaced."""
+"""A code is replaced if its moving average of uses per step falls below this."""
 
 
 class MovingCodes:
@@ -28,8 +28,8 @@ class MovingCodes:
         """Codes in use."""
         return int((self.count > DEAD).sum())
 
-    def place(self, latents: Float[Tensor, "n d"]) -> None:
-        """Start from k-means centres, rare shapes weighted up by dropping repeated latents."""
+    def initialise(self, latents: Float[Tensor, "n d"]) -> None:
+        """Start from k-means centres of the distinct latents, so that rare shapes get codes too."""
         distinct = torch.unique((latents * 64).round(), dim=0) / 64
         means = MiniBatchKMeans(len(self.count), n_init=1, random_state=0, batch_size=4096)
         self.total = torch.from_numpy(means.fit(distinct.numpy()).cluster_centers_).float()
@@ -37,7 +37,7 @@ class MovingCodes:
         self.write()
 
     def move(self, flat: Float[Tensor, "n d"], assigned: Int[Tensor, " n"], error: Float[Tensor, " n"]) -> None:
-        """Move the codes towards the latents they serve, and dead ones to where ``error`` is large."""
+        """Move codes towards the latents assigned to them, and dead codes to latents with a large ``error``."""
         count = torch.bincount(assigned, minlength=len(self.count)).float()
         total = torch.zeros_like(self.total).index_add_(0, assigned, flat)
         self.count.mul_(DECAY).add_(count, alpha=1 - DECAY)
@@ -46,7 +46,7 @@ class MovingCodes:
         self.write()
 
     def _revive(self, flat: Float[Tensor, "n d"], error: Float[Tensor, " n"]) -> None:
-        """Give dead codes the latents that are served worst, at most a few a step."""
+        """Move at most eight dead codes to latents that are drawn in proportion to their error."""
         dead = (self.count < DEAD).nonzero().squeeze(-1)[:8]
         if len(dead):
             pick = torch.multinomial(error.clamp_min(1e-6), len(dead), generator=self.generator)
@@ -54,7 +54,7 @@ class MovingCodes:
             self.total[dead] = flat[pick] * 4 * DEAD
 
     def write(self) -> None:
-        """Put the averages into the model."""
+        """Copy the averages into the model."""
         self.weight.copy_(self.total / self.count[:, None])
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -74,7 +74,7 @@ class EmaCodebook(MovingCodes):
         self.total = F.normalize(self.total, dim=-1)
 
     def update(self, z: Float[Tensor, "n d h w"]) -> Float[Tensor, "n d h w"]:
-        """Assign, return the assigned codes, then move the codes towards their latents."""
+        """Assign a code to every latent, move the codes, and return the assigned ones from before the move."""
         flat = z.detach().movedim(1, -1).flatten(0, -2)
         similarity = flat @ self.quantize.codes.T
         best, assigned = similarity.max(-1)
@@ -87,12 +87,12 @@ class EmaCodebook(MovingCodes):
 
 
 class ResidualCodebook(MovingCodes):
-    """Codes of the multi-scale tokenizer, of any length, one set for the residuals of all scales."""
+    """Codes of the multi-scale tokenizer, not normalised, one set for the residuals of all scales."""
 
     def __init__(self, quantize: ResidualQuantizer, *, seed: int) -> None:
         super().__init__(quantize.embedding.weight, seed=seed)
 
     def update(self, residuals: Float[Tensor, "n t d"], codes: Int[Tensor, "n t 1"]) -> None:
-        """Move every code towards what it stands for, over the tokens of all scales."""
+        """Move every code towards the residuals assigned to it, over the tokens of all scales."""
         flat, assigned = residuals.flatten(0, 1), codes.flatten()
         self.move(flat, assigned, (flat - self.weight[assigned]).square().sum(-1))

@@ -1,4 +1,4 @@
-"""How often images of the embedded model show what their prompt says, by template matching."""
+"""Share of the embedded model's images that show what their prompts say, by template matching."""
 
 import argparse
 from collections import Counter, defaultdict
@@ -16,13 +16,13 @@ from training.world.templates import Match, Templates
 
 
 def shows(scene: Scene, found: list[Match]) -> bool:
-    """The objects of the scene, with their colours, number and relation, and nothing else."""
+    """Whether the matches are the objects of the scene, with their colours and relation, and no others."""
     if Counter((m.name, m.color) for m in found) != Counter((item.name, item.color) for item in scene.objects):
         return False
     if scene.task != "position":
         return True
-    places = {match.name: match for match in found}
-    first, second = (places[item.name] for item in scene.objects)
+    by_name = {match.name: match for match in found}
+    first, second = (by_name[item.name] for item in scene.objects)
     down, right = first.row - second.row, first.column - second.column
     relation = next(r for r in ("left of", "right of", "above", "below") if f" {r} " in scene.prompt)
     axis = {"left of": -right, "right of": right, "above": -down, "below": down}[relation]

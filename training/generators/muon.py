@@ -1,4 +1,4 @@
-"""Muon (Jordan et al. 2024): momentum whose matrix is replaced by the nearest orthogonal one.
+"""Muon (Jordan et al. 2024): momentum whose matrix is replaced by the nearest orthogonal matrix.
 
 torch.optim.Muon runs the iteration in bfloat16, which a CPU without that arithmetic emulates many times slower; here it
 runs in fp32, all matrices of one shape in one batched product.
@@ -28,7 +28,7 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """For weights of two or more axes (convolutions are flattened behind the first); ``lr`` is on AdamW's scale."""
+    """For weights with two or more axes, flattened after the first; ``lr`` is on AdamW's scale."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update with Nesterov momentum; the update's root mean square is 0.2, as AdamW's typically is."""
+        """One update with Nesterov momentum and a root mean square of 0.2, which is typical of AdamW."""
         for group in self.param_groups:
             by_shape: dict[tuple[int, int], list[Tensor]] = defaultdict(list)
             for parameter in group["params"]:
@@ -62,3 +62,14 @@ class Muon(torch.optim.Optimizer):
         assert parameter.grad is not None
         state["momentum"].lerp_(parameter.grad, 1 - rate)
         return parameter.grad.lerp(state["momentum"], rate)
+
+
+def muon_and_adamw(model: torch.nn.Module, blocks: Iterable[Tensor], lr: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices among the parameters of the blocks, AdamW for embeddings, heads, norms and others."""
+    matrices = [p for p in blocks if p.ndim == 2]
+    ids = {id(p) for p in matrices}
+    rest = [p for p in model.parameters() if id(p) not in ids]
+    return [
+        Muon(matrices, lr=lr, weight_decay=0.05),
+        torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+    ]

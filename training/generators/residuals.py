@@ -1,4 +1,4 @@
-"""The walk over the scales: what each is asked to explain, by which codes, and what the next ones then see."""
+"""Residual quantisation step by step: the residual, codes and latent at each scale."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from torch import Tensor
 from scalingar.models.var.multiscale_vq import ResidualQuantizer
 
 Replace = Callable[[Int[Tensor, "n l 1"], int], Int[Tensor, "n l 1"]]
-"""Other codes in place of those of a scale."""
+"""A function that replaces the codes of a scale."""
 
 
 @dataclass(frozen=True)
-class Walked:
-    """One scale: what the scales before left, reduced to its grid; the nearest codes; the latent with this scale."""
+class EncodedScale:
+    """One scale: the residual of the scales before, on its grid; the nearest codes; the latent including this scale."""
 
     scale: int
     residual: Float[Tensor, "n l d"]
@@ -25,32 +25,32 @@ class Walked:
 
 
 @torch.no_grad()
-def walk(
+def encode_scales(
     quantize: ResidualQuantizer, latent: Float[Tensor, "n d h w"], replace: Replace | None = None
-) -> Iterator[Walked]:
-    """What :meth:`ResidualQuantizer.encode` does, scale by scale.
+) -> Iterator[EncodedScale]:
+    """Encode as :meth:`ResidualQuantizer.encode` does, scale by scale.
 
-    ``replace``: what is added instead of the nearest codes; the scales that follow see the difference and correct it.
+    ``replace``: changes the codes that are added to the latent; later scales see the difference and correct it.
     """
     excess = -latent.float()
     for scale in range(len(quantize.sides)):
         reduced = quantize.reduced(-excess, scale)
         codes = quantize.nearest(reduced)
         excess = quantize.accumulate(excess, codes if replace is None else replace(codes, scale), scale)
-        yield Walked(scale, reduced.flatten(2).transpose(1, 2), codes, latent + excess)
+        yield EncodedScale(scale, reduced.flatten(2).transpose(1, 2), codes, latent + excess)
 
 
 @torch.no_grad()
 def continuous_residuals(quantize: ResidualQuantizer, latent: Float[Tensor, "n d h w"]) -> Float[Tensor, "t d"]:
-    """What the scales would be asked to explain if each explained all it can: k-means begins with these."""
-    rest, found = latent.float(), []
+    """The residuals at all scales without quantisation, from which k-means starts."""
+    rest, parts = latent.float(), []
     for scale in range(len(quantize.sides)):
         reduced = quantize.reduced(rest, scale)
-        found.append(reduced.movedim(1, -1).flatten(0, -2))
+        parts.append(reduced.movedim(1, -1).flatten(0, -2))
         rest = rest - F.interpolate(reduced, size=rest.shape[-2:], mode="bicubic")
-    return torch.cat(found)
+    return torch.cat(parts)
 
 
 def residuals(quantize: ResidualQuantizer, latent: Float[Tensor, "n d h w"]) -> Float[Tensor, "t d"]:
-    """What the scales are asked to explain with the codes there are."""
-    return torch.cat([walked.residual.flatten(0, 1) for walked in walk(quantize, latent)])
+    """The residuals at all scales with the present codes."""
+    return torch.cat([encoded.residual.flatten(0, 1) for encoded in encode_scales(quantize, latent)])

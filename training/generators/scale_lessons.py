@@ -1,4 +1,4 @@
-"""What the next-scale transformer is taught with: latents of scenes, encoded once, and the codes to predict."""
+"""Training data of the next-scale transformer: latents of scenes, encoded once, and the codes to predict."""
 
 import argparse
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from scalingar.core.files import sha256
 from scalingar.models.var.multiscale_vq import MultiScaleVQ, MultiScaleVQConfig, ResidualQuantizer
-from training.generators.residuals import walk
+from training.generators.residuals import encode_scales
 from training.generators.scale_tokenizer import WEIGHTS
 from training.generators.tokenizer import to_channels_last, to_tensor
 from training.generators.transformer import word_ids
@@ -20,9 +20,9 @@ from training.workdir import announce
 from training.world.scenes import Sprites, render, sample_scene
 
 CHUNK = 2048
-"""Scenes encoded at a time; each chunk is one file, so that a killed run keeps what it has."""
+"""Scenes that are encoded together; each chunk is a file, so that a killed run loses at most one."""
 EASY_SHARES = {"single_object": 0.5, "colors": 0.5}
-"""Scenes of one object, which training begins with. (The next-token model's crops would have no coarse scales.)"""
+"""Training begins with scenes of one object. (Crops, as for the next-token model, would have no coarse scales.)"""
 NEIGHBOURS = 16
 
 
@@ -35,7 +35,7 @@ def load_scale_tokenizer(work_dir: Path) -> MultiScaleVQ:
 
 
 class Scenes:
-    """Chunks of random scenes as words and latents, cached on disk; another tokenizer has another cache."""
+    """Chunks of random scenes as words and latents, cached on disk separately for every tokenizer."""
 
     def __init__(self, work_dir: Path, tokenizer: MultiScaleVQ, seed: int) -> None:
         self.work_dir, self.tokenizer, self.seed = work_dir, tokenizer, seed
@@ -67,7 +67,7 @@ class Scenes:
 
 
 class Batches:
-    """Batch number ``step``, a function of the step alone: first scenes of one object, then all kinds."""
+    """Batches that depend on the step only: first scenes of one object, then of all kinds."""
 
     def __init__(self, args: argparse.Namespace, scenes: Scenes) -> None:
         self.args, self.scenes = args, scenes
@@ -76,31 +76,31 @@ class Batches:
     def __getitem__(self, step: int) -> tuple[Int[Tensor, "n t"], Float[Tensor, "n d h w"]]:
         args = self.args
         easy = step < args.easy_steps
-        number, at = divmod(step if easy else step - args.easy_steps, CHUNK // args.batch)
+        number, index = divmod(step if easy else step - args.easy_steps, CHUNK // args.batch)
         if self.loaded != (number, easy):
             words, latents = self.scenes.chunk(number % args.chunks, easy=easy)
             order = torch.randperm(len(words), generator=torch.Generator().manual_seed(number))
             self.words, self.latents, self.loaded = words[order], latents[order], (number, easy)
-        rows = slice(at * args.batch, (at + 1) * args.batch)
+        rows = slice(index * args.batch, (index + 1) * args.batch)
         return self.words[rows], self.latents[rows].float()
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What the transformer reads of scales 1 and later, and the codes of all scales."""
+    """The transformer's input features for scales 1 and later, and the codes of all scales as targets."""
 
     features: Float[Tensor, "n i d"]
     codes: Int[Tensor, "n t"]
 
     def part(self, rows: slice, tokens: int) -> Self:
-        """Some images, taught up to a token that ends a scale."""
+        """Some of the images, and their first ``tokens`` tokens, which must end with a scale."""
         return replace(self, features=self.features[rows, : tokens - 1], codes=self.codes[rows, :tokens])
 
 
 class Teacher:
-    """Makes lessons of latents, with mistakes in them: Infinity's bitwise self-correction (Han et al. 2024), for codes.
+    """Makes lessons with mistakes from latents: Infinity's bitwise self-correction (Han et al. 2024), for codes.
 
-    A code is replaced by one of its nearest neighbours; the scales that follow are then taught to repair it.
+    Some codes are replaced by near neighbours; the targets of later scales correct them.
     """
 
     def __init__(self, quantize: ResidualQuantizer) -> None:
@@ -110,20 +110,20 @@ class Teacher:
         self.neighbours = torch.cdist(weight, weight).topk(near + 1, largest=False).indices[:, 1:]
 
     def lesson(self, latents: Float[Tensor, "n d h w"], mistakes: float, seed: int) -> Lesson:
-        """``mistakes``: most codes of an image that are replaced, as a share; each image's is drawn up to it."""
+        """``mistakes``: largest share of an image's codes that is replaced; the share is drawn for each image."""
         generator = torch.Generator().manual_seed(seed)
         share = mistakes * torch.rand(len(latents), 1, 1, generator=generator)
         last = len(self.quantize.sides) - 1
         features, codes = [], []
 
-        def mistaken(right: Int[Tensor, "n l 1"], scale: int) -> Int[Tensor, "n l 1"]:
-            """Unless it is the last scale, which nothing follows."""
+        def with_mistakes(right: Int[Tensor, "n l 1"], scale: int) -> Int[Tensor, "n l 1"]:
+            """The last scale has no mistakes, because no scale after it could correct them."""
             draw = torch.randint(self.neighbours.shape[1], right.shape, generator=generator)
             wrong = torch.rand(right.shape, generator=generator) < share
             return torch.where(wrong, self.neighbours[right, draw], right) if scale < last else right
 
-        for walked in walk(self.quantize, latents, mistaken):
-            codes.append(walked.codes[..., 0])
-            if walked.scale < last:
-                features.append(self.quantize.features(walked.latent, walked.scale + 1))
+        for encoded in encode_scales(self.quantize, latents, with_mistakes):
+            codes.append(encoded.codes[..., 0])
+            if encoded.scale < last:
+                features.append(self.quantize.features(encoded.latent, encoded.scale + 1))
         return Lesson(torch.cat(features, 1), torch.cat(codes, 1))

@@ -1,7 +1,7 @@
 """Train the embedded multi-scale tokenizer on whole scenes: ``python -m training.generators.scale_tokenizer``.
 
-Coarse scales are means over the whole canvas, so the encoder sees whole scenes; the decoder is local, and draws only a
-window around one object of each.
+Coarse scales are means over the whole image, so the encoder gets whole scenes; the decoder is local, and is trained on
+a window around one object of each scene.
 """
 
 import argparse
@@ -19,9 +19,9 @@ from scalingar.decoding.teacher_forcing import latents
 from scalingar.models.var.multiscale_vq import MultiScaleVQ, MultiScaleVQConfig
 from training.checkpoint import Checkpoint
 from training.generators.codebook import ResidualCodebook
-from training.generators.residuals import continuous_residuals, residuals, walk
+from training.generators.residuals import continuous_residuals, encode_scales, residuals
 from training.generators.tokenizer import learning_rate, scenes, to_channels_last, to_tensor
-from training.generators.warm_start import neutral, warm_start
+from training.generators.warm_start import initialise_identity, warm_start
 from training.workdir import add_work_dir, announce
 from training.world.scenes import CELL, GRID, OBJECT_CELLS, SceneObject, Sprites, render, sample_scene
 
@@ -45,7 +45,7 @@ SHEET_ROWS = 10
 
 
 def batch_of(seed: int, step: int, count: int, sprites: Sprites, side: int) -> tuple[Tensor, Tensor]:
-    """``count`` random scenes, and the corner (row, column; cells) of a window of ``side`` cells around an object."""
+    """``count`` random scenes, and corners (row, column) of windows of ``side`` cells around one object of each."""
     rng = np.random.default_rng((seed, 11, step))
     drawn = [sample_scene(rng) for _ in range(count)]
     chosen = [scene.objects[int(rng.integers(len(scene.objects)))] for scene in drawn]
@@ -55,26 +55,26 @@ def batch_of(seed: int, step: int, count: int, sprites: Sprites, side: int) -> t
 
 
 def _corner(rng: np.random.Generator, item: SceneObject, side: int) -> np.ndarray:
-    """Somewhere that the object is inside the window, or as much of it as fits."""
+    """A random corner such that the window contains the object, or as much of it as fits."""
     slack = side - OBJECT_CELLS
     shift = rng.integers(min(slack, 0), max(slack, 0) + 1, 2)
     return np.clip(np.array([item.row, item.column]) - shift, 0, GRID - side)
 
 
 def windows(maps: Tensor, corners: Tensor, side: int) -> Tensor:
-    """One window of each map ``(n, c, h, w)``; ``corners`` and ``side`` are in its own pixels."""
-    cut = [each[:, r : r + side, c : c + side] for each, (r, c) in zip(maps, corners.tolist(), strict=True)]
-    return torch.stack(cut).contiguous(memory_format=torch.channels_last)
+    """A window of each map ``(n, c, h, w)``; ``corners`` and ``side`` are in pixels of the map."""
+    parts = [image[:, r : r + side, c : c + side] for image, (r, c) in zip(maps, corners.tolist(), strict=True)]
+    return torch.stack(parts).contiguous(memory_format=torch.channels_last)
 
 
 class Run:
-    """Weights, averages, codes and the optimizer of one training, kept on disk."""
+    """Weights, averages, codes and optimizer of a training, with a checkpoint on disk."""
 
     def __init__(self, args: argparse.Namespace, sprites: Sprites) -> None:
-        torch.manual_seed(args.seed)  # the process is ours: initial weights only
+        torch.manual_seed(args.seed)  # for the initial weights only
         self.args, self.sprites, self.step = args, sprites, 0
         self.model = MultiScaleVQ(CONFIG)
-        self._first_weights()
+        self._initialise()
         to_channels_last(self.model)
         self.codebook = ResidualCodebook(self.model.quantize, seed=args.seed)
         ema = torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
@@ -89,57 +89,52 @@ class Run:
             "codebook": self.codebook,
         }
 
-    def _first_weights(self) -> None:
-        neutral(self.model)
+    def _initialise(self) -> None:
+        initialise_identity(self.model)
         path = self.args.work_dir / "tokenizer.weights.pt"
         if self.args.warm_start and path.exists():
-            fitting, everything = warm_start(self.model, path)
-            announce(f"scale tokenizer: {fitting} of {everything} tensors from the next-token tokenizer")
+            copied, total = warm_start(self.model, path)
+            announce(f"scale tokenizer: {copied} of {total} tensors from the next-token tokenizer")
 
     def resume(self) -> None:
-        if (state := self.checkpoint.load()) is not None:
-            self.step = state["step"]
-            for name, part in self._parts.items():
-                part.load_state_dict(state[name])
-            announce(f"scale tokenizer: resumed at step {self.step}")
+        self.step = self.checkpoint.restore(self._parts)
 
     def save(self) -> None:
-        parts = {name: part.state_dict() for name, part in self._parts.items()}
-        self.checkpoint.save({"step": self.step, **parts})
+        self.checkpoint.save_parts(self.step, self._parts)
 
-    def place_codes(self) -> None:
-        """k-means on what scales would be asked, then on what they are asked with the codes of the first."""
+    def initialise_codes(self) -> None:
+        """k-means on residuals without quantisation, then on those with the resulting codes."""
         args = self.args
         with torch.inference_mode():
             images = [batch_of(args.seed, 2_000_000 + i, 8, self.sprites, GRID)[0] for i in range(K_MEANS_SCENES // 8)]
-            found = torch.cat([self.model.latent(part) for part in images])
-        found = found.clone()  # an ordinary tensor again
-        self.codebook.place(continuous_residuals(self.model.quantize, found))
-        self.codebook.place(residuals(self.model.quantize, found))
+            z = torch.cat([self.model.latent(part) for part in images])
+        z = z.clone()  # no inference tensor any more
+        self.codebook.initialise(continuous_residuals(self.model.quantize, z))
+        self.codebook.initialise(residuals(self.model.quantize, z))
 
     def losses(self) -> tuple[Tensor, Tensor]:
-        """The loss of this step's batch, and the squared error of the complete reconstructions in it."""
+        """The loss on this step's batch, and the mean squared error of the images decoded from all scales."""
         args = self.args
         side = args.window
         images, corners = batch_of(args.seed, self.step, args.batch, self.sprites, side)
         latent = self.model.latent(images)
         total, whole, distance = self.quantised(latent)
         restored = self.model.decode(windows(total, corners, side))
-        wanted = windows(images, corners * CELL, side * CELL)
-        error = (restored - wanted).square().mean((1, 2, 3))
-        loss = error.mean() + 0.1 * (restored - wanted).abs().mean() + 0.1 * distance
+        target = windows(images, corners * CELL, side * CELL)
+        error = (restored - target).square().mean((1, 2, 3))
+        loss = error.mean() + 0.1 * (restored - target).abs().mean() + 0.1 * distance
         return loss, error[whole].mean().detach()
 
     def quantised(self, latent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents with codes in place, which of them hold all scales, and how far codes and latents are apart.
+        """Quantised latents, a mask of those with all scales, and the distance between codes and latents.
 
-        A share of the images keeps only their first scales (quantiser dropout; Zeghidour et al. 2021, section III-C),
-        so that the decoder knows unfinished latents; the encoder learns nothing from those.
+        A share of the images keeps only its first scales (quantiser dropout; Zeghidour et al. 2021, section III-C), so
+        that the decoder learns to decode unfinished latents; no gradient goes from those to the encoder.
         """
-        walked = list(walk(self.model.quantize, latent.detach()))
-        sums = torch.stack(latents(self.model, [part.codes for part in walked]))
+        scales = list(encode_scales(self.model.quantize, latent.detach()))
+        sums = torch.stack(latents(self.model, [scale.codes for scale in scales]))
         self.codebook.update(
-            torch.cat([part.residual for part in walked], 1), torch.cat([part.codes for part in walked], 1)
+            torch.cat([scale.residual for scale in scales], 1), torch.cat([scale.codes for scale in scales], 1)
         )
         last = len(sums) - 1
         generator = torch.Generator().manual_seed(self.step)
@@ -175,11 +170,11 @@ def train(args: argparse.Namespace) -> None:
 
 
 def advance(run: Run) -> float:
-    """One step; the mean squared error of its complete reconstructions."""
+    """One step; returns the mean squared error of images decoded from all scales."""
     for group in run.optimizer.param_groups:
         group["lr"] = learning_rate(run.step, run.args.steps, run.args.lr)
     if run.step == 0:
-        run.place_codes()
+        run.initialise_codes()
     loss, error = run.losses()
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -192,7 +187,7 @@ def advance(run: Run) -> float:
 
 @torch.inference_mode()
 def restorations(model: MultiScaleVQ, images: Tensor) -> Tensor:
-    """What images look like after each scale, ``(scales, n, 3, H, W)``."""
+    """Images decoded after each scale, ``(scales, n, 3, H, W)``."""
     parts = [torch.stack([model.decode(z) for z in latents(model, model.encode(part))]) for part in images.split(16)]
     return torch.cat(parts, 1).clamp(-1, 1)
 
@@ -204,7 +199,7 @@ def psnr(restored: Tensor, images: Tensor) -> list[float]:
 
 
 def report(model: MultiScaleVQ, held_out: Tensor, step: int, work_dir: Path) -> None:
-    """Averaged weights on disk, PSNR of whole held-out scenes after each scale, a sheet of them."""
+    """Save the averaged weights, print the PSNR of held-out scenes after each scale, draw a sheet of them."""
     torch.save({"config": CONFIG.model_dump(), "model": model.state_dict()}, work_dir / WEIGHTS)
     restored = restorations(model, held_out)
     values = psnr(restored, held_out)
@@ -214,7 +209,7 @@ def report(model: MultiScaleVQ, held_out: Tensor, step: int, work_dir: Path) -> 
 
 
 def sheet(path: Path, images: Tensor, restored: Tensor) -> None:
-    """A row per scene: the original, then what it looks like after each scale."""
+    """A row per scene: the original, then the scene decoded after each scale."""
     columns = torch.cat([images[None], restored])[:, :SHEET_ROWS]
     picture = columns.permute(1, 3, 0, 4, 2).flatten(2, 3).flatten(0, 1)
     Image.fromarray(((picture + 1) * 127.5).clamp(0, 255).byte().numpy()).save(path)

@@ -1,7 +1,7 @@
 """Train the embedded next-scale transformer on encoded scenes: ``python -m training.generators.scale_transformer``.
 
-Coarse scales decide what a scene shows and cost a third of all scales; so most images of a batch stop there, and a few
-go on to the finest.
+Coarse scales decide what a scene shows and take a third of the time of all scales, so most images of a batch are
+trained on these only, and a few on all scales.
 """
 
 import argparse
@@ -23,10 +23,10 @@ from scalingar.models.var.config import VARConfig
 from scalingar.models.var.multiscale_vq import MultiScaleVQ
 from scalingar.models.var.transformer import VAR, Block
 from training.checkpoint import Checkpoint
-from training.generators.muon import Muon
+from training.generators.muon import muon_and_adamw
 from training.generators.scale_lessons import Batches, Lesson, Scenes, Teacher, load_scale_tokenizer
 from training.generators.scale_tokenizer import CONFIG as TOKENIZER
-from training.generators.transformer import CONDITION_DROPOUT, SHEET_PROMPTS, TEXT_SLOTS, schedule, word_ids
+from training.generators.transformer import SHEET_PROMPTS, TEXT_SLOTS, drop_condition, schedule, word_ids
 from training.workdir import add_work_dir, announce
 
 CONFIG = VARConfig(
@@ -51,86 +51,69 @@ HELD_OUT = 128
 
 @torch.no_grad()
 def initialise(model: VAR) -> None:
-    """Small normal weights, a silent head, and AdaLN that begins as an ordinary pre-norm block with open gates."""
+    """Small normal weights, a zero head, and AdaLN that begins as an ordinary pre-norm block with open gates."""
     for parameter in model.parameters():
         if parameter.ndim >= 2:
             nn.init.normal_(parameter, std=0.02)
     for module in model.modules():
         if isinstance(module, Block):
-            _begin_plain(module)
-    silent = model.shared_ada_lin[-1], model.head_nm.ada_lin[-1], model.head
-    for linear in (cast(nn.Linear, module) for module in silent):
+            _initialise_block(module)
+    zeros = model.shared_ada_lin[-1], model.head_nm.ada_lin[-1], model.head
+    for linear in (cast(nn.Linear, module) for module in zeros):
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
 
 
-def _begin_plain(block: Block) -> None:
+def _initialise_block(block: Block) -> None:
     shared = cast(nn.Parameter, block.ada_gss)
     shared.zero_()
     shared[:, :, :2] = 1  # the gates
     nn.init.constant_(block.attn.scale_mul_1H11, math.log(4))
 
 
-def optimizers(model: VAR, lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of the blocks, AdamW for embeddings, head, norms and AdaLN."""
-    matrices = [p for part in (model.blocks, model.words.blocks) for p in part.parameters() if p.ndim == 2]
-    ids = {id(p) for p in matrices}
-    rest = [p for p in model.parameters() if id(p) not in ids]
-    return [
-        Muon(matrices, lr=lr, weight_decay=0.05),
-        torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
-    ]
-
-
 def token_weights(sides: tuple[int, ...], power: float) -> Float[Tensor, " t"]:
-    """Weight of every token in the loss, 1 on average: a scale of ``l`` tokens counts ``l^(1 - power)``."""
+    """Weight of every token in the loss, 1 on average; a scale of ``l`` tokens has a total of ``l^(1 - power)``."""
     tokens = torch.tensor([side * side for side in sides])
     weights = tokens.float().pow(-power).repeat_interleave(tokens)
     return weights / weights.mean()
 
 
 def losses(model: VAR, words: Int[Tensor, "n s"], lesson: Lesson) -> Float[Tensor, " t"]:
-    """Cross entropy of every place (nats per code), summed over images."""
+    """Cross entropy of every token (nats per code), summed over images."""
     logits = model(words, lesson.features)[:, :, 0]
     flat = F.cross_entropy(logits.flatten(0, 1), lesson.codes.flatten(), reduction="none")
     return flat.view_as(lesson.codes).sum(0)
 
 
-def without_some(words: Int[Tensor, "n s"], nothing: int, step: int) -> Int[Tensor, "n s"]:
-    """The words with the condition dropped from a tenth of the scenes."""
-    generator = torch.Generator().manual_seed(step)
-    dropped = torch.rand(len(words), generator=generator) < CONDITION_DROPOUT
-    return torch.where(dropped[:, None], nothing, words)
-
-
 def batch_losses(model: VAR, words: Int[Tensor, "n s"], lesson: Lesson, whole: int, coarse: int) -> Float[Tensor, " t"]:
-    """Cross entropy of every place: the first ``whole`` images are taught on all scales, the others on ``coarse`` ones.
+    """Cross entropy of every token, averaged over the images that have it.
 
-    Each place is averaged over the images that reach it.
+    The first ``whole`` images are trained on all scales, the others on the first ``coarse`` ones.
     """
     tokens = [model.config.ends[coarse - 1], lesson.codes.shape[1]]
-    some = losses(model, words[whole:], lesson.part(slice(whole, None), tokens[0]))
-    every = losses(model, words[:whole], lesson.part(slice(whole), tokens[1]))
-    both = (some + every[: tokens[0]]) / len(words)
-    return torch.cat([both, every[tokens[0] :] / whole])
+    of_coarse = losses(model, words[whole:], lesson.part(slice(whole, None), tokens[0]))
+    of_whole = losses(model, words[:whole], lesson.part(slice(whole), tokens[1]))
+    both = (of_coarse + of_whole[: tokens[0]]) / len(words)
+    return torch.cat([both, of_whole[tokens[0] :] / whole])
 
 
 @torch.no_grad()
-def follow(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
-    """Moving averages over the last tenth of ``count`` steps, 500 at most, so that early weights are soon forgotten."""
+def update_average(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
+    """Moving averages over the last tenth of ``count`` steps, at most 500, so that early weights are soon forgotten."""
     torch._foreach_lerp_(averaged, current, max(1 / 500, 9 / (10 + int(count))))
 
 
 class Run:
-    """Weights, averages and optimizers of one training, kept on disk."""
+    """Weights, averages and optimizers of a training, with a checkpoint on disk."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        torch.manual_seed(args.seed)  # the process is ours: initial weights only
+        torch.manual_seed(args.seed)  # for the initial weights only
         self.args, self.step = args, 0
         self.model = VAR(CONFIG)
         initialise(self.model)
-        self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=follow)
-        self.steppers = optimizers(self.model, args.lr)
+        self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=update_average)
+        blocks = (*self.model.blocks.parameters(), *self.model.words.blocks.parameters())
+        self.optimizers = muon_and_adamw(self.model, blocks, args.lr)
         self.tokenizer = load_scale_tokenizer(args.work_dir)
         self.teacher = Teacher(self.tokenizer.quantize)
         scenes = Scenes(args.work_dir, self.tokenizer, args.seed)
@@ -139,7 +122,7 @@ class Run:
         self.checkpoint = Checkpoint(args.work_dir / "scale-transformer.pt")
         if args.compile:
             for block in self.model.blocks:
-                block.compile(dynamic=False)  # all eight are one graph for each of the two lengths
+                block.compile(dynamic=False)  # all blocks share one graph for each of the two lengths
 
     def resume(self) -> None:
         if (state := self.checkpoint.load()) is not None:
@@ -148,7 +131,7 @@ class Run:
             self.step = state["step"]
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
-            for optimizer, saved in zip(self.steppers, state["optimizers"], strict=True):
+            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(saved)
             announce(f"scale transformer: resumed at step {self.step}")
 
@@ -159,24 +142,24 @@ class Run:
                 "tokenizer": self.digest,
                 "model": self.model.state_dict(),
                 "average": self.average.state_dict(),
-                "optimizers": [optimizer.state_dict() for optimizer in self.steppers],
+                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             }
         )
 
     def advance(self) -> float:
-        """One step; its cross entropy, unweighted."""
+        """One step; returns the cross entropy without weights."""
         rate = self.args.lr * schedule(self.step, self.args.steps)
         words, latents = self.batches[self.step]
         lesson = self.teacher.lesson(latents, self.args.mistakes, self.step)
-        words = without_some(words, CONFIG.condition_vocab, self.step)
+        words = drop_condition(words, CONFIG.condition_vocab, self.step)
         loss = batch_losses(self.model, words, lesson, self.args.whole, self.args.coarse_scales)
-        for optimizer in self.steppers:
+        for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
             for group in optimizer.param_groups:
                 group["lr"] = rate
         (loss * self.weights).mean().backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimizer in self.steppers:
+        for optimizer in self.optimizers:
             optimizer.step()
         self.average.update_parameters(self.model)
         self.step += 1
@@ -206,13 +189,14 @@ def train(args: argparse.Namespace) -> None:
 
 
 def report(run: Run, held_out: tuple[Tensor, Lesson]) -> None:
-    """Held-out loss of every scale with and without the text, averaged weights on disk, a sheet of samples."""
+    """Print the held-out loss of every scale with and without the text, save the averaged weights, draw samples."""
     model, step, work_dir = cast(VAR, run.average.module), run.step, run.args.work_dir
     words, lesson = held_out
-    given, nothing = (held_out_loss(model, w, lesson) for w in (words, torch.full_like(words, CONFIG.condition_vocab)))
-    announce(f"scale transformer {step}: held out {given.mean():.4f} nats/code, {nothing.mean():.4f} without the text")
+    no_words = torch.full_like(words, CONFIG.condition_vocab)
+    with_text, without = (held_out_loss(model, condition, lesson) for condition in (words, no_words))
+    announce(f"scale transformer {step}: held out {with_text.mean():.4f} nats/code, {without.mean():.4f} without text")
     sizes = [side * side for side in CONFIG.sides]
-    each = zip(CONFIG.sides, given.split(sizes), nothing.split(sizes), strict=True)
+    each = zip(CONFIG.sides, with_text.split(sizes), without.split(sizes), strict=True)
     announce("  by side  " + "  ".join(f"{side}: {a.mean():.2f}/{b.mean():.2f}" for side, a, b in each))
     state = {"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step, "tokenizer": run.digest}
     torch.save(state, work_dir / WEIGHTS)
@@ -221,11 +205,11 @@ def report(run: Run, held_out: tuple[Tensor, Lesson]) -> None:
 
 @torch.inference_mode()
 def held_out_loss(model: VAR, words: Tensor, lesson: Lesson) -> Float[Tensor, " t"]:
-    """Cross entropy of every place, the mean over images, in parts that fit into memory."""
+    """Mean cross entropy of every token over the images, computed in parts that fit into memory."""
     tokens = lesson.codes.shape[1]
-    parts = [slice(at, at + 32) for at in range(0, len(words), 32)]
-    found = [losses(model, words[part], lesson.part(part, tokens)) for part in parts]
-    return torch.stack(found).sum(0) / len(words)
+    parts = [slice(start, start + 32) for start in range(0, len(words), 32)]
+    sums = [losses(model, words[part], lesson.part(part, tokens)) for part in parts]
+    return torch.stack(sums).sum(0) / len(words)
 
 
 @torch.inference_mode()

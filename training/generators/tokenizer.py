@@ -4,7 +4,7 @@ import argparse
 import math
 import time
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
 from training.checkpoint import Checkpoint
 from training.generators.codebook import EmaCodebook
+from training.schedules import cosine
 from training.workdir import add_work_dir, announce
 from training.world.scenes import CELL, GRID, OBJECT_CELLS, Sprites, render, sample_scene
 
@@ -30,9 +31,8 @@ CONFIG = VQConfig(
     patch_size=2,
 )
 CROP_CELLS = 7
-WARMUP = 100
 CONTINUOUS_STEPS = 500
-"""First steps without quantisation; k-means on the latents then places the codes."""
+"""First steps without quantisation, after which k-means on the latents gives the codes."""
 
 
 def to_tensor(images: np.ndarray) -> Tensor:
@@ -41,14 +41,14 @@ def to_tensor(images: np.ndarray) -> Tensor:
 
 
 def to_channels_last(model: torch.nn.Module) -> None:
-    """Lay the convolutions' weights out as the fastest CPU kernels want them."""
+    """Change the memory layout of convolutions to the one with the fastest CPU kernels."""
     for parameter in model.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def crops(seed: int, step: int, count: int, sprites: Sprites) -> Tensor:
-    """Lattice-aligned crops around one object of ``count`` random scenes, a function of ``(seed, step)`` alone."""
+    """Grid-aligned crops around an object of ``count`` random scenes, which depend on ``(seed, step)`` only."""
     rng = np.random.default_rng((seed, step))
     out = np.empty((count, CROP_CELLS * CELL, CROP_CELLS * CELL, 3), np.uint8)
     for i in range(count):
@@ -78,7 +78,7 @@ def psnr(model: VQTokenizer, images: Tensor) -> tuple[float, Tensor]:
 
 
 def sheet(path: Path, images: Tensor, restored: Tensor, columns: int = 8) -> None:
-    """Originals above reconstructions, twice enlarged."""
+    """Originals above reconstructions, at twice the size."""
     rows = []
     for start in range(0, min(len(images), 32), columns):
         for part in (images, restored):
@@ -89,31 +89,21 @@ def sheet(path: Path, images: Tensor, restored: Tensor, columns: int = 8) -> Non
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
-    """Linear warm-up, then cosine to 2 % of the peak."""
-    if step < WARMUP:
-        return peak * (step + 1) / WARMUP
-    progress = (step - WARMUP) / max(1, steps - WARMUP)
-    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+    return cosine(step, steps, peak, warmup=100, floor=0.02)
 
 
 def train(args: argparse.Namespace) -> None:
     sprites = Sprites(args.work_dir / "art.npz")
-    torch.manual_seed(args.seed)  # the process is ours: initial weights only
+    torch.manual_seed(args.seed)  # for the initial weights only
     model = VQTokenizer(CONFIG)
     to_channels_last(model)
     codebook = EmaCodebook(model.quantize, seed=args.seed)
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995))
     trained = [p for name, p in model.named_parameters() if not name.startswith("quantize.")]
     optimizer = torch.optim.AdamW(trained, lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    parts: dict[str, Any] = {"model": model, "average": average, "optimizer": optimizer, "codebook": codebook}
     checkpoint = Checkpoint(args.work_dir / "tokenizer.pt")
-    step = 0
-    if (state := checkpoint.load()) is not None:
-        step = state["step"]
-        model.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        codebook.load_state_dict(state["codebook"])
-        announce(f"tokenizer: resumed at step {step}")
+    step = checkpoint.restore(parts)
     held_out = scenes(args.seed, 96, sprites)
     started, first = time.monotonic(), step
     while step < args.steps:
@@ -122,7 +112,7 @@ def train(args: argparse.Namespace) -> None:
         batch = crops(args.seed, step, args.batch, sprites).contiguous(memory_format=torch.channels_last)
         z = F.normalize(model.latent(batch), dim=1)
         if step == CONTINUOUS_STEPS:
-            codebook.place(collect_latents(model, args, sprites))
+            codebook.initialise(collect_latents(model, args, sprites))
         if step < CONTINUOUS_STEPS:
             quantised, commitment = z, z.new_zeros(())
         else:
@@ -145,19 +135,11 @@ def train(args: argparse.Namespace) -> None:
         if step % 250 == 0 or step == args.steps:
             report(cast(VQTokenizer, average.module), held_out, step, args.work_dir)
         if checkpoint.due or step == args.steps:
-            checkpoint.save(
-                {
-                    "step": step,
-                    "model": model.state_dict(),
-                    "average": average.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "codebook": codebook.state_dict(),
-                }
-            )
+            checkpoint.save_parts(step, parts)
 
 
 def report(model: VQTokenizer, held_out: Tensor, step: int, work_dir: Path) -> None:
-    """Averaged weights on disk, PSNR of whole held-out scenes, a sheet of them."""
+    """Save the averaged weights, print the PSNR of held-out scenes, draw a sheet of them."""
     export(model, work_dir / "tokenizer.weights.pt")
     value, restored = psnr(model, held_out)
     announce(f"tokenizer {step}: held-out scenes {value:.2f} dB")
@@ -165,7 +147,7 @@ def report(model: VQTokenizer, held_out: Tensor, step: int, work_dir: Path) -> N
 
 
 def collect_latents(model: VQTokenizer, args: argparse.Namespace, sprites: Sprites) -> Tensor:
-    """Normalised latents of some 10 000 cells for k-means, ``(n, d)``."""
+    """Normalised latents of about 12 000 cells for k-means, ``(n, d)``."""
     with torch.inference_mode():
         parts = [F.normalize(model.latent(crops(args.seed, 2_000_000 + i, 16, sprites)), dim=1) for i in range(16)]
     return torch.cat(parts).movedim(1, -1).flatten(0, -2).clone()

@@ -20,7 +20,7 @@ from scalingar.models.llamagen.config import LlamaGenConfig
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
 from training.checkpoint import Checkpoint
-from training.generators.muon import Muon
+from training.generators.muon import muon_and_adamw
 from training.generators.tokenizer import to_channels_last, to_tensor
 from training.workdir import add_work_dir, announce
 from training.world.scenes import GRID, OBJECT_CELLS, Scene, SceneObject, Sprites, render, sample_scene
@@ -42,11 +42,11 @@ CONFIG = LlamaGenConfig(
 CONDITION_DROPOUT = 0.1
 WARMUP = 200
 CROP = 6
-"""Side, in codes, of the windows around single objects that training begins with: a quarter of a scene's cost."""
+"""Side, in codes, of crops around single objects, with which training begins; they cost a quarter of a scene."""
 CROPS = 2400
-"""Crops taken from one chunk; a few more are found in each."""
+"""Crops used from each chunk, which has a few more."""
 CHUNK = 2048
-"""Scenes tokenised at a time; each chunk is one file, so that a killed run keeps what it has."""
+"""Scenes that are tokenised together; each chunk is a file, so that a killed run loses at most one."""
 SHEET_PROMPTS = (
     "a photo of a dog",
     "a photo of an airplane",
@@ -76,7 +76,7 @@ def load_tokenizer(work_dir: Path) -> VQTokenizer:
 
 
 def word_ids(prompt: str) -> list[int]:
-    """Terminal ids, right-aligned in ``TEXT_SLOTS`` slots: the last word stands next to the image."""
+    """Terminal ids, right-aligned in ``TEXT_SLOTS`` slots, so that the last word is next to the image."""
     ids = parse(prompt).ids[:TEXT_SLOTS]
     return [0] * (TEXT_SLOTS - len(ids)) + list(ids)
 
@@ -113,14 +113,14 @@ def chunk(
 
 
 def crops(drawn: list[Scene], codes: Tensor) -> tuple[np.ndarray, Tensor]:
-    """Windows of ``CROP`` x ``CROP`` codes that hold one object and nothing of another, with that object's words."""
+    """Windows of ``CROP`` x ``CROP`` codes that contain exactly one object, with the words for it."""
     rng = np.random.default_rng(len(drawn))
     words, windows = [], []
     for scene, grid in zip(drawn, codes.view(-1, GRID, GRID), strict=True):
         for item in scene.objects:
             row, column = (
-                int(np.clip(at - rng.integers(0, CROP - OBJECT_CELLS + 1), 0, GRID - CROP))
-                for at in (item.row, item.column)
+                int(np.clip(cell - rng.integers(0, CROP - OBJECT_CELLS + 1), 0, GRID - CROP))
+                for cell in (item.row, item.column)
             )
             others = (other for other in scene.objects if other is not item)
             if all(_outside(other, row, column) for other in others):
@@ -134,7 +134,7 @@ def _outside(item: SceneObject, row: int, column: int) -> bool:
 
 
 class Batches:
-    """Batch number ``step``, a function of the step alone: first crops, then scenes, over ``chunks`` chunks."""
+    """Batches that depend on the step only: first crops, then scenes."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
@@ -142,50 +142,44 @@ class Batches:
         self.loaded: tuple[int, bool] | None = None
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Words, codes, and the cells they stand on (None: the whole grid)."""
+        """Words, codes, and the cells of the codes (None: the whole grid)."""
         args = self.args
         cropped = step < args.crop_steps
         batch = args.crop_batch if cropped else args.batch
         per_chunk = (CROPS if cropped else CHUNK) // batch
-        number, at = divmod(step if cropped else step - args.crop_steps, per_chunk)
+        number, index = divmod(step if cropped else step - args.crop_steps, per_chunk)
         if self.loaded != (number, cropped):
             if self.sprites is None:
                 self.sprites = Sprites(args.work_dir / "art.npz")
             words, codes = chunk(args.work_dir, number % args.chunks, args.seed, self.sprites, cropped=cropped)
             order = torch.randperm(len(words), generator=torch.Generator().manual_seed(number))
             self.words, self.codes, self.loaded = words[order], codes[order], (number, cropped)
-        rows = slice(at * batch, (at + 1) * batch)
+        rows = slice(index * batch, (index + 1) * batch)
         return self.words[rows], self.codes[rows], window(step) if cropped else None
 
 
 def window(step: int) -> Tensor:
-    """Cells of a crop put somewhere on the grid: codes repeat when an object moves on the lattice."""
+    """Cells of a crop at a random position on the grid, where an object would have the same codes."""
     row, column = np.random.default_rng((step, 3)).integers(0, GRID - CROP + 1, 2)
     side = torch.arange(CROP)
     return ((int(row) + side)[:, None] * GRID + int(column) + side).flatten()
 
 
+def drop_condition(words: Tensor, nothing: int, step: int) -> Tensor:
+    """The words ``(n, slots)``, those of a tenth of the scenes replaced by ``nothing``."""
+    generator = torch.Generator().manual_seed(step)
+    dropped = torch.rand(len(words), generator=generator) < CONDITION_DROPOUT
+    return torch.where(dropped[:, None], nothing, words)
+
+
 def loss_of(
     model: Callable[..., Tensor], core: LlamaGen, batch: tuple[Tensor, Tensor, Tensor | None], step: int
 ) -> Tensor:
-    """Mean cross entropy (nats per code), the condition dropped from a tenth of the scenes."""
+    """Mean cross entropy (nats per code), with the condition dropped from a tenth of the scenes."""
     words, codes, cells = batch
-    generator = torch.Generator().manual_seed(step)
-    dropped = torch.rand(len(words), generator=generator) < CONDITION_DROPOUT
-    words = torch.where(dropped[:, None], core.config.condition_vocab, words)
+    words = drop_condition(words, core.config.condition_vocab, step)
     logits = model(core.cls_embedding(words), codes[:, :-1], None if cells is None else cells[:-1])
     return F.cross_entropy(logits.flatten(0, 1), codes.flatten())
-
-
-def optimizers(model: LlamaGen, args: argparse.Namespace) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of the blocks, AdamW for embeddings, head and norms."""
-    matrices = [p for p in model.layers.parameters() if p.ndim == 2]
-    ids = {id(p) for p in matrices}
-    rest = [p for p in model.parameters() if id(p) not in ids]
-    return [
-        Muon(matrices, lr=args.lr, weight_decay=0.05),
-        torch.optim.AdamW(rest, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
-    ]
 
 
 def initialise(model: LlamaGen) -> None:
@@ -196,7 +190,7 @@ def initialise(model: LlamaGen) -> None:
 
 
 def schedule(step: int, steps: int) -> float:
-    """Share of the peak rate: warm-up, a long plateau, linear decay over the last third."""
+    """Share of the peak rate: warm-up, plateau, linear decay over the last third."""
     if step < WARMUP:
         return (step + 1) / WARMUP
     return max(0.02, min(1.0, (steps - step) / (steps / 3)))
@@ -220,18 +214,18 @@ def sheet(path: Path, model: LlamaGen, tokenizer: VQTokenizer, per_prompt: int =
 
 
 def train(args: argparse.Namespace) -> None:
-    torch.manual_seed(args.seed)  # the process is ours: initial weights only
+    torch.manual_seed(args.seed)  # for the initial weights only
     model = LlamaGen(CONFIG)
     initialise(model)
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
-    steppers = optimizers(model, args)
+    optimizers = muon_and_adamw(model, model.layers.parameters(), args.lr)
     checkpoint = Checkpoint(args.work_dir / "transformer.pt")
     step = 0
     if (state := checkpoint.load()) is not None:
         step = state["step"]
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
-        for optimizer, saved in zip(steppers, state["optimizers"], strict=True):
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         announce(f"transformer: resumed at step {step}")
     tokenizer = load_tokenizer(args.work_dir)
@@ -240,15 +234,15 @@ def train(args: argparse.Namespace) -> None:
     runner = torch.compile(model) if args.compile else model
     started, first, recent = time.monotonic(), step, []
     while step < args.steps:
-        for optimizer in steppers:
+        for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = args.lr * schedule(step, args.steps)
         loss = loss_of(runner, model, batches[step], step)
-        for optimizer in steppers:
+        for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in steppers:
+        for optimizer in optimizers:
             optimizer.step()
         average.update_parameters(model)
         recent.append(loss.item())
@@ -266,7 +260,7 @@ def train(args: argparse.Namespace) -> None:
                     "step": step,
                     "model": model.state_dict(),
                     "average": average.state_dict(),
-                    "optimizers": [optimizer.state_dict() for optimizer in steppers],
+                    "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                 }
             )
         if step % args.report_every == 0 or step == args.steps:
@@ -280,12 +274,12 @@ def report(
     step: int,
     work_dir: Path,
 ) -> None:
-    """Held-out loss with and without the text, averaged weights on disk, a sheet of samples."""
+    """Print the held-out loss with and without the text, save the averaged weights, draw a sheet of samples."""
     words, codes = (part[:128] for part in held_out)
     with torch.inference_mode():
         losses = []
-        for given in (words, torch.full_like(words, CONFIG.condition_vocab)):
-            logits = model(model.cls_embedding(given), codes[:, :-1])
+        for condition in (words, torch.full_like(words, CONFIG.condition_vocab)):
+            logits = model(model.cls_embedding(condition), codes[:, :-1])
             losses.append(F.cross_entropy(logits.flatten(0, 1), codes.flatten()).item())
     announce(f"transformer {step}: held out {losses[0]:.4f} nats/code, {losses[1]:.4f} without the text")
     torch.save(

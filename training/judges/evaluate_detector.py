@@ -1,7 +1,7 @@
-"""Does the embedded detector judge by GenEval's rules as it should? ``python -m training.judges.evaluate_detector``.
+"""How reliably the embedded detector judges by GenEval's rules: ``python -m training.judges.evaluate_detector``.
 
-All 553 official prompts, each drawn as it says, drawn with one thing falsified, and drawn and sent through the
-generator's tokenizer: the share of each that is judged correct, as a table and as JSON.
+For all 553 official prompts it is given correct drawings, drawings with one thing falsified, and correct drawings after
+the generator's tokenizer. The share of each that is judged correct is printed as a table and written as JSON.
 """
 
 import argparse
@@ -25,18 +25,19 @@ from training.world.official_scenes import FALSE, lay_out
 from training.world.scenes import CELL, GRID, Sprites, render
 
 Shares = dict[str, dict[str, tuple[int, int]]]
-"""Right and all images, by what was drawn and by task."""
+"""Number of images judged correct and of all images, by kind of drawing and task."""
 GOALS = {"true": ">= 97 %", "tokenizer": ">= 94 %", **{f"false {name}": "<= 3 %" for name in FALSE}}
 OPTIONS = GenEvalOptions()
 
 
-def correct(metadata: Metadata, found: list[Detection]) -> bool:
-    """GenEval's verdict on one image's detections."""
-    return judge(metadata, found_objects(found, metadata.tag, OPTIONS), lambda one: str(one.color), OPTIONS).correct
+def correct(metadata: Metadata, detections: list[Detection]) -> bool:
+    """GenEval's verdict on the detections in an image."""
+    objects = found_objects(detections, metadata.tag, OPTIONS)
+    return judge(metadata, objects, lambda detection: str(detection.color), OPTIONS).correct
 
 
 def pictures(seed: int, sprites: Sprites) -> dict[str, list[tuple[Metadata, np.ndarray]]]:
-    """Prompts and renders ``(SIZE, SIZE, 3)`` uint8, by what was drawn."""
+    """Prompts and pictures ``(SIZE, SIZE, 3)`` uint8, by kind of drawing."""
     drawn: dict[str, list[tuple[Metadata, np.ndarray]]] = defaultdict(list)
     for number, metadata in enumerate(official_prompts()):
         rng = np.random.default_rng((seed, 553, number))
@@ -50,7 +51,7 @@ def pictures(seed: int, sprites: Sprites) -> dict[str, list[tuple[Metadata, np.n
 
 @torch.inference_mode()
 def through_tokenizer(images: np.ndarray, work_dir: Path) -> np.ndarray:
-    """Encoded and decoded, ``(n, SIZE, SIZE, 3)`` uint8."""
+    """The images encoded and decoded, ``(n, SIZE, SIZE, 3)`` uint8."""
     tokenizer = load_tokenizer(work_dir)
     parts = [tokenizer.decode(tokenizer.encode(to_tensor(part)), (GRID, GRID)) for part in np.array_split(images, 32)]
     restored = torch.cat(parts).clamp(-1, 1).permute(0, 2, 3, 1)
@@ -67,15 +68,15 @@ def measure(detector: Detector, work_dir: Path, seeds: int) -> Shares:
         prompts, renders = zip(*drawn["true"], strict=True)
         drawn["tokenizer"] = list(zip(prompts, through_tokenizer(np.stack(renders), work_dir), strict=True))
         for kind, pairs in drawn.items():
-            found = detector([Image.fromarray(picture) for _, picture in pairs])
-            for (metadata, _), some in zip(pairs, found, strict=True):
+            detections = detector([Image.fromarray(picture) for _, picture in pairs])
+            for (metadata, _), of_image in zip(pairs, detections, strict=True):
                 right, total = shares[kind][metadata.tag]
-                shares[kind][metadata.tag] = right + correct(metadata, some), total + 1
+                shares[kind][metadata.tag] = right + correct(metadata, of_image), total + 1
     return shares
 
 
 def table(shares: Shares) -> str:
-    """Percentages judged correct, a row for each kind of picture."""
+    """Percentages judged correct, a row for each kind of drawing."""
     lines = [f"{'drawn':15s}{'all':>9s}" + "".join(f"{task:>15s}" for task in TASKS) + "   goal (all)"]
     for kind, goal in GOALS.items():
         right, total = (sum(values) for values in zip(*shares[kind].values(), strict=True))

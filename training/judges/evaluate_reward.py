@@ -1,7 +1,8 @@
-"""How far reward and detector agree: ``python -m training.judges.evaluate_reward``.
+"""How well reward and detector agree: ``python -m training.judges.evaluate_reward``.
 
-On images of the embedded generator: per task, the chance that the reward puts an image the detector calls correct above
-one it calls wrong (AUC). On renders: how often a true picture scores above the same with one thing falsified.
+On images of the embedded generator: per task, the probability that an image which the detector calls correct has a
+higher reward than one it calls wrong (AUC). On drawings: how often a correct one has a higher reward than the same
+with one thing falsified.
 """
 
 import argparse
@@ -22,30 +23,30 @@ from training.world.generated import generated
 from training.world.scenes import Sprites
 
 Verdicts = dict[str, list[tuple[float, bool]]]
-"""Reward and the detector's verdict of each image, by task."""
+"""The reward of each image and whether the detector calls it correct, by task."""
 
 
 def verdicts(args: argparse.Namespace) -> Verdicts:
-    """On the generator's images."""
+    """Rewards and verdicts on the generator's images."""
     detector, reward = EmbeddedDetector(), EmbeddedReward(args.weights)
     drawn = generated(args.work_dir, args.model, args.prompts, args.images, args.seed)
-    found = detector([image for _, image in drawn])
-    told: Verdicts = defaultdict(list)
+    detections = detector([image for _, image in drawn])
+    judged: Verdicts = defaultdict(list)
     for start in range(0, len(drawn), args.images):
-        metadata, shown = drawn[start][0], [image for _, image in drawn[start : start + args.images]]
-        right = [correct(metadata, some) for some in found[start : start + args.images]]
-        told[metadata.tag] += zip(reward.score(metadata.prompt, shown), right, strict=True)
-    return told
+        metadata, images = drawn[start][0], [image for _, image in drawn[start : start + args.images]]
+        right = [correct(metadata, of_image) for of_image in detections[start : start + args.images]]
+        judged[metadata.tag] += zip(reward.score(metadata.prompt, images), right, strict=True)
+    return judged
 
 
-def area(pairs: list[tuple[float, bool]]) -> float | None:
-    """AUC; None where the detector finds all images right, or all wrong."""
+def area_under_curve(pairs: list[tuple[float, bool]]) -> float | None:
+    """AUC; None if the detector calls all images correct, or all wrong."""
     scores, labels = (np.array(part) for part in zip(*pairs, strict=True))
     return None if labels.all() or not labels.any() else auc(scores.astype(float), labels.astype(bool))
 
 
-def ranked(args: argparse.Namespace) -> dict[str, float]:
-    """By what is falsified: share of pairs in which the true render scores higher."""
+def true_above(args: argparse.Namespace) -> dict[str, float]:
+    """Share of pairs in which the correct drawing has the higher reward, by what is falsified in the other."""
     reward = EmbeddedReward(args.weights)
     drawn = pictures(args.seed, Sprites(args.work_dir / "art.npz"))
     versions: dict[str, dict[str, Image.Image]] = defaultdict(dict)
@@ -57,7 +58,7 @@ def ranked(args: argparse.Namespace) -> dict[str, float]:
         true, *others = reward.score(prompt, list(images.values()))
         for kind, score in zip(list(images)[1:], others, strict=True):
             above[kind].append(true > score)
-    return {kind: float(np.mean(some)) for kind, some in above.items()}
+    return {kind: float(np.mean(higher)) for kind, higher in above.items()}
 
 
 def main() -> None:
@@ -72,19 +73,19 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, default=None, help="default: reward.json in the work folder")
     args = parser.parse_args()
-    told = verdicts(args)
-    areas = {task: area(told[task]) for task in TASKS}
-    areas["all"] = area([pair for pairs in told.values() for pair in pairs])
-    for task, value in areas.items():
-        pairs = told[task] if task in told else [pair for some in told.values() for pair in some]
+    judged = verdicts(args)
+    everything = [pair for pairs in judged.values() for pair in pairs]
+    areas = {}
+    for task, pairs in {**{task: judged[task] for task in TASKS}, "all": everything}.items():
+        areas[task] = area_under_curve(pairs)
         share = np.mean([right for _, right in pairs])
-        shown = "-" if value is None else f"{value:.3f}"
-        announce(f"{task:14s} AUC {shown:>6s}   {share:6.1%} of {len(pairs)} images correct by the detector")
-    above = ranked(args)
+        text = "-" if areas[task] is None else f"{areas[task]:.3f}"
+        announce(f"{task:14s} AUC {text:>6s}   {share:6.1%} of {len(pairs)} images correct by the detector")
+    above = true_above(args)
     for kind, value in above.items():
-        announce(f"true render above {kind:15s} {value:6.1%}")
+        announce(f"correct drawing above {kind:15s} {value:6.1%}")
     output = args.output or args.work_dir / "reward.json"
-    output.write_text(json.dumps({"auc": areas, "true_above": above, "judged": told}, indent=2) + "\n")
+    output.write_text(json.dumps({"auc": areas, "true_above": above, "judged": judged}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

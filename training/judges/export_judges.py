@@ -21,12 +21,12 @@ DESCRIPTIONS = {
 LICENCE = "Apache-2.0; drawings under the licences in NOTICE"
 
 
-def put(path: Path, name: str, network: nn.Module, config: BaseModel, step: int) -> None:
-    """The weights in bf16, and a description beside them."""
+def save(path: Path, name: str, network: nn.Module, config: BaseModel, step: int) -> None:
+    """Write the weights in bf16, and a description beside them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save_module(path, network, config, torch.bfloat16)
-    told = {"name": name, "description": DESCRIPTIONS[name], "licence": LICENCE, "training_step": step}
-    path.with_suffix(".json").write_text(json.dumps(told, indent=2) + "\n")
+    description = {"name": name, "description": DESCRIPTIONS[name], "licence": LICENCE, "training_step": step}
+    path.with_suffix(".json").write_text(json.dumps(description, indent=2) + "\n")
     announce(f"{path}: {path.stat().st_size / 1e6:.1f} MB, step {step}")
 
 
@@ -40,11 +40,11 @@ def main() -> None:
         if name == "detector":
             detector = CenterNet(CenterNetConfig(**saved["config"]))
             detector.load_state_dict(saved["model"])
-            put(embedded_file("detector"), name, detector, detector.config, saved["step"])
+            save(embedded_file("detector"), name, detector, detector.config, saved["step"])
         else:
             reward = MatchNet(MatchNetConfig(**saved["config"]))
             reward.load_state_dict(saved["model"])
-            put(embedded_file("reward"), name, reward, reward.config, saved["step"])
+            save(embedded_file("reward"), name, reward, reward.config, saved["step"])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """Train the embedded reward on pictures with six claims each: ``python -m training.judges.reward``.
 
-Independent of the detector: another architecture, other spoilt objects and wear, its own seeds. Three things are
-learned at once: what every patch shows (a scaffold that is thrown away), where each word of a claim is to be seen, and
-whether the claim holds.
+It is independent of the detector: another architecture, other damage and degradation, other seeds. It is trained to
+tell what every patch shows (an auxiliary task), which patches show each word of a claim, and whether the claim is true.
 """
 
 import argparse
@@ -27,78 +26,74 @@ from training.world.scenes import Sprites
 
 CONFIG = MatchNetConfig()
 HELD_OUT = 192
-SCAFFOLD = (BROKEN + 1, OWN + 1)
-"""Outputs per patch: class and colour."""
+AUXILIARY = (BROKEN + 1, OWN + 1)
+"""Outputs per patch in the auxiliary task: classes and colours."""
 FIRST_COLOR, FIRST_CLASS = TERMINALS.index(COLORS[0]), len(TERMINALS) - len(OBJECT_CLASSES)
 
 
 def batch(seed: int, step: int, count: int, sprites: Sprites) -> tuple[Tensor, Pairs]:
-    """Pictures ``(count, 3, SIZE, SIZE)`` and what is claimed about them, a function of ``(seed, step)`` alone."""
+    """Pictures ``(count, 3, SIZE, SIZE)`` and claims about them, which depend on ``(seed, step)`` only."""
     rng = np.random.default_rng((seed, step))
     pictures, pairs = zip(*(draw(rng, sprites) for _ in range(count)), strict=True)
     return to_tensor(np.stack(pictures)), Pairs(*(torch.stack(part) for part in zip(*pairs, strict=True)))
 
 
 def rows_of(pairs: Pairs) -> Tensor:
-    """Which picture each claim is about."""
+    """The picture of each claim."""
     return torch.arange(len(pairs.words)).repeat_interleave(pairs.words.shape[1])
 
 
-def sights(pairs: Pairs) -> tuple[Tensor, Tensor]:
-    """Where words should be seen, ``(m, t + 1, p)``: a class at the middles of its objects, a colour all over them.
+def gaze_targets(pairs: Pairs) -> tuple[Tensor, Tensor]:
+    """The patches that show each word, ``(m, t + 1, p)``: for a class object centres, for a colour whole objects.
 
-    The first slot sees the middle of anything. The second tensor says of which slots, ``(m, t + 1)``, this is asked.
+    Slot 0 has the centres of all objects. The second tensor, ``(m, t + 1)``, tells which slots have a target.
     """
     rows, words = rows_of(pairs), pairs.words.flatten(0, 1)[..., None]
     middles = pairs.middles[rows][:, None]
     a_class, a_color = words >= FIRST_CLASS, (words >= FIRST_COLOR) & (words < FIRST_CLASS)
     shown = a_class & middles & (pairs.names[rows][:, None] == words - FIRST_CLASS)
     painted = a_color & (pairs.colors[rows][:, None] == words - FIRST_COLOR)
-    asked = torch.cat([torch.ones_like(a_class[:, :1]), a_class | a_color], 1)[..., 0]
-    return torch.cat([middles, shown | painted], 1).float(), asked
+    has_target = torch.cat([torch.ones_like(a_class[:, :1]), a_class | a_color], 1)[..., 0]
+    return torch.cat([middles, shown | painted], 1).float(), has_target
 
 
-def loss_of(model: MatchNet, scaffold: nn.Linear, images: Tensor, pairs: Pairs) -> dict[str, Tensor]:
-    """Cross entropies of the claims, of what the patches show, and of where words are seen."""
+def loss_of(model: MatchNet, auxiliary: nn.Linear, images: Tensor, pairs: Pairs) -> dict[str, Tensor]:
+    """Cross entropies of the claims, of what patches show, and of which patches show each word."""
     patches, rows, words = model.patches(images), rows_of(pairs), pairs.words.flatten(0, 1)
-    names, colors = scaffold(patches).flatten(0, 1).split(SCAFFOLD, dim=-1)
+    names, colors = auxiliary(patches).flatten(0, 1).split(AUXILIARY, dim=-1)
     on = pairs.colors.flatten() >= 0
-    seen, asked = sights(pairs)
-    gaze = F.binary_cross_entropy_with_logits(model.gaze(words, patches, rows)[asked], seen[asked], reduction="sum")
+    targets, has_target = gaze_targets(pairs)
+    logits = model.gaze(words, patches, rows)[has_target]
+    gaze = F.binary_cross_entropy_with_logits(logits, targets[has_target], reduction="sum")
     return {
         "match": 2 * F.binary_cross_entropy_with_logits(model.match(words, patches, rows), pairs.truths.flatten()),
         "class": F.cross_entropy(names, pairs.names.flatten()),
         "color": F.cross_entropy(colors[on], pairs.colors.flatten()[on]) * 0.3,
-        "gaze": gaze / asked.sum(),
+        "gaze": gaze / has_target.sum(),
     }
 
 
 def train(args: argparse.Namespace) -> None:
     sprites = Sprites(args.work_dir / "art.npz")
-    torch.manual_seed(args.seed)  # the process is ours: initial weights only
+    torch.manual_seed(args.seed)  # for the initial weights only
     model = MatchNet(CONFIG)
-    scaffold = nn.Linear(CONFIG.widths[2], sum(SCAFFOLD))
+    auxiliary = nn.Linear(CONFIG.widths[2], sum(AUXILIARY))
     to_channels_last(model)
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.997), use_buffers=True
     )
-    trained = [*model.parameters(), *scaffold.parameters()]
+    trained = [*model.parameters(), *auxiliary.parameters()]
     optimizer = torch.optim.AdamW(trained, lr=args.lr, betas=(0.9, 0.98), weight_decay=0.02, fused=True)
-    parts: dict[str, Any] = {"model": model, "scaffold": scaffold, "average": average, "optimizer": optimizer}
+    parts: dict[str, Any] = {"model": model, "scaffold": auxiliary, "average": average, "optimizer": optimizer}
     checkpoint = Checkpoint(args.work_dir / "reward.pt")
-    step = 0
-    if (state := checkpoint.load()) is not None:
-        step = state["step"]
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        announce(f"reward: resumed at step {step}")
+    step = checkpoint.restore(parts)
     held_out = batch(args.seed, 1_000_003, HELD_OUT, sprites)
     started, first = time.monotonic(), step
     while step < args.steps:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, args.steps, args.lr)
         images, pairs = batch(args.seed, step, args.batch, sprites)
-        losses = loss_of(model, scaffold, images.contiguous(memory_format=torch.channels_last), pairs)
+        losses = loss_of(model, auxiliary, images.contiguous(memory_format=torch.channels_last), pairs)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         nn.utils.clip_grad_norm_(trained, 1.0)
@@ -107,16 +102,16 @@ def train(args: argparse.Namespace) -> None:
         step += 1
         if step % 50 == 0:
             pace = (time.monotonic() - started) / (step - first)
-            told = "  ".join(f"{name} {value.item():.3f}" for name, value in losses.items())
-            announce(f"reward {step}/{args.steps}  {told}  {pace:.2f} s/step")
+            values = "  ".join(f"{name} {value.item():.3f}" for name, value in losses.items())
+            announce(f"reward {step}/{args.steps}  {values}  {pace:.2f} s/step")
         if step % 500 == 0 or step == args.steps:
             report(cast(MatchNet, average.module), held_out, step, args.work_dir)
         if checkpoint.due or step == args.steps:
-            checkpoint.save({"step": step} | {name: part.state_dict() for name, part in parts.items()})
+            checkpoint.save_parts(step, parts)
 
 
 def report(model: MatchNet, held_out: tuple[Tensor, Pairs], step: int, work_dir: Path) -> None:
-    """Averaged weights on disk; how often an exactly true claim scores above a false one."""
+    """Save the averaged weights; print how often an exactly true claim scores above a false one."""
     images, pairs = held_out
     model.eval()
     with torch.inference_mode():

@@ -25,8 +25,8 @@ from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
 from training.workdir import add_work_dir, announce
 
 SIDE = 256
-MARGIN = 5  # pixels on each side of the longest side: 2 % of the canvas
-VISIBLE = 8  # alpha below this is haze of the renderer, not part of the drawing
+MARGIN = 5  # pixels at both ends of the longer side: 2 % of the canvas
+VISIBLE = 8  # pixels with a lower alpha are artefacts of the renderer
 HERE = Path(__file__).parent
 
 Pixels = NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""What a prompt claims about a picture, how far it is true, and claims that are nearly true."""
+"""Claims about a picture, how true they are, and claims that are almost true."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,14 +12,14 @@ from training.world.own_colors import OWN_COLORS
 from training.world.scenes import OBJECT_SIZE, SceneObject
 
 MORE, LESS = 0.3, 0.1
-"""Targets of a picture that shows more than was asked for, and of one that shows less, times the share it shows."""
+"""Targets for pictures that show more than is claimed, and for those that show less, times the share they show."""
 Item = tuple[str, str | None]
-"""Class and asked colour."""
+"""Class and claimed colour."""
 
 
 @dataclass(frozen=True)
 class Thing:
-    """An object of a picture, whole or spoilt."""
+    """An object in a picture, intact (``whole``) or damaged."""
 
     item: SceneObject
     whole: bool = True
@@ -27,7 +27,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Claim:
-    """One of GenEval's six kinds: ``count`` of a single item, or up to two items, perhaps in a relation."""
+    """One of GenEval's six kinds: ``count`` of one item, or up to two items, possibly in a relation."""
 
     items: tuple[Item, ...]
     count: int = 1
@@ -50,7 +50,7 @@ def _item_words(item: Item) -> list[int]:
 
 
 def truth(claim: Claim, things: list[Thing]) -> float:
-    """1: exactly what is claimed. ``MORE``: and other things besides. Up to ``LESS``: not all of it, or elsewhere."""
+    """1: exactly what is claimed. ``MORE``: with other things. Up to ``LESS``: not everything, or not the relation."""
     left, found = list(things), []
     wanted = [item for item in claim.items for _ in range(claim.count)]
     for name, color in wanted:
@@ -60,7 +60,7 @@ def truth(claim: Claim, things: list[Thing]) -> float:
             found.append(match)
     if len(found) < len(wanted):
         return LESS * len(found) / len(wanted)
-    if claim.relation is not None and not stands(found[0].item, claim.relation, found[1].item):
+    if claim.relation is not None and not holds(found[0].item, claim.relation, found[1].item):
         return LESS
     if claim.count > 1 and any(thing.item.name == claim.items[0][0] for thing in left):
         return LESS
@@ -71,8 +71,8 @@ def _color(thing: Thing) -> str | None:
     return thing.item.color or OWN_COLORS.get(thing.item.name)
 
 
-def stands(first: SceneObject, relation: str, second: SceneObject) -> bool:
-    """Whether ``first`` lies so, most of the way along that axis and clearly beyond overlapping by a fifth."""
+def holds(first: SceneObject, relation: str, second: SceneObject) -> bool:
+    """Whether ``first`` is in the relation: mainly along its axis, and at least a fifth of an object away."""
     across = np.subtract(first.box[:2], second.box[:2])
     along = across[0] if relation in ("left of", "right of") else across[1]
     along = -along if relation in ("left of", "above") else along
@@ -80,7 +80,7 @@ def stands(first: SceneObject, relation: str, second: SceneObject) -> bool:
 
 
 def describe(things: list[Thing]) -> Claim | None:
-    """A true claim about all whole things, if the grammar has one."""
+    """A true claim about all intact things, if the grammar has one."""
     whole = [thing.item for thing in things if thing.whole]
     names = {item.name for item in whole}
     if len(whole) > 1 and len(names) == 1:
@@ -90,8 +90,8 @@ def describe(things: list[Thing]) -> Claim | None:
     return None
 
 
-def nearly(rng: Generator, claim: Claim) -> Claim:
-    """The claim with one thing changed; true or not, the picture decides."""
+def changed(rng: Generator, claim: Claim) -> Claim:
+    """The claim with one thing changed, which may be true of a picture or not."""
     changes: list[Callable[[Generator, Claim], Claim]] = [other_class]
     if claim.count == 1 and claim.relation is None:
         changes += [other_color, one_more_or_less]
@@ -105,13 +105,13 @@ def nearly(rng: Generator, claim: Claim) -> Claim:
 
 
 def other_class(rng: Generator, claim: Claim) -> Claim:
-    place = int(rng.integers(len(claim.items)))
-    return _with(claim, place, (str(rng.choice(OBJECT_CLASSES)), claim.items[place][1]))
+    index = int(rng.integers(len(claim.items)))
+    return _with(claim, index, (str(rng.choice(OBJECT_CLASSES)), claim.items[index][1]))
 
 
 def other_color(rng: Generator, claim: Claim) -> Claim:
-    place = int(rng.integers(len(claim.items)))
-    return _with(claim, place, (claim.items[place][0], str(rng.choice(COLORS))))
+    index = int(rng.integers(len(claim.items)))
+    return _with(claim, index, (claim.items[index][0], str(rng.choice(COLORS))))
 
 
 def one_more_or_less(rng: Generator, claim: Claim) -> Claim:
@@ -134,6 +134,6 @@ def swapped_colors(rng: Generator, claim: Claim) -> Claim:
     return Claim(((a, b_color), (b, a_color)))
 
 
-def _with(claim: Claim, place: int, item: Item) -> Claim:
-    items = tuple(item if i == place else old for i, old in enumerate(claim.items))
+def _with(claim: Claim, index: int, item: Item) -> Claim:
+    items = tuple(item if i == index else old for i, old in enumerate(claim.items))
     return replace(claim, items=items)

@@ -1,4 +1,4 @@
-"""Spoiling a drawing, and by how much: what the detector must not take for an object."""
+"""Damage to drawings, which the detector must not take for objects, and the share of pixels changed."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ Sprite = NDArray[np.float32]
 """Premultiplied RGBA, ``(side, side, 4)`` in [0, 1]."""
 
 DIFFERENT = 0.25
-"""Sum over the channels from which a pixel counts as changed."""
+"""Sum of differences over the channels from which a pixel counts as changed."""
 VISIBLE = 0.3
 """Alpha from which a pixel counts as drawn."""
 
@@ -19,62 +19,62 @@ VISIBLE = 0.3
 class Damaged(NamedTuple):
     sprite: Sprite
     share: float
-    """Pixels changed, of those drawn before or after."""
+    """Share of the pixels drawn before or after that changed."""
 
 
 def damage(rng: Generator, sprite: Sprite, others: list[Sprite]) -> Damaged:
     """One random kind of damage of random extent; ``others`` are drawings of the same colour."""
     kind = rng.integers(4)
     if kind == 0:
-        spoilt = melt(rng, sprite)
+        damaged = distort(rng, sprite)
     elif kind == 1:
-        spoilt = mush(rng, [sprite, *others])
+        damaged = blurred_mean(rng, [sprite, *others])
     else:
-        mask = cells(rng, len(sprite)) if kind == 2 else cut(rng, len(sprite))
-        spoilt = sprite + mask[..., None] * (replacement(rng, sprite, others) - sprite)
-    return Damaged(spoilt.astype(np.float32), changed(sprite, spoilt))
+        mask = cells(rng, len(sprite)) if kind == 2 else half_plane(rng, len(sprite))
+        damaged = sprite + mask[..., None] * (replacement(rng, sprite, others) - sprite)
+    return Damaged(damaged.astype(np.float32), changed(sprite, damaged))
 
 
 def changed(before: Sprite, after: Sprite) -> float:
-    """Share of the pixels drawn in either that differ visibly."""
+    """Share of the pixels drawn in either sprite that differ visibly."""
     drawn = np.maximum(before[..., 3], after[..., 3]) > VISIBLE
     different = np.abs(before - after).sum(-1) > DIFFERENT
     return float((different & drawn).sum() / max(1, drawn.sum()))
 
 
-def melt(rng: Generator, sprite: Sprite) -> Sprite:
-    """Displaced by a smooth random field of up to some pixels."""
+def distort(rng: Generator, sprite: Sprite) -> Sprite:
+    """Pixels displaced by a smooth random field, by up to seven pixels."""
     side = len(sprite)
     field = gaussian_filter(rng.standard_normal((2, side, side)), (0, *rng.uniform(2.5, 6, 2)))
     field *= rng.uniform(1.5, 7) / np.abs(field).max()
-    places = np.mgrid[:side, :side] + field
-    return np.stack([map_coordinates(sprite[..., i], places, order=1) for i in range(4)], -1)
+    positions = np.mgrid[:side, :side] + field
+    return np.stack([map_coordinates(sprite[..., i], positions, order=1) for i in range(4)], -1)
 
 
-def mush(rng: Generator, sprites: list[Sprite]) -> Sprite:
-    """A mean of several drawings, blurred."""
+def blurred_mean(rng: Generator, sprites: list[Sprite]) -> Sprite:
+    """A blurred weighted mean of several drawings."""
     weights = rng.dirichlet(np.ones(len(sprites)))
     mean = sum(w * s for w, s in zip(weights, sprites, strict=True))
     return gaussian_filter(mean, (*[rng.uniform(1, 5)] * 2, 0))
 
 
 def cells(rng: Generator, side: int) -> NDArray[np.float32]:
-    """A random set of lattice cells, as a generator of tokens gets them wrong."""
+    """A mask of random grid cells, like tokens that a generator gets wrong."""
     count = side // 8
     chosen = rng.random((count, count)) < rng.uniform(0.05, 0.9)
     return np.kron(chosen, np.ones((8, 8))).astype(np.float32)
 
 
-def cut(rng: Generator, side: int) -> NDArray[np.float32]:
-    """All on one side of a random, slightly soft line."""
-    angle, place = rng.uniform(0, 2 * np.pi), rng.uniform(-0.42, 0.42) * side
+def half_plane(rng: Generator, side: int) -> NDArray[np.float32]:
+    """A mask of everything on one side of a random line, with a slightly soft edge."""
+    angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.42, 0.42) * side
     y, x = np.mgrid[:side, :side] - side / 2
-    distance = x * np.cos(angle) + y * np.sin(angle) - place
+    distance = x * np.cos(angle) + y * np.sin(angle) - offset
     return np.clip(distance / rng.uniform(0.5, 3) + 0.5, 0, 1).astype(np.float32)
 
 
 def replacement(rng: Generator, sprite: Sprite, others: list[Sprite]) -> Sprite:
-    """Nothing, another drawing, the same one moved, or mush."""
+    """Nothing, another drawing, the same one moved, or a blurred mean."""
     kind = rng.integers(4)
     if kind == 0:
         return np.zeros_like(sprite)
@@ -82,4 +82,4 @@ def replacement(rng: Generator, sprite: Sprite, others: list[Sprite]) -> Sprite:
         return others[0]
     if kind == 2:
         return shift(sprite, (*rng.integers(-2, 3, 2) * 8, 0), order=0)
-    return mush(rng, [sprite, *others])
+    return blurred_mean(rng, [sprite, *others])

@@ -1,4 +1,4 @@
-"""Wear of a whole picture that leaves its objects what they are: blur, noise, JPEG, shifted colours."""
+"""Degradations of a picture that leave its objects recognisable: blur, noise, JPEG, changed colours."""
 
 import io
 
@@ -10,11 +10,11 @@ from scipy.ndimage import gaussian_filter
 
 
 def degrade(rng: Generator, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """A picture ``(h, w, 3)`` in [0, 1] after a random few of them."""
+    """A picture ``(h, w, 3)`` in [0, 1] with random degradations, as uint8."""
     if rng.random() < 0.6:
         picture = tint(rng, picture)
     if rng.random() < 0.35:
-        picture = weave(rng, picture)
+        picture = add_texture(rng, picture)
     image = Image.fromarray((picture.clip(0, 1) * 255 + 0.5).astype(np.uint8))
     if rng.random() < 0.4:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.2, 1.4)))
@@ -31,7 +31,7 @@ def degrade(rng: Generator, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def tint(rng: Generator, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Brightness, contrast and saturation, each by less than a colour's name can bear."""
+    """Change brightness, contrast and saturation, but so little that colours keep their names."""
     gray = picture.mean(-1, keepdims=True)
     picture = gray + (picture - gray) * rng.uniform(0.75, 1.2)
     middle = picture.mean((0, 1))
@@ -39,8 +39,8 @@ def tint(rng: Generator, picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return ((picture - middle) * scale + middle + rng.uniform(-0.05, 0.05)).astype(np.float32)
 
 
-def weave(rng: Generator, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fine-grained texture where the picture is not flat, the trace of a coarse tokenizer."""
+def add_texture(rng: Generator, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Add fine texture to the objects, like the artefacts of a coarse tokenizer."""
     noise = gaussian_filter(rng.standard_normal(picture.shape), (*rng.uniform(0.6, 1.6, 2), 0.5))
     noise *= rng.uniform(0.02, 0.12) / noise.std()
     detail = np.abs(picture - np.median(picture, (0, 1))).sum(-1, keepdims=True).clip(0, 1)
@@ -48,7 +48,7 @@ def weave(rng: Generator, picture: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def recompress(rng: Generator, image: Image.Image) -> Image.Image:
-    """Through JPEG at a random quality."""
+    """The image compressed as JPEG with a random quality."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=int(rng.integers(25, 96)))
     return Image.open(buffer).convert("RGB")

@@ -1,4 +1,4 @@
-"""GenEval's 553 prompts as scenes of the embedded world, true or with one thing falsified."""
+"""Scenes of the embedded world for GenEval's 553 prompts, correct or with one thing falsified."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,8 +14,8 @@ POSITION_THRESHOLD = 0.1
 
 
 def lay_out(rng: Generator, metadata: Metadata) -> Scene:
-    """A scene that shows what the prompt says and nothing else."""
-    wanted = [(one.name, one.color) for one in metadata.include for _ in range(one.count)]
+    """A scene that shows exactly what the prompt says."""
+    wanted = [(clause.name, clause.color) for clause in metadata.include for _ in range(clause.count)]
     while True:
         cells: list[tuple[int, int]] = []
         for _ in range(40):
@@ -26,12 +26,12 @@ def lay_out(rng: Generator, metadata: Metadata) -> Scene:
         if len(cells) == len(wanted):
             objects = tuple(SceneObject(name, color, *cell) for (name, color), cell in zip(wanted, cells, strict=True))
             scene = Scene(metadata.tag, metadata.prompt, objects, int(rng.integers(len(BACKGROUNDS))))
-            if stands_right(scene, metadata):
+            if has_relation(scene, metadata):
                 return scene
 
 
-def stands_right(scene: Scene, metadata: Metadata) -> bool:
-    """The relation the prompt names, if any, and no other one, by GenEval's own rule."""
+def has_relation(scene: Scene, metadata: Metadata) -> bool:
+    """Whether the relation in the prompt, if there is one, and no other holds by GenEval's rule."""
     relation = metadata.include[-1].position
     if relation is None:
         return True
@@ -41,21 +41,21 @@ def stands_right(scene: Scene, metadata: Metadata) -> bool:
 
 def false_class(rng: Generator, scene: Scene) -> Scene:
     """One object is of another class."""
-    place = int(rng.integers(len(scene.objects)))
-    asked = {item.name for item in scene.objects}
-    name = str(rng.choice([name for name in OBJECT_CLASSES if name not in asked]))
-    return _with(scene, place, replace(scene.objects[place], name=name))
+    index = int(rng.integers(len(scene.objects)))
+    present = {item.name for item in scene.objects}
+    name = str(rng.choice([name for name in OBJECT_CLASSES if name not in present]))
+    return _with(scene, index, replace(scene.objects[index], name=name))
 
 
 def false_color(rng: Generator, scene: Scene) -> Scene:
     """One object has another of the ten colours."""
-    place = int(rng.integers(len(scene.objects)))
-    color = str(rng.choice([color for color in COLORS if color != scene.objects[place].color]))
-    return _with(scene, place, replace(scene.objects[place], color=color))
+    index = int(rng.integers(len(scene.objects)))
+    color = str(rng.choice([color for color in COLORS if color != scene.objects[index].color]))
+    return _with(scene, index, replace(scene.objects[index], color=color))
 
 
 def false_count(rng: Generator, scene: Scene) -> Scene:
-    """One object less, or one more where a fifth would not be needed."""
+    """One object less, or one more, up to four."""
     if len(scene.objects) < 4 and rng.random() < 0.5:
         taken = [(item.row, item.column) for item in scene.objects]
         free = [
@@ -67,8 +67,8 @@ def false_count(rng: Generator, scene: Scene) -> Scene:
         if free:
             row, column = free[int(rng.integers(len(free)))]
             return replace(scene, objects=(*scene.objects, replace(scene.objects[0], row=row, column=column)))
-    place = int(rng.integers(len(scene.objects)))
-    return replace(scene, objects=(*scene.objects[:place], *scene.objects[place + 1 :]))
+    index = int(rng.integers(len(scene.objects)))
+    return replace(scene, objects=(*scene.objects[:index], *scene.objects[index + 1 :]))
 
 
 def false_position(rng: Generator, scene: Scene) -> Scene:
@@ -83,8 +83,8 @@ FALSE: dict[str, tuple[Callable[[Generator, Scene], Scene], tuple[str, ...]]] = 
     "count": (false_count, ("counting",)),
     "position": (false_position, ("position",)),
 }
-"""What is falsified, how, and of which tasks."""
+"""By what is falsified: the function that does it, and the tasks for which it makes a prompt false."""
 
 
-def _with(scene: Scene, place: int, item: SceneObject) -> Scene:
-    return replace(scene, objects=(*scene.objects[:place], item, *scene.objects[place + 1 :]))
+def _with(scene: Scene, index: int, item: SceneObject) -> Scene:
+    return replace(scene, objects=(*scene.objects[:index], item, *scene.objects[index + 1 :]))

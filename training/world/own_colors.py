@@ -1,4 +1,4 @@
-"""Drawings whose own colours anybody would call by one of the ten names."""
+"""Drawings whose original colour is clearly one of the ten named ones."""
 
 from scalingar.models.embedded.vocabulary import COLORS
 
@@ -19,4 +19,4 @@ _CLASSES = {
 }
 
 OWN_COLORS: dict[str, str] = {name: color for color in COLORS for name in _CLASSES[color]}
-"""By class; the drawings of other classes are of several colours, or of one in between."""
+"""Colour by class; drawings of other classes have several colours, or one between two names."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 RAMPS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]] = {
-    # dark, middle and light end (sRGB).  The middle is what the eye names; the light ends of red
-    # and purple stay saturated, else they read as pink, and the dark end of orange as brown.
+    # dark, middle and light tone (sRGB). The middle gives the colour its name. The light tones of red and purple are
+    # saturated, so that they do not look pink, and so is the dark tone of orange, so that it does not look brown.
     "red": ((92, 4, 10), (216, 22, 30), (255, 118, 104)),
     "orange": ((150, 52, 0), (250, 118, 4), (255, 188, 110)),
     "yellow": ((166, 126, 0), (252, 216, 20), (255, 248, 160)),
@@ -21,10 +21,10 @@ RAMPS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, in
 }
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
-SOLID = 128  # alpha from which a pixel counts for the drawing's own range of luminance
-ROBUST = (2, 50, 98)  # percentiles taken as the drawing's darkest, typical and lightest tone
-LEAST_RANGE = 40.0  # a flatter drawing is not stretched further: that would only show noise
-GAMMA = (0.5, 2.0)  # how far the typical tone may be bent towards the middle of the ramp
+SOLID = 128  # alpha from which a pixel counts for the drawing's range of luminance
+ROBUST = (2, 50, 98)  # percentiles used as the drawing's darkest, typical and lightest tone
+LEAST_RANGE = 40.0  # smaller ranges are not stretched further, which would only amplify noise
+GAMMA = (0.5, 2.0)  # limits of the exponent that moves the typical tone to the middle of the ramp
 
 
 def recolor(rgba: NDArray[np.uint8], color: str) -> NDArray[np.uint8]:
@@ -55,5 +55,5 @@ def _tone(rgba: NDArray[np.uint8]) -> NDArray[np.float64]:
     low, high = low - slack, high + slack
     tone = np.clip((luminance - low) / (high - low), 0.0, 1.0)
     middle = np.clip((typical - low) / (high - low), 1e-3, 1 - 1e-3)
-    # Without the bend a mostly dark or mostly light drawing would show only one end of the ramp.
+    # Without the exponent a mostly dark or mostly light drawing would use only one end of the ramp.
     return np.asarray(tone ** np.clip(np.log(0.5) / np.log(middle), *GAMMA))

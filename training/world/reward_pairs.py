@@ -1,4 +1,4 @@
-"""What the reward learns from: pictures with six claims each, and which object every patch belongs to."""
+"""Training data of the reward: pictures with six claims each, and the object that each patch belongs to."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +13,7 @@ from scipy.ndimage import uniform_filter
 from torch import Tensor
 
 from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES, RELATIONS
-from training.world.claims import Claim, Thing, describe, nearly, truth
+from training.world.claims import Claim, Thing, changed, describe, truth
 from training.world.own_colors import OWN_COLORS
 from training.world.scenes import (
     CELL,
@@ -30,14 +30,14 @@ CLAIMS = 6
 """Per picture."""
 WORDS = 8
 EMPTY, BROKEN = len(OBJECT_CLASSES), len(OBJECT_CLASSES) + 1
-"""Patch classes besides those of objects."""
+"""Patch classes besides the object classes."""
 OWN = len(COLORS)
 COVERED = 0.15
-"""Mean alpha from which a patch belongs to the object drawn over it."""
+"""Mean alpha from which a patch belongs to an object."""
 
 
 class Pairs(NamedTuple):
-    """Of one picture, or stacked."""
+    """Claims and patch labels of one picture, or stacked of several."""
 
     words: Tensor
     """``(CLAIMS, WORDS)`` terminal ids, zeros at the end."""
@@ -46,13 +46,13 @@ class Pairs(NamedTuple):
     names: Tensor
     """``(p,)`` class of each patch, ``EMPTY`` or ``BROKEN``."""
     colors: Tensor
-    """``(p,)``, -1 outside whole objects."""
+    """``(p,)`` colour of each patch, -1 outside intact objects."""
     middles: Tensor
-    """``(p,)``: the middle of an object, whole or spoilt, lies here."""
+    """``(p,)`` whether a patch is the centre of an object, intact or damaged."""
 
 
 def draw(rng: Generator, sprites: Sprites) -> tuple[NDArray[np.uint8], Pairs]:
-    """One picture ``(SIZE, SIZE, 3)`` and what is claimed about it."""
+    """One picture ``(SIZE, SIZE, 3)`` with claims about it."""
     scene = sample_scene(rng)
     first = claim_of(scene)
     things = edit(rng, [Thing(item) for item in scene.objects])
@@ -63,17 +63,17 @@ def draw(rng: Generator, sprites: Sprites) -> tuple[NDArray[np.uint8], Pairs]:
             paste(picture, thing.item, broken(rng, sprites, thing.item))
     claims = [first, *([] if (true := describe(things)) is None else [true])]
     while len(claims) < CLAIMS:
-        claims.append(nearly(rng, claims[int(rng.integers(min(2, len(claims))))]))
+        claims.append(changed(rng, claims[int(rng.integers(min(2, len(claims))))]))
     words = torch.zeros(CLAIMS, WORDS, dtype=torch.long)
     for row, claim in zip(words, claims, strict=True):
         ids = claim.words()
         row[: len(ids)] = torch.tensor(ids)
     truths = torch.tensor([truth(claim, things) for claim in claims])
-    return wear(rng, picture), Pairs(words, truths, *patch_labels(things, sprites))
+    return degrade(rng, picture), Pairs(words, truths, *patch_labels(things, sprites))
 
 
 def claim_of(scene: Scene) -> Claim:
-    """What the prompt of a scene says."""
+    """The claim that a scene's prompt makes."""
     names = [(item.name, item.color) for item in scene.objects]
     if scene.task == "counting":
         return Claim((names[0],), count=len(names))
@@ -82,10 +82,10 @@ def claim_of(scene: Scene) -> Claim:
 
 
 def edit(rng: Generator, things: list[Thing]) -> list[Thing]:
-    """Half of the pictures stay; in the others something is missing, added, spoilt or exchanged."""
-    place = int(rng.integers(len(things)))
-    item = things[place].item
-    rest = things[:place] + things[place + 1 :]
+    """Leave half of the pictures as they are; remove, add, damage or replace something in the others."""
+    index = int(rng.integers(len(things)))
+    item = things[index].item
+    rest = things[:index] + things[index + 1 :]
     edits: list[tuple[float, Callable[[], list[Thing]]]] = [
         (0.48, lambda: things),
         (0.2, lambda: [*rest, Thing(item, whole=False)]),
@@ -100,7 +100,7 @@ def edit(rng: Generator, things: list[Thing]) -> list[Thing]:
 
 
 def added(rng: Generator, things: list[Thing]) -> list[Thing]:
-    """One thing more where there is room, half of the time like one that is there; whole or spoilt."""
+    """Another thing, intact or damaged, of the first one's class half of the time; none if there is no room."""
     like = things[0].item
     if rng.random() < 0.5:
         like = replace(like, name=str(rng.choice(OBJECT_CLASSES)))
@@ -111,7 +111,7 @@ def added(rng: Generator, things: list[Thing]) -> list[Thing]:
 
 
 def broken(rng: Generator, sprites: Sprites, item: SceneObject) -> NDArray[np.float32]:
-    """A drawing nobody would recognise: cells shuffled or exchanged, half of it another's or gone, or a blur."""
+    """A drawing that cannot be recognised: blurred, half replaced or removed, or with cells replaced or shuffled."""
     sprite = sprites[item.name, item.color]
     other = sprites[str(rng.choice(OBJECT_CLASSES)), item.color]
     kind = int(rng.integers(5))
@@ -131,7 +131,7 @@ def broken(rng: Generator, sprites: Sprites, item: SceneObject) -> NDArray[np.fl
 
 
 def tiled(sprite: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A copy as ``(cells, CELL, CELL, 4)``."""
+    """A copy of the sprite as ``(cells, CELL, CELL, 4)``."""
     shape = (OBJECT_CELLS, CELL, OBJECT_CELLS, CELL, 4)
     return sprite.reshape(shape).transpose(0, 2, 1, 3, 4).reshape(-1, CELL, CELL, 4).copy()
 
@@ -141,16 +141,16 @@ def paste(picture: NDArray[np.float32], item: SceneObject, sprite: NDArray[np.fl
     picture[y0:y1, x0:x1] = sprite[..., :3] + picture[y0:y1, x0:x1] * (1 - sprite[..., 3:])
 
 
-def wear(rng: Generator, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Moved by up to two pixels, softened, of other brightness, grainy."""
+def degrade(rng: Generator, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The picture moved by up to two pixels, with changed brightness, texture, resolution and grain."""
     down, right = rng.integers(0, 5, 2)
     picture = np.pad(picture, ((2, 2), (2, 2), (0, 0)), mode="edge")[down:, right:][: GRID * CELL, : GRID * CELL]
     if rng.random() < 0.5:
         picture = picture ** rng.uniform(0.8, 1.25) * rng.uniform(0.9, 1.1)
     if rng.random() < 0.5:
         coarse = rng.standard_normal((GRID * 4, GRID * 4, 3)).repeat(2, 0).repeat(2, 1)
-        there = np.abs(picture - picture[[0, 0, -1, -1], [0, -1, 0, -1]].mean(0)).sum(-1, keepdims=True).clip(0, 1)
-        picture = picture + coarse * there * rng.uniform(0.02, 0.12)
+        drawn = np.abs(picture - picture[[0, 0, -1, -1], [0, -1, 0, -1]].mean(0)).sum(-1, keepdims=True).clip(0, 1)
+        picture = picture + coarse * drawn * rng.uniform(0.02, 0.12)
     image = Image.fromarray((picture.clip(0, 1) * 255 + 0.5).astype(np.uint8))
     if rng.random() < 0.5:
         small = int(image.width * rng.uniform(0.4, 0.9))
@@ -160,7 +160,7 @@ def wear(rng: Generator, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def patch_labels(things: list[Thing], sprites: Sprites) -> tuple[Tensor, ...]:
-    """Class and colour of every patch, and whether it is the middle of something, in raster order."""
+    """Class and colour of every patch, and whether it is the centre of something, in raster order."""
     names = np.full((GRID, GRID), EMPTY)
     colors = np.full((GRID, GRID), -1)
     middles = np.zeros((GRID, GRID), bool)
@@ -169,10 +169,10 @@ def patch_labels(things: list[Thing], sprites: Sprites) -> tuple[Tensor, ...]:
         area = slice(item.row, item.row + OBJECT_CELLS), slice(item.column, item.column + OBJECT_CELLS)
         alpha = tiled(sprites[item.name, item.color])[..., 3].mean((1, 2)).reshape(OBJECT_CELLS, OBJECT_CELLS)
         on = alpha > COVERED
-        on[OBJECT_CELLS // 2, OBJECT_CELLS // 2] = True  # the hole of a ring is its middle all the same
-        called = item.color or OWN_COLORS.get(item.name)
+        on[OBJECT_CELLS // 2, OBJECT_CELLS // 2] = True  # the centre of a ring is empty, but its centre all the same
+        color = item.color or OWN_COLORS.get(item.name)
         names[area][on] = OBJECT_CLASSES.index(item.name) if thing.whole else BROKEN
         if thing.whole:
-            colors[area][on] = OWN if called is None else COLORS.index(called)
+            colors[area][on] = OWN if color is None else COLORS.index(color)
         middles[item.row + OBJECT_CELLS // 2, item.column + OBJECT_CELLS // 2] = True
     return tuple(torch.from_numpy(labels.ravel()) for labels in (names, colors, middles))

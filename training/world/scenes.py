@@ -1,4 +1,4 @@
-"""Scenes of the embedded world: objects of one size, snapped to the token lattice, on a plain background."""
+"""Scenes of the embedded world: objects of one size, aligned with the token grid, on a plain background."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,11 @@ from scalingar.models.embedded.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES
 from training.world.recolor import recolor
 
 CELL = 8
-"""Pixels of one token, the lattice objects are snapped to."""
+"""Pixels along a side of a token; objects are aligned with this grid."""
 GRID = 12
 """Tokens along each side of a scene: 96 x 96 pixels."""
 OBJECT_CELLS = 5
-"""Side of an object in tokens: 40 pixels, for every object of every scene."""
+"""Side of every object in tokens: 40 pixels."""
 SIZE = GRID * CELL
 OBJECT_SIZE = OBJECT_CELLS * CELL
 BACKGROUNDS = ((206, 222, 236), (238, 228, 204), (212, 230, 210))
@@ -33,7 +33,7 @@ TASK_SHARES = {
 
 @dataclass(frozen=True)
 class SceneObject:
-    """One drawn object; ``row`` and ``column`` are the lattice cell of its top left corner."""
+    """One object; ``row`` and ``column`` are the grid cell of its top left corner."""
 
     name: str
     color: str | None
@@ -49,7 +49,7 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class Scene:
-    """A prompt of GenEval's grammar and one way to draw it."""
+    """A prompt in GenEval's grammar and a layout for it."""
 
     task: str
     prompt: str
@@ -58,7 +58,7 @@ class Scene:
 
 
 class Sprites:
-    """Every class in its own colours and in the ten named ones, as premultiplied RGBA of ``OBJECT_SIZE`` pixels."""
+    """Every class in its original and the ten named colours, as premultiplied RGBA of ``OBJECT_SIZE`` pixels."""
 
     def __init__(self, art: Path) -> None:
         with np.load(art) as archive:
@@ -103,23 +103,23 @@ def sample_scene(rng: Generator, shares: dict[str, float] | None = None) -> Scen
     items: list[tuple[str, str | None]]
     match task:
         case "single_object":
-            prompt, items = _one(first), [(first, None)]
+            prompt, items = _with_article(first), [(first, None)]
         case "two_object":
-            prompt, items = f"{_one(first)} and {_one(second)}", [(first, None), (second, None)]
+            prompt, items = f"{_with_article(first)} and {_with_article(second)}", [(first, None), (second, None)]
         case "counting":
             count = int(rng.integers(2, 5))
             prompt, items = f"{NUMBERS[count - 2]} {plural(first)}", [(first, None)] * count
         case "colors":
-            prompt, items = _one(f"{colors[0]} {first}"), [(first, colors[0])]
+            prompt, items = _with_article(f"{colors[0]} {first}"), [(first, colors[0])]
         case "position":
             relation = str(rng.choice(RELATIONS))
             prompt, items = (
-                f"{_one(first)} {relation} {_one(second)}",
+                f"{_with_article(first)} {relation} {_with_article(second)}",
                 [(first, None), (second, None)],
             )
             cells = _related_cells(rng, relation)
         case _:
-            prompt = f"{_one(f'{colors[0]} {first}')} and {_one(f'{colors[1]} {second}')}"
+            prompt = f"{_with_article(f'{colors[0]} {first}')} and {_with_article(f'{colors[1]} {second}')}"
             items = [(first, colors[0]), (second, colors[1])]
     if task != "position":
         cells = _free_cells(rng, len(items))
@@ -127,7 +127,7 @@ def sample_scene(rng: Generator, shares: dict[str, float] | None = None) -> Scen
     return Scene(task, f"a photo of {prompt}", objects, int(rng.integers(len(BACKGROUNDS))))
 
 
-def _one(phrase: str) -> str:
+def _with_article(phrase: str) -> str:
     return f"{article(phrase)} {phrase}"
 
 
@@ -137,7 +137,7 @@ def _cell(rng: Generator) -> tuple[int, int]:
 
 
 def _free_cells(rng: Generator, count: int) -> list[tuple[int, int]]:
-    """Cells of ``count`` objects that do not overlap."""
+    """Top left cells of ``count`` objects that do not overlap."""
     while True:
         cells: list[tuple[int, int]] = []
         for _ in range(40):
@@ -153,7 +153,7 @@ def _apart(a: tuple[int, int], b: tuple[int, int]) -> bool:
 
 
 def _related_cells(rng: Generator, relation: str) -> list[tuple[int, int]]:
-    """Cells of two objects, the first standing in ``relation`` to the second and nearly on its axis."""
+    """Cells of two objects, the first in ``relation`` to the second, almost on one axis."""
     near, far = sorted(rng.choice(GRID - OBJECT_CELLS + 1, 2, replace=False).tolist())
     while far - near < OBJECT_CELLS:
         near, far = sorted(rng.choice(GRID - OBJECT_CELLS + 1, 2, replace=False).tolist())

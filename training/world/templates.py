@@ -1,7 +1,7 @@
-"""Naming the objects of a picture by template matching: a cheap check of progress before a detector exists.
+"""Finding the objects of a picture by template matching: a cheap check of progress before there is a detector.
 
-Every drawing, in every colour, is compared with every lattice cell over its opaque pixels; the best match is taken, its
-place blocked, and the search goes on. It knows the world's own drawings and lattice, so it is no detector.
+Every drawing, in every colour, is compared with the picture at every grid cell over its opaque pixels; the best match
+is taken, its surroundings are blocked, and the search continues. It works only for the world's drawings and grid.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from torch import Tensor
 from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES
 from training.world.scenes import BACKGROUNDS, CELL, GRID, OBJECT_CELLS, OBJECT_SIZE, Sprites
 
-PLACES = GRID - OBJECT_CELLS + 1
+POSITIONS = GRID - OBJECT_CELLS + 1
 KEYS = [(name, color) for name in OBJECT_CLASSES for color in (None, *COLORS)]
 EMPTY = 0.35
-"""A place whose best match explains less than this share of what differs from the background holds nothing."""
+"""A cell is empty if its best match explains a smaller share of the difference from the background."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,13 @@ class Match:
 
 
 class Templates:
-    """Opaque colours and weights of every drawing, ready for matrix products."""
+    """Colours and alpha of every drawing, as rows of matrices."""
 
     def __init__(self, sprites: Sprites) -> None:
         stacked = torch.from_numpy(np.stack([sprites[key] for key in KEYS]))
         alpha = stacked[..., 3:]
         self.alpha = alpha.expand(-1, -1, -1, 3).flatten(1)
         self.premultiplied = stacked[..., :3].flatten(1)
-        # what is drawn over each background, and its energy
         self.backgrounds = torch.tensor(BACKGROUNDS) / 255
 
     def find(self, image: Tensor, most: int = 4) -> list[Match]:
@@ -52,16 +51,16 @@ class Templates:
             .flatten(0, 1)
         )
         drawn = self.premultiplied - self.alpha * background.repeat(OBJECT_SIZE * OBJECT_SIZE)
-        # error of explaining the patch by the drawing, relative to explaining it by nothing
+        # squared error of the drawing as an explanation of the patch, relative to that of the background
         energy = patches.square().sum(1, keepdim=True)
         error = energy - 2 * patches @ drawn.T + drawn.square().sum(1)
         gain = (energy - error) / energy.clamp_min(1.0)
-        gain = gain.view(PLACES, PLACES, -1)
+        gain = gain.view(POSITIONS, POSITIONS, -1)
         found: list[Match] = []
         while len(found) < most:
             best = int(gain.argmax())
-            place, key = divmod(best, len(KEYS))
-            row, column = divmod(place, PLACES)
+            position, key = divmod(best, len(KEYS))
+            row, column = divmod(position, POSITIONS)
             if gain[row, column, key] < EMPTY:
                 break
             found.append(Match(*KEYS[key], row, column))

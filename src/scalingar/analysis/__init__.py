@@ -1,6 +1,6 @@
-"""What complete runs say: replays of strategies without decoding, and figures about signals, cuts and costs.
+"""Analyses of complete runs: replays of strategies without decoding, and studies of signals, cuts and costs.
 
-A run whose trajectories all finished at one guidance scale, each of them judged and traced, holds every strategy that
-only decides which trajectories go on and which image is handed out: the noise of a trajectory is its own, so its image
-is the same whatever became of the others.
+In a complete run all trajectories were finished at one guidance scale, judged and traced. From it every strategy can be
+computed that decides only which trajectories go on and which image is handed out: each trajectory has noise of its own,
+so its image does not depend on the others.
 """

@@ -1,4 +1,4 @@
-"""What a benchmark is: prompts, how an image is scored, and how scores become figures."""
+"""The interface and registry of benchmarks: prompts, the scoring of an image, and the summary of a run."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -16,7 +16,7 @@ from scalingar.core.errors import BenchmarkError
 from scalingar.core.registry import Registry
 
 _SHOWN = 5
-"""Complaints shown in a message; the rest are counted."""
+"""Complaints that a message lists; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class Item:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one image earned: ``points`` of ``total``, which is 1, or the number of questions asked about it."""
+    """The score of one image: ``points`` of ``total``, which is 1 or the number of questions asked about it."""
 
     points: float
     total: float = 1.0
     reason: str = ""
-    """Why points are missing, in a few words; empty when none are."""
+    """Why points are missing, in a few words; empty if none are."""
     details: dict[str, Any] = field(default_factory=dict)
-    """What the judge saw, for JSON."""
+    """What the judge found, in types of JSON."""
 
     @property
     def correct(self) -> bool:
-        """It earned all points."""
+        """Whether it earned all points."""
         return self.points == self.total
 
 
@@ -57,15 +57,15 @@ class Judged:
 
 @dataclass(frozen=True)
 class Summary:
-    """A benchmark's figures, shares of 1. ``label``: name of the score."""
+    """The scores of a run, in [0, 1]. ``label``: name of the score."""
 
     label: str
     overall: Estimate
     tasks: dict[str, Estimate]
     further: dict[str, float]
-    """Additional figures of this benchmark, by name."""
+    """Other scores of this benchmark, by name."""
     weights: Mapping[str, float] | None = None
-    """Of the tasks in ``overall``; None: all the same."""
+    """Weights of the tasks in ``overall``; None: equal."""
 
 
 class BenchmarkSettings(BaseModel):
@@ -75,17 +75,17 @@ class BenchmarkSettings(BaseModel):
 
 
 class Benchmark(ABC):
-    """Base of all benchmarks. A new one is a class under ``@BENCHMARKS.register``; its docstring describes it."""
+    """Base of all benchmarks. A new one is a class under ``@BENCHMARKS.register``, listed with its docstring."""
 
     version: ClassVar[str]
-    """Changes whenever the same images could score differently."""
+    """Changes whenever the same images could get different scores."""
     images_per_prompt: ClassVar[int] = 1
     settings: ClassVar[type[BenchmarkSettings]]
 
     @classmethod
     @abstractmethod
     def build(cls, settings: Any, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """From its ``settings``, loading data and judge. Raises BenchmarkError, ConfigError, WeightsError."""
+        """Load data and judge as the ``settings`` say. Raises BenchmarkError, ConfigError, WeightsError."""
 
     @property
     @abstractmethod
@@ -94,7 +94,7 @@ class Benchmark(ABC):
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Data and judges with their versions, for results."""
+        """Data and judges with their versions, for the results."""
         return {}
 
     @abstractmethod
@@ -103,23 +103,23 @@ class Benchmark(ABC):
 
     @abstractmethod
     def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
-        """A verdict on each image of a prompt. Images opened from files should keep their ``filename``."""
+        """The verdict on each image of a prompt. Images opened from files should keep their ``filename``."""
 
     @classmethod
     def weights(cls, table: ScoreTable) -> Mapping[str, float] | None:
-        """Of the table's tasks in the overall score, of sum 1; None: all the same."""
+        """Weights of the table's tasks in the overall score, with sum 1; None: equal."""
         return None
 
     def image_path(self, item: Item, number: int) -> str:
-        """Where the official layout has an image, relative to the folder of a run."""
+        """Path of an image in the official layout, relative to the folder of a run."""
         return f"{item.id}/{number:04d}.png"
 
     def side_files(self, item: Item) -> dict[str, str]:
-        """Further files of the official layout that belong to a prompt: text by relative path."""
+        """Other files that the official layout has for a prompt: text by relative path."""
         return {}
 
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
-        """Images of each item id in an existing folder. Raises BenchmarkError that names what is missing."""
+        """Paths of the images in an existing folder, by item id. Raises BenchmarkError that names missing ones."""
         numbers = range(images_per_prompt)
         images = {item.id: tuple(folder / self.image_path(item, number) for number in numbers) for item in items}
         paths = [path for paths in images.values() for path in paths]
@@ -128,11 +128,11 @@ class Benchmark(ABC):
         return images
 
     def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
-        """Figures beyond tasks and overall."""
+        """Scores besides those of the tasks and the overall one."""
         return {}
 
     def summary(self, judged: Sequence[Judged]) -> Summary:
-        """Figures of a complete run (see :func:`check_judged`)."""
+        """The scores of a complete run (see :func:`check_judged`)."""
         table = score_table(judged)
         tasks = task_estimates(table)
         weights = self.weights(table)
@@ -153,7 +153,7 @@ def score_table(judged: Sequence[Judged]) -> ScoreTable:
 
 
 def check_judged(items: Sequence[Item], judged: Sequence[Judged], images_per_prompt: int) -> None:
-    """Raises BenchmarkError, naming them, for images that are missing, unexpected or scored twice."""
+    """Raises BenchmarkError that names images which are missing, unexpected or scored twice."""
     scored = Counter((image.item.id, image.number) for image in judged)
     expected = {(item.id, number) for item in items for number in range(images_per_prompt)}
     complaints = [f"image {n} of {item} is not scored" for item, n in sorted(expected - set(scored))]
@@ -164,7 +164,7 @@ def check_judged(items: Sequence[Item], judged: Sequence[Judged], images_per_pro
 
 
 def check_folder_complete(folder: str | Path, complaints: Sequence[str]) -> None:
-    """Raises BenchmarkError with the complaints, if there are any."""
+    """Raises BenchmarkError if there are complaints."""
     if complaints:
         raise BenchmarkError(f"{folder} is not complete: {shortened(complaints)}. Nothing was scored.")
 

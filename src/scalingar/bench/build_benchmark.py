@@ -1,4 +1,4 @@
-"""A benchmark from its name and settings as plain values."""
+"""Building a benchmark from its name and settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from scalingar.core.validation import sentence
 
 
 def build_benchmark(name: str, settings: Mapping[str, Any], *, device: str | torch.device = "cpu") -> Benchmark:
-    """Load a benchmark's data and its judge, the latter in fp32.
+    """Load a benchmark's data and its judge; networks run in fp32.
 
     Raises:
         ConfigError: no such benchmark or setting. BenchmarkError, WeightsError: data or weights are missing.

@@ -61,6 +61,10 @@ def run(
     seed: Annotated[int, typer.Option(min=0, help="Of the first image of each prompt.", rich_help_panel=_HOW)] = 0,
     noise: Annotated[str | None, typer.Option(help="Made on the 'host' or the 'device'.", rich_help_panel=_HOW)] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="s_base.", rich_help_panel=_HOW)] = None,
+    looks_per_batch: Annotated[
+        int | None,
+        typer.Option(help="Pictures decoded together; 1 on the CPU, else 8 if not given.", rich_help_panel=_WHERE),
+    ] = None,
     max_rows: Annotated[
         int, typer.Option(min=1, help="Trajectories of a shard alive at once.", rich_help_panel=_WHERE)
     ] = 64,
@@ -102,7 +106,13 @@ def run(
             benchmark=benchmark,
             settings=settings_of(benchmark, settings, embedded=embedded),
             strategies=strategies,
-            recipe={"model": section, "seed": seed, "noise": noise, "guidance_scale": guidance_scale},
+            recipe={
+                "model": section,
+                "seed": seed,
+                "noise": noise,
+                "guidance_scale": guidance_scale,
+                "looks_per_batch": looks_per_batch,
+            },
             images_per_prompt=images_per_prompt,
             limit=limit,
             max_rows=max_rows,

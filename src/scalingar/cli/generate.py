@@ -29,7 +29,9 @@ def generate(
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Version of the paper, v3 or v1.", rich_help_panel=_SEARCH)] = None,
     seed: Annotated[int | None, typer.Option(help="Keys the noise.", rich_help_panel=_DRAW)] = None,
-    noise: Annotated[str | None, typer.Option(help="Made on the 'host' or the 'device'.", rich_help_panel=_DRAW)] = None,
+    noise: Annotated[
+        str | None, typer.Option(help="Made on the 'host' or the 'device'.", rich_help_panel=_DRAW)
+    ] = None,
     num_images: Annotated[
         int | None, typer.Option("-k", "--num-images", help="Images of the prompt.", rich_help_panel=_DRAW)
     ] = None,
@@ -40,6 +42,10 @@ def generate(
     top_k: Annotated[int | None, typer.Option(help="Keep the k likeliest codes; 0 all.", rich_help_panel=_DRAW)] = None,
     top_p: Annotated[
         float | None, typer.Option(help="Keep the codes of this probability.", rich_help_panel=_DRAW)
+    ] = None,
+    looks_per_batch: Annotated[
+        int | None,
+        typer.Option(help="Pictures decoded together; 1 on the CPU, else 8 if not given.", rich_help_panel=_RUN),
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.", rich_help_panel=_RUN)] = Path(
         "out"
@@ -71,6 +77,7 @@ def generate(
         "sampling.temperature": temperature,
         "sampling.top_k": top_k,
         "sampling.top_p": top_p,
+        "looks_per_batch": looks_per_batch,
         **{f"model.{name}": value for name, value in model.items()},
     }
     prompt, overrides = split_words(words or [])

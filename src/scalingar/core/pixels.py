@@ -5,15 +5,24 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
 
 def rounded(picture: Float[Tensor, "3 h w"]) -> Image.Image:
     """RGB in [-1, 1] to 8 bits: ``trunc(127.5 x + 128)``, clamped, as LlamaGen rounds."""
-    levels = (picture * 127.5 + 128.0).clamp(0, 255)
-    return Image.fromarray(levels.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
+    return all_rounded(picture[None])[0]
+
+
+def all_rounded(pictures: Float[Tensor, "n 3 h w"]) -> list[Image.Image]:
+    """:func:`rounded`, of several on any device, where they become 8-bit before they cross to the host together."""
+    return from_levels((pictures * 127.5 + 128.0).clamp(0, 255).to(torch.uint8))
+
+
+def from_levels(pictures: UInt8[Tensor, "n 3 h w"]) -> list[Image.Image]:
+    """An image from each picture of 8 bits, in one transfer."""
+    return [Image.fromarray(image) for image in pictures.permute(0, 2, 3, 1).cpu().numpy()]
 
 
 def levels(images: Sequence[Image.Image]) -> Float[Tensor, "n 3 h w"]:

@@ -1,24 +1,20 @@
-"""Tensors between host and device: each transfer is counted, and none waits that does not have to."""
+"""From the host to a device without waiting for it."""
 
-from torch import Tensor, device
-
-COUNTS = {"to_device": 0, "to_host": 0}
-"""Transfers so far in this process; tests read the difference."""
-
-
-def to_device(tensor: Tensor, where: device) -> Tensor:
-    """A CPU tensor on ``where``, without waiting for the device; unchanged if it is there already."""
-    if tensor.device == where or (tensor.is_cpu and where.type == "cpu"):
-        return tensor
-    COUNTS["to_device"] += 1
-    if where.type != "cuda":
-        return tensor.to(where)
-    return tensor.pin_memory().to(where, non_blocking=True)
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
 
 
-def to_host(tensor: Tensor) -> Tensor:
-    """A tensor on the CPU; waits until the device has computed it."""
-    if tensor.is_cpu:
-        return tensor
-    COUNTS["to_host"] += 1
-    return tensor.cpu()
+def to_device(tensor: Shaped[Tensor, "..."], device: torch.device | str) -> Shaped[Tensor, "..."]:
+    """The tensor on ``device``: itself if it is there, else a copy, for which the host waits on no CUDA device.
+
+    An ordinary copy to a CUDA device waits until the device has done all its work. One from pinned memory does not;
+    torch keeps that memory until the copy is made, so the caller may drop or change ``tensor`` at once.
+    """
+    device = torch.device(device)
+    if tensor.device.type != "cpu" or device.type == "cpu":
+        return tensor.to(device)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    # Apple's copies read ordinary memory later, when it may have changed.
+    return tensor.to(device, non_blocking=device.type != "mps")

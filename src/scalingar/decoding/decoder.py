@@ -66,6 +66,6 @@ class Decoder(Protocol):
         """Tokens that a row draws in one step."""
         ...
 
-    def picture(self, codes: Tensor) -> Float[Tensor, "3 H W"]:
-        """RGB in [-1, 1] of an image's codes, all or the first."""
+    def pictures(self, codes: list[Tensor]) -> Float[Tensor, "m 3 H W"]:
+        """RGB in [-1, 1] of several images' codes, all or the first of each, as many of one as of another."""
         ...

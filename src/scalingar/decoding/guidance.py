@@ -5,6 +5,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from scalingar.core.transfer import to_device
+
 Scale = float | Float[Tensor, " n"] | Float[np.ndarray, " n"]
 """A guidance scale: one number, or one per row on any device."""
 
@@ -20,6 +22,9 @@ def guide(
     """
     if unconditional is None:
         return conditional
-    s = torch.as_tensor(scale, dtype=conditional.dtype, device=conditional.device)
+    if isinstance(scale, float):
+        scale = float(np.float32(scale))
+        return conditional if scale == 1.0 else unconditional + (conditional - unconditional) * scale
+    s = to_device(torch.as_tensor(scale, dtype=conditional.dtype), conditional.device)
     s = s.reshape(-1, *[1] * (conditional.ndim - 1))
     return torch.where(s == 1.0, conditional, unconditional + (conditional - unconditional) * s)

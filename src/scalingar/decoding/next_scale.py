@@ -12,6 +12,7 @@ from torch import Tensor
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
+from scalingar.core.transfer import to_device
 from scalingar.decoding.contracts import NextScaleModel, ScaleTokenizer
 from scalingar.decoding.guidance import Scale, guide
 from scalingar.decoding.noise import Noise
@@ -66,7 +67,7 @@ class NextScaleDecoder:
         prompts = torch.tensor([p for p, group in enumerate(indices) for _ in group])
         cache = self.model.prefill(condition, guided=guided)
         logits = self.model.step(None, 0, cache)
-        rows = prompts.to(logits.device)
+        rows = to_device(prompts, logits.device)
         count = len(indices)
         branches = torch.cat([rows, rows + count]) if guided else rows
         ends = tuple(accumulate(h * w * self.model.groups for h, w in self.model.scales))
@@ -75,7 +76,7 @@ class NextScaleDecoder:
             indices=torch.tensor([i for group in indices for i in group]),
             positions=torch.zeros(len(rows), dtype=torch.long),
             codes=torch.zeros(len(rows), ends[-1], dtype=torch.long, device=logits.device),
-            logits=logits[branches],
+            logits=logits.index_select(0, branches),
             cache=cache.select(branches),
             noise=noise,
             ends=ends,
@@ -131,9 +132,9 @@ class NextScaleDecoder:
         height, width = self.model.scales[step]
         return height * width
 
-    def picture(self, codes: Int[Tensor, "t g"]) -> Float[Tensor, "3 H W"]:
-        """RGB in [-1, 1] of an image's codes, complete or of its first scales, on any device."""
-        return self.pixels(self.latent(codes[None]))[0]
+    def pictures(self, codes: list[Int[Tensor, "t g"]]) -> Float[Tensor, "m 3 H W"]:
+        """RGB in [-1, 1] of several images' codes, complete or all of the same first scales, on any device."""
+        return self.pixels(self.latent(torch.stack(codes)))
 
     @torch.inference_mode()
     def latent(self, codes: Int[Tensor, "n t g"]) -> Float[Tensor, "n d h w"]:
@@ -142,7 +143,7 @@ class NextScaleDecoder:
         Raises:
             ConfigError: the codes do not end where a scale does.
         """
-        codes = codes.to(self.model.device)
+        codes = to_device(codes, self.model.device)
         latent = self.tokenizer.start(len(codes), codes.device)
         done = 0
         for scale, (height, width) in enumerate(self.model.scales):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -105,8 +106,9 @@ class NextTokenDecoder:
     @torch.inference_mode()
     def advance(self, trajectories: Trajectories) -> Trajectories:
         """Feed the last code of every row and compute the logits of the next; no row may be finished."""
-        positions = trajectories.device_positions - 1 if trajectories.deferred else trajectories.positions - 1
-        last = trajectories.codes.gather(1, positions[:, None])[:, 0]
+        fed = trajectories.device_positions - 1
+        last = trajectories.codes.gather(1, fed[:, None])[:, 0]
+        positions = fed if trajectories.captured else trajectories.positions - 1
         if trajectories.guided:
             last, positions = torch.cat([last, last]), torch.cat([positions, positions])
         trajectories.logits = self.model.step(last, positions, trajectories.cache)
@@ -125,16 +127,17 @@ class NextTokenDecoder:
         return 1
 
     @torch.inference_mode()
-    def picture(self, codes: Int[Tensor, " t"]) -> Float[Tensor, "3 H W"]:
-        """RGB in [-1, 1] of an image's codes on any device; cells without a code are grey."""
+    def pictures(self, codes: list[Int[Tensor, " t"]]) -> Float[Tensor, "m 3 H W"]:
+        """RGB in [-1, 1] of several images' codes on any device, as many of each; cells without a code are grey."""
         assert self.tokenizer is not None, "this decoder was made without the image tokenizer"
         height, width = self.model.grid
-        full = torch.zeros(height * width, dtype=torch.long)
-        full[: len(codes)] = codes
-        pixels = self.tokenizer.decode(full[None], self.model.grid).clamp(-1, 1)[0]
-        if len(codes) == len(full):
+        rows = torch.stack(codes)
+        drawn = rows.shape[1]
+        full = F.pad(rows.long(), (0, height * width - drawn))
+        pixels = self.tokenizer.decode(full, self.model.grid).clamp(-1, 1)
+        if drawn == height * width:
             return pixels
-        drawn = (torch.arange(len(full)) < len(codes)).view(height, width)
         cell = self.tokenizer.downsample
-        mask = drawn.repeat_interleave(cell, 0).repeat_interleave(cell, 1).to(pixels.device)
+        mask = (torch.arange(height * width) < drawn).view(height, width)
+        mask = to_device(mask.repeat_interleave(cell, 0).repeat_interleave(cell, 1), pixels.device)
         return torch.where(mask, pixels, torch.zeros_like(pixels))

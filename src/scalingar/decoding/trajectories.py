@@ -84,7 +84,12 @@ class Trajectories(Generic[CacheT]):
     @property
     def deferred(self) -> bool:
         """Steps are computed on a device that the host should not wait for, or as if they were."""
-        return not self.logits.is_cpu or self._captures is not None
+        return self.captured or not self.logits.is_cpu
+
+    @property
+    def captured(self) -> bool:
+        """Steps are captured functions, of tensors on the device alone."""
+        return self._captures is not None
 
     @property
     def device_positions(self) -> Int[Tensor, " n"]:
@@ -158,14 +163,18 @@ class Trajectories(Generic[CacheT]):
         for _ in range(idle):
             self.noise = self.noise.join(self.noise.select(torch.tensor([0])))
         rows = torch.cat([rows, rows[:1].expand(idle)])
-        self.cache = self.cache.select(self._rows_of(to_device(rows, self.codes.device)))
-        return self._take(rows)
+        on_device = to_device(rows, self.codes.device)
+        branches = self._rows_of(on_device)
+        self.cache = self.cache.select(branches)
+        return self._take(rows, on_device, branches)
 
     @torch.inference_mode()
     def copy(self, rows: Int[Tensor, " m"], noise: Noise) -> Self:
         """A new batch of the given rows (CPU) with other noise; this one is unchanged."""
-        cache = self.cache.copy(self._rows_of(to_device(rows, self.codes.device)))
-        return replace(self, cache=cache, noise=noise)._take(rows)
+        on_device = to_device(rows, self.codes.device)
+        branches = self._rows_of(on_device)
+        cache = self.cache.copy(branches)
+        return replace(self, cache=cache, noise=noise)._take(rows, on_device, branches)
 
     @torch.inference_mode()
     def join(self, other: Self) -> Self:
@@ -177,16 +186,17 @@ class Trajectories(Generic[CacheT]):
             order = torch.cat([order, torch.where(rows < mine, rows + mine, rows + mine + theirs)])
         self.cache = self.cache.join(other.cache, order)
         self.noise = self.noise.join(other.noise)
-        self.logits = torch.cat([self.logits, other.logits])[order]
+        self.logits = torch.cat([self.logits, other.logits]).index_select(0, order)
         for name in self._per_row():
             setattr(self, name, torch.cat([getattr(self, name), getattr(other, name)]))
         return self
 
-    def _take(self, rows: Int[Tensor, " m"]) -> Self:
-        self.logits = self.logits[self._rows_of(to_device(rows, self.codes.device))]
+    def _take(self, rows: Int[Tensor, " m"], on_device: Int[Tensor, " m"], branches: Int[Tensor, " b"]) -> Self:
+        """``rows`` on the CPU and on the device of the codes, and there the rows of both branches."""
+        self.logits = self.logits.index_select(0, branches)
         for name in self._per_row():
             tensor: Tensor = getattr(self, name)
-            setattr(self, name, tensor[to_device(rows, tensor.device)])
+            setattr(self, name, tensor.index_select(0, rows if tensor.device == rows.device else on_device))
         return self
 
     def _per_row(self) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""Is this installation all right, and do the models compute what the official code computes?"""
+"""Checks of the installation, and of the models against outputs of the official code."""

@@ -1,4 +1,4 @@
-"""Compares everything that a golden file holds with what this package computes; knows all kinds of files."""
+"""Comparing golden files of all kinds with what this package computes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from scalingar.doctor.golden.var import vqvae_check  # noqa: F401
 
 @dataclass(frozen=True)
 class Report:
-    """What came of one file."""
+    """The result of checking one file."""
 
     path: Path
     kind: str
@@ -28,16 +28,16 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Everything in the file was used, and nothing differs too much."""
+        """Whether all arrays of the file were used and none differs too much."""
         return not self.unused and all(comparison.ok for comparison in self.comparisons)
 
 
 @torch.inference_mode()
 def check_golden(path: str | Path) -> Report:
-    """Build the model of a file from its weights and compare all the file holds.
+    """Build the model of a file from its weights and compare everything that the file holds.
 
     Raises:
-        WeightsError: the file cannot be read, or lacks something of its kind.
+        WeightsError: the file cannot be read or is incomplete.
         ConfigError: its kind is not known.
     """
     file = read_golden(path)

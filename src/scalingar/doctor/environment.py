@@ -1,4 +1,4 @@
-"""What a run depends on besides the code: versions, devices and their number formats, extras, weights."""
+"""The environment of a run: versions, devices and their number formats, extras, weights."""
 
 import os
 import platform
@@ -25,12 +25,12 @@ _EXTRAS = {
     "t5": ("transformers", "sentencepiece", "ftfy", "bs4"),
     "train": ("resvg_py", "sklearn"),
 }
-"""What each extra makes importable."""
+"""The modules that each extra installs."""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One line of the report. ``ok`` is False for what keeps the package from working."""
+    """One line of the report. ``ok`` is False if it keeps the package from working."""
 
     topic: str
     name: str
@@ -39,7 +39,7 @@ class Fact:
 
 
 def facts() -> list[Fact]:
-    """Everything, by topic."""
+    """All facts, by topic."""
     return [*_versions(), *_devices(), *_extras(), *_weights()]
 
 
@@ -54,7 +54,7 @@ def _devices() -> list[Fact]:
 
 
 def devices() -> list[str]:
-    """Those torch can use here, the CPU first."""
+    """The devices that torch can use here, the CPU first."""
     names = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
     if torch.backends.mps.is_available():
         names.append("mps")
@@ -64,7 +64,7 @@ def devices() -> list[str]:
 
 
 def _formats(device: str) -> list[str]:
-    """The number formats in which products and attention work."""
+    """The number formats in which matrix products and attention work."""
     return [name for name, dtype in DTYPES.items() if _works(device, dtype)]
 
 
@@ -102,7 +102,7 @@ def _embedded(folder: Path) -> tuple[str, bool]:
 
 
 def _hub_cache() -> str:
-    """Released repositories in the local hub cache."""
+    """The released repositories that are in the local hub cache."""
     from scalingar.models.family import FAMILIES  # noqa: PLC0415
 
     if find_spec("huggingface_hub") is None:

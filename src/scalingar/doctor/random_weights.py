@@ -1,4 +1,4 @@
-"""Weights for models that are made only to see whether they run."""
+"""Random weights for models that are made only to see whether they run."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def random_weights(kind: Callable[[], nn.Module]) -> dict[str, Tensor]:
-    """Of the module ``kind`` makes, from a generator of their own: the global one belongs to the caller."""
+    """Weights for the module that ``kind`` makes, from a generator of their own, not the global one."""
     with torch.device("meta"):
         shapes = kind().state_dict()
     generator = torch.Generator().manual_seed(0)

@@ -1,4 +1,4 @@
-"""A decode small enough to run anywhere, with random weights: does the machinery work on this machine?"""
+"""A small decode with random weights that shows whether decoding works on this machine."""
 
 from collections.abc import Callable
 
@@ -26,12 +26,12 @@ CONFIG = LlamaGenConfig(
     condition_tokens=6,
     caption_dim=16,
 )
-"""A LlamaGen of the smallest kind."""
+"""A very small LlamaGen."""
 _VQ = VQConfig(codebook_size=32, codebook_dim=4, channels=32, channel_mult=(1, 1), z_channels=32, res_blocks=1)
 
 
 def self_test(device: str = "cpu") -> list[Fact]:
-    """Decode on ``device``: pictures come out, pruned runs keep their survivors, a collapsed prefix changes no code."""
+    """Decode on ``device``: images are finite, and neither pruning nor a collapsed prefix changes any code."""
     tests: dict[str, Callable[[str], bool]] = {
         "decode an image": _decodes,
         "prune midway": _prunes,

@@ -1,11 +1,10 @@
-"""The same for a next-scale model: a picture comes out, and a row is what it would be alone."""
+"""The self-test of a next-scale model."""
 
 import torch
 from torch import Tensor
 
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.noise import TrajectoryNoise
-from scalingar.decoding.trajectories import ScaleTrajectories
 from scalingar.doctor.random_weights import random_weights
 from scalingar.models.var.config import VARConfig
 from scalingar.models.var.multiscale_vq import MultiScaleVQ, MultiScaleVQConfig
@@ -20,7 +19,7 @@ _TOKENIZER = MultiScaleVQConfig(
 
 
 def draws_scales(device: str) -> bool:
-    """Row 2 of three, and row 2 alone from the second scale on: the same codes; and a picture of numbers."""
+    """Whether a row gets the same codes when the others are pruned, and its picture is finite."""
     decoder = _decoder(device)
     codes = _drawn(decoder, [0, 1, 2], None)
     picture = decoder.pixels(decoder.latent(codes[:1]))
@@ -44,8 +43,4 @@ def _drawn(decoder: NextScaleDecoder, indices: list[int], keep: list[int] | None
         live = decoder.append(live, decoder.draw(live, 2.0))
         if keep is not None and scale == 0:
             live = live.select(torch.tensor(keep))
-    return _tokens(live)
-
-
-def _tokens(live: ScaleTrajectories) -> Tensor:
     return live.codes.view(len(live.codes), -1, 1)

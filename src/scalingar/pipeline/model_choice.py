@@ -107,6 +107,11 @@ class ModelChoice(BaseModel):
         """Options that were set besides name, device and dtype."""
         return MappingProxyType(self.model_extra or {})
 
+    @property
+    def on_cpu(self) -> bool:
+        """The model runs on the CPU."""
+        return torch.device(self.device).type == "cpu"
+
     def for_loading(self) -> Choice:
         """As model families take it."""
         return Choice(name=self.name, device=self.device, dtype=self.dtype, options=self.options)

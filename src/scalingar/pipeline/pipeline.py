@@ -31,7 +31,7 @@ from scalingar.pipeline.output import OUTPUT_TYPES, ImageOutput, OutputType
 from scalingar.pipeline.recipe import NoiseSource, Recipe
 from scalingar.pipeline.stream import Stream
 from scalingar.rewards import PixelReward, Reward, build_reward
-from scalingar.rewards.features import make_feature
+from scalingar.rewards.features import Feature, make_feature
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy, with_trajectories
 from scalingar.strategies.engine.engine import Engine
@@ -63,6 +63,7 @@ class ImagePipeline:
     choice: ModelChoice | None = None
     """The loading settings, for recipes; for a pipeline assembled in Python a name that cannot be loaded."""
     _rewards: dict[str, Reward] = field(default_factory=dict, init=False, repr=False)
+    _features: dict[str, Feature] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.choice is None:
@@ -136,6 +137,7 @@ class ImagePipeline:
         noise: NoiseSource | None = None,
         guidance_scale: float | None = None,
         sampling: SamplingConfig | None = None,
+        looks_per_batch: int | None = None,
         max_rows: int | None = None,
         output_type: OutputType = "pil",
         callback_on_step_end: StepCallback | None = None,
@@ -153,6 +155,8 @@ class ImagePipeline:
                 which costs a GPU less; None: ``"host"`` for a model on the CPU, else ``"device"``.
             guidance_scale: s_base; the model's default if None; guidance is off at 1 or less.
             sampling: temperature, top-k, top-p; unset values are the model's.
+            looks_per_batch: pictures decoded, and looked at by a network, at once, which costs memory; 1 on the CPU,
+                8 elsewhere if None. Only with 1 are the last bits of a picture independent of the others.
             max_rows: trajectories alive at once, of all prompts together; further prompts take the rows of those
                 that finish or are cut. None: all prompts start together.
             output_type: of ``.images``: ``"pil"``, ``"np"`` ``(h, w, 3)`` in [0, 1], ``"pt"`` ``(3, h, w)`` in
@@ -171,6 +175,7 @@ class ImagePipeline:
             noise=noise,
             guidance_scale=guidance_scale,
             sampling=sampling,
+            looks_per_batch=looks_per_batch,
             max_rows=max_rows,
             output_type=output_type,
         )
@@ -191,6 +196,7 @@ class ImagePipeline:
         noise: NoiseSource | None = None,
         guidance_scale: float | None = None,
         sampling: SamplingConfig | None = None,
+        looks_per_batch: int | None = None,
         max_rows: int | None = None,
         output_type: OutputType = "pil",
     ) -> Stream:
@@ -225,6 +231,7 @@ class ImagePipeline:
                 "noise": noise,
                 "guidance_scale": guidance_scale,
                 "sampling": sampling,
+                "looks_per_batch": looks_per_batch,
                 "num_images_per_prompt": num_images_per_prompt,
             }
         ).resolved(self)
@@ -235,7 +242,7 @@ class ImagePipeline:
             decoder,
             recipe.strategy,
             recipe.guidance_scale,
-            self._looks(decoder, recipe.strategy, keep_pixels=output_type in ("pt", "np")),
+            self._looks(decoder, recipe, keep_pixels=output_type in ("pt", "np")),
             max_rows=max_rows,
             streams=(DeviceNoise if recipe.noise == "device" else TrajectoryNoise).for_prompts,
             show=output_type != "codes",
@@ -243,14 +250,20 @@ class ImagePipeline:
         recipes = recipe.of_images(prompts, seed)
         return Stream(engine, texts, self._condition, seeds, partial(ImageOutput.of, self, recipes, output_type))
 
-    def _looks(
-        self, decoder: NextTokenDecoder | NextScaleDecoder, strategy: Strategy, *, keep_pixels: bool
-    ) -> ImageLooks:
+    def _looks(self, decoder: NextTokenDecoder | NextScaleDecoder, recipe: Recipe, *, keep_pixels: bool) -> ImageLooks:
         """Reward and feature that the strategy needs; errors are raised before anything is decoded."""
-        needs = strategy.needs()
-        feature = None if needs.feature is None else make_feature(needs.feature, self.device)
-        reward = None if needs.reward is None else self.reward(needs.reward)
-        return ImageLooks(decoder.picture, Ledger(), reward, needs.reward or "", feature, keep_pixels=keep_pixels)
+        needs, per_batch = recipe.strategy.needs(), recipe.looks_per_batch
+        assert per_batch is not None
+        return ImageLooks(
+            decoder.pictures,
+            Ledger(),
+            reward=None if needs.reward is None else self.reward(needs.reward),
+            reward_name=needs.reward or "",
+            feature=None if needs.feature is None else self.feature(needs.feature),
+            keep_pixels=keep_pixels,
+            per_batch=per_batch,
+            seen_per_batch=None if recipe.model.on_cpu else per_batch,
+        )
 
     def decoder(self, sampling: SamplingConfig | None = None) -> NextTokenDecoder | NextScaleDecoder:
         """Model and tokenizer as a decoder."""
@@ -276,11 +289,17 @@ class ImagePipeline:
             self._rewards[name] = reward
         return self._rewards[name]
 
+    def feature(self, name: str) -> Feature:
+        """The feature of ``name`` or ``name:source``, built once for this pipeline. Raises as :meth:`reward`."""
+        if name not in self._features:
+            self._features[name] = make_feature(name, self.device)
+        return self._features[name]
+
     @torch.inference_mode()
     def decode(self, codes: Int[Tensor, "n t *g"]) -> Float[Tensor, "n 3 H W"]:
         """RGB in [-1, 1] of the codes of several images, all or the first of each."""
         decoder = self.decoder()
-        return torch.stack([decoder.picture(image_codes) for image_codes in codes])
+        return torch.cat([decoder.pictures([image_codes]) for image_codes in codes])
 
     def preview(self, candidate: Candidate) -> Image.Image:
         """The candidate's image; of a cut one the part it had drawn: cells, the rest grey, or coarse scales."""

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, Self
 
-import torch
 import yaml
 from pydantic import (
     AfterValidator,
@@ -23,6 +22,7 @@ from pydantic import (
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.core.validation import sentence
+from scalingar.core.yaml_file import read_yaml
 from scalingar.models.family import default_strategy as family_default
 from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.model_choice import ModelChoice, described
@@ -30,6 +30,8 @@ from scalingar.pipeline.overrides import merged
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy, strategy_name, with_reward
 
+LOOKS = 8
+"""Pictures per batch on an accelerator."""
 NoiseSource = Literal["host", "device"]
 """Where noise is made: by NumPy on the CPU, or on the model's device. The two draw different numbers."""
 
@@ -97,6 +99,9 @@ class Recipe(BaseModel):
     sampling: Annotated[SamplingConfig | None, PlainSerializer(_plain_sampling)] = Field(
         None, description="what is set replaces the model's own"
     )
+    looks_per_batch: int | None = Field(
+        None, ge=1, description="pictures decoded and looked at together; 1 on the CPU, 8 elsewhere if None"
+    )
     seed: int = Field(0, ge=0, description="keys the noise; repeat j of a prompt takes seed + j")
     noise: NoiseSource | None = Field(
         None, description="made on the host or the model's device; None: host for a model on the CPU, else device"
@@ -127,12 +132,7 @@ class Recipe(BaseModel):
         Raises:
             ConfigError: the file cannot be read, is no YAML, or is no valid recipe.
         """
-        try:
-            data = yaml.safe_load(Path(path).expanduser().read_text("utf-8"))
-        except OSError as error:
-            raise ConfigError(f"cannot read the recipe {path}: {error.strerror}.") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}.") from None
+        data = read_yaml(path, "recipe")
         if not isinstance(data, dict | None):
             raise ConfigError(f"{path} holds no recipe; write one 'setting: value' per line.")
         try:
@@ -163,7 +163,7 @@ class Recipe(BaseModel):
         return self.from_dict(merged(self.model_dump(exclude_unset=True), values)) if values else self
 
     def resolved(self, defaults: ModelDefaults) -> Self:
-        """With the model's defaults for unset values.
+        """With the defaults of the model and its device for unset values.
 
         Raises:
             ConfigError: the strategy needs a reward, and neither the recipe nor the model names one.
@@ -172,10 +172,14 @@ class Recipe(BaseModel):
         scale = defaults.guidance_scale if self.guidance_scale is None else self.guidance_scale
         filled = SamplingConfig(**{**defaults.sampling.model_dump(), **own})
         strategy = with_reward(self.strategy, defaults.own_reward, defaults.name)
-        on_cpu = torch.device(self.model.device).type == "cpu"
-        noise: NoiseSource = self.noise or ("host" if on_cpu else "device")
-        values = {"guidance_scale": scale, "sampling": filled, "strategy": strategy, "noise": noise}
-        return self.model_copy(update=values)
+        update = {
+            "guidance_scale": scale,
+            "sampling": filled,
+            "strategy": strategy,
+            "looks_per_batch": self.looks_per_batch or (1 if self.model.on_cpu else LOOKS),
+            "noise": self.noise or ("host" if self.model.on_cpu else "device"),
+        }
+        return self.model_copy(update=update)
 
     def arguments(self) -> dict[str, Any]:
         """Everything but the model, as a call of its pipeline takes it: ``pipe(**recipe.arguments())``."""

@@ -1,4 +1,4 @@
-"""Rewards that score images for a strategy, one file each under ``@REWARDS.register(name)``. No benchmark judges."""
+"""Rewards, which score images for a strategy, one file each under ``@REWARDS.register(name)``. No benchmark judges."""
 
 from scalingar.rewards.clip_score import ClipScore
 from scalingar.rewards.embedded_reward import EmbeddedReward

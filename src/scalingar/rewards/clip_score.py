@@ -10,7 +10,7 @@ from scalingar.rewards.reward import REWARDS
 class ClipScore(ClipReward):
     """Cosine in OpenAI's CLIP ViT-L/14, about 0.1 to 0.35: prompt alignment, not aesthetics; reads 77 tokens.
 
-    The plain cosine: CLIPScore (arXiv 2104.08718) multiplies it by 2.5 and clips at 0, with the same ranking.
+    CLIPScore (arXiv 2104.08718) is this cosine times 2.5, clipped at 0; the ranking is the same.
     """
 
     repo: ClassVar[str] = "openai/clip-vit-large-patch14"

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.transfer import to_device
 from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.models.hf.loading import check_type, load_network
 from scalingar.rewards.learned_reward import LearnedReward
@@ -53,7 +54,7 @@ class ClipReward(LearnedReward):
         side = network.config.vision_config.image_size
         pixels = normalised([self.to_square(picture, side) for picture in pictures])
         # In transformers 5 the pooled output is already projected.
-        image = network.get_image_features(pixel_values=pixels.to(self.device, self.dtype)).pooler_output
+        image = network.get_image_features(pixel_values=to_device(pixels, self.device).to(self.dtype)).pooler_output
         text = network.get_text_features(input_ids=ids).pooler_output
         return cosine_similarity(image.float(), text.float())
 

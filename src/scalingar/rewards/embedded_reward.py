@@ -1,4 +1,4 @@
-"""The embedded world's learned reward: whether a 96 x 96 scene matches its prompt."""
+"""The embedded world's learned reward for how well a 96 x 96 scene matches its prompt."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.core.outputs import Truncation
+from scalingar.core.transfer import to_device
 from scalingar.models.embedded.grammar import parse
 from scalingar.models.embedded.installed_weights import embedded_file
 from scalingar.models.embedded.scene_pixels import scene_batches
@@ -23,8 +24,10 @@ class EmbeddedReward(PixelReward):
     """Logit of "the image shows what the prompt says and nothing else"; about -6 to 6, 0 undecided.
 
     ``source``: a weight file or a folder with ``reward.safetensors``; None: the installed package's.
-    Trained independently of the generator and the detector, so that its errors differ from theirs.
+    It was trained independently of the generator and the detector, so that its errors differ from theirs.
     """
+
+    independent = True
 
     def __init__(self, source: str | Path | None = None, *, device: str | torch.device = "cpu") -> None:
         self.path = embedded_file("reward", source)
@@ -36,7 +39,7 @@ class EmbeddedReward(PixelReward):
 
     @cached_property
     def network(self) -> MatchNet:
-        """Loaded once, fp32. Raises WeightsError."""
+        """The network in fp32, loaded on first use. Raises WeightsError."""
         return load_module(self.path, MatchNetConfig, MatchNet).to(self.device)
 
     @torch.inference_mode()
@@ -48,23 +51,19 @@ class EmbeddedReward(PixelReward):
             WeightsError: as :meth:`prepare`.
         """
         ids = parse(prompt).ids[: self.network.config.words]
-        words = torch.zeros(1, self.network.config.words, dtype=torch.long, device=self.device)
+        words = torch.zeros(1, self.network.config.words, dtype=torch.long)
         words[0, : len(ids)] = torch.tensor(ids, dtype=torch.long)
-        logits: list[float] = []
-        for pixels in self._batches(images):
-            logits += self.network(pixels, words.expand(len(pixels), -1)).tolist()
-        return logits
+        words = to_device(words, self.device)
+        parts = [self.network(pixels, words.expand(len(pixels), -1)) for pixels in self._batches(images)]
+        return torch.cat(parts).tolist() if parts else []
 
     @torch.inference_mode()
     def patch_features(self, images: Sequence[Image.Image]) -> Float[Tensor, "n p c"]:
-        """The network's features of each 8 x 8 patch, in raster order.
-
-        Raises as :meth:`score` does.
-        """
+        """Features of each 8 x 8 patch, in raster order. Raises the errors of :meth:`score`."""
         return torch.cat([self.network.patches(pixels) for pixels in self._batches(images)]).cpu()
 
     def truncation(self, prompt: str) -> Truncation | None:
-        """Terminals after the last that is read; prompts of GenEval have at most six."""
+        """The words that are not read; prompts of GenEval have at most six and are read completely."""
         parsed, limit = parse(prompt), self.network.config.words
         if len(parsed.ids) <= limit:
             return None
@@ -73,4 +72,4 @@ class EmbeddedReward(PixelReward):
     def _batches(self, images: Sequence[Image.Image]) -> Iterator[Float[Tensor, "n 3 h w"]]:
         side = self.network.config.grid * PATCH
         for pixels in scene_batches(images, side, "the reward 'embedded'"):
-            yield pixels.to(self.device)
+            yield to_device(pixels, self.device)

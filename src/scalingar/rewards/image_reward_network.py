@@ -1,4 +1,4 @@
-"""ImageReward's network on transformers' BLIP, loaded from the official state dict without missing or unused names."""
+"""ImageReward's network, on transformers' BLIP, loaded strictly from the official state dict."""
 
 import re
 from collections.abc import Mapping
@@ -11,19 +11,20 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.transfer import to_device
 from scalingar.models.weights.build_module import empty_transformers
 from scalingar.models.weights.checkpoint import fit_weights
 from scalingar.models.weights.shapes import numbered
 
 MEAN, STD = 0.16717362830052426, 1.0333394966054072
-"""Of the raw scores on the authors' validation set: a reward of 0 is average, 1 one deviation better."""
+"""Of raw scores on the authors' validation set: a reward of 0 is average, 1 is one standard deviation better."""
 
 _HEAD_WIDTH = 64
 _MLP = (0, 2, 4, 6, 7)
-"""Positions of the linear layers; the others are dropout, without activations in between."""
+"""Positions of the linear layers among dropout layers; there are no activations in between."""
 
 _UNUSED = re.compile(r"blip\.(vision_proj|text_proj)\..*|blip\.text_encoder\.embeddings\.position_ids")
-"""Weights of BLIP's contrastive training, and a constant."""
+"""Weights for BLIP's contrastive training, and a constant."""
 
 _RENAMED = (
     (r"^blip\.text_encoder\.", "text."),
@@ -56,22 +57,22 @@ class ImageRewardNetwork(nn.Module):
         return int(self.vision.config.image_size)
 
     def embed(self, pixels: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n p d"]:
-        """Features of the images' patches, the class token first."""
+        """Features of the images: the class token, then the patches."""
         weight = self.vision.embeddings.class_embedding
-        features: Tensor = self.vision(pixels.to(weight.device, weight.dtype)).last_hidden_state
+        features: Tensor = self.vision(to_device(pixels, weight.device).to(weight.dtype)).last_hidden_state
         return features
 
     def read(
         self, ids: Int[Tensor, "n t"], patches: Float[Tensor, "n p d"], mask: Int[Tensor, "n t"] | None = None
     ) -> Float[Tensor, "n h"]:
-        """The text encoder's first token after cross-attention to the image; ``mask`` is 0 for padding."""
-        # transformers builds cross-attention for a decoder only; the weights run as an encoder.
+        """The text encoder's first token, with cross-attention to the image; ``mask`` is 0 for padding."""
+        # transformers builds cross-attention only for decoders; here it runs as an encoder.
         output = self.text(ids, attention_mask=mask, encoder_hidden_states=patches, is_decoder=False)
         first: Tensor = output.last_hidden_state[:, 0]
         return first
 
     def reward(self, features: Float[Tensor, "n h"]) -> Float[Tensor, " n"]:
-        """ImageReward, section 3: the MLP's output, standardised."""
+        """ImageReward, section 3: the output of the MLP, standardised."""
         for layer in self.mlp.values():
             features = layer(features)
         return (features[:, 0].float() - MEAN) / STD
@@ -86,10 +87,10 @@ def build(
     text_heads: int | None = None,
     vision_heads: int | None = None,
 ) -> ImageRewardNetwork:
-    """The network of an official state dict, with sizes from its shapes; heads are 64 wide unless given.
+    """The network with an official state dict, whose shapes determine the sizes; heads are 64 wide unless given.
 
     Raises:
-        WeightsError: not a state dict of ImageReward, or names are missing or unused.
+        WeightsError: it is no state dict of ImageReward, or names are missing or unused.
     """
     renamed = {_renamed(name): tensor for name, tensor in weights.items() if not _UNUSED.fullmatch(name)}
     try:

@@ -1,4 +1,4 @@
-"""The model's own signals as rewards, which need neither a network nor pixels."""
+"""Signals of the generating model as rewards, which need neither a network nor images."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +9,7 @@ from scalingar.rewards.reward import REWARDS, WithoutWeights
 
 @dataclass(frozen=True)
 class IntrinsicReward:
-    """A signal of the decoded trajectory (``profile.signals``), negated where low is better."""
+    """A signal of a finished trajectory (``profile.signals``), negated if lower is better."""
 
     signal: str
     sign: float = 1.0

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.outputs import Truncation
+from scalingar.core.transfer import to_device
 from scalingar.models.hf.loading import REFUSALS, first_sentence
 from scalingar.models.weights.hub import fetch, split_name
 from scalingar.rewards.reward import REWARDS, PixelReward
@@ -36,6 +37,7 @@ class LearnedReward(PixelReward):
     ``batch_size``: images per forward pass.
     """
 
+    independent = True
     repo: ClassVar[str]
     """Hub name of the published weights."""
     file: ClassVar[str | None] = None
@@ -79,13 +81,13 @@ class LearnedReward(PixelReward):
         Raises:
             WeightsError: weights or tokenizer are missing, damaged or do not match, or scores overflow.
         """
-        network, ids = self.network, self._reading(prompt)[0].to(self.device)
+        network, ids = self.network, to_device(self._reading(prompt)[0], self.device)
         with torch.inference_mode():
-            parts = [self.score_batch(network, ids, part).float().cpu() for part in self._batches(images)]
-        scores = torch.cat(parts) if parts else torch.zeros(0)
+            parts = [self.score_batch(network, ids, part).float() for part in self._batches(images)]
+            scores = torch.cat(parts).cpu() if parts else torch.zeros(0)
         if not bool(scores.isfinite().all()):
             raise WeightsError(f"{self.location} gives values that are not numbers in {self.dtype}; use fp32.")
-        return [float(score) for score in scores]
+        return scores.tolist()
 
     def truncation(self, prompt: str) -> Truncation | None:
         """The part of the prompt after the last token that is read."""

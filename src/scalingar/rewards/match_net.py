@@ -1,4 +1,4 @@
-"""A small image-text matching network: words attend to image patches with sigmoid attention; the output is a logit.
+"""A small image-text matching network, in which words attend to image patches with sigmoid attention.
 
 Sigmoid attention (Ramapuram et al. 2024, arXiv 2409.04431) sums over patches where softmax averages, so that two dogs
 count more than one.
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from scalingar.models.embedded.grammar import TERMINALS
 
 PATCH = 8
-"""Pixels of a patch's side."""
+"""Pixels along a side of a patch."""
 
 
 class MatchNetConfig(BaseModel):
@@ -30,11 +30,11 @@ class MatchNetConfig(BaseModel):
     grid: int = 12
     """Patches along each side."""
     dim: int = 128
-    """Width of the words."""
+    """Width of the word embeddings."""
     heads: int = 4
     layers: int = 2
     words: int = 8
-    """Terminals of a prompt that are read at most."""
+    """Terminals of a prompt that are read; further ones are ignored."""
     vocabulary: int = len(TERMINALS)
 
 
@@ -83,7 +83,7 @@ class ReadingLayer(nn.Module):
     def _look(self, words: Tensor, patches: Tensor, rows: Tensor) -> Tensor:
         q = self._split(self.query(words))
         k, v = (self._split(part)[rows] for part in self.key_value(patches).chunk(2, -1))
-        # the shift starts every word at a total weight of about one patch, as softmax would
+        # with the shift every word begins with a total weight of about one patch, as in softmax
         weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]) - math.log(self.patches)).sigmoid()
         return (weights @ v).transpose(1, 2).flatten(2)
 
@@ -121,15 +121,15 @@ class MatchNet(nn.Module):
     def gaze(
         self, words: Int[Tensor, "m t"], patches: Float[Tensor, "n p c"], rows: Int[Tensor, " m"]
     ) -> Float[Tensor, "m t+1 p"]:
-        """Logits of where each word is seen; slot 0 belongs to the answer, for any content."""
+        """Logits that a patch shows a word; slot 0 is the answer's, for patches that show anything."""
         query = self.gaze_word(self.embedding(self._ids(words)))
-        # few patches show a given word; the shift is what the first steps would otherwise learn
+        # few patches show a given word; without the shift, the first training steps would only learn this
         return query @ self.gaze_patch(patches)[rows].transpose(1, 2) / math.sqrt(query.shape[-1]) - 4
 
     def match(
         self, words: Int[Tensor, "m t"], patches: Float[Tensor, "n p c"], rows: Int[Tensor, " m"]
     ) -> Float[Tensor, " m"]:
-        """Logit that image ``rows[i]`` matches ``words[i]``; 0 pads empty slots."""
+        """Logits that image ``rows[i]`` matches ``words[i]``, in which 0 is padding."""
         ids = self._ids(words)
         positioned = patches + self.places
         seen = self.gaze(words, patches, rows).sigmoid() @ self.seen(positioned)[rows]

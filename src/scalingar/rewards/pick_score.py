@@ -1,4 +1,4 @@
-"""PickScore (arXiv 2305.01569): which of two images users of an image generator picked."""
+"""PickScore (arXiv 2305.01569), trained on which of two images users of a generator picked."""
 
 import math
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ class PickScore(ClipReward):
     def score_batch(
         self, network: Any, ids: Int[Tensor, "1 t"], pictures: Sequence[Image.Image]
     ) -> Float[Tensor, " n"]:
-        """PickScore, Eq. (1): the cosine over the learnt temperature."""
+        """PickScore, Eq. (1): the cosine divided by the learnt temperature."""
         return network.logit_scale.float().exp() * super().score_batch(network, ids, pictures)
 
     def to_square(self, picture: Image.Image, side: int) -> Image.Image:
-        """Cropped as transformers' processor does."""
+        """Cropped as by the processor of transformers."""
         return cropped(picture, side, centre=math.floor)

@@ -17,31 +17,31 @@ class Reward(Protocol):
 
     @property
     def counts_images(self) -> bool:
-        """Whether it scores pixels, so that its calls are counted in the ledger."""
-        ...
+        """Whether it looks at images, so that its calls are counted in the ledger."""
 
     def __call__(self, candidates: list[Candidate]) -> list[float]:
         """One finite number per candidate."""
-        ...
 
 
 class PixelReward:
     """Base of rewards that score images against their prompt; subclasses implement :meth:`score`."""
 
     counts_images = True
+    independent = False
+    """No image's score depends on the other images, so they may be scored in parts."""
 
     def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:
         """One finite number per image, higher is better."""
         raise NotImplementedError(type(self).__name__)
 
     def prepare(self) -> None:
-        """Called before decoding: raise here what :meth:`score` would raise for a missing file or package."""
+        """Called before decoding; raises what :meth:`score` would raise for a missing file or package."""
 
     def truncation(self, prompt: str) -> Truncation | None:
-        """The part of a prompt that this reward does not read; None if it reads all of it."""
+        """The part of a prompt that this reward does not read; None if it reads the whole prompt."""
 
     def __call__(self, candidates: list[Candidate]) -> list[float]:
-        """The candidates' scores in order; those of one prompt are scored together."""
+        """The scores of the candidates; those of the same prompt are scored together."""
         scores: dict[int, float] = {}
         for prompt in dict.fromkeys(candidate.prompt for candidate in candidates):
             rows = [row for row, candidate in enumerate(candidates) if candidate.prompt == prompt]
@@ -70,15 +70,14 @@ class FunctionReward(PixelReward):
 
 
 class RewardFactory(Protocol):
-    """Builds a reward; weights may be loaded as late as the first score."""
+    """Builds a reward; its weights need not be loaded before the first score."""
 
     def __call__(self, source: str | None, *, device: str | torch.device) -> Reward:
-        """``source``: file, folder or hub name of its weights, None for the usual ones. ``device``: of its network."""
-        ...
+        """``source``: file, folder or hub name of its weights; None: the default. ``device``: of its network."""
 
 
 class WithoutWeights:
-    """The factory of a reward without selectable weights, from a class or function without arguments."""
+    """The factory of a reward whose weights, if any, cannot be chosen; ``make`` builds it."""
 
     def __init__(self, make: Callable[[], Reward], description: str | None = None) -> None:
         self.make = make
@@ -90,16 +89,16 @@ class WithoutWeights:
 
 
 def scoring(function: ScoreFunction) -> WithoutWeights:
-    """The factory of a reward from a function ``(prompt, images) -> numbers``."""
+    """Decorator that makes a reward factory from a function ``(prompt, images) -> numbers``."""
     return WithoutWeights(lambda: FunctionReward(function), function.__doc__)
 
 
 REWARDS: Registry[RewardFactory] = Registry("rewards")
-"""A new reward is one file with one class or function under ``@REWARDS.register(name)``."""
+"""A new reward is a file with a class or function under ``@REWARDS.register(name)``."""
 
 
 def check_reward(text: str) -> None:
-    """Raises ConfigError for an unknown name, or a source for a reward without weights."""
+    """Raises ConfigError for an unknown name, or for a source if the reward has no weights."""
     _entry(text)
 
 
@@ -111,7 +110,7 @@ def _entry(text: str) -> tuple[RewardFactory, str | None]:
 
 
 def build_reward(text: str, *, device: str | torch.device) -> Reward:
-    """The reward of ``name`` or ``name:source``; a network of its own goes to ``device``. Raises ConfigError."""
+    """The reward ``name`` or ``name:source``, with its network on ``device``. Raises ConfigError."""
     factory, source = _entry(text)
     return factory(source, device=device)
 

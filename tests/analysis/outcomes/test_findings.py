@@ -13,7 +13,7 @@ from scalingar.analysis.studies.calibration import calibration_findings
 from scalingar.analysis.studies.scaling import scaling_findings, sizes
 from scalingar.analysis.studies.signal_study import signal_findings
 from scalingar.analysis.studies.sweep import sweep_findings
-from scalingar.analysis.studies.tune import preset, tune_findings
+from scalingar.analysis.studies.tune import halving_outcomes, tune_findings
 from scalingar.bench.runs.suite import read_suite
 from scalingar.bench.statistics import Estimate
 from scalingar.core.errors import BenchmarkError, ConfigError
@@ -108,10 +108,10 @@ def test_tuning_finds_the_signal_and_its_direction(run: CompleteRun) -> None:
 
 def test_the_preset_is_told_beside_what_costs_the_same(tmp_path: Path) -> None:
     points = np.random.default_rng(0).integers(0, 2, (3, 8)).astype(float)
-    halved, complete = preset(CompleteRun.read(write_made_up(tmp_path / "eight", points)))
+    halved, complete = halving_outcomes(CompleteRun.read(write_made_up(tmp_path / "eight", points)))
     assert (halved.name, complete.name) == ("successive-halving", "final_confidence-of-6.00")
     assert set(halved.tokens) == set(complete.tokens) == {8 * 6 + 4 * 6}
-    assert preset(CompleteRun.read(write_made_up(tmp_path / "four", points[:, :4]))) == []
+    assert halving_outcomes(CompleteRun.read(write_made_up(tmp_path / "four", points[:, :4]))) == []
 
 
 def test_numbers_are_rounded_for_people_only() -> None:

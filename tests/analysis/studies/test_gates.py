@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scalingar.analysis.studies.gates import GateRecord, binding, fates, gate_findings, gate_record, over_steps
+from scalingar.analysis.studies.gates import (
+    GateRecord,
+    condition_shares,
+    correct_shares,
+    gate_findings,
+    gate_record,
+    over_steps,
+)
 from scalingar.core.errors import BenchmarkError
 from scalingar.strategies.build_strategy import build_strategy
 from tests.analysis.made_up_runs import decode
@@ -31,8 +38,8 @@ def record() -> GateRecord:
 
 
 def test_conditions_and_fates_by_hand(record: GateRecord) -> None:
-    assert binding(record) == {"C < θ": 2 / 8, "R < δ": 1 / 8, "both": 1 / 8}
-    assert fates(record) == {
+    assert condition_shares(record) == {"C < θ": 2 / 8, "R < δ": 1 / 8, "both": 1 / 8}
+    assert correct_shares(record) == {
         "cut right": 1.0,
         "survivors right": 1 / 3,
         "chosen right": 0.5,

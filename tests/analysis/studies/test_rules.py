@@ -10,7 +10,7 @@ from scalingar.analysis.outcomes.running_signals import lowest_group_so_far, run
 from scalingar.analysis.outcomes.selection import best_at_tokens, best_by, importance_of, oracle_of, random_of
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.prompt_split import fitting_images
-from scalingar.analysis.studies.joint_signal import fit_combined
+from scalingar.analysis.studies.joint_signal import fit_joint_signal
 from scalingar.analysis.studies.signal_study import concordance, concordance_interval
 from scalingar.analysis.studies.tune import kept_best
 from scalingar.core.errors import BenchmarkError, ConfigError
@@ -94,7 +94,7 @@ def test_what_makes_a_prompt_easy_is_not_learned() -> None:
     ease, skill = rng.normal(size=(400, 1)), rng.normal(size=(400, 4))
     correct = rng.random((400, 4)) < 1 / (1 + np.exp(-(3 * ease + 2 * skill)))
     features = np.stack([skill + ease, np.broadcast_to(ease, skill.shape), rng.normal(size=(400, 4))], axis=-1)
-    found = fit_combined(["skill", "ease", "noise"], features, correct)
+    found = fit_joint_signal(["skill", "ease", "noise"], features, correct)
     assert found.weights[0] > 1
     assert found.weights[1] == pytest.approx(0)
     assert abs(found.weights[2]) < 0.3

@@ -76,5 +76,5 @@ def test_filters(tmp_path: Path) -> None:
 def test_files_that_are_none(suite: Any, complaint: str, tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match=complaint):
         read_suite(write(tmp_path, suite))
-    with pytest.raises(BenchmarkError, match=r"is missing; set prompts to the authors'"):
+    with pytest.raises(BenchmarkError, match=r"No such file or directory; set prompts to the authors'"):
         read_suite(tmp_path / "none.json")

@@ -127,7 +127,7 @@ def test_data_that_does_not_fit(rows: list[dict[str, Any]], complaint: str, tmp_
 
 
 def test_data_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(BenchmarkError, match=r"shape\+color_prompts\.jsonl is missing; set folder to the data folder"):
+    with pytest.raises(BenchmarkError, match=r"cannot read .*shape\+color_prompts\.jsonl: .*; set folder to the data"):
         TIIF(TIIFSettings(folder=tmp_path, judge=JUDGE), Reciting(lambda _: True))
     with pytest.raises(ValidationError, match="judge"):
         TIIFSettings.model_validate({"folder": tmp_path})

@@ -1,7 +1,6 @@
 """Standard errors, paired bootstrap, Wilson, AUC and calibration: by hand and against scipy."""
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -167,22 +166,13 @@ def test_other_prompts_are_refused() -> None:
         paired_bootstrap(twice, twice, np.random.default_rng(0))
 
 
-def test_all_of_geneval_in_a_second() -> None:
-    rng = np.random.default_rng(9)
-    first, second = random_table(rng, 0.3), random_table(rng, 0.4)
-    before = time.process_time()
-    paired_bootstrap(first, second, rng, resamples=10_000)
-    assert time.process_time() - before < 1.0
-
-
 # --- Wilson, AUC, calibration ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 5), (3, 7), (50, 50), (81, 263)])
-@pytest.mark.parametrize("level", [0.8, 0.95])
-def test_wilson_agrees_with_scipy(k: int, n: int, level: float) -> None:
-    theirs = stats.binomtest(k, n).proportion_ci(level, method="wilson")
-    assert wilson_interval(k, n, level=level) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+def test_wilson_agrees_with_scipy(k: int, n: int) -> None:
+    theirs = stats.binomtest(k, n).proportion_ci(0.95, method="wilson")
+    assert wilson_interval(k, n) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
 
 @pytest.mark.parametrize(("k", "n"), [(1, 0), (3, 2), (-1, 2)])

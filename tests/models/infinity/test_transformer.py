@@ -1,17 +1,21 @@
 """Infinity's transformer on small random weights; parity with the official code is in ``tests/doctor``."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from scalingar.core.errors import ConfigError, PromptError
 from scalingar.models.infinity.bsq import BitQuantizer
 from scalingar.models.infinity.config import InfinityConfig, feed_forward_width
-from scalingar.models.infinity.schedules import InfinitySchedule
+from scalingar.models.infinity.schedules import InfinitySchedule, infinity_schedule
 from scalingar.models.infinity.text import TextCondition
 from scalingar.models.infinity.transformer import Infinity
+from scalingar.models.scales.scale_cache import PromptMemory, ScaleCache, TextMemory
 from tests.tiny import infinity as tiny
 
 QUANTIZER = BitQuantizer.on(tiny.SCHEDULE, 4)
@@ -169,3 +173,36 @@ def test_feed_forward_widths_round_halves_to_even() -> None:
 def test_inconsistent_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="32 channels do not split into 3 and 4 heads"):
         InfinityConfig(**{**dict(tiny.CONFIG), "heads": 3})
+
+
+class Largest(TorchDispatchMode):
+    """The bytes of the largest tensor that a call makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        self.bytes = max(self.bytes, *(leaf.nbytes for leaf in tree_leaves(made) if isinstance(leaf, Tensor)), 0)
+        return made
+
+
+def test_the_last_scale_of_eight_guided_rows_at_a_million_pixels() -> None:
+    """The logits, a word per bit, are small beside what the feed-forward holds in between."""
+    config = InfinityConfig.published("2B").model_copy(update={"layers": 1})
+    with torch.device("meta"), torch.inference_mode():
+        model = Infinity(config, infinity_schedule(preset="1M"))
+        model.blocks.to(torch.bfloat16)
+        before = sum(height * width for height, width in model.scales[:-1])
+        vectors = torch.empty(16, 8, config.dim)
+        cache = ScaleCache.empty(PromptMemory(vectors[:, 0], [vectors[:, :6]], vectors[:, :2]))
+        words = torch.empty(16, config.heads, 20, config.dim // config.heads, dtype=torch.bfloat16)
+        cache.prompts = replace(cache.prompts, text=TextMemory([words], [words]))
+        past = torch.empty(16, config.heads, before, config.dim // config.heads, dtype=torch.bfloat16)
+        cache.extend(0, past, past)
+        with Largest() as largest:
+            logits = model.step(torch.empty(8, 64 * 64, config.bits), 12, cache)
+    assert logits.shape == (16, 64 * 64, 32, 2)
+    assert logits.nbytes == 16 * 4096 * 64 * 4 < 17e6
+    assert largest.bytes == 16 * 4096 * config.hidden * 2 < 1.1e9

@@ -17,14 +17,14 @@ CENTRES = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, 0, -1]])
 
 def test_k_means_finds_the_clusters() -> None:
     codebook = EmaCodebook(Codebook(CONFIG), seed=0)
-    codebook.place(latents(0, CENTRES))
+    codebook.initialise(latents(0, CENTRES))
     similarity = codebook.quantize.codes @ CENTRES.T
     assert (similarity.max(0).values > 0.98).all()
 
 
 def test_moves_towards_what_it_serves_and_revives_the_dead() -> None:
     codebook = EmaCodebook(Codebook(CONFIG), seed=0)
-    codebook.place(latents(0, CENTRES))
+    codebook.initialise(latents(0, CENTRES))
     moved = F.normalize(CENTRES[:1] + torch.tensor([[0.0, 0.3, 0.3]]), dim=-1)
     z = latents(1, moved).T[None, :, :, None]
     for _ in range(800):
@@ -37,6 +37,6 @@ def test_moves_towards_what_it_serves_and_revives_the_dead() -> None:
 
 def test_returns_the_assigned_codes() -> None:
     codebook = EmaCodebook(Codebook(CONFIG), seed=0)
-    codebook.place(latents(0, CENTRES))
+    codebook.initialise(latents(0, CENTRES))
     z = codebook.quantize.codes[[2, 0]].T[None, :, :, None].clone()
     assert torch.allclose(codebook.update(z), z, atol=1e-5)

@@ -4,9 +4,9 @@ from scalingar.decoding.teacher_forcing import latents, teacher_features
 from scalingar.models.var.multiscale_vq import ResidualQuantizer
 from tests.tiny.var import SIDES, tiny_tokenizer
 from training.generators.codebook import ResidualCodebook
-from training.generators.residuals import continuous_residuals, residuals, walk
+from training.generators.residuals import continuous_residuals, encode_scales, residuals
 from training.generators.scale_lessons import Teacher
-from training.generators.warm_start import neutral
+from training.generators.warm_start import initialise_identity
 
 TOKENIZER = tiny_tokenizer()
 IMAGES = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(1)).tanh()
@@ -18,7 +18,7 @@ def latent() -> torch.Tensor:
 
 
 def test_the_walk_is_what_the_tokenizer_does() -> None:
-    walked = list(walk(TOKENIZER.quantize, latent()))
+    walked = list(encode_scales(TOKENIZER.quantize, latent()))
     codes = TOKENIZER.encode(IMAGES)
     assert all(torch.equal(part.codes, expected) for part, expected in zip(walked, codes, strict=True))
     for part, expected in zip(walked, latents(TOKENIZER, codes), strict=True):
@@ -44,7 +44,7 @@ def test_mistakes_are_fed_but_not_taught_and_later_scales_see_them() -> None:
 
 def test_residuals_shrink_when_everything_can_be_explained() -> None:
     model = tiny_tokenizer()
-    neutral(model)
+    initialise_identity(model)
     z = latent()
     found = continuous_residuals(model.quantize, z)
     assert len(found) == len(z) * sum(side * side for side in SIDES)
@@ -57,22 +57,22 @@ def test_residuals_shrink_when_everything_can_be_explained() -> None:
 
 def test_codes_learn_the_residuals_of_all_scales() -> None:
     model = tiny_tokenizer()
-    neutral(model)
+    initialise_identity(model)
     quantize: ResidualQuantizer = model.quantize
     codebook = ResidualCodebook(quantize, seed=0)
     z = latent().clone()
 
     def unexplained() -> float:
-        *_, last = walk(quantize, z)
+        *_, last = encode_scales(quantize, z)
         return float((z - last.latent).square().mean())
 
     random = unexplained()
-    codebook.place(continuous_residuals(quantize, z))
-    codebook.place(residuals(quantize, z))
+    codebook.initialise(continuous_residuals(quantize, z))
+    codebook.initialise(residuals(quantize, z))
     placed = unexplained()
     assert placed < 0.5 * random
     for _ in range(300):
-        walked = list(walk(quantize, z))
+        walked = list(encode_scales(quantize, z))
         codebook.update(torch.cat([p.residual for p in walked], 1), torch.cat([p.codes for p in walked], 1))
     assert unexplained() < 1.05 * placed
     assert codebook.used == len(codebook.weight)

@@ -139,7 +139,7 @@ def test_an_untrained_transformer_guesses_and_weights_average_to_one(toy: Path) 
     assert torch.equal(scale_transformer.token_weights(SIDES, 0.0), torch.ones(TOKENS))
 
 
-def test_a_place_is_averaged_over_the_images_that_reach_it(toy: Path) -> None:
+def test_a_token_is_averaged_over_the_images_that_have_it(toy: Path) -> None:
     torch.manual_seed(0)
     model = VAR(scale_transformer.CONFIG)
     scale_transformer.initialise(model)

@@ -4,7 +4,7 @@ import torch
 
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
 from scalingar.models.var.multiscale_vq import MultiScaleVQ, MultiScaleVQConfig
-from training.generators.warm_start import neutral, warm_start
+from training.generators.warm_start import initialise_identity, warm_start
 
 SHARED = {
     "channels": 8,
@@ -31,7 +31,7 @@ def saved_tokenizer(folder: Path) -> tuple[Path, VQTokenizer]:
 def test_a_warm_start_reconstructs_as_the_source_does(tmp_path: Path) -> None:
     path, source = saved_tokenizer(tmp_path)
     model = MultiScaleVQ(MultiScaleVQConfig(**SHARED, z_channels=5, sides=(1, 2, 4), quant_kernel=1)).eval()
-    neutral(model)
+    initialise_identity(model)
     taken, everything = warm_start(model, path)
     assert taken == everything
     z = source.latent(IMAGES)
@@ -50,7 +50,7 @@ def test_what_does_not_fit_stays(tmp_path: Path) -> None:
     path, _ = saved_tokenizer(tmp_path)
     sizes = {**SHARED, "channel_mult": (1, 3)}
     model = MultiScaleVQ(MultiScaleVQConfig(**sizes, z_channels=2, sides=(1, 2, 4), quant_kernel=1)).eval()
-    neutral(model)
+    initialise_identity(model)
     before = model.encoder.conv_out.weight.clone()
     taken, everything = warm_start(model, path)
     assert 0 < taken < everything

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from scalingar.models.embedded.grammar import parse
-from training.world.claims import LESS, MORE, Claim, Thing, describe, nearly, truth
+from training.world.claims import LESS, MORE, Claim, Thing, changed, describe, truth
 from training.world.reward_pairs import claim_of, draw
 from training.world.scenes import SceneObject, Sprites, sample_scene
 
@@ -54,7 +54,7 @@ def test_near_claims_are_mostly_false_and_fit_the_grammar() -> None:
     rng, seen = np.random.default_rng(3), Counter[bool]()
     for i in range(300):
         scene = sample_scene(np.random.default_rng((9, i)))
-        near = nearly(rng, claim_of(scene))
+        near = changed(rng, claim_of(scene))
         assert len(near.words()) <= 5
         seen[truth(near, [Thing(item) for item in scene.objects]) == 1] += 1
     assert seen[False] > 2 * seen[True] > 0

@@ -1,1 +1,1 @@
-"""What choosing among recorded candidates gives: choices, scores, tables of findings. No question of its own."""
+"""Selection among recorded candidates: rules, scores, tables of findings. No particular study."""

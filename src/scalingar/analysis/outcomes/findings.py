@@ -1,4 +1,4 @@
-"""What an analysis found: a table for people and programs, and a plot, under one name."""
+"""The result of an analysis: a table in Markdown and CSV and a plot, under one name."""
 
 import csv
 import io
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from scalingar.bench.statistics import Difference, Estimate
 from scalingar.core.files import check_writable, write_file
 from scalingar.report.figure import png_bytes
+from scalingar.report.markdown import markdown_table, with_error, with_interval
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Interval:
 
     @classmethod
     def of(cls, difference: Difference) -> "Interval":
-        """Of a paired difference."""
+        """The interval of a paired difference."""
         return cls(difference.value, difference.low, difference.high, signed=True)
 
 
@@ -33,7 +34,7 @@ Cell = str | int | float | None | Estimate | Interval
 
 @dataclass(frozen=True)
 class Findings:
-    """``name``: of its files. ``rows``: the same columns in each. ``notes``: sentences that belong under the table."""
+    """``name``: stem of the files. ``rows``: all with the same columns. ``notes``: sentences below the table."""
 
     name: str
     rows: Sequence[Mapping[str, Cell]]
@@ -43,13 +44,11 @@ class Findings:
     def markdown(self) -> str:
         """The table with its notes."""
         columns = list(self.rows[0])
-        head = [columns, ["---", *("---:" for _ in columns[1:])]]
-        lines = [*head, *([format_cell(row[column]) for column in columns] for row in self.rows)]
-        table = "".join("| " + " | ".join(line) + " |\n" for line in lines)
+        table = markdown_table(columns, [[format_cell(row[column]) for column in columns] for row in self.rows])
         return table + "".join(f"\n{note}\n" for note in self.notes)
 
     def csv(self) -> str:
-        """The table with every number in a column of its own, unrounded."""
+        """The table with one unrounded number per column."""
         buffer = io.StringIO()
         flat = [{key: value for name, cell in row.items() for key, value in _split(name, cell)} for row in self.rows]
         columns = list(dict.fromkeys(key for row in flat for key in row))
@@ -73,15 +72,13 @@ class Findings:
 
 
 def format_cell(cell: Cell) -> str:
-    """A cell for reading: three decimals, one of larger numbers, a dash for what there is not."""
+    """A cell as text: three decimals, one for numbers from 10 on; a dash for None."""
     if cell is None:
         return "–"
     if isinstance(cell, Estimate):
-        error = cell.standard_error
-        return f"{cell.value:.3f}" + ("" if error is None else f" ± {error:.3f}")
+        return with_error(cell.value, cell.standard_error)
     if isinstance(cell, Interval):
-        sign = "+" if cell.signed else ""
-        return f"{cell.value:{sign}.3f} [{cell.low:{sign}.3f}, {cell.high:{sign}.3f}]"
+        return with_interval(cell.value, cell.low, cell.high, sign="+" if cell.signed else "")
     return _number(cell) if isinstance(cell, float) else str(cell)
 
 

@@ -12,13 +12,13 @@ from scalingar.bench.statistics import Difference, Estimate, ScoreTable, overall
 from scalingar.bench.statistics.paired import OVERALL
 
 SEED = 20260611
-"""Of every random draw in the analyses."""
+"""Seeds every random draw of the analyses."""
 RESAMPLES = 4_000
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a rule earns and costs: points and tokens of each image; points may be expectations."""
+    """Points earned and tokens spent per image under a selection rule; points may be expectations."""
 
     name: str
     points: Float[np.ndarray, " i"]
@@ -33,7 +33,7 @@ def picked(run: TracedRun, chosen: Int[np.ndarray, " i"]) -> Float[np.ndarray, "
 def score_table(
     run: TracedRun, points: Float[np.ndarray, " i"], images: Bool[np.ndarray, " i"] | None = None
 ) -> ScoreTable:
-    """Points per prompt, of some images only if ``images`` says which (whole prompts)."""
+    """Points per prompt. ``images``: mask of the images to use (whole prompts); None: all."""
     rows = np.arange(run.images) if images is None else np.flatnonzero(images)
     return ScoreTable.of_images(
         prompts=[run.prompts[row] for row in rows],
@@ -55,14 +55,14 @@ def difference(
     second: Float[np.ndarray, " i"],
     images: Bool[np.ndarray, " i"] | None = None,
 ) -> Difference:
-    """Overall score of ``second`` minus that of ``first``, paired by prompt; the same draws every time."""
+    """Overall score of ``second`` minus that of ``first``, paired by prompt, with a fixed seed."""
     tables = score_table(run, first, images), score_table(run, second, images)
     rng = np.random.default_rng(SEED)
     return paired_bootstrap(*tables, rng, weights=_weights(run, tables[0]), resamples=RESAMPLES)[OVERALL]
 
 
 def _weights(run: TracedRun, table: ScoreTable) -> Mapping[str, float] | None:
-    """The benchmark's own weights of tasks; equal ones where it is not installed here."""
+    """The benchmark's task weights; None (equal weights) where it is not installed."""
     if run.plan.benchmark not in BENCHMARKS:
         return None
     return BENCHMARKS[run.plan.benchmark].weights(table)

@@ -18,7 +18,7 @@ def outcome_row(
 ) -> dict[str, Cell]:
     """Score with its error, tokens per image, and the difference to each baseline with its interval and p-value.
 
-    ``images``: only these (whole prompts); None: all.
+    ``images``: mask of the images to use (whole prompts); None: all.
     """
     tokens = outcome.tokens if images is None else outcome.tokens[images]
     row: dict[str, Cell] = {
@@ -27,25 +27,25 @@ def outcome_row(
         "tokens/image": float(tokens.mean()),
     }
     for name, base in baselines.items():
-        found = None if base is outcome else difference(run, base.points, outcome.points, images)
-        row[f"against {name}"] = None if found is None else Interval.of(found)
-        row[f"p, against {name}"] = None if found is None else found.p_value
+        gap = None if base is outcome else difference(run, base.points, outcome.points, images)
+        row[f"against {name}"] = None if gap is None else Interval.of(gap)
+        row[f"p, against {name}"] = None if gap is None else gap.p_value
     return row
 
 
 def outcome_plot(
     run: TracedRun, outcomes: Sequence[Outcome], marked: str, images: Bool[np.ndarray, " i"] | None = None
 ) -> Figure:
-    """Scores with their errors, one line each from top to bottom; ``marked`` in colour, its score as a line."""
+    """Scores with their errors, from top to bottom; the outcome named ``marked`` in colour, its score as a line."""
     figure = new_figure(7.5, 1.2 + 0.32 * len(outcomes))
     axes = figure.subplots()
     quiet_axes(axes)
-    for place, outcome in enumerate(outcomes):
-        found = score(run, outcome.points, images)
+    for row, outcome in enumerate(outcomes):
+        estimate = score(run, outcome.points, images)
         color = CHOSEN if outcome.name == marked else FINISHED
-        axes.errorbar(found.value, place, xerr=found.standard_error, fmt="o", color=color, ecolor=MUTED, capsize=3)
+        axes.errorbar(estimate.value, row, xerr=estimate.standard_error, fmt="o", color=color, ecolor=MUTED, capsize=3)
         if outcome.name == marked:
-            axes.axvline(found.value, color=RULE, linewidth=1.0, zorder=0)
+            axes.axvline(estimate.value, color=RULE, linewidth=1.0, zorder=0)
     axes.set_yticks(range(len(outcomes)), [outcome.name for outcome in outcomes])
     axes.invert_yaxis()
     axes.set_xlabel("score, with its standard error", color=INK)

@@ -1,4 +1,4 @@
-"""Signals of a trajectory as they stand at each step, from what a run traced; high is meant to be good."""
+"""The value of each signal after each step, from the traces of a run; higher is meant to be better."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ Running = Callable[[CompleteRun], Float[np.ndarray, "i n t"]]
 
 
 def running(run: CompleteRun, name: str) -> Float[np.ndarray, "i n t"]:
-    """A signal at every step, the last of which is the complete trajectory's; without traces only that one.
+    """A signal at every step; the last value is that of the complete trajectory, the only one in a run without traces.
 
     Raises:
         BenchmarkError: there is no such signal, or it needs traces and the run has none.
@@ -26,12 +26,12 @@ def running(run: CompleteRun, name: str) -> Float[np.ndarray, "i n t"]:
 
 
 def signal_names(run: CompleteRun) -> tuple[str, ...]:
-    """The signals known of a run: all of them, or without traces those it recorded of complete trajectories."""
+    """Signals that a run has: all of them, or without traces those recorded for complete trajectories."""
     return tuple(name for name in RUNNING if run.traced or _NEGATED.get(name, name) in run.signals)
 
 
 def mean_so_far(values: Float[np.ndarray, "i n t"]) -> Float[np.ndarray, "i n t"]:
-    """Mean over the steps up to and with each."""
+    """Mean over all steps up to and including each."""
     return values.cumsum(axis=-1, dtype=np.float64) / np.arange(1, values.shape[-1] + 1)
 
 
@@ -63,7 +63,7 @@ def _pmi(run: CompleteRun) -> Float[np.ndarray, "i n t"]:
 
 
 _NEGATED = {"negative_entropy": "entropy"}
-"""Signals whose opposite is recorded."""
+"""Signals that are recorded with the opposite sign, by the recorded name."""
 
 RUNNING: dict[str, Running] = {
     "final_confidence": _traced("C"),

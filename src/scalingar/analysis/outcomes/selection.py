@@ -1,4 +1,4 @@
-"""Which of N complete candidates is handed out, and what that earns."""
+"""Rules that pick one of N complete candidates, and what each rule earns."""
 
 import numpy as np
 from jaxtyping import Float, Int, Real
@@ -12,24 +12,24 @@ from scalingar.policy.termination import GateConfig
 
 
 def random_of(run: CompleteRun, n: int) -> Outcome:
-    """A random one of the first ``n``, in expectation over its draw: the exact mean."""
+    """Picks one of the first ``n`` at random; the points are the exact expectation."""
     check_profile(run, run.profile, n)
     return _full(run, f"random-of-{n}", run.points[:, :n].mean(axis=1), n)
 
 
 def oracle_of(run: CompleteRun, n: int) -> Outcome:
-    """The best of the first ``n``, as the judge sees it: what no rule can beat."""
+    """Picks the best of the first ``n`` by the judge's own verdict: an upper bound for every rule."""
     check_profile(run, run.profile, n)
     return _full(run, f"oracle-of-{n}", run.points[:, :n].max(axis=1), n)
 
 
 def best_by(run: CompleteRun, name: str, n: int) -> Outcome:
-    """The highest value of a reward or signal among the first ``n``, the first among equals."""
+    """Picks the highest value of a reward or signal among the first ``n``, the first of equal ones."""
     return _full(run, f"{name}-of-{n}", picked(run, candidate_scores(run, name, n).argmax(axis=1)), n)
 
 
 def importance_of(run: CompleteRun, name: str, n: int, temperature_inverse: float = 10.0) -> Outcome:
-    """One drawn in proportion to exp(λ·reward), in expectation over its draw."""
+    """Draws one of the first ``n`` in proportion to exp(λ·reward); the points are the exact expectation."""
     logits = temperature_inverse * candidate_scores(run, name, n)
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
@@ -37,25 +37,24 @@ def importance_of(run: CompleteRun, name: str, n: int, temperature_inverse: floa
 
 
 def best_at_tokens(run: CompleteRun, name: str, tokens: float) -> Outcome:
-    """Best of k, k such that it costs ``tokens`` per image; between two counts, the mixture of both.
+    """Best of k, with k chosen to cost ``tokens`` per image; a fractional k mixes the two counts next to it.
 
     Raises:
         ConfigError: fewer tokens than one image costs, or more than the run has.
     """
-    k = tokens / run.tokens_each
+    each = run.tokens_per_trajectory
+    k = tokens / each
     if not 1 <= k <= run.trajectories:
-        raise ConfigError(
-            f"{tokens:g} tokens per image are not between {run.tokens_each} and {run.trajectories * run.tokens_each}."
-        )
-    few, share = int(k), k - int(k)
-    lower = best_by(run, name, few)
-    upper = best_by(run, name, few + 1) if share else lower
+        raise ConfigError(f"{tokens:g} tokens per image are not between {each} and {run.trajectories * each}.")
+    whole, share = int(k), k - int(k)
+    lower = best_by(run, name, whole)
+    upper = best_by(run, name, whole + 1) if share else lower
     points = (1 - share) * lower.points + share * upper.points
     return Outcome(f"{name}-of-{k:.2f}", points, np.full(run.images, float(tokens)))
 
 
 def candidate_scores(run: CompleteRun, name: str, n: int) -> Float[np.ndarray, "i n"]:
-    """A recorded reward or a signal of the first ``n`` candidates; confidence as ``n`` trajectories have it.
+    """A recorded reward or a signal of the first ``n`` candidates; confidence as in a run of ``n`` trajectories.
 
     Raises:
         BenchmarkError: no such reward or signal, or one that is not a number.
@@ -77,10 +76,10 @@ def candidate_scores(run: CompleteRun, name: str, n: int) -> Float[np.ndarray, "
 
 
 def outcome_of(run: CompleteRun, chosen: Int[np.ndarray, " i"], name: str, tokens: Real[np.ndarray, " i"]) -> Outcome:
-    """An outcome from which candidate was chosen of each image."""
+    """The outcome of choosing the candidate ``chosen[i]`` for image i."""
     return Outcome(name, picked(run, chosen), tokens.astype(np.float64))
 
 
 def _full(run: CompleteRun, name: str, points: Float[np.ndarray, " i"], n: int) -> Outcome:
-    """Of a rule that completes ``n`` trajectories."""
-    return Outcome(name, points, np.full(run.images, float(n * run.tokens_each)))
+    """The outcome of a rule that completes ``n`` trajectories per image."""
+    return Outcome(name, points, np.full(run.images, float(n * run.tokens_per_trajectory)))

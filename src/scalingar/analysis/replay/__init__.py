@@ -1,1 +1,1 @@
-"""What a strategy would have done on recorded trajectories, without decoding. No statistics."""
+"""Replays of strategies on recorded trajectories, without decoding. No statistics."""

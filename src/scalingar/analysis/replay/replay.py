@@ -1,8 +1,8 @@
-"""What a strategy would have done with the trajectories of a complete run: the same noise, so the same images.
+"""Replays a strategy on the trajectories of a complete run: the same noise gives the same images.
 
-Exact for every strategy at the run's own guidance scale: it drives the profile and the rules that decoding drives, for
-all images at once. With fewer trajectories than the run has it takes the first ones, as a decoded run would; running
-windows are pooled over those it takes.
+Exact for every strategy that keeps the run's guidance scale: it applies the same profile and rules as decoding does,
+for all images at once. With fewer trajectories than the run has it takes the first ones, as a decoded run would;
+running windows are pooled over those it takes.
 """
 
 from collections.abc import Callable
@@ -26,11 +26,11 @@ FINISHED = -1
 
 @dataclass(frozen=True)
 class Replay:
-    """What became of the first ``n`` trajectories of ``i`` images over ``t`` steps.
+    """The first ``n`` trajectories of ``i`` images, step by step over ``t`` steps.
 
     ``confidence``: C, fp32, NaN after a cut. ``alive``: before the step's decision. ``below``, ``unrecovered``: C < θ
-    and R < δ_rec, of live rows. ``threshold``: θ, NaN before it starts. ``cut_step``: index of the step of the cut, or
-    -1. ``reason``: why, objects; None for those that were not cut.
+    and R < δ_rec, for live rows. ``threshold``: θ, NaN before it starts. ``cut_step``: the step at which a trajectory
+    was cut, or -1. ``reason``: why it was cut, or None (an array of objects).
     """
 
     confidence: Float[np.ndarray, "i n t"]
@@ -43,7 +43,7 @@ class Replay:
 
     @property
     def finished(self) -> Bool[np.ndarray, "i n"]:
-        """Reached its last code."""
+        """Whether a trajectory reached its last code."""
         return self.cut_step == FINISHED
 
     @property
@@ -53,12 +53,12 @@ class Replay:
 
     @property
     def tokens(self) -> Int[np.ndarray, " i"]:
-        """Tokens of each image, all trajectories together."""
+        """Tokens of each image, over all trajectories."""
         return self.drawn.sum(axis=1)
 
     @property
     def chosen(self) -> Int[np.ndarray, " i"]:
-        """ScalingAR's pick: the survivor with the highest final C, the first among equals."""
+        """ScalingAR's pick: the survivor with the highest final C, the first of equal ones."""
         return self.best(self.confidence[:, :, -1])
 
     def best(self, scores: Float[np.ndarray, "i n"]) -> Int[np.ndarray, " i"]:
@@ -67,43 +67,43 @@ class Replay:
 
 
 Rule = Callable[[int, ConfidenceProfile, TokenStatistics], GateDecision]
-"""What a strategy decides at a step, from the profile and the statistics of all images' rows."""
+"""A strategy's decision at a step, from the profile and the statistics of the rows of all images."""
 
 
 def replay(run: TracedRun, profile: ProfileConfig, gate: GateConfig, n: int | None = None) -> Replay:
-    """Follow the first ``n`` trajectories (None: all) of every image through profile and gate.
+    """Replay a gate on the first ``n`` trajectories (None: all) of every image.
 
     Raises:
         ConfigError: more trajectories than the run has, or a profile that reads other distributions.
     """
     state = Gate.start(gate, run.steps)
 
-    def rule(step: int, seen: ConfidenceProfile, _: TokenStatistics) -> GateDecision:
+    def rule(step: int, confidence: ConfidenceProfile, _: TokenStatistics) -> GateDecision:
         nonlocal state
-        state, decision = state.update(step, seen.values["C"], seen.values["R"])
+        state, decision = state.update(step, confidence.values["C"], confidence.values["R"])
         return decision
 
-    return _followed(run, profile, rule, run.trajectories if n is None else n)
+    return _apply(rule, run, profile, run.trajectories if n is None else n)
 
 
 def replay_halving(run: TracedRun, strategy: SuccessiveHalving) -> Replay:
-    """Follow successive halving. Raises ConfigError as :func:`replay`."""
+    """Replay successive halving. Raises ConfigError as :func:`replay`."""
     rounds, state = strategy.rounds_of(run.steps), Halving(strategy.signal)
 
-    def rule(step: int, seen: ConfidenceProfile, shown: TokenStatistics) -> GateDecision:
+    def rule(step: int, profile: ConfidenceProfile, statistics: TokenStatistics) -> GateDecision:
         nonlocal state
-        confidence = seen.values["C"]
+        confidence = profile.values["C"]
         keep = state.best(rounds[step]) if step in rounds else np.ones(confidence.shape, bool)
-        state = state.update(shown.entropy, shown.deepconf, confidence)
+        state = state.update(statistics.entropy, statistics.deepconf, confidence)
         nothing, reason = np.zeros_like(keep), np.full(keep.shape, None)
         reason[~keep] = NOT_AMONG_THE_BEST
         return GateDecision(keep, reason, np.nan, nothing, nothing)
 
-    return _followed(run, strategy.profile, rule, strategy.num_trajectories)
+    return _apply(rule, run, strategy.profile, strategy.num_trajectories)
 
 
-def _followed(run: TracedRun, config: ProfileConfig, rule: Rule, n: int) -> Replay:
-    """Step by step, as an engine asks a search; a row that was cut stays, and is not a number from then on."""
+def _apply(rule: Rule, run: TracedRun, config: ProfileConfig, n: int) -> Replay:
+    """Apply a rule step by step, as the engine does; the row of a cut trajectory stays, and its values become NaN."""
     check_profile(run, config, n)
     record = _empty(run.images, n, run.steps)
     profile = ConfidenceProfile.start(config, (run.images, n), run.traces.grid)
@@ -122,7 +122,7 @@ def _followed(run: TracedRun, config: ProfileConfig, rule: Rule, n: int) -> Repl
 
 
 def _statistics(run: TracedRun, step: int, alive: Bool[np.ndarray, "i n"]) -> TokenStatistics:
-    """What the live rows of all images showed at a step."""
+    """The recorded statistics of a step, NaN for rows that were cut."""
     n = alive.shape[1]
     entropy, margin, deepconf, kl = (
         np.where(alive, run.traces[name][:, :n, step], np.float32(np.nan))
@@ -132,7 +132,7 @@ def _statistics(run: TracedRun, step: int, alive: Bool[np.ndarray, "i n"]) -> To
 
 
 def replay_strategy(run: TracedRun, strategy: Strategy) -> Replay:
-    """Follow a strategy's trajectories. Raises ConfigError: it decides something a complete run does not hold."""
+    """Replay a strategy. Raises ConfigError for a decision that cannot be replayed on a complete run."""
     if isinstance(strategy, ScalingAR):
         if strategy.guidance.enabled:
             raise ConfigError(
@@ -153,13 +153,13 @@ def check_complete(strategy: Strategy) -> None:
 
 
 def check_profile(run: TracedRun, profile: ProfileConfig, n: int) -> None:
-    """Raises ConfigError unless the run's traces are what ``n`` trajectories under this profile would show."""
+    """Raises ConfigError unless the run's traces serve for ``n`` trajectories under this profile."""
     if not 1 <= n <= run.trajectories:
         raise ConfigError(f"{n} trajectories cannot be taken from {run.folder}, which has {run.trajectories}.")
     for name in ("distribution", "deepconf_top_k"):
-        there, here = getattr(run.profile, name), getattr(profile, name)
-        if there != here:
-            raise ConfigError(f"{run.folder} traced profile.{name}={there!r}; {here!r} needs a run of its own.")
+        traced, wanted = getattr(run.profile, name), getattr(profile, name)
+        if traced != wanted:
+            raise ConfigError(f"{run.folder} traced profile.{name}={traced!r}; {wanted!r} needs a run of its own.")
 
 
 def _empty(images: int, n: int, steps: int) -> Replay:

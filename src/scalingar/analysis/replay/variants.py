@@ -1,4 +1,4 @@
-"""ScalingAR with a fixed guidance scale under changed settings, on what a run traced."""
+"""Variants of ScalingAR with a fixed guidance scale, which can be replayed on a complete run."""
 
 from collections.abc import Mapping
 from typing import Any

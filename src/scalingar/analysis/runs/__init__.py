@@ -1,1 +1,1 @@
-"""Finished runs read back as arrays. No questions asked of them."""
+"""Finished runs as arrays. No analysis."""

@@ -1,4 +1,4 @@
-"""Judged runs, read back as arrays; above all complete ones, which other strategies can be computed from."""
+"""Judged runs as arrays; among them complete runs, from which other strategies can be computed."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +21,7 @@ from scalingar.strategies import ScalingAR
 class TracedRun:
     """A finished run of ``i`` images with ``n`` trajectories of ``t`` steps each.
 
-    ``lines``: of its ``samples.jsonl``, one per image, in the order of the first axis of every array here.
+    ``lines``: its ``samples.jsonl``, one line per image. All arrays have the images on their first axis, in this order.
     """
 
     folder: Path
@@ -30,7 +30,7 @@ class TracedRun:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """A run by its folder. Raises BenchmarkError: it is not finished, not all judged, or was computed itself."""
+        """Read a run's folder. Raises BenchmarkError: it is not finished, not all judged, or itself computed."""
         plan = RunPlan.read(folder)
         if plan.derived_from is not None:
             raise BenchmarkError(f"{folder} was computed from the run {plan.derived_from['run']}; analyse that run.")
@@ -43,16 +43,16 @@ class TracedRun:
         return run
 
     def check(self) -> None:
-        """Raises BenchmarkError where the run does not serve."""
+        """Raises BenchmarkError for a run that cannot be used; subclasses say which."""
 
     @property
     def traced(self) -> bool:
-        """It has traces: of next-token models always, of next-scale models never."""
+        """Whether it has traces: runs of next-token models do, those of next-scale models do not."""
         return (self.folder / TRACES).is_dir()
 
     @cached_property
     def traces(self) -> TraceFiles:
-        """Its step-wise values. Raises BenchmarkError where there are none, or they are damaged."""
+        """Its step-wise values. Raises BenchmarkError if there are none, or if they are damaged."""
         if not self.traced:
             raise BenchmarkError(f"{self.folder} has no traces; only runs of next-token models have them.")
         return TraceFiles.of(self.folder, images=len(self.lines), shard=self.plan.shard)
@@ -64,17 +64,17 @@ class TracedRun:
 
     @property
     def images(self) -> int:
-        """i."""
+        """Number of images."""
         return len(self.lines)
 
     @property
     def trajectories(self) -> int:
-        """N."""
+        """Trajectories per image, N."""
         return self.plan.recipe.strategy.num_trajectories
 
     @property
     def steps(self) -> int:
-        """T."""
+        """Steps per trajectory, T."""
         height, width = self.traces.grid
         return height * width
 
@@ -91,8 +91,8 @@ class TracedRun:
     @cached_property
     def prompt_numbers(self) -> Int[np.ndarray, " i"]:
         """Each image's prompt as a number from 0, in the order of their first images."""
-        places = {key: place for place, key in enumerate(dict.fromkeys(self.prompts))}
-        return np.array([places[key] for key in self.prompts])
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(self.prompts))}
+        return np.array([numbers[key] for key in self.prompts])
 
     @cached_property
     def tasks(self) -> list[str]:
@@ -101,32 +101,32 @@ class TracedRun:
 
     @cached_property
     def total(self) -> Float[np.ndarray, " i"]:
-        """Points there were for each image."""
+        """Points that each image could earn."""
         return np.array([line["verdict"]["total"] for line in self.lines], dtype=np.float64)
 
     @cached_property
     def points(self) -> Float[np.ndarray, "i n"]:
-        """Points of every trajectory's image; NaN where it was cut and so not judged."""
+        """Points of every candidate; NaN for those that were cut, which are not judged."""
         return self._table(lambda candidate: (candidate["verdict"] or {}).get("points"))
 
     @cached_property
     def correct(self) -> Bool[np.ndarray, "i n"]:
-        """It earned all points."""
+        """Whether each candidate earned all points."""
         return self.points == self.total[:, None]
 
     @cached_property
     def chosen(self) -> Int[np.ndarray, " i"]:
-        """The trajectory whose image was handed out."""
+        """Index of the trajectory whose image was handed out, per image."""
         return np.array([line["chosen"] for line in self.lines])
 
     def _table(self, read: Any) -> Float[np.ndarray, "i n"]:
-        """A number of every candidate; NaN for None."""
+        """A number for every candidate; NaN for None."""
         return np.array([[read(candidate) for candidate in line["candidates"]] for line in self.lines], np.float64)
 
 
 @dataclass(frozen=True)
 class CompleteRun(TracedRun):
-    """A run in which every trajectory finished at the base guidance scale and was judged."""
+    """A run in which every trajectory was finished at the base guidance scale and judged."""
 
     def check(self) -> None:
         """Raises BenchmarkError: guidance was scheduled, or trajectories were cut or not judged."""
@@ -145,18 +145,18 @@ class CompleteRun(TracedRun):
             raise BenchmarkError(f"{self.folder} holds images that were not judged; run it again.")
 
     @cached_property
-    def tokens_each(self) -> int:
-        """Codes of one trajectory."""
+    def tokens_per_trajectory(self) -> int:
+        """Tokens of a finished trajectory."""
         return int(self.lines[0]["candidates"][0]["tokens"])
 
     @cached_property
     def rewards(self) -> dict[str, Float[np.ndarray, "i n"]]:
-        """What rewards said of every image, by their names."""
+        """Recorded rewards of every candidate, by name."""
         return self._tables("rewards")
 
     @cached_property
     def signals(self) -> dict[str, Float[np.ndarray, "i n"]]:
-        """What was recorded of every trajectory when it was complete, by name."""
+        """Recorded signals of every finished trajectory, by name."""
         return self._tables("signals")
 
     def _tables(self, kind: str) -> dict[str, Float[np.ndarray, "i n"]]:

@@ -1,4 +1,4 @@
-"""More trajectories than a run was drawn with: several images of a prompt taken as one."""
+"""A run with more trajectories per image, by pooling several images of a prompt."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,31 +11,31 @@ from scalingar.core.errors import BenchmarkError
 
 @dataclass(frozen=True)
 class PooledRun(CompleteRun):
-    """Each ``together`` images of a prompt as one image with ``together · N`` trajectories, in the order of the images.
+    """Every ``pool_size`` images of a prompt become one image with ``pool_size · N`` trajectories, in the same order.
 
-    Every trajectory has noise of its own, so those of two images are as independent as two of one image: this is a run
-    of that many trajectories, drawn with other seeds.
+    Every trajectory has noise of its own, so those of two images are as independent as two of one image: the result is
+    what a run with that many trajectories would be under other seeds.
     """
 
     source: CompleteRun
-    together: int
+    pool_size: int
 
     @classmethod
-    def of(cls, run: CompleteRun, together: int) -> Self:
-        """Raises BenchmarkError: the run's images per prompt cannot be divided so."""
-        each = run.plan.images_per_prompt
-        if together < 1 or each % together:
-            raise BenchmarkError(f"{run.folder} has {each} images per prompt; {together} of them cannot be pooled.")
-        groups = (run.lines[start : start + together] for start in range(0, run.images, together))
-        lines = [{**group[0], "candidates": [one for line in group for one in line["candidates"]]} for group in groups]
-        return cls(run.folder, run.plan, lines, run, together)
+    def of(cls, run: CompleteRun, pool_size: int) -> Self:
+        """Raises BenchmarkError if ``pool_size`` does not divide the images per prompt."""
+        images = run.plan.images_per_prompt
+        if pool_size < 1 or images % pool_size:
+            raise BenchmarkError(f"{run.folder} has {images} images per prompt; {pool_size} of them cannot be pooled.")
+        pools = (run.lines[start : start + pool_size] for start in range(0, run.images, pool_size))
+        lines = [{**pool[0], "candidates": [c for line in pool for c in line["candidates"]]} for pool in pools]
+        return cls(run.folder, run.plan, lines, run, pool_size)
 
     @property
     def trajectories(self) -> int:
-        """N of the run, as often as images are taken together."""
-        return self.together * self.source.trajectories
+        """Trajectories per pooled image."""
+        return self.pool_size * self.source.trajectories
 
     @cached_property
     def traces(self) -> TraceFiles:
-        """The source's step-wise values, read once for both."""
-        return replace(self.source.traces, together=self.together)
+        """The source's step-wise values, which are read only once."""
+        return replace(self.source.traces, pool_size=self.pool_size)

@@ -1,4 +1,4 @@
-"""Step-wise values of a run, read from its shards when asked for."""
+"""Step-wise values of a run, read from its shards on first use."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,9 +16,10 @@ _NEEDED = ("entropy", "margin", "K", "C", "deepconf", "log_p", "log_p_null")
 
 @dataclass
 class TraceFiles:
-    """The ``traces/`` of a run: what was traced, ``names``, and of which ``grid`` and vocabulary.
+    """The ``traces/`` of a run.
 
-    ``images`` that were traced, of which each ``together`` count as one with all their trajectories.
+    ``images``: how many were traced; every ``pool_size`` of them are read as one image with all their trajectories.
+    ``names``: the values that were traced. ``grid``: rows and columns of tokens.
     """
 
     paths: tuple[Path, ...]
@@ -26,7 +27,7 @@ class TraceFiles:
     names: tuple[str, ...]
     grid: tuple[int, int]
     vocab_size: int
-    together: int = 1
+    pool_size: int = 1
     _cache: dict[str, Float[np.ndarray, "i n t"]] = field(default_factory=dict)
 
     @classmethod
@@ -62,12 +63,12 @@ class TraceFiles:
                 )
             self._cache[name] = values
         values = self._cache[name]
-        return values.reshape(len(values) // self.together, -1, values.shape[-1])
+        return values.reshape(len(values) // self.pool_size, -1, values.shape[-1])
 
-    def _parts(self, place: int) -> Iterator[Float[np.ndarray, "i n t"]]:
+    def _parts(self, column: int) -> Iterator[Float[np.ndarray, "i n t"]]:
         for path in self.paths:
             with _opened(path) as archive:
-                yield archive["values"][:, :, place].copy()
+                yield archive["values"][:, :, column].copy()
 
 
 def _opened(path: Path) -> np.lib.npyio.NpzFile:

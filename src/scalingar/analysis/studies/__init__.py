@@ -1,1 +1,1 @@
-"""One question to finished runs per file. Nothing that two studies share."""
+"""Studies of finished runs, one per file. Nothing that two studies share."""

@@ -1,4 +1,4 @@
-"""The paper's ablations as far as they can be computed from a complete run: everything about cutting."""
+"""Those of the paper's ablations that can be computed from a complete run: the ones about cutting."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no recovery condition": {"gate.recovery_threshold": 1e9},
     "no gate, final C": {"gate.enabled": False},
 }
-"""Settings on top of ScalingAR v3 with a fixed guidance scale, by what they try."""
+"""Changes to ScalingAR v3 with a fixed guidance scale, by the name of the row."""
 
 
 def ablation_findings(run: CompleteRun, n: int | None = None) -> Findings:
@@ -43,8 +43,8 @@ _NOTE = (
 
 def _outcomes(run: CompleteRun, n: int) -> Iterator[Outcome]:
     for name, settings in VARIANTS.items():
-        ended = replay_strategy(run, termination(run, {"num_trajectories": n, **settings}))
-        yield outcome_of(run, ended.chosen, name, ended.tokens)
+        replayed = replay_strategy(run, termination(run, {"num_trajectories": n, **settings}))
+        yield outcome_of(run, replayed.chosen, name, replayed.tokens)
     yield best_by(run, "confidence", n)
     yield random_of(run, n)
     yield random_of(run, 1)

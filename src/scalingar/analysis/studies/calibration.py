@@ -1,4 +1,4 @@
-"""Does a signal's value say how often an image is right?"""
+"""Calibration: how well the value of a signal tells how often an image is right."""
 
 from collections.abc import Sequence
 
@@ -17,23 +17,23 @@ from scalingar.report.figure import new_figure, quiet_axes, title
 from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
 
 _RESAMPLES = 1_000
-_LEAST = 0.005
-"""Share of the images below which a bin is not drawn: its share of right ones is chance."""
+_MIN_SHARE = 0.005
+"""Bins with a smaller share of the images are not drawn: their share of right ones is chance."""
 
 
 def calibration_findings(run: CompleteRun, *, bins: int = 10, seed: int = SEED) -> Findings:
     """Expected calibration error of every signal, as it is and mapped to probabilities.
 
-    As it is: signals that lie in [0, 1]. Mapped: isotonic regression of right on the signal, fitted on half of each
-    task's prompts (seeded), the error told on the other half; rewards too.
+    As it is: signals that lie in [0, 1]. Mapped: isotonic regression of correctness on the signal, fitted on half of
+    each task's prompts (seeded); the error is that of the other half. Rewards are included.
 
     Raises:
         ConfigError: scikit-learn is not installed. BenchmarkError: a task has one prompt.
     """
     fit = fitting_images(run, seed)
-    every = {name: running(run, name)[:, :, -1] for name in signal_names(run)} | run.rewards
+    signals = {name: running(run, name)[:, :, -1] for name in signal_names(run)} | run.rewards
     rows, panels = [], {}
-    for name, values in every.items():
+    for name, values in signals.items():
         mapped = isotonic(values[fit], run.correct[fit], values[~fit])
         raw = values[~fit] if _is_share(values) else None
         rows.append(_row(run, name, raw, mapped, ~fit, bins))
@@ -50,7 +50,7 @@ def calibration_findings(run: CompleteRun, *, bins: int = 10, seed: int = SEED) 
 def isotonic(
     values: Float[np.ndarray, "i n"], correct: Bool[np.ndarray, "i n"], others: Float[np.ndarray, "j n"]
 ) -> Float[np.ndarray, "j n"]:
-    """Probabilities of being right for ``others``, rising or falling with the value. Raises ConfigError."""
+    """Probabilities that ``others`` are right, monotonic in the value, in whichever direction. Raises ConfigError."""
     try:
         from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415
     except ImportError:
@@ -73,11 +73,11 @@ def ece_interval(
     Resampling adds noise to every bin, so the interval lies above the value when that is near zero.
     """
     edges = np.linspace(0, 1, bins + 1)
-    place = np.clip(np.searchsorted(edges, confidence.ravel(), side="left") - 1, 0, bins - 1)
-    number = np.repeat(np.unique(prompts, return_inverse=True)[1], confidence.shape[1])
-    n = int(number.max()) + 1
-    gaps = np.bincount(number * bins + place, (correct - confidence).ravel(), n * bins).reshape(n, bins)
-    counts = np.bincount(number, minlength=n)
+    bin_index = np.clip(np.searchsorted(edges, confidence.ravel(), side="left") - 1, 0, bins - 1)
+    prompt = np.repeat(np.unique(prompts, return_inverse=True)[1], confidence.shape[1])
+    n = int(prompt.max()) + 1
+    gaps = np.bincount(prompt * bins + bin_index, (correct - confidence).ravel(), n * bins).reshape(n, bins)
+    counts = np.bincount(prompt, minlength=n)
     draws = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
     low, high = np.quantile(np.abs(draws @ gaps).sum(axis=1) / (draws @ counts), [0.025, 0.975])
     return Interval(expected_calibration_error(_bins(confidence, correct, bins)), float(low), float(high))
@@ -109,19 +109,19 @@ def _bins(confidence: Float[np.ndarray, "i n"], correct: Bool[np.ndarray, "i n"]
 
 
 def _plot(panels: dict[str, list[list[Bin]]]) -> Figure:
-    """Reliability of every signal: share of right images against the mean value of a bin; the mapped one in colour."""
+    """Reliability diagrams: share of right images against the mean value of a bin; mapped values in colour."""
     rows = -(-len(panels) // 4)
     figure = new_figure(11.0, 2.8 * rows)
-    every = figure.subplots(rows, 4, squeeze=False, sharex=True, sharey=True).ravel()
-    for axes in every[len(panels) :]:
+    subplots = figure.subplots(rows, 4, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes in subplots[len(panels) :]:
         axes.set_visible(False)
-    for axes, (name, lines) in zip(every, panels.items(), strict=False):
+    for axes, (name, lines) in zip(subplots, panels.items(), strict=False):
         quiet_axes(axes)
         title(axes, name)
         axes.plot([0, 1], [0, 1], color=RULE, linewidth=1.0)
         colors: Sequence[str] = (FINISHED, CHOSEN)[-len(lines) :]
         for color, line in zip(colors, lines, strict=True):
-            shown = [one for one in line if one.count >= _LEAST * sum(each.count for each in line)]
-            axes.plot([one.confidence for one in shown], [one.accuracy for one in shown], "o-", color=color, ms=3)
-    every[0].set_ylabel("share right", color=INK)
+            shown = [part for part in line if part.count >= _MIN_SHARE * sum(part.count for part in line)]
+            axes.plot([part.confidence for part in shown], [part.accuracy for part in shown], "o-", color=color, ms=3)
+    subplots[0].set_ylabel("share right", color=INK)
     return figure

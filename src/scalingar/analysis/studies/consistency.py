@@ -1,4 +1,4 @@
-"""How early a reward knows: intermediate images of a next-scale model scored against their complete ones."""
+"""How early a reward can be trusted: rewards of a next-scale model's partial images against the complete ones."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.profile.scale_statistics import scale_signals
 from scalingar.report.figure import new_figure, quiet_axes, title
 from scalingar.report.palette import CHOSEN, FINISHED, INK
+from scalingar.report.plain import plain_number
 from scalingar.rewards.reward import score_candidates
 from scalingar.strategies import RandomOfN
 
@@ -27,8 +28,8 @@ def consistency_findings(
 ) -> Findings:
     """TTS-VAR, the consistency curve: correlation of the reward after each scale with that of the finished image.
 
-    Complete trajectories, nothing pruned. Correlations are taken among the trajectories of one prompt, which is what a
-    search chooses between, and averaged over prompts; those of a prompt whose rewards are all equal are left out.
+    Trajectories are complete, none is pruned. Correlations are taken among the trajectories of one prompt, from which a
+    search chooses, and averaged over prompts; prompts whose rewards are all equal are left out.
 
     Raises:
         ConfigError: no next-scale model, fewer than three trajectories, or no such reward.
@@ -44,7 +45,7 @@ def consistency_findings(
     rows = [
         {
             "scale": f"{scale} ({height} x {width})",
-            **{name: _known(curve[scale]) for name, curve in curves.items()},
+            **{name: plain_number(curve[scale]) for name, curve in curves.items()},
             "same best": float(agreement[scale]),
             "mean reward": float(scores[..., scale].mean()),
         }
@@ -58,15 +59,15 @@ def consistency_findings(
 
 
 def scale_rewards(pipe: ImagePipeline, candidates: Sequence[Candidate], reward: str) -> Float[np.ndarray, "n k"]:
-    """What the reward says of each finished candidate as it was after each scale. Raises ConfigError."""
+    """The reward of each finished candidate as it was after each scale. Raises ConfigError."""
     ends = list(accumulate(height * width for height, width in pipe.grids))
     judge = pipe.reward(reward)
     columns = []
     for scale, end in enumerate(ends):
-        partial = [_until(candidate, scale, end) for candidate in candidates]
+        partial = [_truncated(candidate, scale, end) for candidate in candidates]
         if judge.counts_images:
-            for one in partial:
-                one.image = pipe.preview(one)
+            for candidate in partial:
+                candidate.image = pipe.preview(candidate)
         columns.append(score_candidates(judge, reward, partial))
     return np.array(columns, np.float64).T
 
@@ -87,19 +88,19 @@ def best_agreement(scores: Float[np.ndarray, "p n k"]) -> Float[np.ndarray, " k"
     return (best == best[:, -1:]).mean(axis=0)
 
 
-def _mean_correlation(scores: Float[np.ndarray, "p n k"], of: Correlation) -> Float[np.ndarray, " k"]:
+def _mean_correlation(scores: Float[np.ndarray, "p n k"], correlation: Correlation) -> Float[np.ndarray, " k"]:
     prompts, _, scales = scores.shape
-    found = np.full((prompts, scales), np.nan)
-    for place, some in enumerate(scores):
+    values = np.full((prompts, scales), np.nan)
+    for prompt, rewards in enumerate(scores):
         for scale in range(scales):
-            if np.ptp(some[:, scale]) > 0 and np.ptp(some[:, -1]) > 0:
-                found[place, scale] = of(some[:, scale], some[:, -1])
+            if np.ptp(rewards[:, scale]) > 0 and np.ptp(rewards[:, -1]) > 0:
+                values[prompt, scale] = correlation(rewards[:, scale], rewards[:, -1])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Mean of empty slice")
-        return np.nanmean(found, axis=0)
+        return np.nanmean(values, axis=0)
 
 
-def _until(candidate: Candidate, scale: int, end: int) -> Candidate:
+def _truncated(candidate: Candidate, scale: int, end: int) -> Candidate:
     """The candidate as it was after ``scale``."""
     trace = {name: values[: scale + 1] for name, values in candidate.trace.items()}
     codes = candidate.codes[:end]
@@ -111,10 +112,6 @@ def _until(candidate: Candidate, scale: int, end: int) -> Candidate:
         signals=scale_signals(trace, codes.numel()),
         trace=trace,
     )
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _plot(curves: dict[str, Float[np.ndarray, " k"]], reward: str) -> Figure:

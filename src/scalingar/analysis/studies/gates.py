@@ -1,4 +1,4 @@
-"""What a gate did: how often each of its conditions held, who survived, and whether it cut the right ones."""
+"""How a gate worked: how often its conditions held, how many trajectories survived, and whether it cut bad ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,10 @@ from scalingar.strategies import ScalingAR
 
 @dataclass(frozen=True)
 class GateRecord:
-    """``alive``, ``below`` (C < θ) and ``unrecovered`` (R < δ_rec) at every step; where each row was cut, or -1.
+    """``alive``, ``below`` (C < θ) and ``unrecovered`` (R < δ_rec) at every step.
 
-    ``correct``: earned all points; of a decoded run known of survivors only (``known``). ``warmup``: W₀ in steps.
+    ``warmup``: W₀ in steps. ``cut_step``: the step at which each trajectory was cut, or -1. ``correct``: whether it
+    earned all points, where that is ``known``: in a decoded run only survivors are judged.
     """
 
     name: str
@@ -37,19 +38,19 @@ class GateRecord:
     known: Bool[np.ndarray, "i n"]
 
     @classmethod
-    def of_replay(cls, run: CompleteRun, name: str, gate: GateConfig, ended: Replay) -> "GateRecord":
+    def of_replay(cls, run: CompleteRun, name: str, gate: GateConfig, replayed: Replay) -> "GateRecord":
         """Of a strategy computed from a complete run, where every verdict is known."""
-        n = ended.cut_step.shape[1]
+        n = replayed.cut_step.shape[1]
         return cls(
             name=name,
             warmup=Gate.start(gate, run.steps).warmup_steps,
-            alive=ended.alive,
-            below=ended.below,
-            unrecovered=ended.unrecovered,
-            cut_step=ended.cut_step,
-            chosen=ended.chosen,
+            alive=replayed.alive,
+            below=replayed.below,
+            unrecovered=replayed.unrecovered,
+            cut_step=replayed.cut_step,
+            chosen=replayed.chosen,
             correct=run.correct[:, :n],
-            known=np.ones_like(ended.finished),
+            known=np.ones_like(replayed.finished),
         )
 
     @classmethod
@@ -65,7 +66,7 @@ class GateRecord:
             alive=np.isfinite(run.traces["C"]),
             below=run.traces["below"] == 1,
             unrecovered=run.traces["unrecovered"] == 1,
-            cut_step=np.array([[-1 if cut is None else cut["step"] for cut in some] for some in cuts]),
+            cut_step=np.array([[-1 if cut is None else cut["step"] for cut in row] for row in cuts]),
             chosen=run.chosen,
             correct=run.correct,
             known=np.isfinite(run.points),
@@ -80,8 +81,8 @@ def gate_record(folder: Path) -> GateRecord:
         return GateRecord.of_decoded(traced)
     run = CompleteRun.read(folder)
     terminating = termination(run, {})
-    ended = replay_strategy(run, terminating)
-    return GateRecord.of_replay(run, f"{run.name}, termination replayed", terminating.gate, ended)
+    replayed = replay_strategy(run, terminating)
+    return GateRecord.of_replay(run, f"{run.name}, termination replayed", terminating.gate, replayed)
 
 
 def gate_findings(records: Sequence[GateRecord]) -> Findings:
@@ -99,16 +100,16 @@ def _row(record: GateRecord) -> dict[str, Cell]:
     cut, last = record.cut_step >= 0, record.cut_step.max(axis=1)
     return {
         "run": record.name,
-        **{name: float(share) for name, share in binding(record).items()},
+        **{name: float(share) for name, share in condition_shares(record).items()},
         "survivors": float((~cut).sum(axis=1).mean()),
         "mean step of a cut": float(record.cut_step[cut].mean()) if cut.any() else None,
         "mean step of the last cut": float(last[last >= 0].mean()) if cut.any() else None,
-        **fates(record),
+        **correct_shares(record),
     }
 
 
-def binding(record: GateRecord) -> dict[str, float]:
-    """How often each condition held among live rows after the warm-up, and how often both did."""
+def condition_shares(record: GateRecord) -> dict[str, float]:
+    """Share of live rows after the warm-up for which each condition held, and both."""
     live = record.alive[:, :, record.warmup :]
     count = max(1, int(live.sum()))
     below, unrecovered = (part[:, :, record.warmup :] & live for part in (record.below, record.unrecovered))
@@ -119,8 +120,8 @@ def binding(record: GateRecord) -> dict[str, float]:
     }
 
 
-def fates(record: GateRecord) -> Mapping[str, float | None]:
-    """How often cut, surviving and chosen trajectories were right; None where cut ones were not judged."""
+def correct_shares(record: GateRecord) -> Mapping[str, float | None]:
+    """Share of cut, surviving and chosen trajectories that were right; None where cut ones were not judged."""
     cut = record.cut_step >= 0
     chosen = np.take_along_axis(record.correct, record.chosen[:, None], axis=1)[:, 0]
     known = bool(record.known[cut].all()) and bool(cut.any())

@@ -1,4 +1,4 @@
-"""Score against the number of trajectories and against tokens, for every way of choosing among them."""
+"""Score against the number of trajectories and against tokens, for every selection rule."""
 
 from collections.abc import Iterator
 
@@ -24,21 +24,21 @@ from scalingar.report.figure import new_figure, quiet_axes
 from scalingar.report.palette import INK
 
 Point = tuple[int, CompleteRun, Outcome]
-"""N, the run its trajectories are of, and what a rule made of them."""
+"""N, the run that the trajectories come from, and the outcome of a rule."""
 _SIGNALS = ("confidence", "pmi", "log_likelihood")
 
 
 def scaling_findings(run: CompleteRun) -> Findings:
-    """Every rule at N = 1, 2, 4, ...; ScalingAR with termination only and its defaults, of next-token models.
+    """Every rule at N = 1, 2, 4, ... up to the run's own N, and beyond by pooling the images of a prompt.
 
-    Up to the run's own N, and on by pooling the images of a prompt.
+    For next-token models, ScalingAR with default settings and termination only is included.
     """
     rows: list[dict[str, Cell]] = []
     curves: dict[str, list[Point]] = {}
     for n, source in sources(run):
         base = random_of(source, n)
         for rule, outcome in (("random", base), *rules(source, n)):
-            if n > 1 or outcome is base:  # of one candidate all rules hand out the same
+            if n > 1 or outcome is base:  # with one candidate all rules are the same
                 row = outcome_row(source, outcome, {"random": base})
                 rows.append({"N": n, "images": source.images, **row, "rule": rule})
             curves.setdefault(rule, []).append((n, source, outcome))
@@ -73,14 +73,14 @@ def sizes(n: int) -> list[int]:
 
 
 def rules(run: CompleteRun, n: int) -> Iterator[tuple[str, Outcome]]:
-    """Every way to choose among the first ``n`` but chance, by its name."""
+    """Every rule but the random one, by name, on the first ``n`` trajectories."""
     names = [*run.rewards, *(name for name in _SIGNALS if name not in run.rewards)]
     yield from ((name, best_by(run, name, n)) for name in names)
     yield from ((f"importance, {name}", importance_of(run, name, n)) for name in run.rewards)
     if run.traced:
-        ended = replay_strategy(run, termination(run, {"num_trajectories": n}))
-        yield "scaling-ar, termination only", outcome_of(run, ended.chosen, f"termination-of-{n}", ended.tokens)
-        tokens = float(ended.tokens.mean())
+        replayed = replay_strategy(run, termination(run, {"num_trajectories": n}))
+        yield "scaling-ar, termination only", outcome_of(run, replayed.chosen, f"termination-of-{n}", replayed.tokens)
+        tokens = float(replayed.tokens.mean())
         yield from ((f"{name}, tokens of termination", best_at_tokens(run, name, tokens)) for name in names)
     yield "oracle", oracle_of(run, n)
 
@@ -99,14 +99,14 @@ def _plot(curves: dict[str, list[Point]]) -> Figure:
         }
         left.plot([n for n, _, _ in points], scores, **style)
         right.plot([outcome.tokens.mean() for _, _, outcome in points], scores, **style)
-    _settle(left, "N")
-    _settle(right, "tokens per image")
+    _log_axis(left, "N")
+    _log_axis(right, "tokens per image")
     left.set_ylabel("score", color=INK)
     figure.legend(*left.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=8.5)
     return figure
 
 
-def _settle(axes: Axes, label: str) -> None:
+def _log_axis(axes: Axes, label: str) -> None:
     quiet_axes(axes)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

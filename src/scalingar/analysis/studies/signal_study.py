@@ -17,7 +17,7 @@ from scalingar.report.figure import new_figure, quiet_axes, title
 from scalingar.report.palette import FINISHED, INK, MUTED, RULE
 
 FRACTIONS = (0.125, 0.25, 0.5, 0.75)
-"""Of the steps, at which the table shows the concordance on the way."""
+"""Shares of the steps after which the table shows the concordance."""
 _POINTS = 48
 """Steps drawn per curve."""
 
@@ -26,7 +26,8 @@ def signal_findings(run: CompleteRun) -> Findings:
     """AUC of every signal and reward, among the candidates of an image and across prompts.
 
     Among candidates: the share of pairs of a right and a wrong candidate of the same image that the signal orders
-    rightly; this is what choosing needs. Across: over all candidates; an easy prompt helps here and not there.
+    correctly, which is what selection needs. Across prompts: over all candidates, so that telling easy prompts from
+    hard ones counts too.
 
     Raises:
         BenchmarkError: no image has both right and wrong candidates.
@@ -36,14 +37,14 @@ def signal_findings(run: CompleteRun) -> Findings:
         raise BenchmarkError(
             f"no image of {run.folder} has both a right and a wrong candidate; nothing can be ordered."
         )
-    every = dict(_all_signals(run))
-    rows = [_row(run, name, values) for name, values in every.items()]
-    figure = _plot(run, every) if run.traced else _plot_ends(rows)
+    signals = dict(_all_signals(run))
+    rows = [_row(run, name, values) for name, values in signals.items()]
+    figure = _plot(run, signals) if run.traced else _plot_ends(rows)
     return Findings("signals", rows, figure, notes=[_note(run, int(pairs))])
 
 
 def _all_signals(run: CompleteRun) -> Iterator[tuple[str, Float[np.ndarray, "i n t"]]]:
-    """What changes over the steps, where that was traced; then rewards, which are of complete images only."""
+    """Signals, step by step where they were traced; then rewards, which exist for complete images only."""
     names = signal_names(run)
     yield from ((name, running(run, name)) for name in names)
     yield from ((name, values[:, :, None]) for name, values in run.rewards.items() if name not in names)
@@ -52,7 +53,7 @@ def _all_signals(run: CompleteRun) -> Iterator[tuple[str, Float[np.ndarray, "i n
 def concordance(
     values: Float[np.ndarray, "i n"], correct: Bool[np.ndarray, "i n"]
 ) -> tuple[Float[np.ndarray, " i"], Float[np.ndarray, " i"]]:
-    """Per image: pairs of a right and a wrong candidate that the values order rightly, ties half; and all of them."""
+    """Per image: correctly ordered pairs of a right and a wrong candidate (ties count half), and all such pairs."""
     mixed = correct[:, :, None] & ~correct[:, None, :]
     gaps = values[:, :, None] - values[:, None, :]
     wins = ((gaps > 0) + 0.5 * (gaps == 0)) * mixed
@@ -62,7 +63,7 @@ def concordance(
 def concordance_interval(
     values: Float[np.ndarray, "i n"], correct: Bool[np.ndarray, "i n"], prompts: Int[np.ndarray, " i"]
 ) -> Interval:
-    """The share of pairs ordered rightly, with a percentile bootstrap interval over whole prompts."""
+    """The share of correctly ordered pairs, with a percentile bootstrap interval over whole prompts."""
     wins, pairs = (np.bincount(prompts, part) for part in concordance(values, correct))
     rng, n = np.random.default_rng(SEED), len(pairs)
     draws = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
@@ -76,11 +77,11 @@ def curve(
     run: CompleteRun, values: Float[np.ndarray, "i n t"], steps: Int[np.ndarray, " s"]
 ) -> Float[np.ndarray, "2 s"]:
     """Concordance among candidates and AUC across prompts at some steps."""
-    found = np.empty((2, len(steps)))
-    for place, step in enumerate(steps):
+    points = np.empty((2, len(steps)))
+    for column, step in enumerate(steps):
         wins, pairs = concordance(values[:, :, step], run.correct)
-        found[:, place] = wins.sum() / pairs.sum(), auc(values[:, :, step].ravel(), run.correct.ravel())
-    return found
+        points[:, column] = wins.sum() / pairs.sum(), auc(values[:, :, step].ravel(), run.correct.ravel())
+    return points
 
 
 def _row(run: CompleteRun, name: str, values: Float[np.ndarray, "i n t"]) -> dict[str, Cell]:
@@ -108,19 +109,19 @@ def _note(run: CompleteRun, pairs: int) -> str:
     )
 
 
-def _plot(run: CompleteRun, every: dict[str, Float[np.ndarray, "i n _t"]]) -> Figure:
-    """What was traced, over the steps."""
+def _plot(run: CompleteRun, signals: dict[str, Float[np.ndarray, "i n _t"]]) -> Figure:
+    """Curves of all traced signals over the steps."""
     steps = np.unique(np.linspace(0, run.steps - 1, _POINTS).round().astype(int))
-    curves = {name: curve(run, values, steps) for name, values in every.items() if values.shape[-1] > 1}
+    curves = {name: curve(run, values, steps) for name, values in signals.items() if values.shape[-1] > 1}
     figure = new_figure(11.0, 4.6)
     panels: Sequence[Axes] = figure.subplots(1, 2, sharex=True)
-    for axes, place, text in zip(panels, (0, 1), ("among candidates of an image", "across prompts"), strict=True):
+    for panel, (axes, text) in enumerate(zip(panels, ("among candidates of an image", "across prompts"), strict=True)):
         quiet_axes(axes)
         title(axes, text)
         axes.axhline(0.5, color=RULE, linewidth=1.2)
         for number, (name, values) in enumerate(curves.items()):
             style = "-" if number < 10 else "--"
-            axes.plot(steps + 1, values[place], style, color=f"C{number % 10}", linewidth=1.4, label=name)
+            axes.plot(steps + 1, values[panel], style, color=f"C{number % 10}", linewidth=1.4, label=name)
         axes.set_xlabel("tokens drawn", color=INK)
     panels[0].set_ylabel("AUC", color=INK)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=8.5)
@@ -128,18 +129,18 @@ def _plot(run: CompleteRun, every: dict[str, Float[np.ndarray, "i n _t"]]) -> Fi
 
 
 def _plot_ends(rows: Sequence[dict[str, Cell]]) -> Figure:
-    """What complete trajectories say, with its intervals, one line per signal."""
+    """The concordance of complete trajectories with its intervals, one line per signal."""
     figure = new_figure(9.0, 1.2 + 0.32 * len(rows))
     panels: Sequence[Axes] = figure.subplots(1, 2, sharex=True, sharey=True)
     for axes, column in zip(panels, ("among candidates", "across prompts"), strict=True):
         quiet_axes(axes)
         title(axes, column)
         axes.axvline(0.5, color=RULE, linewidth=1.2)
-        for place, row in enumerate(rows):
-            found = row[column]
-            if isinstance(found, Interval):
-                axes.plot([found.low, found.high], [place, place], color=MUTED, linewidth=1.4)
-                axes.plot(found.value, place, "o", color=FINISHED)
+        for y, row in enumerate(rows):
+            cell = row[column]
+            if isinstance(cell, Interval):
+                axes.plot([cell.low, cell.high], [y, y], color=MUTED, linewidth=1.4)
+                axes.plot(cell.value, y, "o", color=FINISHED)
         axes.set_xlabel("AUC", color=INK)
     panels[0].set_yticks(range(len(rows)), [str(row["signal"]) for row in rows])
     panels[0].invert_yaxis()

@@ -1,4 +1,4 @@
-"""A search for a rule that helps: chosen on half of the prompts, told on the other half."""
+"""A search for the best selection rule: fitted on half of the prompts, tested on the other half."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from scalingar.analysis.outcomes.selection import best_at_tokens, best_by, outco
 from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.prompt_split import fitting_images
-from scalingar.analysis.studies.joint_signal import Combined, fit_combined
+from scalingar.analysis.studies.joint_signal import JointSignal, fit_joint_signal
 from scalingar.analysis.studies.signal_study import concordance
 from scalingar.strategies import SuccessiveHalving
 
 FRACTIONS = (0.125, 0.25, 0.5, 0.75)
 """Shares of the steps after which a gate cuts."""
-COMBINED = "combined"
+JOINT = "combined"
 _SHOWN = 8
-"""Gates in the table, by their score on the prompts they were chosen on."""
+"""Gates in the table: those with the highest scores on the prompts that they were fitted on."""
 
 
 @dataclass(frozen=True)
 class Tuner:
-    """``fit``: images to choose on. ``traces``: every signal at every step, in the direction that helps there."""
+    """``fit``: mask of the images to fit on. ``traces``: all signals at all steps, signed so that higher is better."""
 
     run: CompleteRun
     fit: Bool[np.ndarray, " i"]
@@ -35,7 +35,7 @@ class Tuner:
 
     @classmethod
     def of(cls, run: CompleteRun, seed: int) -> "Tuner":
-        """Signals that order candidates wrongly more often than rightly on the fitting half are negated."""
+        """Signals that order candidates wrongly more often than correctly on the fitting half are negated."""
         fit, traces = fitting_images(run, seed), {}
         for name in RUNNING:
             values = running(run, name).astype(np.float32)
@@ -44,9 +44,9 @@ class Tuner:
             traces[name if helps else f"minus {name}"] = values if helps else -values
         return cls(run, fit, traces)
 
-    def combined(self, step: int) -> Combined:
+    def joint_signal(self, step: int) -> JointSignal:
         """The joint signal at a step, fitted on the fitting half."""
-        return fit_combined(list(self.traces), self.features(step)[self.fit], self.run.correct[self.fit])
+        return fit_joint_signal(list(self.traces), self.features(step)[self.fit], self.run.correct[self.fit])
 
     def features(self, step: int) -> Float[np.ndarray, "i n f"]:
         """All signals at a step."""
@@ -55,7 +55,7 @@ class Tuner:
     def at(self, step: int) -> dict[str, Float[np.ndarray, "i n"]]:
         """Every signal, and the joint one, at a step."""
         single = {name: values[:, :, step] for name, values in self.traces.items()}
-        return {**single, COMBINED: self.combined(step)(self.features(step))}
+        return {**single, JOINT: self.joint_signal(step)(self.features(step))}
 
     def picks(self) -> Iterator[Outcome]:
         """Choosing among all complete candidates, by each signal."""
@@ -65,14 +65,14 @@ class Tuner:
 
     def gates(self) -> Iterator[Outcome]:
         """Keeping the best k after a share of the steps, and choosing among them by the joint signal."""
-        last = self.at(self.run.steps - 1)[COMBINED]
+        last = self.at(self.run.steps - 1)[JOINT]
         n, steps = self.run.trajectories, self.run.steps
         for fraction in FRACTIONS:
             step = max(1, round(fraction * steps))
-            seen = self.at(step - 1)
+            signals = self.at(step - 1)
             for k in (2**power for power in range(n.bit_length()) if 2**power < n):
                 tokens = np.full(self.run.images, float(n * step + k * (steps - step)))
-                for name, values in seen.items():
+                for name, values in signals.items():
                     label = f"keep {k} at {step} by {name}"
                     yield outcome_of(self.run, kept_best(values, last, k), label, tokens)
 
@@ -82,7 +82,7 @@ class Tuner:
 
 
 def kept_best(early: Float[np.ndarray, "i n"], late: Float[np.ndarray, "i n"], k: int) -> Int[np.ndarray, " i"]:
-    """Of the ``k`` candidates with the highest early signal the one with the highest late one."""
+    """Index, per image, of the highest late signal among the ``k`` candidates with the highest early one."""
     order = np.argsort(-early, axis=1, kind="stable")[:, :k]
     best = np.take_along_axis(late, order, axis=1).argmax(axis=1)
     return np.take_along_axis(order, best[:, None], axis=1)[:, 0]
@@ -99,24 +99,22 @@ def tune_findings(run: CompleteRun, seed: int = SEED) -> Findings:
     gates = sorted(tuner.gates(), key=tuner.fitted, reverse=True)[:_SHOWN]
     n = run.trajectories
     references = [random_of(run, n), best_by(run, "confidence", n), *(best_by(run, name, n) for name in run.rewards)]
-    references += preset(run)
+    references += halving_outcomes(run)
     outcomes = [*picks, *gates, *references]
-    told = ~tuner.fit
-    rows = [_row(tuner, outcome, {f"random-of-{n}": references[0]}, told) for outcome in outcomes]
-    found = max([*picks, *gates], key=tuner.fitted)
-    weights = tuner.combined(run.steps - 1)
-    figure = outcome_plot(run, outcomes, found.name, images=told)
-    return Findings("tune", rows, figure, notes=_notes(tuner, found, weights))
+    rows = [_row(tuner, outcome, {f"random-of-{n}": references[0]}, ~tuner.fit) for outcome in outcomes]
+    best = max([*picks, *gates], key=tuner.fitted)
+    figure = outcome_plot(run, outcomes, best.name, images=~tuner.fit)
+    return Findings("tune", rows, figure, notes=_notes(tuner, best, tuner.joint_signal(run.steps - 1)))
 
 
-def preset(run: CompleteRun) -> list[Outcome]:
-    """`SuccessiveHalving` as it is offered, and its own signal on as many complete candidates as cost the same."""
+def halving_outcomes(run: CompleteRun) -> list[Outcome]:
+    """`SuccessiveHalving` with its defaults, and its signal on as many complete candidates as cost the same."""
     strategy = SuccessiveHalving(num_trajectories=run.trajectories, profile=run.profile)
     if run.trajectories <= min(count for _, count in strategy.rounds):
         return []
-    ended = replay_strategy(run, strategy)
-    halved = outcome_of(run, ended.chosen, "successive-halving", ended.tokens)
-    return [halved, best_at_tokens(run, strategy.signal, float(ended.tokens.mean()))]
+    replayed = replay_strategy(run, strategy)
+    halved = outcome_of(run, replayed.chosen, "successive-halving", replayed.tokens)
+    return [halved, best_at_tokens(run, strategy.signal, float(replayed.tokens.mean()))]
 
 
 def _row(tuner: Tuner, outcome: Outcome, bases: dict[str, Outcome], images: Bool[np.ndarray, " i"]) -> dict[str, Cell]:
@@ -124,12 +122,12 @@ def _row(tuner: Tuner, outcome: Outcome, bases: dict[str, Outcome], images: Bool
     return {"rule": row.pop("rule"), "fitted": tuner.fitted(outcome), **row}
 
 
-def _notes(tuner: Tuner, found: Outcome, weights: Combined) -> Sequence[str]:
-    terms = ", ".join(f"{name} {weight:+.2f}" for name, weight in zip(weights.names, weights.weights, strict=True))
-    fit, told = int(tuner.fit.sum()), int((~tuner.fit).sum())
+def _notes(tuner: Tuner, best: Outcome, joint: JointSignal) -> Sequence[str]:
+    terms = ", ".join(f"{name} {weight:+.2f}" for name, weight in zip(joint.names, joint.weights, strict=True))
+    fit, tested = int(tuner.fit.sum()), int((~tuner.fit).sum())
     return [
         f"'fitted' is the score on the {fit} images whose prompts chose directions, weights and order; everything else "
-        f"is of the other {told}. The rule found is '{found.name}'; only its row is a test, the others are there to "
+        f"is of the other {tested}. The rule found is '{best.name}'; only its row is a test, the others are there to "
         "compare. Intervals are 95 %, paired by prompt.",
         f"Joint signal at the end, per deviation within an image: {terms}.",
     ]

@@ -1,1 +1,1 @@
-"""What is asked and how points are given, a benchmark each. No running and no statistics."""
+"""Benchmarks: their prompts and how images are scored. No running and no statistics."""

@@ -1,6 +1,6 @@
-"""IPV-Txt (Bai et al. 2025, Impossible Videos): prompts of impossible scenes, and one question about each image.
+"""IPV-Txt (Bai et al. 2025, Impossible Videos): prompts for impossible scenes, and one question about each image.
 
-The authors judge by hand and publish neither a filter of prompts that suit images nor a question. The filter here keeps
+The authors judge by hand; they publish neither a question nor which prompts suit still images. The default subset keeps
 prompts whose videos the authors label as impossible in space, not in time; the question is this project's own.
 """
 
@@ -14,6 +14,7 @@ from PIL import Image
 from pydantic import Field
 
 from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict
+from scalingar.bench.data_files import read_text
 from scalingar.bench.judges.questions import Judge, JudgeSettings, load_judge
 from scalingar.bench.statistics import Estimate, ScoreTable, wilson_interval
 from scalingar.core.errors import BenchmarkError
@@ -23,7 +24,7 @@ SPATIAL_IDS = (
     177, 181, 183, 185, 187, 200, 201, 204, 205, 212, 213, 216, 219, 225, 226, 227, 229, 234, 235, 242, 248, 256, 257,
     258, 259, 266, 268, 273, 277, 278, 282, 283, 284, 286, 287, 289, 290, 298, 299, 300, 301, 305, 306, 308,
 )  # fmt: skip
-"""Prompts at least half of whose labelled videos are "spatial" in the authors' video2taxonomy_label.json."""
+"""Prompts of which at least half of the videos are labelled "spatial" in the authors' video2taxonomy_label.json."""
 QUESTION = (
     "Does the image show the impossible scene that the following description asks for, its impossible element "
     "clearly visible and not replaced by something possible? Description: {prompt}"
@@ -31,7 +32,7 @@ QUESTION = (
 
 
 class IPVTxtSettings(BenchmarkSettings):
-    """Which prompts, and who judges."""
+    """The prompts and the judge."""
 
     prompts: Path = Field(description="the authors' ipv_txt_prompt_suite.json")
     subset: Literal["spatial", "all"] = Field(
@@ -50,7 +51,7 @@ class IPVTxt(Benchmark):
 
     def __init__(self, settings: IPVTxtSettings, judge: Judge) -> None:
         """Reads the prompts. Raises BenchmarkError."""
-        self.chosen = settings
+        self.chosen_settings = settings
         self.judge = judge
         self._items = chosen_items(read_suite(settings.prompts), settings)
 
@@ -61,8 +62,9 @@ class IPVTxt(Benchmark):
 
     @property
     def label(self) -> str:
-        """With filter and judge: neither is published."""
-        which = self.chosen.subset if self.chosen.ids is None else f"{len(self.chosen.ids)} chosen"
+        """Names the subset and the judge, because neither is the authors'."""
+        ids = self.chosen_settings.ids
+        which = self.chosen_settings.subset if ids is None else f"{len(ids)} chosen"
         return f"IPV-Txt ({which} prompts, judged by {self.judge.name})"
 
     @property
@@ -71,11 +73,11 @@ class IPVTxt(Benchmark):
         return {"judge": self.judge.name, "question": QUESTION}
 
     def items(self) -> list[Item]:
-        """By id; the task is the domain."""
+        """The chosen prompts by id; the task is the domain."""
         return self._items
 
     def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
-        """Following the prompt or not."""
+        """One point for an image that follows its prompt."""
         return [self._verdict(item, image) for image in images]
 
     def _verdict(self, item: Item, image: Image.Image) -> Verdict:
@@ -85,11 +87,11 @@ class IPVTxt(Benchmark):
 
     @classmethod
     def weights(cls, table: ScoreTable) -> dict[str, float]:
-        """The overall score is the share of all images, so that a domain weighs what it holds."""
+        """The overall score is the share of all images: domains are weighted by their number of images."""
         return {task: float(table.total[table.rows(task)].sum() / table.total.sum()) for task in table.names}
 
     def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
-        """Wilson interval of the overall share, and the share of each category."""
+        """The Wilson interval of the overall score, and the score of each category."""
         by_category: dict[str, list[float]] = {}
         for image in judged:
             by_category.setdefault(image.item.metadata["category"], []).append(image.verdict.points)
@@ -99,7 +101,7 @@ class IPVTxt(Benchmark):
 
 
 def chosen_items(suite: Sequence[Item], settings: IPVTxtSettings) -> list[Item]:
-    """Those of the subset or the ids, by id. Raises BenchmarkError for an id that does not exist."""
+    """The prompts of the subset, or those with the given ids. Raises BenchmarkError for an id that does not exist."""
     by_id = {int(item.id): item for item in suite}
     ids = settings.ids or (SPATIAL_IDS if settings.subset == "spatial" else tuple(by_id))
     if missing := sorted(set(ids) - set(by_id)):
@@ -111,11 +113,9 @@ def chosen_items(suite: Sequence[Item], settings: IPVTxtSettings) -> list[Item]:
 
 def read_suite(path: str | Path) -> list[Item]:
     """All prompts of the authors' file. Raises BenchmarkError if it cannot be read or an id occurs twice."""
-    path = Path(path).expanduser()
+    text = read_text(path, "set prompts to the authors' ipv_txt_prompt_suite.json")
     try:
-        items = list(_leaves(json.loads(path.read_text("utf-8"))))
-    except OSError:
-        raise BenchmarkError(f"{path} is missing; set prompts to the authors' ipv_txt_prompt_suite.json.") from None
+        items = list(_leaves(json.loads(text)))
     except (ValueError, KeyError, TypeError) as error:
         raise BenchmarkError(f"{path} is no suite of IPV-Txt prompts ({type(error).__name__}: {error}).") from None
     if len({item.id for item in items}) != len(items) or not items:
@@ -124,7 +124,7 @@ def read_suite(path: str | Path) -> list[Item]:
 
 
 def _leaves(node: Any, path: tuple[str, ...] = ()) -> Iterator[Item]:
-    """Prompts of nested domains and categories."""
+    """The prompts in nested domains and categories."""
     if isinstance(node, dict):
         for name, below in node.items():
             yield from _leaves(below, (*path, name))

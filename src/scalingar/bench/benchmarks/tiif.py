@@ -1,6 +1,6 @@
-"""TIIF-Bench (Wei et al. 2025): yes-or-no questions on long and short instructions, asked of a judge.
+"""TIIF-Bench (Wei et al. 2025): yes-or-no questions about images of long and short instructions.
 
-The data's licence is not stated: it is read from the user's copy of the repository's ``data`` folder and stays there.
+The licence of the data is not stated, so it is not in this package but read from the user's copy of the repository.
 """
 
 import json
@@ -21,6 +21,7 @@ from scalingar.bench.benchmark import (
     Verdict,
     check_folder_complete,
 )
+from scalingar.bench.data_files import read_lines
 from scalingar.bench.judges.questions import Judge, JudgeSettings, load_judge
 from scalingar.bench.statistics import Estimate, ScoreTable
 from scalingar.core.errors import BenchmarkError
@@ -41,15 +42,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "style": ("style",),
     "designer": ("real_world",),
 }
-"""The nine groups whose unweighted mean is the overall score, and their types."""
+"""Types by group; the overall score is the unweighted mean of the nine groups."""
 TYPES = tuple(kind for kinds in GROUPS.values() for kind in kinds)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 TIERS = {"basic": tuple(GROUPS)[:3], "advanced": tuple(GROUPS)[3:8]}
-"""Each the mean of all types of its groups; the third tier, designer, is a single type."""
+"""Groups by tier; a tier's score is the mean of all its types. The third tier, designer, is a single type."""
 
 
 class TIIFSettings(BenchmarkSettings):
-    """Which half of the data, and who answers."""
+    """The part of the data that is used, and the judge."""
 
     folder: Path = Field(description="the data folder of the TIIF-Bench repository")
     subset: Literal["testmini", "test"] = Field("testmini", description="277 or 2538 prompts of each length")
@@ -67,7 +68,7 @@ class TIIF(Benchmark):
 
     def __init__(self, settings: TIIFSettings, judge: Judge) -> None:
         """Reads the data. Raises BenchmarkError."""
-        self.chosen = settings
+        self.chosen_settings = settings
         self.judge = judge
         self._items = [item for kind in TYPES for item in read_type(settings, kind)]
 
@@ -78,8 +79,9 @@ class TIIF(Benchmark):
 
     @property
     def label(self) -> str:
-        """With length and judge: judges differ by several points on the same images."""
-        return f"TIIF-Bench {self.chosen.subset} ({self.chosen.length} prompts, judged by {self.judge.name})"
+        """Names the length and the judge: judges differ by several points on the same images."""
+        chosen = self.chosen_settings
+        return f"TIIF-Bench {chosen.subset} ({chosen.length} prompts, judged by {self.judge.name})"
 
     @property
     def provenance(self) -> dict[str, str]:
@@ -91,7 +93,7 @@ class TIIF(Benchmark):
         return self._items
 
     def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
-        """Points are right answers, of as many as there are questions."""
+        """A point for each question that is answered as expected."""
         return [self._verdict(item, image) for image in images]
 
     def _verdict(self, item: Item, image: Image.Image) -> Verdict:
@@ -107,19 +109,20 @@ class TIIF(Benchmark):
 
     @classmethod
     def weights(cls, table: ScoreTable) -> dict[str, float]:
-        """The overall score is the mean of groups, a group the mean of its types in the table."""
+        """The overall score is the mean of the groups, the score of a group the mean of its types in the table."""
         present = [[kind for kind in kinds if kind in table.tasks] for kinds in GROUPS.values()]
         groups = [kinds for kinds in present if kinds]
         return {kind: 1 / len(groups) / len(kinds) for kinds in groups for kind in kinds}
 
     def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
-        """The groups and the two tiers."""
+        """The scores of the groups and of the two tiers."""
         return group_scores({name: estimate.value for name, estimate in tasks.items()})
 
     def image_path(self, item: Item, number: int) -> str:
         """``<type>/<model>/<length>_description/<row>.png``."""
         row = item.metadata["row"]
-        return f"{item.task}/{self.chosen.model_name}/{self.chosen.length}_description/{row}{SUFFIXES[0]}"
+        chosen = self.chosen_settings
+        return f"{item.task}/{chosen.model_name}/{chosen.length}_description/{row}{SUFFIXES[0]}"
 
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
         """In the official layout, with any of its suffixes."""
@@ -137,31 +140,32 @@ class TIIF(Benchmark):
 
 
 def group_scores(types: Mapping[str, float]) -> dict[str, float]:
-    """Unweighted means of the types of each group and tier that has any."""
+    """Unweighted means of the types in each group and tier, where there are any."""
     tiers = {tier: tuple(kind for group in groups for kind in GROUPS[group]) for tier, groups in TIERS.items()}
     scores = {name: [types[kind] for kind in kinds if kind in types] for name, kinds in {**GROUPS, **tiers}.items()}
     return {name: sum(values) / len(values) for name, values in scores.items() if values}
 
 
 def read_type(settings: TIIFSettings, kind: str) -> list[Item]:
-    """The prompts of one type with their questions; row i of one file belongs to row i of the other.
+    """The prompts of one type with their questions, which are in a second file with the same rows.
 
     Raises:
-        BenchmarkError: a file is missing or damaged, or the two do not fit each other.
+        BenchmarkError: a file is missing or damaged, or the two files do not fit together.
     """
-    folder = settings.folder.expanduser()
-    prompts = _rows(folder / f"{settings.subset}_prompts" / f"{kind}_prompts.jsonl")
-    asked = _rows(folder / f"{settings.subset}_eval_prompts" / f"{kind}_eval_prompts.jsonl")
-    if len(prompts) != len(asked):
-        raise BenchmarkError(f"{kind} has {len(prompts)} prompts and questions on {len(asked)}; copy the data again.")
-    return [_item(settings, kind, row, *pair) for row, pair in enumerate(zip(prompts, asked, strict=True))]
+    prompts = _rows(settings.folder / f"{settings.subset}_prompts" / f"{kind}_prompts.jsonl")
+    questions = _rows(settings.folder / f"{settings.subset}_eval_prompts" / f"{kind}_eval_prompts.jsonl")
+    if len(prompts) != len(questions):
+        raise BenchmarkError(
+            f"{kind} has {len(prompts)} prompts and questions on {len(questions)}; copy the data again."
+        )
+    return [_item(settings, kind, row, *pair) for row, pair in enumerate(zip(prompts, questions, strict=True))]
 
 
-def _item(settings: TIIFSettings, kind: str, row: int, prompt: dict[str, Any], asked: dict[str, Any]) -> Item:
+def _item(settings: TIIFSettings, kind: str, row: int, prompt: dict[str, Any], quiz: dict[str, Any]) -> Item:
     try:
         text = str(prompt[f"{settings.length}_description"])
-        questions = tuple(map(str, asked["yn_question_list"]))
-        answers = tuple(str(answer).strip().lower() for answer in asked["yn_answer_list"])
+        questions = tuple(map(str, quiz["yn_question_list"]))
+        answers = tuple(str(answer).strip().lower() for answer in quiz["yn_answer_list"])
     except (KeyError, TypeError) as error:
         raise BenchmarkError(f"row {row} of {kind} lacks {error}; copy the data again.") from None
     if not questions or len(questions) != len(answers) or not set(answers) <= {"yes", "no"}:
@@ -171,11 +175,8 @@ def _item(settings: TIIFSettings, kind: str, row: int, prompt: dict[str, Any], a
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
+    lines = read_lines(path, "set folder to the data folder of a copy of the TIIF-Bench repository")
     try:
-        return [dict(json.loads(line)) for line in path.read_text("utf-8").splitlines() if line.strip()]
-    except OSError:
-        raise BenchmarkError(
-            f"{path} is missing; set folder to the data folder of a copy of the TIIF-Bench repository."
-        ) from None
+        return [dict(json.loads(line)) for _, line in lines]
     except ValueError as error:
         raise BenchmarkError(f"{path} cannot be read ({error}); copy it again.") from None

@@ -1,1 +1,1 @@
-"""Who looks at images for a benchmark. Nothing that also chooses images: that would grade itself."""
+"""Models that judge images for a benchmark. None that strategies choose images with: it would grade itself."""

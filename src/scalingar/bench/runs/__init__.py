@@ -1,1 +1,1 @@
-"""How a benchmark is run, kept, resumed and compared. No benchmark in particular."""
+"""Running, storing, resuming and comparing benchmarks. Nothing about a particular benchmark."""

@@ -14,20 +14,21 @@ from scalingar.core.errors import BenchmarkError
 from scalingar.core.files import check_writable, write_file
 from scalingar.report.figure import new_figure, png_bytes, quiet_axes
 from scalingar.report.labels import label_points
+from scalingar.report.markdown import markdown_table, with_error, with_interval
 from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
 
 SEED = 20250926
-"""Of the bootstrap's draws."""
+"""Seeds the bootstrap."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs of one benchmark on the same prompts, each against the first named."""
+    """Runs of one benchmark on the same prompts, each compared with the baseline."""
 
     runs: Sequence[RunResults]
     baseline: str
     differences: dict[str, dict[str, Difference]]
-    """By run and then by task or ``overall``; none for the baseline."""
+    """By run, then by task or ``overall``; the baseline has no entry."""
 
 
 def compare(runs: Sequence[RunResults], baseline: str | None = None) -> Comparison:
@@ -65,32 +66,21 @@ def markdown(comparison: Comparison) -> str:
     tasks = list(comparison.runs[0].summary.tasks)
     head = ["strategy", *(task.replace("_", " ") for task in tasks), "overall", f"against {comparison.baseline}"]
     head += ["tokens/image", "s/image"]
-    rows = [_cells(run, comparison, tasks) for run in comparison.runs]
-    rule = ["---", *("---:" for _ in head[1:])]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows)) + "\n"
+    return markdown_table(head, [_cells(run, comparison, tasks) for run in comparison.runs])
 
 
 def _cells(run: RunResults, comparison: Comparison, tasks: Sequence[str]) -> list[str]:
     summary, seconds = run.summary, run.costs["seconds_per_image"]
-    difference = comparison.differences.get(run.name)
+    differences = comparison.differences.get(run.name)
+    gap = None if differences is None else differences[OVERALL]
     return [
         run.name,
         *(f"{summary.tasks[task].value:.3f}" for task in tasks),
         with_error(summary.overall.value, summary.overall.standard_error),
-        "" if difference is None else with_interval(difference[OVERALL]),
+        "" if gap is None else with_interval(gap.value, gap.low, gap.high, sign="+"),
         f"{run.costs['tokens_per_image']:.0f}",
         "–" if seconds is None else f"{seconds:.2f}",
     ]
-
-
-def with_error(value: float, error: float | None) -> str:
-    """A score with its standard error."""
-    return f"{value:.3f}" if error is None else f"{value:.3f} ± {error:.3f}"
-
-
-def with_interval(difference: Difference) -> str:
-    """A difference with its 95 % interval."""
-    return f"{difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
 
 
 def quality_plot(comparison: Comparison) -> Figure:

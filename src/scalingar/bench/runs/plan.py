@@ -1,4 +1,4 @@
-"""What a run is: everything that decides which bytes it writes, kept beside them."""
+"""The plan of a run: everything that decides the bytes it writes, kept beside them."""
 
 import platform
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ PLAN = "plan.json"
 
 @dataclass(frozen=True)
 class Job:
-    """One image to make: image ``number`` of ``item``, from the noise of ``seed``."""
+    """One image to draw: image ``number`` of the prompt ``item``, from the noise of ``seed``."""
 
     item: Item
     number: int
@@ -56,7 +56,7 @@ class RunPlan(BaseModel):
 
     @classmethod
     def versions_here(cls) -> dict[str, str]:
-        """Of this installation."""
+        """The versions of this installation."""
         return {
             "scalingar": scalingar.__version__,
             "python": platform.python_version(),
@@ -77,7 +77,7 @@ class RunPlan(BaseModel):
             raise BenchmarkError(f"{path} cannot be read as the plan of a run: {first}.") from None
 
     def write(self, folder: Path) -> None:
-        """Put the plan into its folder. Raises OutputError."""
+        """Write the plan into its folder. Raises OutputError."""
         write_file(folder / PLAN, (self.model_dump_json(indent=1) + "\n").encode())
 
     def items(self, items: list[Item]) -> list[Item]:
@@ -93,16 +93,16 @@ class RunPlan(BaseModel):
         return selected
 
     def jobs(self, items: list[Item]) -> list[Job]:
-        """Every image, prompt by prompt; image ``j`` of each prompt has the seed ``seed + j``."""
+        """All images, prompt by prompt; image ``j`` of each prompt has the seed ``seed + j``."""
         numbers = range(self.images_per_prompt)
         return [Job(item, number, self.recipe.seed + number) for item in self.items(items) for number in numbers]
 
     def shards(self, jobs: list[Job]) -> list[list[Job]]:
-        """Images that are computed together."""
+        """The jobs in groups that are computed together."""
         return [jobs[start : start + self.shard] for start in range(0, len(jobs), self.shard)]
 
     def check_same(self, other: "RunPlan", folder: Path) -> None:
-        """Refuse to go on with another plan. Raises BenchmarkError with what differs."""
+        """Raises BenchmarkError, naming the differences, unless the plan in ``folder`` is the same."""
         old, new = dict(_flat(other.model_dump(mode="json"))), dict(_flat(self.model_dump(mode="json")))
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         if names:

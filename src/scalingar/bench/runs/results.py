@@ -1,4 +1,4 @@
-"""From what a run left behind to figures: ``results.json``, and the same in memory.
+"""The results of a run, computed from its files, in memory and as ``results.json``.
 
 The schema of ``results.json`` is described in docs/benchmarks.md; ``SCHEMA`` changes with it.
 """
@@ -24,7 +24,7 @@ RESULTS = "results.json"
 
 @dataclass(frozen=True)
 class RunResults:
-    """A complete run, read back."""
+    """The results of a complete run."""
 
     folder: Path
     plan: RunPlan
@@ -44,7 +44,7 @@ class RunResults:
         return score_table(self.judged)
 
     def to_dict(self) -> dict[str, Any]:
-        """As ``results.json`` has it."""
+        """The content of ``results.json``."""
         return {
             "schema": SCHEMA,
             "label": self.summary.label,
@@ -62,7 +62,7 @@ class RunResults:
 
 
 def read_results(folder: Path, benchmark: Benchmark) -> RunResults:
-    """A run's figures. Raises BenchmarkError: the folder holds none, or not all images are there."""
+    """Read a run's folder. Raises BenchmarkError: it holds no run, or images are missing."""
     plan = RunPlan.read(folder)
     store = RunStore(folder)
     samples = store.samples()
@@ -73,7 +73,7 @@ def read_results(folder: Path, benchmark: Benchmark) -> RunResults:
 
 
 def judged_samples(items: Sequence[Item], samples: Sequence[dict[str, Any]]) -> list[Judged]:
-    """The verdicts of lines whose prompts are among ``items``."""
+    """The verdicts in the lines of ``samples.jsonl`` whose prompts are among ``items``."""
     by_id = {item.id: item for item in items}
     return [
         Judged(by_id[line["id"]], line["number"], Verdict(**line["verdict"])) for line in samples if line["id"] in by_id
@@ -81,10 +81,10 @@ def judged_samples(items: Sequence[Item], samples: Sequence[dict[str, Any]]) -> 
 
 
 def costs(samples: Sequence[dict[str, Any]], shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Totals, and per image what a table prints beside a score; None for what was not measured.
+    """Total and mean costs; None for what was not measured.
 
-    Seconds per image are the machine's: a shard that shared it with ``workers - 1`` others counts that part of its own.
-    The ledger adds up what every shard took.
+    Seconds per image are seconds of the machine: those of a shard that ran beside ``workers - 1`` others are divided by
+    ``workers``. The ledger is the sum over all shards.
     """
     ledger = Ledger()
     for shard in shards:
@@ -104,12 +104,12 @@ def costs(samples: Sequence[dict[str, Any]], shards: Sequence[dict[str, Any]]) -
 
 
 def write_results(results: RunResults, store: RunStore) -> None:
-    """Put ``results.json`` beside the samples. Raises OutputError."""
+    """Write ``results.json``. Raises OutputError."""
     store.write(RESULTS, (json.dumps(results.to_dict(), indent=1, allow_nan=False) + "\n").encode())
 
 
 def hardware() -> dict[str, Any]:
-    """Of this machine, as far as it shows in seconds."""
+    """The properties of this machine that decide timings."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

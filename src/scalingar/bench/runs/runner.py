@@ -1,4 +1,4 @@
-"""Makes and judges the images of a plan, shard by shard, so that a killed run loses one shard and no more."""
+"""Draws and judges the images of a plan, shard by shard, so that a killed run loses at most one shard."""
 
 import hashlib
 import io
@@ -20,13 +20,14 @@ from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.core.pixels import png_bytes
 from scalingar.core.threads import torch_threads
 from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.report.plain import plain_number
 
 Line = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ShardDone:
-    """Progress: so many of all images are complete."""
+    """Progress: ``images`` of ``total`` are complete."""
 
     images: int
     total: int
@@ -48,7 +49,7 @@ class _StoppedError(Exception):
 
 @dataclass
 class Runner:
-    """One plan with everything it needs, and how many shards are computed at once (which no byte depends on)."""
+    """One plan with all it needs. ``workers``: shards that are computed at once; no byte depends on it."""
 
     pipe: ImagePipeline
     benchmark: Benchmark
@@ -73,14 +74,14 @@ class Runner:
                 yield ShardDone(end, len(jobs))
 
     def _write(self, shard: _Shard, skip: int) -> None:
-        """Write in order; of an interrupted shard only the lines that are missing."""
+        """Write a shard; ``skip``: lines of it that an interrupted run has already written."""
         if shard.traces is not None:
             self.store.write(f"{TRACES}/{shard.number:05d}.npz", shard.traces)
         self.store.append(COSTS, [shard.cost])
         self.store.append(SAMPLES, shard.lines[skip:])
 
     def _shard(self, numbered: tuple[int, Sequence[Job]], stopped: Stopped) -> _Shard:
-        """Compute a whole shard, whatever part of it was written before, so that its bytes come out the same."""
+        """Compute a whole shard, even if part of it was written before, so that its bytes come out the same."""
         started = time.perf_counter()
         number, jobs = numbered
         recipe = self.plan.recipe
@@ -91,6 +92,7 @@ class Runner:
             noise=recipe.noise,
             guidance_scale=recipe.guidance_scale,
             sampling=recipe.sampling,
+            looks_per_batch=recipe.looks_per_batch,
             max_rows=max(self.plan.max_rows, recipe.strategy.num_trajectories),
         )
         for _ in stream:
@@ -98,8 +100,8 @@ class Runner:
                 raise _StoppedError
         drawn = time.perf_counter()
         results = stream.output.results
-        unseen = [one for result in results for one in self._judged(result) if one.image is None]
-        with self._judging:  # judges may keep answers
+        undecoded = [c for result in results for c in self._judged(result) if c.image is None]
+        with self._judging:  # judges may keep state
             judging = time.perf_counter()
             lines = self._lines(jobs, results)
         traced = self.plan.all_candidates and self.pipe.decoding == "next-token"
@@ -112,14 +114,14 @@ class Runner:
                 "workers": self.workers,
                 "draw_seconds": drawn - started,
                 "judge_seconds": time.perf_counter() - judging,
-                "judge_decodes": len(unseen),
+                "judge_decodes": len(undecoded),
                 "ledger": stream.output.ledger.to_dict(),
             },
             self._traces(results) if traced else None,
         )
 
     def _lines(self, jobs: Sequence[Job], results: Sequence[PromptResult]) -> list[Line]:
-        """Judge and write the images of a shard, all images of a prompt together."""
+        """Judge and write the images of a shard, one prompt at a time."""
         lines = []
         pairs = zip(jobs, results, strict=True)
         for _, group in groupby(pairs, key=lambda pair: pair[0].item.id):
@@ -156,17 +158,17 @@ class Runner:
             "sha256": hashlib.sha256(content).hexdigest(),
             "chosen": result.chosen,
             "tokens": sum(candidate.drawn for candidate in result.candidates),
-            "verdict": _verdict(verdicts[result.chosen]),
+            "verdict": asdict(verdicts[result.chosen]),
             "truncated": {name: asdict(cut) for name, cut in result.truncated.items()},
-            "candidates": [_candidate(candidate, verdicts.get(candidate.index)) for candidate in result.candidates],
+            "candidates": [candidate_line(c, _earned(verdicts.get(c.index))) for c in result.candidates],
         }
 
 
 def traces(results: Sequence[PromptResult], *, grid: tuple[int, int], vocab_size: int) -> bytes:
-    """Step-wise values of every trajectory of a shard, as an npz.
+    """Step-wise values of every trajectory of a shard, as the bytes of an npz file.
 
     ``names``: of the values. ``values``: ``(images, n, names, steps)`` fp32, NaN after a trajectory's last step.
-    ``drawn``: tokens of each, ``(images, n)``. ``grid``: rows and columns of tokens. ``vocab_size``: V.
+    ``drawn``: tokens of each trajectory, ``(images, n)``. ``grid``: rows and columns of tokens. ``vocab_size``: V.
     """
     images = [result.candidates for result in results]
     names = list(images[0][0].trace)
@@ -184,27 +186,17 @@ def traces(results: Sequence[PromptResult], *, grid: tuple[int, int], vocab_size
     return buffer.getvalue()
 
 
-def _verdict(verdict: Verdict) -> Line:
-    return {
-        "points": verdict.points,
-        "total": verdict.total,
-        "reason": verdict.reason,
-        "details": verdict.details,
-    }
-
-
-def _candidate(candidate: Candidate, verdict: Verdict | None) -> Line:
-    cut = candidate.cut
+def candidate_line(candidate: Candidate, verdict: Line | None) -> Line:
+    """A candidate as ``samples.jsonl`` has it; None for NaN, which JSON cannot hold."""
     return {
         "index": candidate.index,
         "tokens": candidate.tokens,
-        "cut": None if cut is None else {"step": cut.step, "reason": cut.reason},
-        "signals": {name: _finite(value) for name, value in candidate.signals.items()},
-        "rewards": {name: _finite(value) for name, value in candidate.rewards.items()},
-        "verdict": None if verdict is None else {"points": verdict.points, "reason": verdict.reason},
+        "cut": None if candidate.cut is None else asdict(candidate.cut),
+        "signals": {name: plain_number(value) for name, value in candidate.signals.items()},
+        "rewards": {name: plain_number(value) for name, value in candidate.rewards.items()},
+        "verdict": verdict,
     }
 
 
-def _finite(value: float) -> float | None:
-    """None for NaN, which JSON cannot hold."""
-    return value if np.isfinite(value) else None
+def _earned(verdict: Verdict | None) -> Line | None:
+    return None if verdict is None else {"points": verdict.points, "reason": verdict.reason}

@@ -1,4 +1,4 @@
-"""The same prompts in several runs, picture under picture: where they differ, and who is right."""
+"""A picture of prompts on which runs disagree, with the images of each run and whether they are right."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +14,12 @@ from scalingar.report.palette import BACKGROUND, CHOSEN, CUT, INK
 SIDE, GAP, FRAME, TEXT = 192, 14, 4, 13
 Line = dict[str, Any]
 Key = tuple[str, int]
-"""A prompt and the number of its image."""
+"""The id of a prompt and the number of one of its images."""
 
 
 def pictures(runs: Sequence[RunResults]) -> Image.Image:
-    """A row per run and up to two columns per task: the first image that only the first run got right, and the first
-    that only the last did. What is right is framed blue, what is wrong red.
+    """A row per run and up to two columns per task: the first image that the first run got right and the last run
+    wrong, and the first for which it is the other way round. Right images are framed blue, wrong ones red.
 
     Raises:
         BenchmarkError: fewer than two runs, a run without images (a derived one), or no image they differ in.
@@ -40,8 +40,8 @@ def pictures(runs: Sequence[RunResults]) -> Image.Image:
     draw = ImageDraw.Draw(sheet)
     for column, head in enumerate(heads):
         for row, words in enumerate(head):
-            at = (left + column * (SIDE + GAP), GAP + (row + 1) * line_height(TEXT))
-            draw.text(at, words, INK, font(TEXT), anchor="ls")
+            position = (left + column * (SIDE + GAP), GAP + (row + 1) * line_height(TEXT))
+            draw.text(position, words, INK, font(TEXT), anchor="ls")
     for row, (run, lines) in enumerate(zip(runs, by_key, strict=True)):
         y = top + row * (SIDE + GAP)
         draw.text((GAP, y + SIDE // 2), run.name, INK, font(TEXT, bold=True), anchor="lm")
@@ -51,7 +51,7 @@ def pictures(runs: Sequence[RunResults]) -> Image.Image:
 
 
 def disagreements(first: dict[Key, Line], last: dict[Key, Line]) -> list[Key]:
-    """Of each task the first image only ``first`` got right, and the first only ``last`` did, where there are such."""
+    """Per task, the first image that only ``first`` got right and the first that only ``last`` did, if any."""
     first_keys: dict[tuple[str, bool], Key] = {}
     for key, line in first.items():
         right = _right(line)

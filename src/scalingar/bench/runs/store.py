@@ -1,4 +1,4 @@
-"""Files of a run: a complete line per image, and the images themselves."""
+"""The files of a run: a line per image, and the images."""
 
 import json
 import os
@@ -19,21 +19,21 @@ SAMPLES, COSTS, IMAGES, TRACES = "samples.jsonl", "costs.jsonl", "images", "trac
 class RunStore:
     """The folder of one run.
 
-    ``samples.jsonl``: a line per image in the order of the plan's jobs; nothing in it depends on time.
-    ``costs.jsonl``: a line per shard, the seconds among it.
-    ``images/``: in the benchmark's official layout. ``traces/``: arrays per shard, where all candidates are judged.
+    ``samples.jsonl``: a line per image in the order of the plan's jobs, free of timings.
+    ``costs.jsonl``: a line per shard with its costs and timings.
+    ``images/``: in the benchmark's official layout. ``traces/``: arrays per shard, if all candidates are judged.
     """
 
     folder: Path
 
     def open(self, plan: RunPlan) -> int:
-        """Begin the run or go on with it; returns how many images are complete.
+        """Start or resume a run; returns how many images are complete.
 
-        A line cut short by a kill is removed.
+        An incomplete last line, left by a kill, is removed.
 
         Raises:
-            BenchmarkError: the folder holds another run, with what differs, or other files.
-            OutputError: it cannot be written.
+            BenchmarkError: the folder holds another run or other files.
+            OutputError: the folder cannot be written to.
         """
         check_writable(self.folder)
         if (self.folder / PLAN).exists():
@@ -50,12 +50,12 @@ class RunStore:
         return list(_read_lines(self.folder / SAMPLES))
 
     def costs(self) -> list[dict[str, Any]]:
-        """A line per complete shard; of one that was computed twice the last. Raises BenchmarkError."""
+        """A line per complete shard, the last one if it was computed twice. Raises BenchmarkError."""
         by_shard = {line["shard"]: line for line in _read_lines(self.folder / COSTS)}
         return [by_shard[shard] for shard in sorted(by_shard)]
 
     def append(self, name: str, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Add lines, on disk before this returns. Raises OutputError."""
+        """Append lines and wait until they are on disk. Raises OutputError."""
         text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
         try:
             with (self.folder / name).open("a", encoding="utf-8") as file:

@@ -1,12 +1,11 @@
-"""Which strategies a run compares: names, or a YAML file of labels and settings."""
+"""The strategies of a comparison: from a list of names, or from a YAML file of labels and settings."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scalingar.core.errors import ConfigError
+from scalingar.core.yaml_file import read_yaml
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy
 
@@ -23,17 +22,12 @@ def named(names: str, *, num_trajectories: int | None, reward: str | None) -> di
 
 
 def read_suite(path: Path) -> dict[str, Strategy]:
-    """Strategies of a YAML file: ``label: {name: strategy, setting: value}``; without a name the label is it.
+    """Strategies of a YAML file of ``label: {name: strategy, setting: value}``; the name defaults to the label.
 
     Raises:
         ConfigError: the file cannot be read, or says something no strategy knows.
     """
-    try:
-        data = yaml.safe_load(path.expanduser().read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the suite {path}: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}.") from None
+    data = read_yaml(path, "suite")
     if not isinstance(data, Mapping) or not data:
         raise ConfigError(f"{path} holds no suite; write one 'label: {{name: strategy}}' per line.")
     return {str(label): _strategy(str(label), settings, path) for label, settings in data.items()}

@@ -1,4 +1,4 @@
-"""Is a run what it says it is?"""
+"""Checking that a run is complete and that its images are the ones that were judged."""
 
 import hashlib
 from pathlib import Path
@@ -9,10 +9,10 @@ from scalingar.core.errors import BenchmarkError
 
 
 def check_run(folder: Path, benchmark: Benchmark) -> int:
-    """The number of images of a run that is complete and whose images were not touched since.
+    """Check a run; returns its number of images.
 
     Raises:
-        BenchmarkError: with what is missing or different.
+        BenchmarkError: images are missing or changed, or the run was judged by another version or derived.
     """
     results = read_results(folder, benchmark)
     plan = results.plan

@@ -1,4 +1,4 @@
-"""Several shards at once: two with a thread each keep two cores busier than one with two threads."""
+"""Computing several shards at once: two workers with one thread each use two cores better than one with two."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,16 +11,16 @@ import torch
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Stopped = Callable[[], bool]
-"""Asked by work now and then: whether nobody waits for it any more."""
+"""Called by work now and then; True if its result is no longer wanted."""
 
 
 def in_order(
     work: Callable[[Task, Stopped], Result], tasks: Iterable[Task], *, workers: int, threads: int
 ) -> Iterator[Result]:
-    """Results in the order of ``tasks``, ``workers`` of which are under way at once with ``threads`` of torch each.
+    """Results in the order of ``tasks``; ``workers`` tasks run at once, each with ``threads`` threads of torch.
 
-    The weights are shared. When one fails, its error is raised in its turn, after what comes before it was yielded,
-    and the others are told to stop; so they are when the iterator is closed.
+    The weights are shared. The error of a failed task is raised after all results before it were yielded. Then, and
+    when the iterator is closed, the other tasks are stopped.
     """
     stop = Event()
     ahead: deque[Future[Result]] = deque()
@@ -28,7 +28,7 @@ def in_order(
         try:
             for task in tasks:
                 ahead.append(pool.submit(work, task, stop.is_set))
-                if len(ahead) == 2 * workers:  # one for each worker, and one that it can go on with
+                if len(ahead) == 2 * workers:  # one for each worker, and one to go on with
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()

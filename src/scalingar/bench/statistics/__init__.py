@@ -1,4 +1,4 @@
-"""How sure a score is, and whether two scores differ: pure functions of arrays."""
+"""Scores with their errors, differences, calibration and AUC: pure functions of arrays."""
 
 from scalingar.bench.statistics.binned import Bin, calibration_bins, expected_calibration_error
 from scalingar.bench.statistics.paired import Difference, paired_bootstrap

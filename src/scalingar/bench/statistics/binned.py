@@ -1,4 +1,4 @@
-"""Does a confidence of 0.8 mean that 80 % are right?"""
+"""Calibration: whether 80 % of the images with confidence 0.8 are right."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from scalingar.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class Bin:
-    """Confidences in ``(low, high]`` (the first bin has its lower end too): how many, how sure, how often right."""
+    """The confidences in ``(low, high]`` (``[low, high]`` for the first bin): their number, mean and share right."""
 
     low: float
     high: float
@@ -25,7 +25,7 @@ def calibration_bins(
     """Bins of equal width over [0, 1], empty ones left out (Guo et al. 2017, Calibration of Modern Neural Networks).
 
     Raises:
-        ConfigError: a confidence outside [0, 1], or arrays that do not fit each other.
+        ConfigError: a confidence outside [0, 1], or arrays of different shapes.
     """
     confidence, correct = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)
     if confidence.shape != correct.shape or confidence.ndim != 1:

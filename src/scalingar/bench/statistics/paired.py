@@ -1,4 +1,4 @@
-"""Do two runs on the same prompts differ, and by how much?"""
+"""Differences between two runs on the same prompts, with bootstrap intervals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from scalingar.core.errors import BenchmarkError
 
 OVERALL = "overall"
 RESAMPLES = 10_000
+QUANTILES = ((1 - 0.95) / 2, (1 + 0.95) / 2)
+"""Ends of a 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +35,19 @@ def paired_bootstrap(
     *,
     weights: Mapping[str, float] | None = None,
     resamples: int = RESAMPLES,
-    level: float = 0.95,
 ) -> dict[str, Difference]:
     """The difference ``second − first`` on each task and, under ``"overall"``, on the weighted mean of tasks.
 
     Prompts are drawn with replacement within each task, the same draws for both runs (a stratified paired bootstrap:
     Efron & Tibshirani 1993, ch. 8 and 16; Koehn 2004, "Statistical significance tests for machine translation
-    evaluation"). The interval is the percentile interval; p = 2·min(#(d* ≤ 0) + 1, #(d* ≥ 0) + 1)/(R + 1), at most 1
-    (Davison & Hinkley 1997, ch. 4).
+    evaluation"). The interval is the 95 % percentile interval; p = 2·min(#(d* ≤ 0) + 1, #(d* ≥ 0) + 1)/(R + 1), at
+    most 1 (Davison & Hinkley 1997, ch. 4).
 
     Args:
         first, second: tables over the same prompts, in any order.
         rng: source of the draws.
-        weights: of the tasks in the overall score; None: all the same.
+        weights: of the tasks in the overall score; None: equal.
         resamples: R.
-        level: of the interval.
 
     Raises:
         BenchmarkError: the tables do not hold the same prompts.
@@ -55,17 +55,17 @@ def paired_bootstrap(
     second = _aligned(first, second)
     tasks = first.names
     observed = {task: _means(first, second, task, np.ones((1, len(first.rows(task))))) for task in tasks}
-    drawn = {task: _means(first, second, task, _counts(len(first.rows(task)), resamples, rng)) for task in tasks}
+    drawn = {task: _means(first, second, task, draw_counts(len(first.rows(task)), resamples, rng)) for task in tasks}
     shares = task_weights(tasks, weights)
     sizes = {task: len(first.rows(task)) for task in tasks}
     for means in (observed, drawn):
         means[OVERALL] = sum(share * means[task] for share, task in zip(shares, tasks, strict=True))  # type: ignore[assignment]
     sizes[OVERALL] = len(first.prompts)
-    return {name: _difference(observed[name][0], drawn[name], sizes[name], level) for name in (*tasks, OVERALL)}
+    return {name: _difference(observed[name][0], drawn[name], sizes[name]) for name in (*tasks, OVERALL)}
 
 
 def _aligned(first: ScoreTable, second: ScoreTable) -> ScoreTable:
-    """``second`` with its rows in the order of ``first``."""
+    """``second`` with its rows in the order of ``first``. Raises BenchmarkError for different prompts."""
     rows_by_key = {key: row for row, key in enumerate(zip(second.prompts, second.tasks, strict=True))}
     keys = list(zip(first.prompts, first.tasks, strict=True))
     if len(rows_by_key) != len(second.prompts) or len(set(keys)) != len(keys):
@@ -79,8 +79,8 @@ def _aligned(first: ScoreTable, second: ScoreTable) -> ScoreTable:
     return ScoreTable(first.prompts, first.tasks, second.correct[order], second.total[order])
 
 
-def _counts(n: int, resamples: int, rng: np.random.Generator) -> Float[np.ndarray, "r n"]:
-    """How often each of ``n`` prompts is drawn in each resample."""
+def draw_counts(n: int, resamples: int, rng: np.random.Generator) -> Float[np.ndarray, "r n"]:
+    """Resample ``n`` units with replacement; how often each is drawn in each resample."""
     draws = rng.integers(0, n, (resamples, n)) + n * np.arange(resamples)[:, None]
     return np.bincount(draws.ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)
 
@@ -94,11 +94,9 @@ def _means(
     return sums[:, :2] / sums[:, 2:]
 
 
-def _difference(
-    observed: Float[np.ndarray, "2"], drawn: Float[np.ndarray, "r 2"], prompts: int, level: float
-) -> Difference:
+def _difference(observed: Float[np.ndarray, "2"], drawn: Float[np.ndarray, "r 2"], prompts: int) -> Difference:
     gaps = drawn[:, 1] - drawn[:, 0]
-    low, high = np.quantile(gaps, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(gaps, QUANTILES)
     extreme = min(int((gaps <= 0).sum()), int((gaps >= 0).sum())) + 1
     return Difference(
         first=float(observed[0]),

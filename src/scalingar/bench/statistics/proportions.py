@@ -1,13 +1,14 @@
-"""Intervals of proportions."""
+"""Confidence intervals of proportions."""
 
 import math
 from statistics import NormalDist
 
+from scalingar.bench.statistics.paired import QUANTILES
 from scalingar.core.errors import ConfigError
 
 
-def wilson_interval(successes: float, total: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (Wilson 1927; Brown, Cai & DasGupta 2001).
+def wilson_interval(successes: float, total: int) -> tuple[float, float]:
+    """Wilson's 95 % score interval of a proportion (Wilson 1927; Brown, Cai & DasGupta 2001).
 
     With p = k/n and z the normal quantile: (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n). Unlike p ± z·SE it
     stays within [0, 1] and is not empty at 0 or 1.
@@ -17,7 +18,7 @@ def wilson_interval(successes: float, total: int, *, level: float = 0.95) -> tup
     """
     if total < 1 or not 0 <= successes <= total:
         raise ConfigError(f"{successes} of {total} is no proportion; give 0 <= successes <= total and total >= 1.")
-    z = NormalDist().inv_cdf((1 + level) / 2)
+    z = NormalDist().inv_cdf(QUANTILES[1])
     share = successes / total
     centre = share + z**2 / (2 * total)
     half = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))

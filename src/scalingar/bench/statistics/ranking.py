@@ -1,8 +1,9 @@
-"""How well a number tells good images from bad ones."""
+"""AUC: how well a number separates good images from bad ones."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from scalingar.bench.statistics.paired import QUANTILES, draw_counts
 from scalingar.core.errors import BenchmarkError
 
 _CHUNK = 500
@@ -30,12 +31,11 @@ def auc_interval(
     *,
     clusters: Int[np.ndarray, " n"] | None = None,
     resamples: int = 2_000,
-    level: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the AUC (Efron & Tibshirani 1993, ch. 13).
+    """95 % percentile bootstrap interval of the AUC (Efron & Tibshirani 1993, ch. 13).
 
-    ``clusters``, such as the prompt of each image, are drawn whole (Field & Welsh 2007); None: every image alone. Draws
-    in which all labels are the same are left out.
+    ``clusters``, such as the prompt of each image, are drawn whole (Field & Welsh 2007); None: images are drawn singly.
+    Draws in which all labels are the same are left out.
 
     Raises:
         BenchmarkError: all labels are the same.
@@ -46,11 +46,9 @@ def auc_interval(
     n = int(groups.max()) + 1
     values = []
     for start in range(0, resamples, _CHUNK):
-        size = min(_CHUNK, resamples - start)
-        draws = rng.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
-        counts = np.bincount(draws.ravel(), minlength=size * n).reshape(size, n)
-        values.append(_weighted_auc(np.asarray(scores), labels, counts[:, groups].astype(np.float64)))
-    low, high = np.nanquantile(np.concatenate(values), [(1 - level) / 2, (1 + level) / 2])
+        counts = draw_counts(n, min(_CHUNK, resamples - start), rng)
+        values.append(_weighted_auc(np.asarray(scores), labels, counts[:, groups]))
+    low, high = np.nanquantile(np.concatenate(values), QUANTILES)
     return float(low), float(high)
 
 

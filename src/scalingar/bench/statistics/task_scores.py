@@ -1,4 +1,4 @@
-"""Scores per prompt, and means of them with standard errors clustered by prompt."""
+"""Scores per prompt, and their means with standard errors clustered by prompt."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ from scalingar.core.errors import BenchmarkError
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """What one run scored, a row per prompt.
+    """The scores of one run, a row for each of ``p`` prompts.
 
-    ``prompts``, ``tasks``: id and task of each prompt, ``p`` of each.
-    ``correct``: points of all its images, ``(p,)``. ``total``: points there were, ``(p,)``, each above 0.
+    ``prompts``, ``tasks``: id and task of each prompt. ``correct``: points of all its images. ``total``: points that
+    they could earn, above 0.
     """
 
     prompts: tuple[str, ...]
@@ -27,7 +27,7 @@ class ScoreTable:
 
     @classmethod
     def of_images(cls, prompts: Sequence[str], tasks: Sequence[str], points: ArrayLike, total: ArrayLike) -> Self:
-        """Of single images: their points summed by prompt, in the order of the prompts' first images."""
+        """From single images: sums by prompt, in the order of the prompts' first images."""
         task_of = dict(zip(prompts, tasks, strict=True))
         rows = {prompt: row for row, prompt in enumerate(task_of)}
         row = np.array([rows[prompt] for prompt in prompts], dtype=np.intp)
@@ -53,7 +53,7 @@ class ScoreTable:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of ``prompts`` prompts; its standard error is None where one prompt cannot tell."""
+    """A mean over ``prompts`` prompts; the standard error is None for a single prompt."""
 
     value: float
     standard_error: float | None
@@ -75,7 +75,7 @@ def overall(estimates: Mapping[str, Estimate], weights: Mapping[str, float] | No
 
     Args:
         estimates: by task.
-        weights: by task, of sum 1; None: all the same, as in GenEval.
+        weights: by task, with sum 1; None: equal, as in GenEval.
 
     Raises:
         BenchmarkError: a task has no weight.

@@ -1,7 +1,7 @@
-"""Stored outputs of official code, and comparisons with them.
+"""Golden files: stored outputs of official code, and comparisons with them.
 
-A file is an ``npz`` of one model with small random weights: ``w.<key>`` its official state dict, other arrays inputs
-and outputs, ``meta_json`` its kind and settings. Each kind has a module that compares its arrays.
+A file is an ``npz`` for one model with small random weights: arrays ``w.<key>`` are its official state dict, other
+arrays are inputs and outputs, ``meta_json`` has its kind and settings. Each kind has a module that compares its arrays.
 """
 
 import json
@@ -22,16 +22,16 @@ from scalingar.core.registry import Registry
 from scalingar.decoding.noise import SharedNoise
 
 LOGITS, GUIDED, IMAGES, ROTARY, EXACT = 1e-4, 5e-4, 1e-4, 1e-5, 0.0
-"""Largest differences allowed: raw logits, guided ones, pictures and latents, rotary tables, indices."""
+"""Largest allowed differences: of raw logits, guided logits, pictures and latents, rotary tables, indices."""
 
 _WEIGHT = "w."
 _OLD_SIZES = ("dim", "heads", "layers", "n_cls", "grid", "vocab", "num_classes", "caption_dim", "multiple_of")
-"""What the array ``meta`` of the first files lists; they have no ``meta_json``."""
+"""Entries of the array ``meta`` in older files, which have no ``meta_json``."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One array against what was computed: the largest difference, or for indices how many differ."""
+    """A stored array compared with the computed one: the largest difference, or for indices how many differ."""
 
     name: str
     difference: float
@@ -39,13 +39,13 @@ class Comparison:
 
     @property
     def ok(self) -> bool:
-        """Within the tolerance; NaN is not."""
+        """Whether the difference is within the tolerance; NaN is not."""
         return self.difference <= self.tolerance
 
 
 @dataclass
 class GoldenFile:
-    """One file, which records the arrays that were read. Reading a missing one raises WeightsError.
+    """One file, which records which arrays were read. Reading a missing array raises WeightsError.
 
     ``config``: settings of the model. ``meta``: the whole description. ``words``: arrays of strings.
     """
@@ -66,14 +66,14 @@ class GoldenFile:
         return self.arrays[name]
 
     def get(self, name: str) -> Tensor | None:
-        """The array, or None where the file lacks it."""
+        """The array, or None if the file does not have it."""
         return self[name] if name in self.arrays else None
 
     def __contains__(self, name: str) -> bool:
         return name in self.arrays
 
     def strings(self, name: str) -> list[str]:
-        """An array of strings; none where the file lacks it."""
+        """An array of strings, empty if the file does not have it."""
         self.used.add(name)
         return self.words.get(name, [])
 
@@ -83,19 +83,19 @@ class GoldenFile:
         return [name for name in (*self.arrays, *self.words) if name not in self.used]
 
     def compare(self, name: str, computed: Tensor, tolerance: float, note: str = "") -> Comparison:
-        """Array ``name`` against ``computed``."""
+        """Compare the array ``name`` with ``computed``."""
         label = f"{name} ({note})" if note else name
         return Comparison(label, difference(self[name], computed), tolerance)
 
     def compare_stored(self, name: str, computed: Tensor, tolerance: float) -> Iterator[Comparison]:
-        """The same in the type of the file; nothing if the file lacks the array."""
+        """Compare in the stored dtype; nothing if the file does not have the array."""
         if name in self:
             yield self.compare(name, computed.to(self[name].dtype), tolerance)
 
 
 @dataclass(frozen=True)
 class StoredNoise(SharedNoise):
-    """The stored noise of each step, for rows at the same step."""
+    """The stored noise of each step; all rows must be at the same step."""
 
     steps: Sequence[Float[Tensor, "n ..."]]
 
@@ -106,11 +106,11 @@ class StoredNoise(SharedNoise):
 
 Check = Callable[[GoldenFile], Iterator[Comparison]]
 CHECKS: Registry[Check] = Registry("golden_checks")
-"""By kind. A new kind is one file with one decorated function, imported in :mod:`scalingar.doctor.check`."""
+"""By kind. A new kind is one file with a decorated function, imported in :mod:`scalingar.doctor.check`."""
 
 
 def read_golden(path: str | Path) -> GoldenFile:
-    """Raises WeightsError."""
+    """Read a golden file. Raises WeightsError."""
     path = Path(path).expanduser()
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -132,7 +132,7 @@ def read_golden(path: str | Path) -> GoldenFile:
 
 
 def _description(arrays: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Removes the description from the arrays: all of it, and the settings of the model."""
+    """The whole description and the settings of the model in it; both are removed from the arrays."""
     meta = dict(json.loads(str(arrays.pop("meta_json", "{}"))))
     sizes = arrays.pop("meta", None)
     config = meta.get("config", meta) if sizes is None else zip(_OLD_SIZES, sizes.tolist(), strict=True)
@@ -140,7 +140,7 @@ def _description(arrays: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
 
 
 def _kind(names: set[str]) -> str:
-    """Kind of a file without a description, by its arrays."""
+    """The kind of a file without a description, told from its arrays."""
     if "w.tok_embeddings.weight" in names:
         return "llamagen_gpt"
     if "w.quantize.embedding.weight" in names:
@@ -149,7 +149,7 @@ def _kind(names: set[str]) -> str:
 
 
 def difference(expected: Tensor, computed: Tensor) -> float:
-    """Largest absolute difference; of integers how many differ; infinite where shapes or infinities do."""
+    """Largest absolute difference; for integers how many differ; infinite if shapes or infinities differ."""
     computed = computed.cpu()
     if expected.shape != computed.shape:
         return math.inf

@@ -1,4 +1,4 @@
-"""Kind ``imagereward``: pictures as they are seen, features, rewards and ranks."""
+"""Kind ``imagereward``: preprocessed pictures, features, rewards and ranks."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _PICTURE = re.compile(r"pil_(\d+)_u8")
 
 
 def build(file: GoldenFile) -> ImageRewardNetwork:
-    """The network of a file's weights; heads are told, all other sizes read off them."""
+    """The network with a file's weights; the file states the heads, the weights determine all other sizes."""
     text, vision = file.config.get("heads"), file.config.get("v_heads")
     return image_reward_network.build(file.weights, file.path, text_heads=text, vision_heads=vision)
 
@@ -30,14 +30,14 @@ def pictures(file: GoldenFile) -> list[Image.Image]:
 
 @CHECKS.register("imagereward")
 def check(file: GoldenFile) -> Iterator[Comparison]:
-    """Each stage from the file's own input to it, then rewards from pictures alone, with padding and without."""
+    """Each stage on the file's own input for it; then rewards from the pictures, with and without padding."""
     network = build(file)
-    seen = normalised([cropped(picture, network.side) for picture in pictures(file)])
-    yield file.compare("preprocessed", seen, IMAGES)
+    pixels = normalised([cropped(picture, network.side) for picture in pictures(file)])
+    yield file.compare("preprocessed", pixels, IMAGES)
     yield file.compare("image_embeds", network.embed(file["preprocessed"]), LOGITS)
     yield file.compare("cls_features", _features(network, file, file["image_embeds"], padding=True), LOGITS)
     for padding, note in ((True, ""), (False, "without padding")):
-        features = _features(network, file, network.embed(seen), padding=padding)
+        features = _features(network, file, network.embed(pixels), padding=padding)
         rewards = network.reward(features.flatten(0, 1)).view(features.shape[:2])
         yield file.compare("rewards", rewards, LOGITS, note)
     for name in file.arrays:
@@ -48,14 +48,14 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
 
 
 def ranks(rewards: Float[Tensor, " n"]) -> Int[Tensor, " n"]:
-    """The place of each in falling order, 1 for the best; the first among equals is before the others."""
+    """Rank of each reward, 1 for the highest; equal rewards are ranked in their order."""
     return rewards.argsort(descending=True, stable=True).argsort() + 1
 
 
 def _features(
     network: ImageRewardNetwork, file: GoldenFile, patches: Float[Tensor, "n p d"], *, padding: bool
 ) -> Float[Tensor, "q n h"]:
-    """Of every prompt and picture."""
+    """The text encoder's output for every prompt and picture."""
     rows = []
     for ids, mask in zip(file["input_ids"].long(), file["attention_mask"].long(), strict=True):
         if padding:

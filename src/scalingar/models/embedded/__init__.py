@@ -1,1 +1,1 @@
-"""The vocabulary, grammar and weights of the small models in the package. Their networks belong to other families."""
+"""Vocabulary, grammar and weights of the embedded models. Their architectures are those of other families."""

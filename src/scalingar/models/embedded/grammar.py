@@ -1,4 +1,4 @@
-"""Parsing prompts of the embedded world by longest match against its vocabulary."""
+"""Parsing prompts of the embedded world, by longest match with its vocabulary."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from functools import cache
 from scalingar.models.embedded.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS, plurals
 
 TERMINALS: tuple[str, ...] = ("", "and", *NUMBERS, *RELATIONS, *COLORS, *OBJECT_CLASSES)
-"""In the order of their ids. Terminal 0 is padding; "orange" occurs twice, as a colour and as a fruit."""
+"""By id. Terminal 0 is padding; "orange" occurs twice, as a colour and as a fruit."""
 
 _OBJECT_ID = {name: i for i, name in enumerate(OBJECT_CLASSES, len(TERMINALS) - len(OBJECT_CLASSES))}
 _WORD_ID = {word: i for i, word in enumerate(TERMINALS[: -len(OBJECT_CLASSES)]) if word}
@@ -20,7 +20,7 @@ _LONGEST = 3
 
 @dataclass(frozen=True)
 class ParsedPrompt:
-    """Terminal ids in reading order, and the words the model does not know."""
+    """Terminal ids in reading order, and words that are not in the vocabulary."""
 
     ids: tuple[int, ...]
     unknown: tuple[str, ...]
@@ -52,7 +52,7 @@ def parse(prompt: str) -> ParsedPrompt:
 
 
 def _match(words: list[str], position: int) -> tuple[int, int | None]:
-    """How many words the longest matching phrase has, and its terminal."""
+    """Number of words of the longest matching phrase, and its terminal."""
     for length in range(min(_LONGEST, len(words) - position), 0, -1):
         phrase = " ".join(words[position : position + length])
         if phrase in COLORS and _object_follows(words, position + length):
@@ -65,7 +65,7 @@ def _match(words: list[str], position: int) -> tuple[int, int | None]:
 
 
 def _object_follows(words: list[str], position: int) -> bool:
-    """ "orange cow" is a colour and a cow, "orange" alone a fruit."""
+    """Tells the colour in "orange cow" from the fruit, which is "orange" alone."""
     return any(
         " ".join(words[position : position + length]) in _objects()
         for length in range(1, min(_LONGEST, len(words) - position) + 1)
@@ -74,5 +74,5 @@ def _object_follows(words: list[str], position: int) -> bool:
 
 @cache
 def _objects() -> dict[str, int]:
-    """Class ids by singular and plural."""
+    """Terminal ids of the object classes, by singular and plural."""
     return {form: _OBJECT_ID[name] for name in OBJECT_CLASSES for form in (name, *plurals(name))}

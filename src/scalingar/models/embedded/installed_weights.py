@@ -1,4 +1,4 @@
-"""Paths of the weights that come with the package."""
+"""Paths of the weights in the installed package."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +16,7 @@ def embedded_folder(kind: str) -> Path:
 
 
 def embedded_file(kind: Literal["reward", "detector"], source: str | Path | None = None) -> Path:
-    """``KIND.safetensors`` in the folder ``source``, or the file ``source``; None: the installed package's."""
+    """The weight file ``source``, or ``KIND.safetensors`` in the folder ``source``; None: the package's own."""
     name = f"{kind}.safetensors"
     if source is None:
         return embedded_folder(kind) / name

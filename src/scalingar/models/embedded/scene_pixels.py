@@ -1,4 +1,4 @@
-"""Images of the embedded world as input of its networks."""
+"""Images of the embedded world as input for its networks."""
 
 from collections.abc import Iterator, Sequence
 

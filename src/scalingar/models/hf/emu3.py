@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.core.transfer import to_device
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.hf.hf_cache import HFCache
 from scalingar.models.hf.loading import (
@@ -137,7 +138,7 @@ class Emu3Images:
         """RGB of a grid of codes, nominally in [-1, 1], unclamped."""
         if codes.shape[-1] != grid[0] * grid[1]:
             raise ValueError(f"{codes.shape[-1]} codes do not fill a grid of {grid[0]}x{grid[1]}")
-        picture = self.network.model.vqmodel.decode(codes.to(self.network.device).unflatten(1, grid)).float()
+        picture = self.network.model.vqmodel.decode(to_device(codes, self.network.device).unflatten(1, grid)).float()
         mean, std = (picture.new_tensor(values)[:, None, None] for values in (self.mean, self.std))
         return 2 * (picture * std + mean) - 1
 

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.transfer import to_device
 from scalingar.models.arenas import Arenas
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.hf.fixed_hf_cache import FixedHFCache
@@ -107,7 +108,7 @@ class JanusImages:
         """RGB of the model's own grid of codes, nominally in [-1, 1], unclamped."""
         if codes.shape[-1] != grid[0] * grid[1]:
             raise ValueError(f"{codes.shape[-1]} codes do not fill a grid of {grid[0]}x{grid[1]}")
-        return self.network.decode_image_tokens(codes.to(self.network.device)).permute(0, 3, 1, 2).float()
+        return self.network.decode_image_tokens(to_device(codes, self.network.device)).permute(0, 3, 1, 2).float()
 
 
 @dataclass(frozen=True)

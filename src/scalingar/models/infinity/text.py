@@ -9,14 +9,19 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from scalingar.core.errors import PromptError
+from scalingar.core.transfer import to_device
 
 
 @dataclass(frozen=True)
 class Text:
-    """Features of ``p`` texts; the valid rows of each come first."""
+    """Features of ``p`` texts; the valid rows of each come first.
+
+    ``whole``: all rows of all texts are valid, known without asking the device.
+    """
 
     features: Float[Tensor, "p t c"]
     mask: Bool[Tensor, "p t"]
+    whole: bool
 
     @classmethod
     def packed(cls, features: Float[Tensor, "p t c"], mask: Bool[Tensor, "p t"] | None = None) -> Self:
@@ -26,14 +31,14 @@ class Text:
         if not bool((lengths > 0).all()):
             raise PromptError(f"text {int(lengths.argmin())} has no valid feature; Infinity needs one or more of each.")
         order = valid.int().argsort(dim=1, descending=True, stable=True)[:, : int(lengths.max())]
-        kept = features.gather(1, order.to(features.device)[..., None].expand(-1, -1, features.shape[-1]))
+        kept = features.gather(1, to_device(order, features.device)[..., None].expand(-1, -1, features.shape[-1]))
         # Padding is masked out of attention, but zero times something that is no number would not be zero.
-        mask = (torch.arange(order.shape[1]) < lengths[:, None]).to(features.device)
-        return cls(kept.masked_fill(~mask[..., None], 0), mask)
+        mask = to_device(torch.arange(order.shape[1]) < lengths[:, None], features.device)
+        return cls(kept.masked_fill(~mask[..., None], 0), mask, bool((lengths == order.shape[1]).all()))
 
     def first(self, count: int) -> "Text":
         """The first texts."""
-        return Text(self.features[:count], self.mask[:count])
+        return Text(self.features[:count], self.mask[:count], self.whole)
 
     def followed_by(self, other: "Text") -> "Text":
         """These texts, then the others."""
@@ -41,6 +46,7 @@ class Text:
         return Text(
             torch.cat([F.pad(text.features, (0, 0, 0, longest - text.mask.shape[1])) for text in (self, other)]),
             torch.cat([F.pad(text.mask, (0, longest - text.mask.shape[1])) for text in (self, other)]),
+            all(text.whole and text.mask.shape[1] == longest for text in (self, other)),
         )
 
 

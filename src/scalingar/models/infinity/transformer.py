@@ -3,6 +3,7 @@
 State-dict keys are those of the released checkpoints, with ``blocks.i`` for their chunks of blocks.
 """
 
+from itertools import accumulate
 from typing import cast
 
 import torch
@@ -10,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from scalingar.core.errors import ConfigError, PromptError
+from scalingar.core.transfer import to_device
 from scalingar.models.infinity.block import Block
 from scalingar.models.infinity.config import InfinityConfig
 from scalingar.models.infinity.schedules import InfinitySchedule
@@ -32,6 +34,8 @@ class Infinity(nn.Module):
     """
 
     values = 2
+    rotary: Tensor
+    """The rotations of the tokens of all scales, ``(l, p, 2)``."""
 
     def __init__(self, config: InfinityConfig, schedule: InfinitySchedule, *, negative: Avoided | None = None) -> None:
         super().__init__()
@@ -54,6 +58,10 @@ class Infinity(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.head_nm = AdaptiveNorm(dim)
         self.head = nn.Linear(dim, 2 * config.bits)
+        self._ends = (0, *accumulate(height * width for height, width in schedule.scales))
+        head_dim = dim // config.heads
+        angles = torch.cat([schedule.rotary(scale, head_dim) for scale in range(len(schedule.scales))])
+        self.register_buffer("rotary", angles, persistent=False)
 
     @property
     def scales(self) -> tuple[tuple[int, int], ...]:
@@ -98,9 +106,10 @@ class Infinity(nn.Module):
             if negatives not in (1, prompts):
                 raise PromptError(f"{negatives} negative prompts for {prompts} prompts; give one for all, or one each.")
             many = prompts // negatives
-            return TextCondition(text, Text(avoided.features.repeat(many, 1, 1), avoided.mask.repeat(many, 1)))
+            repeated = Text(avoided.features.repeat(many, 1, 1), avoided.mask.repeat(many, 1), avoided.whole)
+            return TextCondition(text, repeated)
         learned = self.cfg_uncond[: text.mask.shape[1]].float() * text.mask[..., None]
-        return TextCondition(text, Text(learned, text.mask))
+        return TextCondition(text, Text(learned, text.mask, text.whole))
 
     def prefill(self, condition: TextCondition, *, guided: bool) -> ScaleCache:
         """Project the texts once per layer; rows are conditional, then unconditional when ``guided``."""
@@ -113,7 +122,8 @@ class Infinity(nn.Module):
         ``features``: see ``ScaleTokenizer.features``; None at the first scale.
         """
         x = self._inputs(features, cache) + self.lvl_embed.weight[scale].float()
-        rope = self.schedule.rotary(scale, self.config.dim // self.config.heads).to(self.device)
+        ends = self._ends
+        rope = self.rotary[ends[scale] : ends[scale + 1]]
         shared = cache.modulation(0)[:, None]
         last = scale == len(self.scales) - 1
         for layer, block in enumerate(self.blocks):
@@ -130,20 +140,18 @@ class Infinity(nn.Module):
         ``text``: one per row. ``features``: the inputs of scales 1 and later, one after the other, ``m = t - 1``.
         """
         cache = ScaleCache.empty(self._memory(text))
-        counts = torch.tensor([h * w for h, w in self.scales], device=self.device)
-        level = torch.arange(len(counts), device=self.device).repeat_interleave(counts)
+        counts = torch.tensor([h * w for h, w in self.scales])
+        level = to_device(torch.arange(len(counts)).repeat_interleave(counts), self.device)
         mask = level[:, None] >= level
-        head_dim = self.config.dim // self.config.heads
-        rope = torch.cat([self.schedule.rotary(scale, head_dim) for scale in range(len(counts))]).to(self.device)
         x = torch.cat([self._inputs(None, cache), self._inputs(features, cache)], 1)
         x = x + self.lvl_embed.weight[level].float()
         shared = cache.modulation(0)[:, None]
         for layer, block in enumerate(self.blocks):
-            x = block(x, layer, cache, rope, shared=shared, mask=mask)
+            x = block(x, layer, cache, self.rotary, shared=shared, mask=mask)
         return self._logits(x, cache)
 
     def _read(self, features: Float[Tensor, "p t c"], mask: Bool[Tensor, "p t"] | None) -> Text:
-        text = Text.packed(features.to(self.device).float(), mask)
+        text = Text.packed(to_device(features, self.device).float(), mask)
         longest, most = text.mask.shape[1], self.config.text_tokens
         if longest > most:
             raise PromptError(f"a text is {longest} tokens long and the model reads {most}; shorten it.")
@@ -158,7 +166,7 @@ class Infinity(nn.Module):
             start=pooled,
             modulation=[self.shared_ada_lin(pooled).unflatten(-1, (6, -1))],
             head=self.head_nm.vectors(pooled),
-            text=TextMemory(list(keys), list(values), None if bool(text.mask.all()) else text.mask),
+            text=TextMemory(list(keys), list(values), None if text.whole else text.mask),
         )
 
     def _inputs(self, features: Float[Tensor, "n l c"] | None, cache: ScaleCache) -> Float[Tensor, "b l d"]:

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, Integer
 from pydantic import Field
 from torch import Tensor, nn
 
+from scalingar.core.transfer import to_device
 from scalingar.models.autoencoder.autoencoder import AutoencoderConfig, Decoder, Encoder
 from scalingar.models.autoencoder.conv_blocks import Keys
 
@@ -92,4 +93,4 @@ class VQTokenizer(nn.Module):
         """
         if codes.shape[-1] != grid[0] * grid[1]:
             raise ValueError(f"{codes.shape[-1]} codes do not fill a grid of {grid[0]}x{grid[1]}")
-        return self.decode_latent(self.quantize.lookup(codes.to(self.post_quant_conv.weight.device), grid))
+        return self.decode_latent(self.quantize.lookup(to_device(codes, self.post_quant_conv.weight.device), grid))

@@ -1,1 +1,1 @@
-"""Captions as the published text-to-image models read them: cleaned, encoded by T5, kept on disk."""
+"""Prompt encoders of the published text-to-image models: cleaning, T5, a cache on disk."""

@@ -1,6 +1,6 @@
-"""The cleaning LlamaGen's captions went through before T5 saw them, in training and in its samplers.
+"""LlamaGen's cleaning of captions for T5, applied in its training and in its samplers.
 
-Meant for captions found on the web, it also destroys words such as "a100b" and the punctuation of text to be drawn.
+It is made for captions from the web, and also removes words such as "a100b" and punctuation in text to be drawn.
 """
 
 import html
@@ -23,7 +23,7 @@ _LINKS: Steps = (
     (rf"\b(?:https?:(?:/{{1,3}}|[a-zA-Z0-9%])|{_DOMAIN})", ""),
     (rf"\b(?:www:(?:/{{1,3}}|[a-zA-Z0-9%])|{_DOMAIN})", ""),
 )
-"""Before the markup goes."""
+"""Applied before markup is removed."""
 
 _CHARACTERS: Steps = (
     (r"@\w+\b", ""),  # names of accounts
@@ -65,17 +65,17 @@ _WORDS: Steps = (
     (r"['_,\-:+]$", ""),
     (r"^\.\S+$", ""),
 )
-"""After characters were repaired."""
+"""Applied after encodings are repaired."""
 
 
 class CleaningWarning(UserWarning):
-    """Captions are not cleaned the way the model knows it."""
+    """Captions are not cleaned as they were in training."""
 
 
 def clean_caption(caption: str) -> str:
-    """LlamaGen's samplers (``use_text_preprocessing``): the cleaning, applied twice.
+    """Clean a caption twice, as LlamaGen's samplers do (``use_text_preprocessing``).
 
-    Without ftfy and beautifulsoup4 (extra ``t5``) the caption is only lower-cased and stripped; a warning says so once.
+    Without ftfy and beautifulsoup4 (extra ``t5``) it is only lower-cased and stripped, with one warning.
     """
     tools = _tools()
     if tools is None:
@@ -83,9 +83,9 @@ def clean_caption(caption: str) -> str:
     return _cleaned(_cleaned(caption, *tools), *tools)
 
 
-def _cleaned(text: str, plain: Callable[[str], str], repaired: Callable[[str], str]) -> str:
+def _cleaned(text: str, without_markup: Callable[[str], str], repaired: Callable[[str], str]) -> str:
     text = unquote_plus(text).strip().lower().replace("<person>", "person")
-    text = _applied(_CHARACTERS, plain(_applied(_LINKS, text)))
+    text = _applied(_CHARACTERS, without_markup(_applied(_LINKS, text)))
     if len(re.findall("[-_]", text)) > 3:  # this-is-a-file-name
         text = re.sub("[-_]", " ", text)
     text = html.unescape(html.unescape(repaired(text))).strip()
@@ -100,7 +100,7 @@ def _applied(steps: Steps, text: str) -> str:
 
 @cache
 def _tools() -> tuple[Callable[[str], str], Callable[[str], str]] | None:
-    """Markup to plain text, and broken encodings repaired."""
+    """Functions that remove markup and repair broken encodings."""
     try:
         from bs4 import BeautifulSoup  # noqa: PLC0415
         from ftfy import fix_text  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""From prompt strings to what a model's condition embedder takes."""
+"""Prompt encoders, which turn prompts into the input of a model's condition embedder."""
 
 import warnings
 from dataclasses import dataclass
@@ -13,15 +13,14 @@ from scalingar.models.embedded.grammar import parse
 
 
 class UnknownWordsWarning(UserWarning):
-    """A prompt has words the model does not know."""
+    """A prompt has words that the model does not know."""
 
 
 class PromptEncoder(Protocol):
-    """Turns prompts into condition inputs and, where slots can be empty, the mask of valid ones."""
+    """Turns prompts into condition inputs and, if slots can be empty, a mask of the valid ones."""
 
     def __call__(self, prompts: list[str]) -> tuple[Tensor, Bool[Tensor, "p t"] | None]:
-        """Inputs with one row per prompt; raises PromptError for a prompt that cannot be used."""
-        ...
+        """Inputs with one row per prompt. Raises PromptError for a prompt that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class GrammarEncoder:
         return torch.tensor([self.ids(prompt) for prompt in prompts]), None
 
     def ids(self, prompt: str) -> list[int]:
-        """The ids of one prompt; warns of words that mean nothing, refuses a prompt of only those."""
+        """The ids of one prompt; warns of unknown words. Raises PromptError if no word is known, or too many are."""
         parsed = parse(prompt)
         if not parsed.ids:
             raise PromptError(
@@ -72,7 +71,7 @@ class LabelEncoder:
 
 
 def check_prompts(prompts: list[str]) -> None:
-    """Refuse empty prompts and empty lists."""
+    """Raises PromptError for an empty list or an empty prompt."""
     if not prompts:
         raise PromptError("the list of prompts is empty; give at least one.")
     for index, prompt in enumerate(prompts):

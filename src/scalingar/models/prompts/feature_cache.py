@@ -1,4 +1,4 @@
-"""Features of captions kept on disk, one small file each, so that a large encoder runs once per caption."""
+"""A cache of caption features on disk, so that a large encoder runs once per caption."""
 
 import hashlib
 import json
@@ -16,22 +16,22 @@ from scalingar.core.files import cache_folder, write_file
 
 
 def default_folder() -> Path:
-    """Where features are kept unless told otherwise."""
+    """The folder where models keep features."""
     return cache_folder("text-features")
 
 
 class CacheWarning(UserWarning):
-    """Features cannot be kept."""
+    """Features cannot be written to the cache."""
 
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """Files in ``folder``, or nothing at all when it is None. A file that cannot be read counts as missing."""
+    """A file per caption in ``folder``; None: no cache. A file that cannot be read counts as missing."""
 
     folder: Path | None
 
     def get(self, key: str) -> dict[str, Tensor] | None:
-        """The tensors kept under ``key``, on the CPU."""
+        """The tensors kept under ``key``, on the CPU, or None."""
         if self.folder is None:
             return None
         try:
@@ -40,7 +40,7 @@ class FeatureCache:
             return None
 
     def put(self, key: str, tensors: dict[str, Tensor]) -> None:
-        """Keep tensors; where that is impossible a warning says so and the run goes on."""
+        """Keep tensors; warns if that is impossible."""
         if self.folder is None:
             return
         try:
@@ -55,5 +55,5 @@ class FeatureCache:
 
 
 def feature_key(text: str, **settings: Any) -> str:
-    """A name for what ``text`` becomes under ``settings``."""
+    """A hash of a text and of the settings that its features depend on."""
     return hashlib.sha256(json.dumps([text, settings], sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Prompts as Infinity reads them: flan-t5-xl features of the tokens alone, the end of the text counted."""
+"""Infinity's prompt encoder: flan-t5-xl features of the tokens, including the end token, without padding."""
 
 import re
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ _FACES = ". very smooth faces, good looking faces, face to the camera, perfect f
 
 
 def with_positive_prompt(prompt: str) -> str:
-    """The prompt with Infinity's words about faces behind it, if it names a person.
+    """The prompt followed by Infinity's words about faces, if it names a person.
 
-    Whole words count, unlike upstream, where the "man" of "command" does.
+    Only whole words count, unlike upstream, where "command" contains a "man".
     """
     return prompt + _FACES if _PERSON.search(prompt) else prompt
 
@@ -39,13 +39,13 @@ class InfinityPrompts:
     positive_prompt: bool = False
 
     def __call__(self, prompts: list[str]) -> tuple[Float[Tensor, "p t c"], Bool[Tensor, "p t"]]:
-        """fp32 features, valid rows first, and their mask; as many rows as the longest prompt has tokens.
+        """fp32 features, valid rows first, and their mask, cut to the length of the longest prompt.
 
         Raises:
             WeightsError: see :class:`~scalingar.models.prompts.t5.T5Encoder`.
         """
-        read = [with_positive_prompt(prompt) for prompt in prompts] if self.positive_prompt else prompts
-        features, mask = self.encoder(read)
+        texts = [with_positive_prompt(prompt) for prompt in prompts] if self.positive_prompt else prompts
+        features, mask = self.encoder(texts)
         longest = int(mask.sum(1).max())
         return features[:, :longest].float(), mask[:, :longest]
 
@@ -60,7 +60,7 @@ def infinity_prompts(
     dtype: torch.dtype = torch.float32,
     kept: FeatureCache | None = None,
 ) -> InfinityPrompts:
-    """The encoder of the released models. Upstream pads to ``slots`` tokens, which changes no row beyond rounding."""
+    """The encoder of the released models. Upstream pads to ``slots`` tokens, which changes rows only by rounding."""
     encoder = T5Encoder(
         path=path,
         slots=slots,

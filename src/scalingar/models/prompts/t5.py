@@ -1,4 +1,4 @@
-"""Captions to T5 features, arranged in the condition slots as a checkpoint was trained with them."""
+"""T5 features of captions, arranged in the condition slots as in a checkpoint's training."""
 
 import warnings
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ _SHOWN = 60
 
 
 class CaptionWarning(UserWarning):
-    """A caption of which the model reads nothing, or not all."""
+    """A caption that the model does not read, or not completely."""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """One caption: features, right-padded or bare, how many slots it fills, and its tokens before truncation."""
+    """One caption: its features (right-padded or not), the slots that it fills, and its tokens before truncation."""
 
     features: Float[Tensor, "t c"]
     valid: int
@@ -36,12 +36,12 @@ class Encoded:
 class T5Encoder:
     """A :class:`~scalingar.models.prompts.encoders.PromptEncoder` around transformers' ``T5EncoderModel``.
 
-    The encoder is loaded for captions whose features are not on disk, and released afterwards, so that it takes no
-    memory while images are decoded; ``keep_loaded`` keeps it.
+    The encoder is loaded only for captions whose features are not on disk, and released afterwards, so that it takes no
+    memory while images are decoded.
 
     ``slots``: condition slots of the transformer. ``width``: channels of the features it reads.
-    ``padding``: the side on which slots stay empty. ``zero_pads``: their features are zeros, not what T5 made of them.
-    ``unpadded``: T5 reads the caption alone, which gives the same rows up to rounding, sooner; pads are then zeros.
+    ``padding``: the side on which slots stay empty. ``zero_pads``: set the features of empty slots to zero.
+    ``unpadded``: T5 reads the caption without padding, which is faster and changes rows only by rounding.
     ``clean``: see :func:`~scalingar.models.prompts.caption_cleaning.clean_caption`; off for text to be drawn literally.
     ``kept``: where features are kept between runs.
     """
@@ -56,25 +56,23 @@ class T5Encoder:
     device: str | torch.device = "cpu"
     dtype: torch.dtype = torch.float32
     kept: FeatureCache = field(default_factory=lambda: FeatureCache(None))
-    keep_loaded: bool = False
     _network: Any = field(default=None, init=False, repr=False)
 
     def __call__(self, prompts: list[str]) -> tuple[Float[Tensor, "p t c"], Bool[Tensor, "p t"]]:
-        """Features and the mask of valid slots. Captions are encoded one by one, so that none depends on the others.
+        """Features and the mask of valid slots. Captions are encoded one by one, so that none depends on another.
 
         Raises:
-            WeightsError: the encoder is missing, damaged, or another than the transformer was trained with.
+            WeightsError: the encoder is missing or damaged, or does not fit the transformer.
         """
         encoded = [self._encoded(clean_caption(prompt) if self.clean else prompt) for prompt in prompts]
-        if not self.keep_loaded:
-            self.release()
+        self.release()
         for prompt, caption in zip(prompts, encoded, strict=True):
             self._warn(prompt, caption)
         features, masks = zip(*map(self._arranged, encoded), strict=True)
         return torch.stack(features), torch.stack(masks)
 
     def release(self) -> None:
-        """Let go of the encoder's weights."""
+        """Free the memory of the encoder."""
         self._network = None
         if torch.device(self.device).type == "cuda":
             torch.cuda.empty_cache()
@@ -129,7 +127,7 @@ class T5Encoder:
 
     @cached_property
     def _identity(self) -> list[Any]:
-        """The encoder's name and, of a folder, its files as they are now."""
+        """The encoder's name and, if it is a folder, names, sizes and times of its files."""
         folder = Path(self.path).expanduser()
         if not folder.is_dir():
             return [str(self.path)]

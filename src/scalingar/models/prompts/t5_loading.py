@@ -1,4 +1,4 @@
-"""Loading transformers' T5 classes; what goes wrong becomes one sentence."""
+"""Loading T5 from transformers; every error becomes one sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,39 +8,34 @@ from typing import Any
 import torch
 
 from scalingar.core.errors import WeightsError
-from scalingar.models.hf.loading import REFUSALS, first_sentence
+from scalingar.models.hf.loading import first_sentence, load_network, load_text_tokenizer
 
 FLAN_T5_XL = "google/flan-t5-xl"
-"""What LlamaGen and AR-GRPO were trained with."""
+"""The text encoder of LlamaGen, AR-GRPO and Infinity."""
 
 
 def load_tokenizer(path: str | Path) -> Any:
     """The tokenizer beside an encoder's weights. Raises WeightsError."""
     with _explained(path):
-        from transformers import AutoTokenizer  # noqa: PLC0415
-
-        return AutoTokenizer.from_pretrained(str(path))
+        return load_text_tokenizer(path)
 
 
 def load_encoder(path: str | Path, width: int, *, device: str | torch.device, dtype: torch.dtype) -> Any:
     """A frozen ``T5EncoderModel`` from a folder or a hub id.
 
     Raises:
-        WeightsError: missing, damaged, no T5, or one whose features are not ``width`` wide.
+        WeightsError: it is missing, damaged, no T5, or its features are not ``width`` wide.
     """
     with _explained(path):
         from transformers import T5EncoderModel  # noqa: PLC0415
 
-        loaded: Any = T5EncoderModel.from_pretrained(str(path), dtype=dtype, output_loading_info=True)
-    network, info = loaded
-    if missing := sorted(map(str, info["missing_keys"])):
-        raise WeightsError(f"{path} lacks {missing[0]!r}; it is no complete T5 encoder, choose another one.")
+        network = load_network(T5EncoderModel, path, device=device, dtype=dtype)
     if network.config.d_model != width:
         raise WeightsError(
             f"{path} gives {network.config.d_model} numbers a token, the transformer reads {width}; "
             f"give the encoder it was trained with as text_encoder, such as {FLAN_T5_XL}."
         )
-    return network.to(device).eval().requires_grad_(False)
+    return network
 
 
 @contextmanager
@@ -51,8 +46,8 @@ def _explained(path: str | Path) -> Iterator[None]:
         raise WeightsError(
             f"reading captions needs {error.name}; install scalingar[t5], or give your own text_encoder."
         ) from None
-    except REFUSALS as error:
-        reason = first_sentence(error).rstrip(".")
+    except WeightsError as error:
+        reason = first_sentence(error).rstrip(".").removeprefix(f"{path} ")
         raise WeightsError(
             f"the text encoder {path} cannot be loaded ({reason}); give the folder of {FLAN_T5_XL} as text_encoder."
         ) from None

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from scalingar.core.errors import DecodingError
+from scalingar.core.transfer import to_device
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class ScaleCache:
         """The given rows, in the given order; a row may repeat. This cache is spent: its layers are freed one by one,
         so that never more than half a layer exists twice.
         """
-        rows = rows.to(self.owners.device)
+        rows = to_device(rows, self.owners.device)
         for tensors in (self.keys, self.values):
             for layer, tensor in enumerate(tensors):
                 tensors[layer] = tensor.index_select(0, rows)
@@ -120,7 +121,7 @@ class ScaleCache:
 
     def copy(self, rows: Int[Tensor, " m"]) -> Self:
         """The given rows as a cache of their own; what is kept per prompt is shared."""
-        rows = rows.to(self.owners.device)
+        rows = to_device(rows, self.owners.device)
         keys, values = ([layer.index_select(0, rows) for layer in part] for part in (self.keys, self.values))
         return type(self)(self.prompts, self.owners.index_select(0, rows), keys, values, [*self.ends], self.keeps)
 
@@ -147,7 +148,7 @@ class ScaleCache:
         if other.prompts is not self.prompts:
             owners = owners + len(self.prompts.start)
             self.prompts = self.prompts.joined(other.prompts)
-        order = order.to(owners.device)
+        order = to_device(order, owners.device)
         self.owners = torch.cat([self.owners, owners]).index_select(0, order)
         for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
             for layer, tensor in enumerate(mine):

@@ -39,6 +39,8 @@ class ScaleCondition:
 def check_inputs(config: VARConfig, inputs: Tensor, mask: Tensor | None) -> None:
     """Labels ``(p,)``, or words ``(p, t)`` with the mask of valid ones; ``condition_vocab`` stands for none of them.
 
+    It waits for the device on which they are; so check them where they come from, on the CPU.
+
     Raises:
         PromptError: a label or word the model does not know, or a prompt without or with too many words.
     """

@@ -4,7 +4,7 @@ State-dict keys are those of the released checkpoints (their constant buffers as
 or the words of a small vocabulary: the embedded model, which reads them by cross-attention in every block.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import cast
 
@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from scalingar.core.errors import DecodingError
+from scalingar.core.transfer import to_device
 from scalingar.models.scales.scale_cache import PromptMemory, ScaleCache, TextMemory
 from scalingar.models.scales.scale_layers import (
     AdaptiveNorm,
@@ -68,10 +69,17 @@ class Block(nn.Module):
         return x + gate2 * self.ffn(modulated(x, scale2, shift2))
 
 
+def scale_of_token(sides: Sequence[int]) -> Int[Tensor, " l"]:
+    """The number of its scale for every token of square grids, one grid after the other."""
+    return torch.cat([torch.full((side * side,), scale) for scale, side in enumerate(sides)])
+
+
 class VAR(nn.Module):
     """The transformer; a :class:`~scalingar.decoding.contracts.NextScaleModel` with one code per token."""
 
     groups = 1
+    levels: Tensor
+    """The scale of every token, ``(l,)``."""
 
     def __init__(self, config: VARConfig) -> None:
         super().__init__()
@@ -85,6 +93,7 @@ class VAR(nn.Module):
         self.pos_start = nn.Parameter(torch.zeros(1, 1, dim))
         self.pos_1LC = nn.Parameter(torch.zeros(1, config.ends[-1], dim))
         self.lvl_embed = nn.Embedding(len(config.sides), dim)
+        self.register_buffer("levels", scale_of_token(config.sides), persistent=False)
         if config.shared_modulation:
             self.shared_ada_lin = adaptive_linear(dim, 6)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
@@ -129,16 +138,16 @@ class VAR(nn.Module):
         Raises:
             PromptError: a label or word the model does not know, or a prompt without or with too many words.
         """
-        inputs = inputs.to(self.device)
         nothing = torch.full_like(inputs, self.config.condition_vocab)
         return ScaleCondition(self.embed(inputs, mask), self.embed(nothing, mask))
 
     def embed(self, inputs: Tensor, mask: Bool[Tensor, "p t"] | None = None) -> Embedded:
         """One branch of :meth:`condition`; ``condition_vocab`` as a label or word stands for "no condition"."""
         check_inputs(self.config, inputs, mask)
+        inputs = to_device(inputs, self.device)
         if self.config.condition == "class":
             return Embedded(self.class_emb(inputs.reshape(len(inputs))))
-        mask = None if mask is None else mask.to(self.device).bool()
+        mask = None if mask is None else to_device(mask, self.device).bool()
         words, vector = self.words(inputs, mask)
         return Embedded(vector, words, mask)
 
@@ -184,7 +193,7 @@ class VAR(nn.Module):
                 f"features of {tokens - 1} tokens do not end with a scale; scales end at {self.config.ends}."
             )
         taught = self.config.ends.index(tokens) + 1
-        memory = self._memory(self.embed(inputs.to(self.device), mask))
+        memory = self._memory(self.embed(inputs, mask))
         cache = ScaleCache.empty(memory)  # for its look-ups: nothing is stored
         start = memory.start[:, None] + self.pos_start
         x = torch.cat([start, self.word_embed(features.to(self.dtype))], 1) + self._positions(0, taught)
@@ -227,17 +236,13 @@ class VAR(nn.Module):
 
     def _positions(self, first: int, end: int) -> Float[Tensor, "1 l d"]:
         """Position and level embeddings of scales ``first .. end - 1``."""
-        levels = self._levels(first, end)
         start = self.config.ends[first - 1] if first else 0
+        levels = self.levels[start : self.config.ends[end - 1]]
         return self.pos_1LC[:, start : start + len(levels)] + self.lvl_embed(levels)
-
-    def _levels(self, first: int, end: int) -> Int[Tensor, " l"]:
-        sizes = torch.tensor([side * side for side in self.config.sides[first:end]], device=self.device)
-        return torch.arange(first, end, device=self.device).repeat_interleave(sizes)
 
     def _earlier_scales(self, scales: int) -> Bool[Tensor, "l l"]:
         """True where a token of the first ``scales`` scales may look: its own scale and those before."""
-        levels = self._levels(0, scales)
+        levels = self.levels[: self.config.ends[scales - 1]]
         return levels[:, None] >= levels
 
     def _logits(self, x: Float[Tensor, "n l d"], vectors: Float[Tensor, "n 2 d"]) -> Float[Tensor, "n l g v"]:

@@ -1,4 +1,4 @@
-"""Building modules with given weights, skipping random initialisation."""
+"""Building modules from weights, without random initialisation."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class _NoInitialisation(TorchFunctionMode):
-    """Skips random initialisation, which leaves memory untouched. (On "meta", torch would import its compiler.)"""
+    """Skips random initialisation. (The device "meta" would do too, but makes torch import its compiler.)"""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -34,14 +34,14 @@ def build_module(
     dtype: torch.dtype | Callable[[str], torch.dtype] = torch.float32,
     device: str | torch.device = "cpu",
 ) -> M:
-    """The module of ``make`` with copies of ``weights``, frozen and in evaluation mode.
+    """The module that ``make`` returns with copies of ``weights``, frozen and in evaluation mode.
 
     Raises:
-        WeightsError: the weights, read from ``path``, do not fit.
+        WeightsError: the weights, which come from ``path``, do not fit.
     """
     with _NoInitialisation():
         module = make()
-    # Moved once more for buffers that are computed, not stored.
+    # Moved again for buffers that are computed, not stored.
     return fit_weights(module, weights, path, dtype=dtype, device=device).to(device).eval().requires_grad_(False)
 
 

@@ -1,6 +1,6 @@
 """Reading third-party weight files without running code.
 
-PyTorch files are opened with ``weights_only=True`` and memory-mapped, as are safetensors.
+PyTorch files are opened with ``weights_only=True``; like safetensors they are memory-mapped.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from scalingar.core.errors import WeightsError
 from scalingar.core.files import sha256
 
 CONTAINERS = ("model", "module", "state_dict")
-"""Keys under which training scripts store the weights, in the order of search."""
+"""Keys under which training scripts store weights, in the order in which they are tried."""
 
 FOLDER_FILES = (
     "model.safetensors",
@@ -28,7 +28,7 @@ FOLDER_FILES = (
     "pytorch_model.bin",
     "consolidated.pth",
 )
-"""Generic names; the folder around them says which model it is."""
+"""Generic file names, preferred in this order."""
 _WRAPPERS = re.compile(r"^(module\.)+|_orig_mod\.|_fsdp_wrapped_module\.")
 _SHOWN = 3
 
@@ -39,7 +39,7 @@ class Contents:
     """The content of a weight file, or of a folder with one weight file or with shards and an ``index.json``.
 
     Raises:
-        WeightsError: missing, truncated, of another format, or a pickle of more than tensors.
+        WeightsError: it is missing, truncated, in another format, or a pickle of more than tensors.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -49,7 +49,7 @@ class Contents:
     def weights(self, containers: tuple[str, ...] = CONTAINERS) -> dict[str, Tensor]:
         """The tensors by name, at the top level or under one of ``containers``.
 
-        Prefixes of DDP, FSDP and torch.compile are removed. Raises WeightsError where there are none.
+        Prefixes of DDP, FSDP and torch.compile are removed. Raises WeightsError if there are no tensors.
         """
         tensors: dict[str, Tensor] = {}
         for file, content in self._files.items():
@@ -63,7 +63,7 @@ class Contents:
         return weights
 
     def weights_or_empty(self, containers: tuple[str, ...] = CONTAINERS) -> dict[str, Tensor]:
-        """The same, empty where there are none."""
+        """As :meth:`weights`, but empty if there are no tensors."""
         try:
             return self.weights(containers)
         except WeightsError:
@@ -85,10 +85,10 @@ def fit_weights(
 ) -> M:
     """Load copies of ``weights`` into ``module``, which may be on "meta".
 
-    ``dtype``: of all weights, or a function of their names.
+    ``dtype``: for all weights, or a function of their names.
 
     Raises:
-        WeightsError: names are missing or unexpected, or a shape or type does not fit.
+        WeightsError: names are missing or unexpected, or a shape or dtype does not fit.
     """
     expected = module.state_dict()
     missing = [name for name in expected if name not in weights]
@@ -131,17 +131,17 @@ def _shape(tensor: Tensor) -> str:
 
 
 def weight_file_names(path: Path) -> list[Path]:
-    """Paths that can be read separately: the file, a folder that is one model, or each weight file of a folder."""
+    """Paths to read one by one: the file itself, a folder that holds one model, or each weight file in a folder."""
     if not path.is_dir() or any(path.glob("*.index.json")):
         return [path]
     standard = [name for name in FOLDER_FILES if (path / name).is_file()]
     files = sorted(file for file in path.iterdir() if file.suffix in _READERS)
-    # Folders often hold the same model again in an older format.
+    # Folders often hold the same model in an older format too.
     return [file for file in files if file.name not in standard[1:]] or [path]
 
 
 def weight_files(path: Path) -> list[Path]:
-    """The file itself, or the files of a folder's model. Raises WeightsError."""
+    """The file itself, or the files of the model in a folder. Raises WeightsError."""
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -160,7 +160,7 @@ def weight_files(path: Path) -> list[Path]:
 
 
 def file_hashes(*paths: str | Path) -> dict[str, str]:
-    """SHA-256 of every weight file in files and folders, by name. Raises WeightsError."""
+    """SHA-256 of the weight files in files and folders, by file name. Raises WeightsError."""
     files = [file for path in dict.fromkeys(map(Path, paths)) for file in weight_files(path.expanduser())]
     names = [file.name for file in files]
     labels = [file.name if names.count(file.name) == 1 else f"{file.parent.name}/{file.name}" for file in files]
@@ -175,7 +175,7 @@ def _shards(index: Path) -> list[Path]:
             f"{index} is damaged: it should map each tensor to a file under 'weight_map'; copy it again."
         ) from None
     for name in names:
-        # The names are untrusted: they must not lead out of the folder.
+        # Names are untrusted: they must not lead out of the folder.
         if Path(name).name != name:
             raise WeightsError(f"{index} names {name!r}; shards must lie in the same folder.")
         if not (index.parent / name).is_file():
@@ -250,7 +250,7 @@ _READERS: dict[str, Callable[[Path], Any]] = {
 
 
 def _unwrapped(content: Any, file: Path, containers: tuple[str, ...]) -> dict[str, Tensor]:
-    """The innermost dictionary of tensors, without its other entries."""
+    """The tensors of the innermost dictionary that has any."""
     while isinstance(content, Mapping):
         tensors = {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
         if tensors:

@@ -8,7 +8,7 @@ from scalingar.core.errors import WeightsError
 
 _NAME = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w.-]+)(?::(?P<variant>[\w.-]+))?")
 _PATTERNS = ("*.json", "*.safetensors", "*.pt", "*.pth", "*.bin", "*.model", "*.txt")
-"""Of a whole repository."""
+"""Files that are fetched of a whole repository."""
 
 
 def split_name(model: str) -> tuple[str, str | None] | None:
@@ -18,10 +18,10 @@ def split_name(model: str) -> tuple[str, str | None] | None:
 
 
 def fetch(repo: str, file: str | None = None) -> Path:
-    """A file or folder (ending in a slash) of a repository, or all its weights, from the local cache or the hub.
+    """The local path of a file or folder (ending in a slash) of a repository, or of all its weights.
 
     Raises:
-        WeightsError: huggingface_hub is missing, the hub is unreachable, or it has no such file.
+        WeightsError: huggingface_hub is not installed, the hub cannot be reached, or it has no such file.
     """
     try:
         import huggingface_hub as hub  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""A safetensors file that carries its network's configuration in its metadata."""
+"""Safetensors files with the configuration of their network in the metadata."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,13 +17,13 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def save_module(path: Path, module: nn.Module, config: BaseModel, dtype: torch.dtype) -> None:
-    """Write the weights in ``dtype``, with the configuration. Raises OutputError."""
+    """Write the weights, in ``dtype``, and the configuration. Raises OutputError."""
     weights = {key: value.to(dtype) for key, value in module.state_dict().items()}
     save_weights(path, weights, {"kind": type(config).__name__, "config": config.model_dump_json()})
 
 
 def read_module(path: Path, kind: type[C]) -> tuple[C, dict[str, Tensor]]:
-    """Configuration and weights of a file of :func:`save_module`. Raises WeightsError."""
+    """Configuration and weights in a file of :func:`save_module`. Raises WeightsError."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -46,7 +46,7 @@ def read_module(path: Path, kind: type[C]) -> tuple[C, dict[str, Tensor]]:
 
 
 def load_module(path: Path, kind: type[C], make: Callable[[C], M]) -> M:
-    """The network of a file of :func:`save_module`, in fp32. Raises WeightsError."""
+    """The network in a file of :func:`save_module`, in fp32. Raises WeightsError."""
     config, weights = read_module(path, kind)
     module = make(config)
     try:

@@ -1,4 +1,4 @@
-"""Sizes of a network from the shapes of its tensors."""
+"""Sizes of a network, determined from the shapes of its tensors."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ def numbered(weights: Mapping[str, Tensor], stem: str) -> int:
 
 
 def check_sizes(pairs: Iterable[tuple[str, object, object]]) -> None:
-    """Raises WeightsError unless sizes agree: a message with ``{}``, the transformer's size, the tokenizer's."""
+    """Raises WeightsError unless sizes agree. ``pairs``: message with ``{}``, size in transformer and in tokenizer."""
     for message, expected, actual in pairs:
         if expected != actual:
             raise WeightsError(
@@ -29,17 +29,17 @@ def check_sizes(pairs: Iterable[tuple[str, object, object]]) -> None:
 
 @dataclass(frozen=True)
 class Shapes:
-    """Tensor shapes of a file, by name."""
+    """The tensor shapes in a file, by name."""
 
     weights: Mapping[str, Tensor]
     path: str | Path
     kind: str
     """What the file should hold, such as "LlamaGen transformer"."""
     others: Mapping[str, str]
-    """What a file with such a tensor is instead, for messages."""
+    """By tensor name, what a file with this tensor is instead; for messages."""
 
     def __getitem__(self, name: str) -> torch.Size:
-        """Raises WeightsError that says what the file is instead, if known."""
+        """Raises WeightsError if the tensor is missing, saying what the file is instead, if known."""
         if name in self.weights:
             return self.weights[name].shape
         other = next((other for mark, other in self.others.items() if mark in self.weights), None)
@@ -53,13 +53,14 @@ class Shapes:
     def heads(
         self, dim: int, heads: int | None, *, published: Mapping[int, int] | None = None, multiple: int = 1
     ) -> int:
-        """Attention heads, which no shape shows: ``heads``, else as published for this width, else 64 channels each.
+        """The number of attention heads, which no shape shows.
 
+        It is ``heads`` if given, else that of the published model of this width, else one for every 64 channels.
         ``multiple``: must divide the channels of a head.
 
         Raises:
             WeightsError: ``heads`` is None and the width is not a published one.
-            ConfigError: the channels do not split into that many heads.
+            ConfigError: the channels cannot be divided into that many heads.
         """
         known = published or {}
         if heads is None and dim not in known and dim % 64:
@@ -72,7 +73,7 @@ class Shapes:
         return count
 
     def levels(self, levels: str, blocks: str) -> tuple[int, tuple[int, ...], int]:
-        """Of a convolutional encoder: channels of the first level, widths as multiples of them, blocks per level.
+        """Channels of a convolutional encoder's first level, multiples of them in all levels, and blocks per level.
 
         ``levels``, ``blocks``: names of the module lists. Raises WeightsError, also for unpublished widths.
         """

@@ -1,4 +1,4 @@
-"""Writing safetensors files: atomically, and with the same bytes for the same content."""
+"""Writing safetensors files atomically, with the same bytes for the same content."""
 
 import json
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[st
 
 
 def _sort_metadata(path: Path) -> None:
-    """safetensors orders metadata differently in every process, which would change the file's hash."""
+    """Sort the metadata, which safetensors writes in another order in every process, so that hashes are equal."""
     with path.open("r+b") as file:
         length = int.from_bytes(file.read(_LENGTH), "little")
         header = json.loads(file.read(length))

@@ -1,4 +1,4 @@
-"""Image features for comparing trajectories, one file each, with weights loaded on use. No scores."""
+"""Image features, by which trajectories are compared, one file each; weights are loaded on use. No scores."""
 
 from scalingar.rewards.features.dinov2 import DINOv2Feature
 from scalingar.rewards.features.embedded_feature import EmbeddedFeature

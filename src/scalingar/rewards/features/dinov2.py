@@ -11,12 +11,15 @@ from torch import Tensor
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.pixels import levels, standardised
+from scalingar.core.transfer import to_device
 from scalingar.rewards.features.feature import FEATURES, Feature
 
 RELEASED = "facebook/dinov2-with-registers-large"
 """The weights of ``dinov2_vitl14_reg``."""
 SIZE = 224
 """Pixels along each side, 16 x 16 patches of 14."""
+BATCH = 8
+"""Images per forward pass on an accelerator."""
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -29,17 +32,21 @@ def preprocess(images: Sequence[Image.Image], size: int = SIZE) -> Float[Tensor,
 
 @dataclass(frozen=True)
 class DINOv2Feature:
-    """The final-norm patch tokens of transformers' ``Dinov2WithRegistersModel``, fp32."""
+    """The final-norm patch tokens of transformers' ``Dinov2WithRegistersModel``, fp32.
+
+    ``batch_size``: images per forward pass; with 1 the last digits of none depend on the others.
+    """
 
     network: Any
+    batch_size: int = 1
 
     @torch.inference_mode()
     def __call__(self, images: Sequence[Image.Image]) -> Float[Tensor, "n 256 d"]:
-        """Without class and register tokens. One image at a time, so that its last digits do not depend on others."""
-        return torch.cat([self._tokens(pixels) for pixels in preprocess(images).split(1)])
+        """Without class and register tokens."""
+        return torch.cat([self._tokens(pixels) for pixels in preprocess(images).split(self.batch_size)])
 
-    def _tokens(self, pixels: Float[Tensor, "1 3 s s"]) -> Float[Tensor, "1 256 d"]:
-        tokens: Tensor = self.network(pixel_values=pixels.to(self.network.device)).last_hidden_state
+    def _tokens(self, pixels: Float[Tensor, "m 3 s s"]) -> Float[Tensor, "m 256 d"]:
+        tokens: Tensor = self.network(pixel_values=to_device(pixels, self.network.device)).last_hidden_state
         return tokens[:, 1 + self.network.config.num_register_tokens :].float()
 
 
@@ -60,4 +67,5 @@ def dinov2(source: str | None, *, device: str | torch.device) -> Feature:
             "the feature 'dinov2' runs through transformers, which is not installed; "
             "install it with 'pip install scalingar[hf]', or use the feature 'pixels'."
         ) from None
-    return DINOv2Feature(load_network(Dinov2WithRegistersModel, source or RELEASED, device=device, dtype=torch.float32))
+    network = load_network(Dinov2WithRegistersModel, source or RELEASED, device=device, dtype=torch.float32)
+    return DINOv2Feature(network, 1 if torch.device(device).type == "cpu" else BATCH)

@@ -1,4 +1,4 @@
-"""Features of the embedded world's 96 x 96 scenes, from its reward network."""
+"""Features of 96 x 96 scenes, from the embedded world's reward network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

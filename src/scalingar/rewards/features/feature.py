@@ -12,23 +12,21 @@ from scalingar.core.registry import Registry, split_source
 
 
 class Feature(Protocol):
-    """Maps images to tokens, similar for images that look alike."""
+    """Maps images to tokens, which are similar for images that look alike."""
 
     def __call__(self, images: Sequence[Image.Image]) -> Float[Tensor, "n t d"]:
-        """``t`` fp32 tokens per image, in raster order; an image's tokens do not depend on the others."""
-        ...
+        """``t`` fp32 tokens per image, in raster order, independent of the other images."""
 
 
 class FeatureFactory(Protocol):
     """Builds a feature; imports and weights are loaded only here."""
 
     def __call__(self, source: str | None, *, device: str | torch.device) -> Feature:
-        """``source``: folder or hub name of its weights, None for the usual ones. Raises ConfigError, WeightsError."""
-        ...
+        """``source``: folder or hub name of the weights; None: the default. Raises ConfigError, WeightsError."""
 
 
 FEATURES: Registry[FeatureFactory] = Registry("features")
-"""A new feature is one file with one function under ``@FEATURES.register(name)``."""
+"""A new feature is a file with a function under ``@FEATURES.register(name)``."""
 
 
 def check_feature(name: str) -> None:
@@ -37,7 +35,7 @@ def check_feature(name: str) -> None:
 
 
 def make_feature(name: str, device: str | torch.device = "cpu") -> Feature:
-    """A feature by name, or ``name:source`` to take its weights from a folder or under another hub name.
+    """A feature by name, or by ``name:source`` with weights from a folder or hub name.
 
     Raises:
         ConfigError: no such feature.

@@ -1,4 +1,4 @@
-"""Down-scaled pixels, a feature without weights."""
+"""Downscaled pixels, a feature without weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from scalingar.rewards.features.feature import FEATURES, Feature
 
 @dataclass(frozen=True)
 class PixelFeature:
-    """Mean colours of ``side`` × ``side`` cells, each cell a token."""
+    """Mean colours of ``side`` × ``side`` cells; each cell is a token."""
 
     side: int = 16
 
     def __call__(self, images: Sequence[Image.Image]) -> Float[Tensor, "n t 3"]:
-        """RGB in [0, 1]; as many tokens as DINOv2 has patches by default."""
+        """RGB in [0, 1]; by default as many tokens as DINOv2 has patches."""
         size = (self.side, self.side)
         small = [image.convert("RGB").resize(size, Image.Resampling.BOX) for image in images]
         return levels(small).flatten(2).transpose(1, 2) / 255

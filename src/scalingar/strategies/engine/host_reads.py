@@ -6,8 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scalingar.core.transfer import to_host
-
 Receive = Callable[[np.ndarray], None]
 
 
@@ -26,7 +24,7 @@ class HostReads:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
-        flat = to_host(torch.cat([values.flatten() for values, _ in waiting])).numpy()
+        flat = torch.cat([values.flatten() for values, _ in waiting]).cpu().numpy()
         first = 0
         for values, receive in waiting:
             end = first + values.numel()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from scalingar.core.transfer import to_device
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.strategies.engine.image_run import BatchView, ImageRun
 
@@ -25,6 +26,8 @@ class LiveBatch:
         self.runs: list[ImageRun] = []
         self.free: list[int] = []
         self._groups = groups
+        self._copied: tuple[torch.Tensor, torch.Tensor] | None = None
+        """Positions, and the codes that rows at these positions have, on the host."""
 
     def __len__(self) -> int:
         return len(self.trajectories)
@@ -110,6 +113,7 @@ class LiveBatch:
         if count <= len(self.free) and not self.lockstep:
             rows, self.free = self.free[:count], self.free[count:]
             self.trajectories = self.trajectories.overwrite(torch.tensor(rows), fresh)
+            self._copied = None
             return rows
         before = len(self)
         self.trajectories = self.trajectories.join(fresh)
@@ -130,11 +134,22 @@ class LiveBatch:
             assert len({*self.trajectories.positions.tolist()}) == 1, "in lockstep"
 
     def _logits(self, rows: Int[np.ndarray, " m"]) -> torch.Tensor:
-        return self.trajectories.branches[:, torch.from_numpy(rows)]
+        branches = self.trajectories.branches
+        return branches[:, to_device(torch.from_numpy(rows), branches.device)]
 
     def _codes(self, row: int, steps: int) -> torch.Tensor:
-        codes = self.trajectories.codes[row, : self.trajectories.codes_until(steps)].cpu().clone()
+        codes = self._codes_on_host()[row, : self.trajectories.codes_until(steps)].clone()
         return codes.view(-1, self._groups) if self._groups else codes
+
+    def _codes_on_host(self) -> torch.Tensor:
+        """The codes drawn so far, which cross once for all rows that are asked for between two draws."""
+        live = self.trajectories
+        if live.codes.device.type == "cpu":
+            return live.codes
+        if self._copied is None or self._copied[0] is not live.positions:
+            drawn = live.codes_until(int(live.positions.max()))
+            self._copied = live.positions, live.codes[:, :drawn].cpu()
+        return self._copied[1]
 
 
 def _ascending(rows: Int[np.ndarray, " m"]) -> bool:

@@ -1,46 +1,71 @@
 """Images, rewards and features of candidates, computed on demand and counted in the ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate, Ledger, Truncation
-from scalingar.core.pixels import rounded
+from scalingar.core.pixels import all_rounded
 from scalingar.rewards.features.feature import Feature
 from scalingar.rewards.reward import PixelReward, Reward, score_candidates
+
+T = TypeVar("T")
+
+
+def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Parts of ``size`` items, the last as long as it comes."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 @dataclass
 class ImageLooks:
     """Decodes, scores and describes candidates.
 
-    ``pixels``: RGB in [-1, 1] from codes, complete or not. ``reward_name``: under which candidates keep scores.
-    ``to_image``: from pixels to 8 bits. ``keep_pixels``: store the pixels in the candidate too.
+    ``pictures``: RGB in [-1, 1] from the codes of several images, as many of each, complete or not.
+    ``reward_name``: under which candidates keep scores. ``to_images``: from pixels to 8 bits. ``keep_pixels``: store
+    the pixels in the candidate too. ``per_batch``: pictures decoded together. ``seen_per_batch``: pictures that a
+    feature, or a reward whose scores are independent, gets together; None: all, and they batch as they like.
     """
 
-    pixels: Callable[[Tensor], Float[Tensor, "3 h w"]]
+    pictures: Callable[[list[Tensor]], Float[Tensor, "m 3 h w"]]
     ledger: Ledger
     reward: Reward | None = None
     reward_name: str = ""
     feature: Feature | None = None
-    to_image: Callable[[Float[Tensor, "3 h w"]], Image.Image] = rounded
+    to_images: Callable[[Float[Tensor, "m 3 h w"]], list[Image.Image]] = all_rounded
     keep_pixels: bool = False
+    per_batch: int = 1
+    seen_per_batch: int | None = None
 
     def decode(self, candidates: list[Candidate]) -> None:
-        """Decode candidates without an image, one by one, so that no image depends on the others."""
+        """Decode candidates without an image, those with equally many codes together.
+
+        With ``per_batch`` 1 no image depends on the others, to the last bit.
+        """
+        by_length: dict[int, list[Candidate]] = {}
         for candidate in candidates:
             if candidate.image is None:
-                with self.ledger.timed("decode"):
-                    pixels = self.pixels(candidate.codes)
-                    candidate.image = self.to_image(pixels)
-                if self.keep_pixels:
-                    candidate.pixels = pixels
-                self.ledger.decodes += 1
+                by_length.setdefault(len(candidate.codes), []).append(candidate)
+        for equal in by_length.values():
+            for batch in in_batches(equal, self.per_batch):
+                self._decode(batch)
+
+    def _decode(self, batch: Sequence[Candidate]) -> None:
+        with self.ledger.timed("decode"):
+            pixels = self.pictures([candidate.codes for candidate in batch])
+            made = self.to_images(pixels)
+        for candidate, image, own in zip(batch, made, pixels, strict=True):
+            candidate.image = image
+            if self.keep_pixels:
+                candidate.pixels = own
+        self.ledger.decodes += len(batch)
 
     def score(self, candidates: list[Candidate]) -> Float[np.ndarray, " n"]:
         """Rewards, also stored in the candidates. Raises ConfigError without a reward, or if it fails."""
@@ -53,7 +78,9 @@ class ImageLooks:
             self.ledger.reward_calls += len(unscored)
         if unscored:
             with self.ledger.timed("reward"):
-                scores = score_candidates(self.reward, name, unscored)
+                single = isinstance(self.reward, PixelReward) and self.reward.independent
+                parts = in_batches(unscored, (self.seen_per_batch if single else None) or len(unscored))
+                scores = [score for part in parts for score in score_candidates(self.reward, name, list(part))]
             for candidate, score in zip(unscored, scores, strict=True):
                 candidate.rewards[name] = score
         return np.array([candidate.rewards[name] for candidate in candidates], np.float64)
@@ -65,7 +92,8 @@ class ImageLooks:
         self.decode(candidates)
         self.ledger.feature_calls += len(candidates)
         with self.ledger.timed("features"):
-            return self.feature([candidate.image for candidate in candidates if candidate.image is not None])
+            seen = [candidate.image for candidate in candidates if candidate.image is not None]
+            return torch.cat([self.feature(part) for part in in_batches(seen, self.seen_per_batch or len(seen))])
 
     def truncated(self, prompt: str) -> dict[str, Truncation]:
         """What the reward does not read of the prompt, under its name."""

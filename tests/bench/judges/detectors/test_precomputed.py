@@ -72,5 +72,5 @@ def test_wrong_lines(lines: list[Any], complaint: str, tmp_path: Path) -> None:
 def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="needs its file"):
         PrecomputedDetections.read(None)
-    with pytest.raises(BenchmarkError, match="cannot read the detections"):
+    with pytest.raises(BenchmarkError, match=r"cannot read .*; give a \.jsonl of detections"):
         PrecomputedDetections.read(tmp_path / "none.jsonl")

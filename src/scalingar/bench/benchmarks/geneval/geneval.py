@@ -47,7 +47,7 @@ class GenEval(Benchmark):
         prompts: Sequence[Metadata] | None = None,
         rule: GenEvalOptions | None = None,
     ) -> None:
-        """``colors`` None: the detector's own."""
+        """``colors``: None for the detector's own. ``prompts``: None for the official ones."""
         self.detector = detector
         self.colors = colors
         self.prompts = official_prompts() if prompts is None else tuple(prompts)
@@ -69,7 +69,7 @@ class GenEval(Benchmark):
 
     @property
     def label(self) -> str:
-        """As the detector says: only the official one's scores are GenEval's."""
+        """The detector's: only the official detector gives scores of GenEval proper."""
         return self.detector.label
 
     @property
@@ -82,7 +82,7 @@ class GenEval(Benchmark):
         }
 
     def items(self) -> list[Item]:
-        """A prompt's id is the name of its official folder."""
+        """All prompts; the id of one is the name of its official folder."""
         return [Item(key, prompt.prompt, prompt.tag, prompt.to_dict()) for key, prompt in self._by_id.items()]
 
     def image_path(self, item: Item, number: int) -> str:
@@ -94,13 +94,13 @@ class GenEval(Benchmark):
         return {f"{item.id}/{METADATA}": metadata_string(self._by_id[item.id]) + "\n"}
 
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
-        """In the official layout, under any of its accepted names."""
+        """In the official layout, with any of the accepted file names."""
         prompts = {int(item.id): self._by_id[item.id] for item in items}
         images = check_complete(read_layout(folder), prompts, images_per_prompt, folder)
         return {folder_name(row): paths for row, paths in images.items()}
 
     def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
-        """Right or wrong; ``details`` are the boxes that counted."""
+        """One point if all clauses hold; ``details`` are the boxes that counted."""
         return [self._verdict(item, *pair) for pair in zip(images, self.detector(images), strict=True)]
 
     def _verdict(self, item: Item, image: Image.Image, detections: Sequence[Detection]) -> Verdict:
@@ -118,7 +118,7 @@ class GenEval(Benchmark):
         return color_of
 
     def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
-        """Upstream's two other figures."""
+        """The two other scores that upstream prints."""
         any_right: dict[str, bool] = defaultdict(bool)
         for image in judged:
             any_right[image.item.id] |= image.verdict.correct

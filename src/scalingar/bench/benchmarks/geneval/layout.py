@@ -1,4 +1,4 @@
-"""The official folders: ``NNNNN/metadata.jsonl`` and ``NNNNN/samples/*.png``, in and out."""
+"""Reading and writing the official layout: ``NNNNN/metadata.jsonl`` and ``NNNNN/samples/*.png``."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from pathlib import Path
 from scalingar.bench.benchmark import check_folder_complete
 from scalingar.bench.benchmarks.geneval.metadata import Metadata
 from scalingar.bench.benchmarks.geneval.prompts import parse_line
+from scalingar.bench.data_files import read_text
 from scalingar.core.errors import BenchmarkError
 
 METADATA, SAMPLES = "metadata.jsonl", "samples"
@@ -16,7 +17,7 @@ _IMAGE = re.compile(r"\d+\.(png|jpg)")
 
 @dataclass(frozen=True)
 class PromptFolder:
-    """One prompt's folder, images in the order of their numbers."""
+    """The folder of one prompt; images are ordered by number."""
 
     row: int
     metadata: Metadata
@@ -24,17 +25,17 @@ class PromptFolder:
 
 
 def folder_name(row: int) -> str:
-    """Of the prompt at line ``row`` of the prompt file, from 0."""
+    """Name of the folder for the prompt in line ``row`` of the prompt file, from 0."""
     return f"{row:05d}"
 
 
 def image_name(row: int, number: int) -> str:
-    """Path of a prompt's image within the folder, named as in GenEval's README."""
+    """Relative path of a prompt's image, named as in GenEval's README."""
     return f"{folder_name(row)}/{SAMPLES}/{number:04d}.png"
 
 
 def read_layout(folder: Path) -> list[PromptFolder]:
-    """Every sub-folder named in digits, in numerical order; others are ignored, as upstream.
+    """All folders with a number as their name, in numerical order; others are ignored, as upstream does.
 
     Raises:
         BenchmarkError: no such folders, or their metadata is missing or damaged.
@@ -52,12 +53,12 @@ def read_layout(folder: Path) -> list[PromptFolder]:
 def check_complete(
     folders: Sequence[PromptFolder], prompts: Mapping[int, Metadata], images_per_prompt: int, where: str | Path
 ) -> dict[int, tuple[Path, ...]]:
-    """Images of ``prompts``, by row; other folders are ignored.
+    """Images of ``prompts``, by row; folders of other rows are ignored.
 
-    Upstream averages over whatever images exist, so that a broken run looks like a score.
+    Upstream averages over the images that exist, so that an incomplete run gets a score.
 
     Raises:
-        BenchmarkError: with the folders or images that are missing, too many, or of other prompts.
+        BenchmarkError: folders or images are missing, too many, or belong to other prompts.
     """
     by_row = {folder.row: folder for folder in folders}
     complaints = [f"two folders are numbered {folder.row}" for folder in folders if by_row[folder.row] is not folder]
@@ -80,14 +81,10 @@ def _complaints(folder: PromptFolder | None, row: int, metadata: Metadata, image
 
 
 def _read(folder: Path) -> PromptFolder:
-    file = folder / METADATA
-    try:
-        line = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise BenchmarkError(f"{file} is missing or unreadable; write the folder again.") from None
+    metadata = parse_line(read_text(folder / METADATA, "write the folder again"), str(folder / METADATA))
     samples = folder / SAMPLES
     images = [path for path in samples.iterdir() if _IMAGE.fullmatch(path.name)] if samples.is_dir() else []
-    return PromptFolder(int(folder.name), parse_line(line, str(file)), tuple(sorted(images, key=_number)))
+    return PromptFolder(int(folder.name), metadata, tuple(sorted(images, key=_number)))
 
 
 def _number(path: Path) -> tuple[int, str]:

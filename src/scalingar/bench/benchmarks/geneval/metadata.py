@@ -1,8 +1,9 @@
-"""What a GenEval prompt asks for, as the official lines say it."""
+"""The metadata of a GenEval prompt: what its image must show, in the official format."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from scalingar.core.registry import suggestion
 from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES, RELATIONS
@@ -11,35 +12,27 @@ TASKS = ("single_object", "two_object", "counting", "colors", "position", "color
 """The six tags, in the official order."""
 
 
+def _among(kind: str, known: tuple[str, ...]) -> Callable[[str], str]:
+    def check(word: str) -> str:
+        if word not in known:
+            raise ValueError(f"{word!r} is no {kind} of GenEval{suggestion(word, list(known))}")
+        return word
+
+    return check
+
+
 class Clause(BaseModel):
     """At least ``count`` objects of a class, of a colour, in a relation to the objects of an earlier clause."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    name: str = Field(alias="class")
+    name: Annotated[str, AfterValidator(_among("class", OBJECT_CLASSES))] = Field(alias="class")
     count: int = Field(ge=1)
-    color: str | None = None
-    position: tuple[str, int] | None = None
-
-    @field_validator("name")
-    @classmethod
-    def _known_class(cls, name: str) -> str:
-        return _known(name, "class", OBJECT_CLASSES)
-
-    @field_validator("color")
-    @classmethod
-    def _known_color(cls, color: str | None) -> str | None:
-        return color if color is None else _known(color, "colour", COLORS)
-
-    @field_validator("position")
-    @classmethod
-    def _known_relation(cls, position: tuple[str, int] | None) -> tuple[str, int] | None:
-        if position is not None:
-            _known(position[0], "relation", RELATIONS)
-        return position
+    color: Annotated[str, AfterValidator(_among("colour", COLORS))] | None = None
+    position: tuple[Annotated[str, AfterValidator(_among("relation", RELATIONS))], int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The official keys, those that are set."""
+        """The official keys that are set."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -63,7 +56,7 @@ class Metadata(BaseModel):
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """The official object, keys in the official order."""
+        """The official object, with its keys in the official order."""
         exclude = {"exclude": [clause.to_dict() for clause in self.exclude]} if self.exclude else {}
         return {
             "tag": self.tag,
@@ -71,9 +64,3 @@ class Metadata(BaseModel):
             **exclude,
             "prompt": self.prompt,
         }
-
-
-def _known(word: str, kind: str, known: tuple[str, ...]) -> str:
-    if word not in known:
-        raise ValueError(f"{word!r} is no {kind} of GenEval{suggestion(word, list(known))}")
-    return word

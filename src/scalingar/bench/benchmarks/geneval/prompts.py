@@ -1,4 +1,4 @@
-"""The 553 prompts: read from the official file, or spelled out from the phrases this package holds."""
+"""GenEval's 553 prompts: read from the official file, or built from the phrases in this package."""
 
 import json
 from functools import cache
@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from scalingar.bench.benchmarks.geneval.metadata import Clause, Metadata
+from scalingar.bench.data_files import read_lines
 from scalingar.core.errors import BenchmarkError, PromptError
 from scalingar.core.validation import sentence
 from scalingar.models.embedded.grammar import TERMINALS, parse
@@ -20,15 +21,11 @@ def read_prompts(path: str | Path) -> list[Metadata]:
     """Lines of an ``evaluation_metadata.jsonl``.
 
     Raises:
-        BenchmarkError: the file cannot be read, is empty, repeats a prompt, or a line says something GenEval does not.
+        BenchmarkError: the file cannot be read, is empty, repeats a prompt, or has a line that GenEval does not know.
     """
     path = Path(path).expanduser()
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise BenchmarkError(f"cannot read the prompts {path}: {reason}; give an evaluation_metadata.jsonl.") from None
-    prompts = [parse_line(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    lines = read_lines(path, "give an evaluation_metadata.jsonl")
+    prompts = [parse_line(line, f"{path}, line {number}") for number, line in lines]
     if not prompts:
         raise BenchmarkError(f"{path} holds no prompts; give an evaluation_metadata.jsonl.")
     seen: set[str] = set()
@@ -40,7 +37,7 @@ def read_prompts(path: str | Path) -> list[Metadata]:
 
 
 def parse_line(line: str, where: str) -> Metadata:
-    """One official line. Raises BenchmarkError, which names ``where`` it was."""
+    """One official line. Raises BenchmarkError; ``where`` names the line in its message."""
     try:
         return Metadata.model_validate(json.loads(line))
     except json.JSONDecodeError as error:
@@ -57,7 +54,7 @@ def official_prompts() -> tuple[Metadata, ...]:
 
 
 def spell_out(phrase: str) -> Metadata:
-    """The prompt and the clauses of a phrase of GenEval's grammar.
+    """The prompt and clauses of a phrase in GenEval's grammar.
 
     >>> spell_out("dog right of teddy bear").prompt
     'a photo of a dog right of a teddy bear'
@@ -65,7 +62,7 @@ def spell_out(phrase: str) -> Metadata:
     'a photo of two benchs'
 
     Raises:
-        PromptError: the phrase is none of the six kinds.
+        PromptError: the phrase is not of one of the six kinds.
     """
     parsed = parse(phrase)
     words = list(parsed.terminals)
@@ -86,7 +83,7 @@ def spell_out(phrase: str) -> Metadata:
 
 
 def _kind(terminal: int) -> str:
-    """What a terminal is; by its id, because "orange" is both a colour and a fruit."""
+    """The kind of a terminal, by its id, because "orange" is both a colour and a fruit."""
     word = TERMINALS[terminal]
     if terminal >= len(TERMINALS) - len(OBJECT_CLASSES):
         return "object"
@@ -104,7 +101,7 @@ def _counting(name: str, count: int) -> Metadata:
 
 
 def _position(subject: str, relation: str, target: str) -> Metadata:
-    """The target is the first clause, though the prompt names it last."""
+    """The target is the first clause, although the prompt names it last."""
     clauses = Clause(name=target, count=1), Clause(name=subject, count=1, position=(relation, 0))
     return _metadata("position", f"{_with_article(subject)} {relation} {_with_article(target)}", *clauses)
 

@@ -1,4 +1,4 @@
-"""Is an image right? The per-image rule of GenEval's evaluate_images.py (commit af4902f), on detections."""
+"""GenEval's verdict on an image from its detections: the rule of evaluate_images.py (commit af4902f)."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES
 
 ColorOf = Callable[[Detection], str]
 Objects = Mapping[str, Sequence[Detection]]
-"""Detections that count, by class, most confident first; absent classes have no entry."""
+"""Detections that count, by class, most confident first; classes without any have no entry."""
 
 
 class GenEvalOptions(BaseModel):
@@ -30,25 +30,25 @@ class GenEvalOptions(BaseModel):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Right or wrong, and why as upstream prints it, a line per failed clause."""
+    """Whether the image is right, and upstream's reasons why not, one line per failed clause."""
 
     correct: bool
     reason: str
 
 
 def judge(metadata: Metadata, objects: Objects, color_of: ColorOf, options: GenEvalOptions) -> Outcome:
-    """Apply all clauses; every failed one gives its reason.
+    """Check all clauses; every one that fails gives its reason.
 
-    ``color_of`` is asked only about objects whose colour a clause names. Colour and position look at the ``count`` most
-    confident objects of the class and at no others.
+    ``color_of`` is called only for objects whose colour a clause names. Colours and positions are checked on the
+    ``count`` most confident objects of the class only.
     """
     reasons: list[str] = []
     groups: list[Sequence[Detection] | None] = []
     for clause in metadata.include:
         found = objects.get(clause.name, ())[: clause.count]
-        wrong = next(_complaints(clause, found, groups, color_of, options), None)
-        groups.append(found if wrong is None else None)
-        reasons += [] if wrong is None else [wrong]
+        reason = next(_complaints(clause, found, groups, color_of, options), None)
+        groups.append(found if reason is None else None)
+        reasons += [] if reason is None else [reason]
     for clause in metadata.exclude:
         if (count := len(objects.get(clause.name, ()))) >= clause.count:
             reasons.append(f"expected {clause.name}<{clause.count}, found {count}")
@@ -67,10 +67,10 @@ def found_objects(detections: Sequence[Detection], tag: str, options: GenEvalOpt
 
 
 def relations(a: Box, b: Box, threshold: float) -> set[str]:
-    """Where ``a`` lies relative to ``b``: none, one or (on diagonals) two of left of, right of, above, below.
+    """The position of ``a`` relative to ``b``: none, one or, diagonally, two of left of, right of, above, below.
 
-    The offset of the centres is reduced by ``threshold`` times the summed sizes along each axis; an axis counts if what
-    remains exceeds half the length of the full offset.
+    The offset of the centres is reduced along each axis by ``threshold`` times the summed sizes; an axis counts if the
+    rest exceeds half the length of the full offset.
     """
     offset = [(a[i] + a[i + 2] - b[i] - b[i + 2]) / 2 for i in (0, 1)]
     sizes = [abs(a[i + 2] - a[i]) + abs(b[i + 2] - b[i]) for i in (0, 1)]
@@ -85,7 +85,7 @@ def relations(a: Box, b: Box, threshold: float) -> set[str]:
 
 
 def intersection_over_union(a: Box, b: Box) -> float:
-    """With areas of inclusive pixels, (width + 1)(height + 1), as upstream has them."""
+    """IoU of two boxes with inclusive ends, whose areas are (width + 1)(height + 1), as upstream computes it."""
     shared = _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
     union = _area(a) + _area(b) - shared
     return shared / union if union else 0.0
@@ -96,7 +96,7 @@ def _area(box: Box) -> float:
 
 
 def _without_overlaps(members: list[Detection], max_overlap: float) -> list[Detection]:
-    """Greedy suppression, strongest first; none at 1."""
+    """Greedy non-maximum suppression; nothing is suppressed if ``max_overlap`` is 1."""
     selected: list[Detection] = []
     for detection in members:
         if max_overlap == 1 or all(
@@ -113,7 +113,7 @@ def _complaints(
     color_of: ColorOf,
     options: GenEvalOptions,
 ) -> Iterator[str]:
-    """What is wrong with a clause; callers read the first only."""
+    """Reasons why a clause fails; callers use only the first."""
     if len(found) < clause.count:
         yield f"expected {clause.name}>={clause.count}, found {len(found)}"
     if clause.color is not None:
@@ -123,10 +123,10 @@ def _complaints(
         yield from _position_complaints(clause.name, relation, found, groups[target], options.position_threshold)
 
 
-def _color_complaints(clause: Clause, color: str, seen: list[str]) -> Iterator[str]:
-    if seen.count(color) < clause.count:
-        counts = ", ".join(f"{seen.count(name)} {name}" for name in COLORS if name in seen)
-        yield f"expected {color} {clause.name}>={clause.count}, found {seen.count(color)} {color}; and {counts}"
+def _color_complaints(clause: Clause, color: str, colors: list[str]) -> Iterator[str]:
+    if colors.count(color) < clause.count:
+        counts = ", ".join(f"{colors.count(name)} {name}" for name in COLORS if name in colors)
+        yield f"expected {color} {clause.name}>={clause.count}, found {colors.count(color)} {color}; and {counts}"
 
 
 def _position_complaints(
@@ -137,5 +137,5 @@ def _position_complaints(
         return
     for detection in found:
         for target in targets:
-            if relation not in (true := relations(detection.box, target.box, threshold)):
-                yield f"expected {name} {relation} target, found {' and '.join(sorted(true))} target"
+            if relation not in (actual := relations(detection.box, target.box, threshold)):
+                yield f"expected {name} {relation} target, found {' and '.join(sorted(actual))} target"

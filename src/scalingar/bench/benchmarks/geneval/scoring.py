@@ -1,4 +1,4 @@
-"""The official result lines."""
+"""GenEval's official result lines."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ Boxes = dict[str, list[list[float]]]
 
 
 def result_line(filename: str, metadata: Metadata, outcome: Outcome, boxes_by_class: Boxes) -> dict[str, Any]:
-    """One line of upstream's results.jsonl; ``metadata`` and ``details`` are JSON within JSON, as there."""
+    """One line of upstream's results.jsonl, in which ``metadata`` and ``details`` are strings of JSON."""
     return {
         "filename": filename,
         "tag": metadata.tag,
@@ -24,10 +24,10 @@ def result_line(filename: str, metadata: Metadata, outcome: Outcome, boxes_by_cl
 
 
 def metadata_string(metadata: Metadata) -> str:
-    """The official line of a prompt; upstream tells prompts apart by it."""
+    """The official line of a prompt, by which upstream identifies it."""
     return json.dumps(metadata.to_dict())
 
 
 def boxes(objects: Objects) -> Boxes:
-    """Detections of :func:`rules.found_objects` as plain values."""
+    """The result of :func:`rules.found_objects` as plain values."""
     return {name: [[*detection.box, detection.score] for detection in members] for name, members in objects.items()}

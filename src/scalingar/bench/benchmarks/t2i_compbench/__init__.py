@@ -1,1 +1,1 @@
-"""T2I-CompBench and the judges that only it uses."""
+"""T2I-CompBench and the judges that no other benchmark uses."""

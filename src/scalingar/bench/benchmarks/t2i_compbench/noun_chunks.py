@@ -1,4 +1,4 @@
-"""The things a prompt names, by spaCy: "a red book and a yellow vase" names "a red book" and "a yellow vase"."""
+"""Noun chunks of a prompt, by spaCy: "a red book and a yellow vase" has "a red book" and "a yellow vase"."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,23 +8,23 @@ from scalingar.core.errors import ConfigError
 NounChunks = Callable[[str], list[str]]
 PIPELINE = "en_core_web_sm"
 _PLACES = frozenset({"top", "the side", "the left", "the right"})
-"""Chunks T2I-CompBench passes over."""
+"""Chunks that T2I-CompBench ignores."""
 
 
-def spacy_chunks(pipeline: str = PIPELINE) -> NounChunks:
-    """A function of prompts. Raises ConfigError where spaCy or its English pipeline is not installed."""
+def spacy_chunks() -> NounChunks:
+    """A function from prompts to chunks. Raises ConfigError if spaCy or its English pipeline is not installed."""
     try:
         import spacy  # noqa: PLC0415
 
-        nlp = spacy.load(pipeline)
+        nlp = spacy.load(PIPELINE)
     except (ImportError, OSError):
         raise ConfigError(
-            f"T2I-CompBench's questions need spaCy and its pipeline {pipeline}; install scalingar[compbench] and run "
-            f"`python -m spacy download {pipeline}`."
+            f"T2I-CompBench's questions need spaCy and its pipeline {PIPELINE}; install scalingar[compbench] and run "
+            f"`python -m spacy download {PIPELINE}`."
         ) from None
     return lambda prompt: things(nlp(prompt))
 
 
 def things(document: Any) -> list[str]:
-    """The noun chunks of a parsed prompt, places left out."""
+    """The noun chunks of a parsed prompt that name things, not places."""
     return [chunk.text for chunk in document.noun_chunks if chunk.text not in _PLACES]

@@ -1,7 +1,7 @@
-"""T2I-CompBench (Huang et al. 2023): the categories that maintained libraries can score.
+"""T2I-CompBench (Huang et al. 2023): the categories that can be scored with maintained libraries.
 
-Attributes (color, shape, texture) by BLIP-VQA and non_spatial by CLIP. The categories spatial, 3d_spatial, numeracy and
-complex need UniDet, which has no maintained home; they are not offered.
+Attributes (color, shape, texture) are scored by BLIP-VQA, non_spatial by CLIP. The categories spatial, 3d_spatial,
+numeracy and complex need UniDet, which nobody maintains; they are not offered.
 """
 
 import math
@@ -17,17 +17,18 @@ from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, 
 from scalingar.bench.benchmarks.t2i_compbench.blip_vqa import BlipVQA
 from scalingar.bench.benchmarks.t2i_compbench.clip_similarity import ClipSimilarity
 from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import NounChunks, spacy_chunks
+from scalingar.bench.data_files import read_lines
 from scalingar.core.errors import BenchmarkError, ConfigError
 
 Category = Literal["color", "shape", "texture", "non_spatial"]
 YesProbability = Callable[[Image.Image, list[str]], list[float]]
 Similarity = Callable[[Image.Image, str], float]
 MOST_QUESTIONS = 8
-"""Things of a prompt that are asked about."""
+"""Questions about a prompt; further things that it names are ignored."""
 
 
 class T2ICompBenchSettings(BenchmarkSettings):
-    """Which categories, and the weights of their judges."""
+    """The categories, and the weights of their judges."""
 
     folder: Path = Field(description="the examples/dataset folder of the T2I-CompBench repository")
     categories: tuple[Category, ...] = Field(("color", "shape", "texture"), min_length=1)
@@ -51,14 +52,14 @@ class T2ICompBench(Benchmark):
         chunks: NounChunks | None = None,
         similarity: Similarity | None = None,
     ) -> None:
-        """Only what the categories need must be given. Raises BenchmarkError."""
-        self.chosen = settings
+        """Judges may be None where no category needs them. Raises BenchmarkError."""
+        self.chosen_settings = settings
         self.yes, self.chunks, self.similarity = yes, chunks, similarity
         self._items = [item for name in settings.categories for item in read_category(settings.folder, name)]
 
     @classmethod
     def build(cls, settings: T2ICompBenchSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """Load the judges the categories need."""
+        """Load the judges that the categories need."""
         asks = set(settings.categories) != {"non_spatial"}
         compares = "non_spatial" in settings.categories
         return cls(
@@ -70,8 +71,8 @@ class T2ICompBench(Benchmark):
 
     @property
     def label(self) -> str:
-        """With its categories: the mean over them is no published figure."""
-        return f"T2I-CompBench ({', '.join(self.chosen.categories)})"
+        """Names the categories, because their mean is no published score."""
+        return f"T2I-CompBench ({', '.join(self.chosen_settings.categories)})"
 
     @property
     def provenance(self) -> dict[str, str]:
@@ -84,18 +85,18 @@ class T2ICompBench(Benchmark):
         return self._items
 
     def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
-        """Product of the probabilities of each thing, or the cosine of image and prompt."""
-        verdict = self._similar if item.task == "non_spatial" else self._shown
+        """The product of the probabilities of all things that the prompt names, or the cosine of image and prompt."""
+        verdict = self._compare if item.task == "non_spatial" else self._ask
         return [verdict(item, image) for image in images]
 
-    def _shown(self, item: Item, image: Image.Image) -> Verdict:
+    def _ask(self, item: Item, image: Image.Image) -> Verdict:
         if self.yes is None or self.chunks is None:
             raise ConfigError(f"the category {item.task} needs a visual question answerer and noun chunks.")
         questions = [f"{thing}?" for thing in self.chunks(item.prompt)[:MOST_QUESTIONS]]
         probabilities = self.yes(image, questions)
         return Verdict(math.prod(probabilities), details=dict(zip(questions, probabilities, strict=True)))
 
-    def _similar(self, item: Item, image: Image.Image) -> Verdict:
+    def _compare(self, item: Item, image: Image.Image) -> Verdict:
         if self.similarity is None:
             raise ConfigError(f"the category {item.task} needs an image-text similarity.")
         return Verdict(self.similarity(image, item.prompt))
@@ -106,7 +107,7 @@ class T2ICompBench(Benchmark):
         return f"{item.task}/samples/{item.prompt}_{running:06d}.png"
 
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
-        """By the prompts in the file names, in the order of their numbers, as upstream reads them."""
+        """By the prompts in the file names, in numerical order, as upstream reads them."""
         images_by_id = {item.id: _images(folder / item.task / "samples", item.prompt) for item in items}
         complaints = [
             f"{item.task} has {len(images_by_id[item.id])} of {images_per_prompt} images of {item.prompt!r}"
@@ -128,11 +129,8 @@ def _images(samples: Path, prompt: str) -> tuple[Path, ...]:
 
 def read_category(folder: Path, category: str) -> list[Item]:
     """Lines of ``<category>_val.txt``. Raises BenchmarkError."""
-    path = folder.expanduser() / f"{category}_val.txt"
-    try:
-        prompts = [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError):
-        raise BenchmarkError(f"cannot read {path}; set folder to T2I-CompBench's examples/dataset.") from None
+    path = folder / f"{category}_val.txt"
+    prompts = [line.strip() for _, line in read_lines(path, "set folder to T2I-CompBench's examples/dataset")]
     if len(set(prompts)) != len(prompts) or not prompts:
         raise BenchmarkError(f"{path} holds no prompts or one twice; copy it again.")
     return [Item(f"{category}/{row:04d}", prompt, category, {"row": row}) for row, prompt in enumerate(prompts)]

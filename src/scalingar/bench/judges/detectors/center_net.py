@@ -1,4 +1,4 @@
-"""A small fully convolutional detector: a prediction per lattice cell, as in "Objects as Points" (Zhou 2019)."""
+"""A small fully convolutional detector with a prediction per grid cell, as in "Objects as Points" (Zhou 2019)."""
 
 from typing import NamedTuple
 
@@ -8,17 +8,17 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 STRIDE = 8
-"""Pixels of a lattice cell."""
+"""Pixels along a side of a cell."""
 
 
 class CenterNetConfig(BaseModel):
-    """Sizes, and what the last layer tells apart."""
+    """Widths and depths of the network, and the number of classes and colours."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     classes: int = 80
     colors: int = 11
-    """The named ones and, last, "several or none of these"."""
+    """The ten named ones and, last, "several or none of these"."""
     widths: tuple[int, int, int] = (32, 48, 128)
     """At half, quarter and eighth resolution."""
     blocks: tuple[int, int] = (1, 3)
@@ -29,24 +29,24 @@ class Heads(NamedTuple):
     """Raw outputs per cell."""
 
     objectness: Float[Tensor, "n h w"]
-    """Logit: the centre of a whole, recognisable object lies in this cell."""
+    """Logit that the centre of a complete, recognisable object lies in this cell."""
     classes: Float[Tensor, "n classes h w"]
-    """Logits of its class, given that there is one."""
+    """Logits of the class of that object."""
     colors: Float[Tensor, "n colors h w"]
-    """Logits of its colour, given that there is one."""
+    """Logits of the colour of that object."""
     sides: Float[Tensor, "n 4 h w"]
-    """Distances from the middle of the cell to the left, top, right and bottom of its box, in cells."""
+    """Distances from the middle of the cell to the left, top, right and bottom of the object's box, in cells."""
 
 
 class Block(nn.Module):
-    """Two 3 x 3 convolutions around a shortcut."""
+    """Two 3 x 3 convolutions with a residual connection."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first, self.second = _conv(width, width), _conv(width, width)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The shortcut is added before the last rectifier (He et al. 2016)."""
+        """The input is added before the last ReLU (He et al. 2016)."""
         return F.relu(x + self.second(F.relu(self.first(x))))
 
 
@@ -78,6 +78,6 @@ class CenterNet(nn.Module):
         nn.init.constant_(self.head.bias[:1], -3.0)  # most cells hold no centre
 
     def forward(self, images: Float[Tensor, "n 3 height width"]) -> Heads:
-        """Predictions of each cell of the ``height / STRIDE`` by ``width / STRIDE`` lattice."""
+        """Predictions for the ``height / STRIDE`` by ``width / STRIDE`` cells."""
         objectness, classes, colors, sides = self.head(self.body(images)).split(self.splits, dim=1)
         return Heads(objectness[:, 0], classes, colors, sides)

@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -10,48 +10,48 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from scalingar.bench.judges.detectors.detector import COLOR_CLASSIFIERS, ColorClassifier, Detection
+from scalingar.bench.judges.pretrained import PretrainedJudge
 from scalingar.core.errors import BenchmarkError, WeightsError
 from scalingar.models.embedded.vocabulary import COLORS
 from scalingar.models.hf.clip_pixels import cropped, normalised
-from scalingar.models.hf.loading import load_network, load_text_tokenizer
 
-DEFAULT = "openai/clip-vit-large-patch14"
 TEMPLATES = ("a photo of a {color} {name}", "a photo of a {color}-colored {name}", "a photo of a {color} object")
 BACKGROUND = "#999"
 
 
-class ClipColors:
-    """Compares the masked crop of an object with ten colour sentences about its class."""
+class ClipColors(PretrainedJudge):
+    """Compares the masked crop of an object with sentences about its class in each of the ten colours."""
+
+    kind: ClassVar[str] = "clip"
+    architecture: ClassVar[str] = "CLIPModel"
+    default: ClassVar[str] = "openai/clip-vit-large-patch14"
 
     def __init__(self, network: Any, tokenizer: Any, name: str) -> None:
-        """``network``: a ``CLIPModel``.
+        """See :class:`PretrainedJudge`.
 
         Raises:
-            WeightsError: it has plain GELU. OpenAI's weights were trained with QuickGELU; run with the other, they
-                answer without complaint and worse.
+            WeightsError: the network has plain GELU. OpenAI's weights were trained with QuickGELU; with the other
+                activation their answers are worse, without any error.
         """
         config = network.config
         for part, activation in (("text", config.text_config.hidden_act), ("image", config.vision_config.hidden_act)):
             if activation != "quick_gelu":
-                raise WeightsError(f"the {part} half of {name} uses {activation}, not quick_gelu; use {DEFAULT}.")
-        self.network = network
-        self.tokenizer = tokenizer
-        self.name = f"clip {name}"
+                raise WeightsError(f"the {part} half of {name} uses {activation}, not quick_gelu; use {self.default}.")
+        super().__init__(network, tokenizer, name)
         self.size = int(config.vision_config.image_size)
         self._sentences = cache(self._embed)
 
     @torch.inference_mode()
     def __call__(self, image: Image.Image, detection: Detection) -> str:
         """The most similar colour. Raises BenchmarkError for a detection without mask."""
-        parameter = next(self.network.parameters())
-        pixels = normalised([cropped(masked_crop(image, detection), self.size)]).to(parameter)
+        pixels = self.to_network(normalised([cropped(masked_crop(image, detection), self.size)]))
         features = self.network.get_image_features(pixel_values=pixels).pooler_output.float()
-        similarity = features @ self._sentences(detection.name).T  # the image's length changes no argmax
+        similarity = features @ self._sentences(detection.name).T  # the norm of the image's features changes no argmax
         return COLORS[int(similarity.argmax())]
 
     @torch.inference_mode()
     def _embed(self, name: str) -> Float[Tensor, "10 d"]:
-        """Each colour's sentences: normalised, averaged, normalised again."""
+        """The mean embedding of each colour's sentences, normalised before and after averaging."""
         texts = [template.format(color=color, name=name) for color in COLORS for template in TEMPLATES]
         tokens = self.tokenizer(texts, padding=True, return_tensors="pt").to(self.network.device)
         features = self.network.get_text_features(
@@ -65,17 +65,13 @@ class ClipColors:
 @COLOR_CLASSIFIERS.register("clip")
 def clip(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> ColorClassifier:
     """CLIP ViT-L/14, asked as GenEval asks it."""
-    from transformers import CLIPModel  # noqa: PLC0415
-
-    source = source or DEFAULT
-    network = load_network(CLIPModel, source, device=device, dtype=dtype)
-    tokenizer = load_text_tokenizer(source)
-    tokenizer.padding_side = "right"
-    return ClipColors(network, tokenizer, str(source))
+    colors = ClipColors.load(source, device=device, dtype=dtype)
+    colors.tokenizer.padding_side = "right"
+    return colors
 
 
 def masked_crop(image: Image.Image, detection: Detection) -> Image.Image:
-    """The object before a grey background, cut at its box. Raises BenchmarkError for a detection without mask."""
+    """The object on a grey background, cropped to its box. Raises BenchmarkError for a detection without mask."""
     image = ImageOps.exif_transpose(image).convert("RGB")
     if detection.mask is None:
         raise BenchmarkError(f"the {detection.name} at {detection.box} has no mask; GenEval's colours need one.")

@@ -1,4 +1,4 @@
-"""What a detector is: objects of an image with class, box and confidence."""
+"""The interface and registry of object detectors and colour classifiers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Detection:
-    """One object. ``mask`` covers the whole image, ``(h, w)``; ``color`` is set by detectors that know colours."""
+    """One object. ``mask`` covers the whole image; ``color`` is set by detectors that know colours."""
 
     name: str
     box: Box
@@ -28,19 +28,19 @@ class Detection:
 
 
 class Detector(Protocol):
-    """Finds objects. It reports all it sees; thresholds are the caller's."""
+    """Finds objects. It reports all detections; the caller applies thresholds."""
 
     @property
     def name(self) -> str:
-        """As the registry has it."""
+        """Its name in the registry."""
 
     @property
     def version(self) -> str:
-        """Tells one set of weights or detections from another: a hash or a pinned name."""
+        """Identifies its weights or detections: a hash or a pinned name."""
 
     @property
     def label(self) -> str:
-        """What a GenEval score from it must be called, such as ``"GenEval (HF detector)"``."""
+        """The name of a GenEval score that it gives, such as ``"GenEval (HF detector)"``."""
 
     def __call__(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
         """Detections of each image, in any order."""
@@ -51,21 +51,21 @@ class ColorClassifier(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the classifier and its weights."""
+        """Name of the classifier and its weights."""
 
     def __call__(self, image: Image.Image, detection: Detection) -> str:
         """One of :data:`~scalingar.models.embedded.vocabulary.COLORS`."""
 
 
 class DetectorFactory(Protocol):
-    """Makes a detector of ``source``: a file, a folder or a hub name; None is its default."""
+    """Makes a detector from ``source``: a file, a folder or a hub name; None: its default."""
 
     def __call__(self, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Detector:
         """Raises ConfigError or WeightsError."""
 
 
 class ColorClassifierFactory(Protocol):
-    """Makes a colour classifier of ``source``, as a :class:`DetectorFactory` does."""
+    """Makes a colour classifier, as a :class:`DetectorFactory` makes a detector."""
 
     def __call__(self, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> ColorClassifier:
         """Raises ConfigError or WeightsError."""

@@ -1,4 +1,4 @@
-"""The embedded world's detector: class, box and colour of every object of a 96 x 96 scene, in milliseconds on a CPU."""
+"""The detector of the embedded world: class, box and colour of every object in a 96 x 96 scene."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from scalingar.bench.judges.detectors.center_net import STRIDE, CenterNet, CenterNetConfig, Heads
-from scalingar.bench.judges.detectors.detector import DETECTORS, Detection, Detector
+from scalingar.bench.judges.detectors.detector import DETECTORS, Detection
 from scalingar.core.files import sha256
 from scalingar.models.embedded.installed_weights import embedded_file
 from scalingar.models.embedded.scene_pixels import scene_batches
@@ -17,19 +17,20 @@ from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES
 from scalingar.models.weights.module_file import load_module
 
 SIDE = 96
-"""Pixels of a scene's side; other sizes are refused, because their objects would be missed."""
-FLOOR = 0.05
-"""Lowest reported score, far below every threshold in use."""
+"""Pixels along a side of a scene; in images of other sizes objects would be missed, so they are refused."""
+MIN_SCORE = 0.05
+"""Detections with lower scores are not reported; it lies far below every threshold in use."""
 REACH = 2
-"""Cells around a centre in which no second object is reported: objects are five cells wide."""
+"""Cells around a centre in which no second object is reported; objects are five cells wide."""
 MIXED = "mixed"
-"""Colour of an object that no single name fits."""
+"""Colour of an object for which none of the ten names fits."""
 
 
+@DETECTORS.register("embedded")
 class EmbeddedDetector:
-    """A :class:`CenterNet` of the embedded world.
+    """The embedded world's own: class, box and colour; knows 96 x 96 scenes only.
 
-    ``source``: a weight file or a folder that holds ``detector.safetensors``; the installed package's if None.
+    ``source``: a weight file or a folder with ``detector.safetensors``; None: the installed package's.
     """
 
     name = "embedded"
@@ -66,21 +67,15 @@ class EmbeddedDetector:
         return results
 
 
-@DETECTORS.register(EmbeddedDetector.name)
-def embedded(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Detector:
-    """The embedded world's own: class, box and colour; knows 96 x 96 scenes only."""
-    return EmbeddedDetector(source, device=device, dtype=dtype)
-
-
 def detections(heads: Heads) -> list[list[Detection]]:
-    """Local maxima of the objectness, scored by it times the probability of their class."""
+    """Local maxima of the objectness; the score is objectness times class probability."""
     objectness = heads.objectness.sigmoid()
     around = F.max_pool2d(objectness[:, None], 2 * REACH + 1, stride=1, padding=REACH)[:, 0]
     certainty, names = heads.classes.softmax(1).max(1)
     scores = torch.where(objectness == around, objectness * certainty, 0.0)
     colors = heads.colors.argmax(1)
     results: list[list[Detection]] = [[] for _ in scores]
-    for n, row, column in (scores > FLOOR).nonzero().tolist():
+    for n, row, column in (scores > MIN_SCORE).nonzero().tolist():
         left, top, right, bottom = (heads.sides[n, :, row, column] * STRIDE).tolist()
         x, y = (column + 0.5) * STRIDE, (row + 0.5) * STRIDE
         results[n].append(

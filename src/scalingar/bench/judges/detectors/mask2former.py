@@ -1,7 +1,7 @@
-"""Mask2Former through transformers, with mmdet's pre- and post-processing in place of the library's own.
+"""Mask2Former from transformers, with mmdet's pre- and post-processing instead of the library's.
 
-The published checkpoints are another training run than GenEval's, so that a score is called "GenEval (HF detector)".
-What the library would do differently: resize to 384 x 384, cut masks there, and drop boxes.
+The published checkpoints come from another training run than GenEval's, so scores are called "GenEval (HF detector)".
+transformers itself would resize images to 384 x 384, threshold masks at that size, and drop boxes.
 """
 
 from collections.abc import Sequence
@@ -23,16 +23,16 @@ from scalingar.models.hf.loading import load_network
 
 DEFAULT = "facebook/mask2former-swin-small-coco-instance"
 SHORT_SIDE, LONG_SIDE = 800, 1333
-"""Pixels an image is resized to: the short side, unless the long one would become too long."""
+"""Images are resized to this short side in pixels, or less where the long side would exceed its limit."""
 DIVISOR, PADDING = 32, 128
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 """ImageNet's, RGB."""
 INSTANCES = 100
-"""Best pairs of query and class that are reported."""
+"""Number of reported pairs of query and class, those with the highest scores."""
 
 
 class Prepared(NamedTuple):
-    """An image as the network takes it, ``(1, 3, h, w)``; the sides before padding and the original ones (h, w)."""
+    """The network's input; height and width before padding, and of the original image."""
 
     pixels: Float[Tensor, "1 3 h w"]
     resized: tuple[int, int]
@@ -40,7 +40,7 @@ class Prepared(NamedTuple):
 
 
 class Mask2FormerDetector:
-    """Instances of COCO's 80 classes under GenEval's names, without any threshold."""
+    """Instances of COCO's 80 classes by GenEval's names, without a threshold."""
 
     name = "hf-mask2former"
     label = "GenEval (HF detector)"
@@ -54,7 +54,7 @@ class Mask2FormerDetector:
 
     @torch.inference_mode()
     def __call__(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
-        """One image at a time: sizes differ, and at 800 pixels a batch gains nothing."""
+        """One image at a time: sizes differ, and at 800 pixels batches are not faster."""
         return [self._detect(image) for image in images]
 
     def _detect(self, image: Image.Image) -> list[Detection]:
@@ -87,7 +87,7 @@ def prepare(image: Image.Image) -> Prepared:
 
 
 def resized_sides(height: int, width: int) -> tuple[int, int]:
-    """Sides after resizing, rounded half up."""
+    """Height and width after resizing, rounded half up."""
     scale = min(LONG_SIDE / max(height, width), SHORT_SIDE / min(height, width))
     return int(height * scale + 0.5), int(width * scale + 0.5)
 
@@ -95,7 +95,7 @@ def resized_sides(height: int, width: int) -> tuple[int, int]:
 def instances(
     class_logits: Float[Tensor, "q c"], mask_logits: Float[Tensor, "q h w"], prepared: Prepared
 ) -> list[Detection]:
-    """The best pairs of query and class; the score is class probability x mean probability inside the mask."""
+    """The best pairs of query and class, scored by class probability times mean probability inside the mask."""
     scores = class_logits.softmax(-1)[:, :-1].flatten()
     best = scores.topk(min(INSTANCES, len(scores)))
     classes = len(OBJECT_CLASSES)
@@ -110,7 +110,7 @@ def instances(
 
 
 def full_size(logits: Float[Tensor, "h w"], prepared: Prepared) -> Float[Tensor, "height width"]:
-    """Mask logits at the padded size, cut to the picture, then at the original size; thresholds come after."""
+    """Mask logits resized to the padded size, cropped, and resized to the original size, all before thresholding."""
     padded = F.interpolate(logits[None, None], prepared.pixels.shape[2:], mode="bilinear", align_corners=False)
     height, width = prepared.resized
     picture = padded[:, :, :height, :width]
@@ -118,7 +118,7 @@ def full_size(logits: Float[Tensor, "h w"], prepared: Prepared) -> Float[Tensor,
 
 
 def tight_box(mask: Bool[np.ndarray, "h w"]) -> Box:
-    """Around the mask, its far ends exclusive; zeros for an empty one."""
+    """The smallest box around the mask, with exclusive ends; zeros for an empty mask."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not rows.size:
         return 0.0, 0.0, 0.0, 0.0

@@ -1,4 +1,4 @@
-"""Detections that another program made, read from a file, so that an mmdet run is scored by the same rules.
+"""Detections by another program, read from a file, so that those of mmdet can be scored by the same rules.
 
 One line per image::
 
@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scalingar.bench.data_files import read_lines
 from scalingar.bench.judges.detectors.detector import DETECTORS, Detection, Detector
 from scalingar.bench.judges.detectors.rle import decode_mask
 from scalingar.core.errors import BenchmarkError, ConfigError
@@ -23,7 +24,7 @@ from scalingar.core.files import sha256
 from scalingar.core.validation import sentence
 
 _PARTS = 3
-"""Of a path that tell images apart: ``NNNNN/samples/NNNN.png``."""
+"""Parts of a path, from the end, that identify an image: ``NNNNN/samples/NNNN.png``."""
 Key = tuple[str, ...]
 
 
@@ -54,8 +55,8 @@ class PrecomputedDetections:
     name = "precomputed"
     label = "GenEval (precomputed detections)"
 
-    def __init__(self, lines: dict[Key, tuple[_Detection, ...]], version: str) -> None:
-        self._lines = lines
+    def __init__(self, detections: dict[Key, tuple[_Detection, ...]], version: str) -> None:
+        self._detections = detections
         self.version = version
 
     @classmethod
@@ -64,32 +65,27 @@ class PrecomputedDetections:
         if path is None:
             raise ConfigError("the detector precomputed needs its file: set detector_source to a .jsonl of detections.")
         path = Path(path).expanduser()
-        lines: dict[Key, tuple[_Detection, ...]] = {}
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise BenchmarkError(f"cannot read the detections {path}; give a .jsonl with one line per image.") from None
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                entry = _parsed(line, f"{path}, line {number}")
-                if (key := _key(entry.filename)) in lines:
-                    raise BenchmarkError(f"{path}, line {number}: {'/'.join(key)} occurs twice.")
-                lines[key] = entry.detections
-        return cls(lines, f"sha256:{sha256(path)[:16]}")
+        detections: dict[Key, tuple[_Detection, ...]] = {}
+        for number, line in read_lines(path, "give a .jsonl of detections with one line per image"):
+            entry = _parsed(line, f"{path}, line {number}")
+            if (key := _key(entry.filename)) in detections:
+                raise BenchmarkError(f"{path}, line {number}: {'/'.join(key)} occurs twice.")
+            detections[key] = entry.detections
+        return cls(detections, f"sha256:{sha256(path)[:16]}")
 
     def __call__(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
-        """By the images' ``filename``. Raises BenchmarkError for an image without one or without a line."""
+        """Looked up by ``filename``. Raises BenchmarkError for an image that has none or is not in the file."""
         return [[entry.detection() for entry in self._of(image)] for image in images]
 
     def _of(self, image: Image.Image) -> tuple[_Detection, ...]:
         name = str(getattr(image, "filename", ""))
         if not name:
             raise BenchmarkError("an image without a file name has no precomputed detections; score images on disk.")
-        if (key := _key(name)) not in self._lines:
+        if (key := _key(name)) not in self._detections:
             raise BenchmarkError(
                 f"there are no detections of {'/'.join(key)}; an image without objects needs a line too."
             )
-        return self._lines[key]
+        return self._detections[key]
 
 
 @DETECTORS.register(PrecomputedDetections.name)

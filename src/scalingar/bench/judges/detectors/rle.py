@@ -1,4 +1,4 @@
-"""COCO's run-length encoding of masks: runs of 0 and 1 in turn, column after column, beginning with 0."""
+"""COCO's run-length encoding of masks: alternating runs of 0 and 1 in column-major order, beginning with 0."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from jaxtyping import Bool
 from scalingar.core.errors import BenchmarkError
 
 _BITS, _SIGN, _MORE, _OFFSET = 5, 0x10, 0x20, 48
-"""Of the compressed form: five bits a character, least significant first; the sign and whether more follow."""
+"""The compressed form: five bits a character, least significant first; sign bit, continuation bit, first character."""
 
 
 def decode_mask(encoded: dict[str, Any]) -> Bool[np.ndarray, "h w"]:
-    """Of ``{"size": [h, w], "counts": ...}``, counts as a list of runs or as COCO's compressed string.
+    """The mask of ``{"size": [h, w], "counts": ...}``; counts are a list of runs or COCO's compressed string.
 
     Raises:
         BenchmarkError: the runs do not fill the mask.
@@ -29,7 +29,7 @@ def decode_mask(encoded: dict[str, Any]) -> Bool[np.ndarray, "h w"]:
 
 
 def decompress(text: str) -> list[int]:
-    """Runs of the compressed form, where from the fourth on the difference to the last but one is stored.
+    """Runs of the compressed form, which from the fourth run on stores the difference to the run before the last.
 
     Raises:
         ValueError: a character that does not occur in it, or a number that is cut off.

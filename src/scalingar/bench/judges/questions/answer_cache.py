@@ -1,4 +1,4 @@
-"""Answers kept on disk: a judge costs money, and a resumed run must not ask twice."""
+"""A cache of answers on disk: judges cost money, and a resumed run must not ask again."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ class AnswerCache:
     folder: Path
 
     def get(self, key: str) -> Answers | None:
-        """What was answered under ``key``."""
+        """The answers kept under ``key``, or None."""
         try:
             record = json.loads((self.folder / f"{key}.json").read_text("utf-8"))
             return Answers(tuple(map(bool, record["yes"])), str(record["model"]), str(record["text"]))
@@ -29,7 +29,7 @@ class AnswerCache:
             return None
 
     def put(self, key: str, answers: Answers) -> None:
-        """Keep answers with their date. Raises OutputError: losing paid answers must not pass unnoticed."""
+        """Keep answers with their date. Raises OutputError, because losing paid answers must not go unnoticed."""
         record = {**asdict(answers), "date": datetime.now(UTC).isoformat(timespec="seconds")}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -38,8 +38,8 @@ class AnswerCache:
         write_file(self.folder / f"{key}.json", (json.dumps(record, indent=1) + "\n").encode())
 
 
-def answer_key(image: Image.Image, **asked: Any) -> str:
-    """A name for what is answered about an image's pixels when ``asked`` like this."""
+def answer_key(image: Image.Image, **request: Any) -> str:
+    """A hash of an image's pixels and of everything else that the answers depend on."""
     rgb = image.convert("RGB")
     pixels = hashlib.sha256(rgb.tobytes()).hexdigest()
-    return hashlib.sha256(json.dumps([rgb.size, pixels, asked], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([rgb.size, pixels, request], sort_keys=True).encode()).hexdigest()

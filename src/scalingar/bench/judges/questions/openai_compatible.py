@@ -20,9 +20,9 @@ TEMPLATE = (
 )
 REMINDER = "Your last reply could not be read. Reply with exactly {count} lines, each of them only yes or no."
 _ANSWER = re.compile(r"(?:\d+[.):]\s*)?(yes|no)\b", re.IGNORECASE)
-"""A line that answers, numbered or not; other lines are passed over."""
+"""A line with an answer, numbered or not; other lines are skipped."""
 _TRANSPORT_RETRIES = 5
-"""Of the client itself, with growing pauses, when the endpoint is busy or away."""
+"""Attempts by the client, with growing pauses, when the endpoint is busy or cannot be reached."""
 
 
 @JUDGES.register("openai-compatible")
@@ -30,7 +30,7 @@ class OpenAICompatibleJudge:
     """Asks all questions about an image in one call, with one fixed prompt, and keeps the answers."""
 
     def __init__(self, settings: JudgeSettings, client: Any = None) -> None:
-        """``client``: an ``openai.OpenAI``; None: one for the settings' endpoint. Raises ConfigError."""
+        """``client``: an ``openai.OpenAI``; None: a new one for the settings' endpoint. Raises ConfigError."""
         self.settings = settings
         self.client = client or _client(settings)
         self.cache = AnswerCache(settings.cache or cache_folder("answers"))
@@ -42,7 +42,7 @@ class OpenAICompatibleJudge:
         return f"{self.settings.model}{endpoint}, temperature {self.settings.temperature:g}"
 
     def __call__(self, image: Image.Image, questions: Sequence[str]) -> Answers:
-        """From the cache where the same was asked before. Raises BenchmarkError after the last attempt."""
+        """From the cache if the same was asked before. Raises BenchmarkError after the last attempt."""
         lines = "\n".join(" ".join(question.split()) for question in questions)
         prompt = TEMPLATE.format(count=len(questions), questions=lines)
         key = answer_key(
@@ -60,7 +60,7 @@ class OpenAICompatibleJudge:
         return answers
 
     def _ask(self, image: Image.Image, prompt: str, count: int) -> Answers:
-        messages = opening(image, prompt)
+        messages = first_messages(image, prompt)
         text = ""
         for _ in range(self.settings.attempts):
             text, model = self._reply(messages)
@@ -77,7 +77,7 @@ class OpenAICompatibleJudge:
         )
 
     def _reply(self, messages: list[dict[str, Any]]) -> tuple[str, str]:
-        """What the model wrote, and its own name for itself."""
+        """The text of the reply, and the model's name as the endpoint gives it."""
         from openai import OpenAIError  # noqa: PLC0415
 
         try:
@@ -92,8 +92,8 @@ class OpenAICompatibleJudge:
         return reply.choices[0].message.content or "", str(reply.model)
 
 
-def opening(image: Image.Image, prompt: str) -> list[dict[str, Any]]:
-    """The messages of a first attempt."""
+def first_messages(image: Image.Image, prompt: str) -> list[dict[str, Any]]:
+    """The messages of the first attempt."""
     url = f"data:image/png;base64,{base64.b64encode(png_bytes(image.convert('RGB'))).decode()}"
     content = [{"type": "text", "text": prompt}, {"type": "image_url", "image_url": {"url": url}}]
     return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": content}]

@@ -1,4 +1,4 @@
-"""What a judge is: yes or no to each question about an image."""
+"""The interface and registry of judges, which answer questions about an image with yes or no."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from scalingar.core.registry import Registry
 
 
 class JudgeSettings(BaseModel):
-    """Which judge, and how it is asked."""
+    """Which judge is asked, and how."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -26,7 +26,7 @@ class JudgeSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Answers:
-    """One answer per question, the model that gave them by its own word, and what it wrote."""
+    """One answer per question, the name of the model as it reports it, and the text of its reply."""
 
     yes: tuple[bool, ...]
     model: str
@@ -38,7 +38,7 @@ class Judge(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the model and where it was asked: to be printed with every score."""
+        """The model and its endpoint; printed with every score."""
 
     def __call__(self, image: Image.Image, questions: Sequence[str]) -> Answers:
         """Raises BenchmarkError if it cannot be reached or gives no readable answer."""

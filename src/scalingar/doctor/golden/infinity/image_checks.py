@@ -1,4 +1,4 @@
-"""Pictures of an Infinity file; the autoencoder is in a separate file."""
+"""Pictures in a golden file of Infinity, whose autoencoder is in a file of its own."""
 
 from collections.abc import Iterator
 from math import inf
@@ -8,13 +8,14 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from scalingar.core.pixels import from_levels
 from scalingar.doctor.golden.golden_file import IMAGES, Comparison, GoldenFile, difference, read_golden
 from scalingar.doctor.golden.infinity.vae_check import build as build_vae
 from scalingar.models.infinity.bsq_vae import BSQTokenizer
 from scalingar.models.infinity.transformer import Infinity
 
 ONE_LEVEL = 1.0
-"""Grey levels are truncated, so that rounding can move one by a whole level."""
+"""Grey levels are truncated, so a rounding error can change one by a whole level."""
 
 _FLOAT, _BYTES = "greedy_img_f32_row0", "greedy_img_u8_bgr"
 
@@ -38,13 +39,12 @@ def images(file: GoldenFile, model: Infinity, latents: dict[str, Tensor]) -> Ite
         yield Comparison(_BYTES, difference(file[_BYTES].float(), truncated_bgr(pixels)), ONE_LEVEL)
 
 
-def truncated(picture: Float[Tensor, "3 h w"]) -> Image.Image:
+def truncated(pictures: Float[Tensor, "n 3 h w"]) -> list[Image.Image]:
     """RGB in [-1, 1] to 8 bits: ``trunc(255 (x + 1) / 2)``, as Infinity does it; 0.4 levels darker on average."""
-    levels = (picture.clamp(-1, 1) + 1) / 2 * 255
-    return Image.fromarray(levels.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
+    return from_levels(((pictures.clamp(-1, 1) + 1) / 2 * 255).to(torch.uint8))
 
 
 def truncated_bgr(pixels: Tensor) -> Tensor:
-    """Grey levels as the official code writes them: ``(n, h, w, 3)``, blue first, the fraction cut off."""
+    """Grey levels as the official code writes them: ``(n, h, w, 3)``, blue first, truncated."""
     levels = ((pixels + 1) / 2).movedim(1, -1).mul(255).to(torch.uint8)
     return levels.flip(-1).float()

@@ -1,4 +1,4 @@
-"""Options of the official transformer that no released weights use, put around this package's by hooks."""
+"""Hooks for options of the official transformer that no released weights use."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from scalingar.models.infinity.transformer import Infinity
 def embed_level_before_chunks(model: Infinity, chunks: tuple[int, ...]) -> None:
     """Add the embedding of the scale before every chunk of ``chunks`` blocks, not only before the first block.
 
-    Serves :meth:`Infinity.step`; scales are told apart by their numbers of tokens.
+    Works with :meth:`Infinity.step`; scales are recognised by their numbers of tokens.
     """
     tokens = [height * width for height, width in model.scales]
 
@@ -26,9 +26,9 @@ def embed_level_before_chunks(model: Infinity, chunks: tuple[int, ...]) -> None:
 
 @contextmanager
 def guided_after(model: Infinity, block: int, scale: float) -> Iterator[None]:
-    """Guidance on the hidden states after ``block`` (from 0; negative counts from the end), not on the logits.
+    """Apply guidance to the hidden states after ``block`` (from 0; negative: from the end), not to the logits.
 
-    Both branches go on from ``u + scale (c - u)``; the conditional one then gives the logits.
+    Both branches continue from ``u + scale (c - u)``; the logits are those of the conditional one.
     """
 
     def blended(_block: nn.Module, _inputs: tuple[Any, ...], x: Tensor) -> Tensor:

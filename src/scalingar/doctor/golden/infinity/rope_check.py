@@ -17,7 +17,7 @@ _ROTARY = re.compile(r"rope_dim(\d+)_([\d.]+)")
 
 @CHECKS.register("infinity_rope")
 def check(file: GoldenFile) -> Iterator[Comparison]:
-    """Schedules, sizes and positions exactly, tables within tolerance."""
+    """Schedules, sizes and positions must be equal, tables within tolerance."""
     check_rotary_mode(file)
     for name in file.arrays:
         if match := _PRESET.fullmatch(name):
@@ -34,18 +34,18 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
 
 
 def check_rotary_mode(file: GoldenFile) -> None:
-    """Raises WeightsError for rotary positions of a mode that no released model uses."""
+    """Raises WeightsError for a mode of rotary positions that no released model uses."""
     if (mode := file.config.get("rope2d_normalized_by_hw", 2)) != 2:
         raise WeightsError(f"{file.path} has rope2d_normalized_by_hw {mode}; only 2, of released models, is known.")
 
 
 def grid_rows(scales: tuple[tuple[int, int], ...]) -> Tensor:
-    """Grids as files store them: rows ``(1, h, w)``."""
+    """Grids as golden files store them: rows ``(1, h, w)``."""
     return torch.tensor([(1, *grid) for grid in scales])
 
 
 def rotary_table(schedule: InfinitySchedule, head_dim: int) -> Tensor:
-    """Cosines, then sines, of all tokens: ``(2, tokens, head_dim / 2)``."""
+    """Cosines and sines of all tokens: ``(2, tokens, head_dim / 2)``."""
     return torch.cat([schedule.rotary(scale, head_dim) for scale in range(len(schedule.scales))]).movedim(-1, 0)
 
 

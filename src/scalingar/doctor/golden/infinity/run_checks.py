@@ -1,4 +1,4 @@
-"""Free-running generations of an Infinity file: greedy, and sampled with stored noise."""
+"""Free-running generations in a golden file of Infinity: greedy, and sampled with stored noise."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from scalingar.models.infinity.transformer import Infinity
 
 @dataclass(frozen=True)
 class ScaleRun:
-    """One generation over the ``count`` scales the file holds; its arrays start with ``name``."""
+    """One generation over the first ``count`` scales; the names of its arrays begin with ``name``."""
 
     name: str
     count: int
@@ -33,7 +33,7 @@ class ScaleRun:
         texts: TextCondition,
         latents: dict[str, Tensor],
     ) -> Iterator[Comparison]:
-        """Bits of every scale and their sum, which is stored in ``latents`` for the pictures."""
+        """Compare the bits of every scale and their sum, which is put into ``latents`` for the pictures."""
         guided = any(scale != 1.0 for scale in self.guidance_scales)
         decoder = NextScaleDecoder(model=model, tokenizer=cast(Any, quantizer))
         live = decoder.start(texts, [[0]] * texts.prompts, self._noise(file), guided=guided)
@@ -55,7 +55,7 @@ class ScaleRun:
 
 
 def runs(file: GoldenFile) -> list[ScaleRun]:
-    """The greedy and the sampled generation, if the file holds them."""
+    """The greedy and the sampled generation, if the file has them."""
     settings = {"greedy": file.config, "sample": file.config.get("sample", {})}
     return [_run(file, name, values) for name, values in settings.items() if f"{name}_bits_0" in file]
 
@@ -66,15 +66,15 @@ def _run(file: GoldenFile, name: str, settings: dict[str, Any]) -> ScaleRun:
     return ScaleRun(
         name=name,
         count=count,
-        guidance_scales=_every(settings, "cfg", total),
-        temperatures=_every(settings, "tau", total),
+        guidance_scales=_per_scale(settings, "cfg", total),
+        temperatures=_per_scale(settings, "tau", total),
         sampling=SamplingConfig(greedy=True)
         if name == "greedy"
         else SamplingConfig(top_k=settings.get("top_k", 0), top_p=settings.get("top_p", 1.0)),
     )
 
 
-def _every(settings: dict[str, Any], name: str, total: int) -> list[float]:
-    """One number per scale, from a list or a single number."""
+def _per_scale(settings: dict[str, Any], name: str, total: int) -> list[float]:
+    """A number per scale, from a list or a single number."""
     values = settings.get(f"{name}_list", settings.get(name, 1.0))
     return [float(value) for value in values][:total] if isinstance(values, list) else [float(values)] * total

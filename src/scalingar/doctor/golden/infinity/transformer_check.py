@@ -1,4 +1,4 @@
-"""Kind ``infinity``: the transformer teacher-forced, with every option the file holds, and its free-running images."""
+"""Kind ``infinity``: the transformer under teacher forcing, with the options that a file has, and free-running."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ class Forced:
 
 
 def build(file: GoldenFile) -> Infinity:
-    """The transformer of a file's weights on the file's schedule; sizes are read off the weights.
+    """The transformer with a file's weights on the file's schedule; the weights determine all sizes.
 
     Raises:
-        WeightsError: the file's rotary positions are of a mode no released model uses.
+        WeightsError: the mode of the rotary positions is one that no released model uses.
     """
     check_rotary_mode(file)
     config = file.config
@@ -49,13 +49,13 @@ def build(file: GoldenFile) -> Infinity:
 
 
 def bit_quantizer(file: GoldenFile, model: Infinity) -> BitQuantizer:
-    """The quantiser of the model's tokens; it has no weights, so the autoencoder's file is not needed."""
+    """The quantiser for the model's tokens; it has no weights, so the autoencoder's file is not needed."""
     patch = 2 if file.config.get("apply_spatial_patchify") else 1
     return BitQuantizer.on(model.schedule, model.groups // patch**2, patch)
 
 
 def condition(model: Infinity, file: GoldenFile) -> TextCondition:
-    """The texts of a file."""
+    """The condition of the texts in a file."""
     lengths = file["text_lens"].tolist()
     texts = file["text_kv_compact"].split(lengths)
     mask = torch.arange(max(lengths)) < file["text_lens"][:, None]
@@ -64,7 +64,7 @@ def condition(model: Infinity, file: GoldenFile) -> TextCondition:
 
 @CHECKS.register("infinity")
 def check(file: GoldenFile) -> Iterator[Comparison]:
-    """Tables and text; logits with every option; bits and sums of every run; pictures."""
+    """Tables and text, logits with every option, bits and sums of every generation, pictures."""
     model = build(file)
     quantizer = bit_quantizer(file, model)
     texts = condition(model, file)
@@ -126,9 +126,9 @@ def _options(file: GoldenFile, model: Infinity, quantizer: BitQuantizer, texts: 
         for k, step in enumerate(other):
             yield from file.compare_stored(f"tf_lvl0_logits_raw_{k}", step.logits.flatten(-2), LOGITS)
     if "neg_text_kv_compact" in file:
-        avoided = (file["neg_text_kv_compact"][None], None)
+        text = (file["neg_text_kv_compact"][None], None)
         first = texts.conditional.first(1)
-        negative = model.condition(first.features, first.mask, negative=avoided)
+        negative = model.condition(first.features, first.mask, negative=text)
         for k, step in enumerate(forced(model, quantizer, negative, [c[:1] for c in codes], guided=True)):
             yield from file.compare_stored(f"neg_tf_logits_raw_{k}", step.logits.flatten(-2), LOGITS)
     if "cfglayer_tf_logits_0" in file:
@@ -142,7 +142,7 @@ def _options(file: GoldenFile, model: Infinity, quantizer: BitQuantizer, texts: 
 def forced(
     model: Infinity, quantizer: BitQuantizer, texts: TextCondition, codes: list[Int[Tensor, "n _l g"]], *, guided: bool
 ) -> list[Forced]:
-    """Run scale by scale through the cache along given codes."""
+    """Run scale by scale through the cache with given codes."""
     cache = model.prefill(texts, guided=guided)
     latent = quantizer.start(texts.prompts, model.device)
     scales = []
@@ -155,9 +155,9 @@ def forced(
 
 
 def _teacher(file: GoldenFile, quantizer: BitQuantizer) -> list[Int[Tensor, "n _l g"]]:
-    """Codes of all scales that the file holds."""
-    held = takewhile(lambda name: name in file, (f"bits_in_{k}" for k in range(len(quantizer.sides))))
-    return [teacher_codes(file[name], quantizer) for name in held]
+    """The codes of all scales that the file has."""
+    names = takewhile(lambda name: name in file, (f"bits_in_{k}" for k in range(len(quantizer.sides))))
+    return [teacher_codes(file[name], quantizer) for name in names]
 
 
 def _guided(file: GoldenFile) -> bool:

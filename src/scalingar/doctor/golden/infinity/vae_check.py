@@ -13,21 +13,21 @@ from scalingar.models.infinity.bsq import BitQuantizer
 from scalingar.models.infinity.bsq_vae import BSQVae
 from scalingar.models.infinity.released import build_bsq_vae
 
-_SPELLINGS = ("keys_wrapper", "keys_plain")
+_NAMING_SCHEMES = ("keys_wrapper", "keys_plain")
 
 
 def build(file: GoldenFile) -> BSQVae:
-    """The autoencoder of a file's weights, its sizes read off them."""
+    """The autoencoder with a file's weights, which determine its sizes."""
     return build_bsq_vae(file.weights, file.path)
 
 
 @CHECKS.register("infinity_vae")
 def check(file: GoldenFile) -> Iterator[Comparison]:
-    """Both spellings of the weights' names; then latents, bits, sums of codes and pictures of every case."""
+    """Both naming schemes of the weights; then latents, bits, sums of codes and pictures of every case."""
     vae = build(file)
-    for name in _SPELLINGS:
+    for name in _NAMING_SCHEMES:
         if name in file.words:
-            yield _spelling(file, name, vae)
+            yield _named(file, name, vae)
     for name in file.arrays:
         case, suffix, _ = name.partition(".schedule")
         if suffix:
@@ -36,9 +36,9 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
             yield from _decoded(file, case, vae, quantizer)
 
 
-def _spelling(file: GoldenFile, name: str, vae: BSQVae) -> Comparison:
-    """How many tensors differ when loaded under the names of one spelling."""
-    index = {key: i for spelling in _SPELLINGS for i, key in enumerate(file.words.get(spelling, []))}
+def _named(file: GoldenFile, name: str, vae: BSQVae) -> Comparison:
+    """The number of tensors that differ when the weights are loaded by the names of one scheme."""
+    index = {key: i for scheme in _NAMING_SCHEMES for i, key in enumerate(file.words.get(scheme, []))}
     if unknown := [key for key in file.weights if key not in index]:
         raise WeightsError(f"{file.path} has the weight {unknown[0]!r}, which neither of its lists of names holds.")
     names = file.strings(name)
@@ -50,7 +50,7 @@ def _spelling(file: GoldenFile, name: str, vae: BSQVae) -> Comparison:
 
 
 def _quantizer(file: GoldenFile, case: str, vae: BSQVae) -> BitQuantizer:
-    """On the latent sides of a case; wide tokens hold 2 x 2 cells."""
+    """The quantiser on the latent sides of a case; wide tokens hold 2 x 2 cells."""
     sides = tuple((h, w) for _, h, w in file[f"{case}.schedule"].tolist())
     tokens = file.get(f"{case}.bsc_x_BLC_wo_prefix")
     patch = int(file.config.get("patch_size") == 8) + 1 if tokens is None else 1 + (tokens.shape[-1] > vae.bits)
@@ -75,7 +75,7 @@ def _encoded(file: GoldenFile, case: str, vae: BSQVae, quantizer: BitQuantizer) 
 
 
 def _decoded(file: GoldenFile, case: str, vae: BSQVae, quantizer: BitQuantizer) -> Iterator[Comparison]:
-    """Random bits to a picture."""
+    """Compare the pictures decoded from random bits."""
     bits = [file.get(f"{case}.rand_bits_{scale}") for scale in range(len(quantizer.sides))]
     known = [cells for cells in bits if cells is not None]
     if len(known) < len(bits):

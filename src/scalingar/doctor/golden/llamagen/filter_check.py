@@ -1,4 +1,4 @@
-"""Kind ``llamagen_filter``: top-k and top-p, as ``filt_k<k>_p<p>`` of ``logits``."""
+"""Kind ``llamagen_filter``: top-k and top-p, arrays ``filt_k<k>_p<p>`` of ``logits``."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _NAME = re.compile(r"filt_k(\d+)_p(\d*\.?\d+)")
 
 @CHECKS.register("llamagen_filter")
 def check(file: GoldenFile) -> Iterator[Comparison]:
-    """Every filtered array; what is kept must come back bit for bit, what is removed as ``-inf``."""
+    """Every filtered array must be equal: logits that are kept bit for bit, the others ``-inf``."""
     for name in file.arrays:
         if match := _NAME.fullmatch(name):
             config = SamplingConfig(top_k=int(match[1]), top_p=float(match[2]))

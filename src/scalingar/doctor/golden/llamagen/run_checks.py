@@ -1,4 +1,4 @@
-"""Settings of the free-running generations in a golden file: from its description, or from an array's name."""
+"""Settings of the free-running generations in a golden file, from its description or the name of the array."""
 
 import re
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ class Run:
 
     @property
     def guided(self) -> bool:
-        """There is an unconditional branch."""
+        """Whether there is an unconditional branch."""
         return self.guidance_scale > 1.0
 
     def noise(self, file: GoldenFile) -> Noise:
-        """The stored noise, else torch's generator as the official sampler seeds it."""
+        """The stored noise, or else torch's generator, seeded as in the official sampler."""
         stored = f"sample_noise.{self.name}"
         if stored in file:
             return StoredNoise(file[stored].unbind())
@@ -63,7 +63,7 @@ def _run(file: GoldenFile, array: str, kind: str, name: str) -> Run:
 
 
 def _from_name(name: str) -> dict[str, Any] | None:
-    """``cfg3_int5_k20_p09_t07_seed123``; 09 means 0.9."""
+    """The settings in a name like ``cfg3_int5_k20_p09_t07_seed123``, where 09 means 0.9; None for other names."""
     words = [re.fullmatch(r"([a-z]+)(\d+)", word) for word in name.split("_")]
     if not all(word is not None and word[1] in _NAMED for word in words):
         return None

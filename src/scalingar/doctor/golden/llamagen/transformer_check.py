@@ -1,4 +1,4 @@
-"""Kind ``llamagen_gpt``: the transformer teacher-forced, and its free-running generations."""
+"""Kind ``llamagen_gpt``: the transformer under teacher forcing, and its free-running generations."""
 
 from collections.abc import Iterator
 from math import isqrt
@@ -20,7 +20,7 @@ from scalingar.models.weights.build_module import build_module
 
 
 def build(file: GoldenFile, *, collapse_prefix: bool | None = None) -> LlamaGen:
-    """The transformer of a file's weights; grid and heads are told, all other sizes read off them."""
+    """The transformer with a file's weights; the file states grid and heads, the weights determine other sizes."""
     side = file.config.get("grid", isqrt(file["tokens_in"].shape[1]))
     grid = (side, side) if isinstance(side, int) else tuple(side)
     weights = from_llama_names(part(file.weights, TRANSFORMER_PARTS))
@@ -29,17 +29,16 @@ def build(file: GoldenFile, *, collapse_prefix: bool | None = None) -> LlamaGen:
 
 
 def condition(model: LlamaGen, file: GoldenFile) -> Condition:
-    """The labels or captions of a file, embedded."""
+    """The condition of the labels or captions in a file."""
     inputs, mask = file["cond"], file.get("emb_mask")
     return model.condition(inputs[:, None] if inputs.ndim == 1 else inputs, None if mask is None else mask.bool())
 
 
 @CHECKS.register("llamagen_gpt")
 def check(file: GoldenFile) -> Iterator[Comparison]:
-    """Rotary table; logits with the whole prefix and, where it can be, collapsed; guided logits; codes of every run."""
+    """Rotary table; logits with the whole prefix and, if possible, a collapsed one; guided logits and codes of runs."""
     model = build(file)
-    if "rope_table" in file:
-        yield file.compare("rope_table", model.rope, ROTARY)
+    yield from file.compare_stored("rope_table", model.rope, ROTARY)
     uncollapsed = build(file, collapse_prefix=False)
     yield file.compare("logits_cond_then_uncond", _teacher_forced(uncollapsed, file), LOGITS)
     if model.collapses:
@@ -51,7 +50,7 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
 
 
 def _teacher_forced(model: LlamaGen, file: GoldenFile) -> Float[Tensor, "t b v"]:
-    """Prefill and single steps through the cache, conditional rows first."""
+    """Logits of the prefill and of single steps through the cache, conditional rows first."""
     codes = file["tokens_in"].long().repeat(2, 1)
     logits, cache = model.prefill(condition(model, file), guided=True)
     steps = [logits]
@@ -76,7 +75,7 @@ def _generated(model: LlamaGen, file: GoldenFile, run: Run) -> Int[Tensor, "n t"
 
 
 def _guided(model: LlamaGen, file: GoldenFile, run: Run) -> Float[Tensor, "t n v"]:
-    """Along the run's own codes, so that one flipped code does not hide what comes after it."""
+    """Guided logits along the stored codes, so that a wrong code does not hide what comes after it."""
     decoder, live = _start(model, file, run)
     steps = []
     for codes in file[run.array].long().T:

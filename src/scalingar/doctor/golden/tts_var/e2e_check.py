@@ -1,6 +1,6 @@
-"""Kind ``tts_var_e2e``: the released TTS-VAR loop on a small Infinity, against the engine and strategy of this package.
+"""Kind ``tts_var_e2e``: the released TTS-VAR loop on a small Infinity, compared with this package's engine.
 
-The models' weights lie in files of their own beside this one; reward and feature are small formulas.
+The weights of the models are in files of their own beside this one; reward and feature are small formulas.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,9 +28,9 @@ from scalingar.doctor.golden.golden_file import (
 )
 from scalingar.doctor.golden.infinity import transformer_check as infinity_model
 from scalingar.doctor.golden.infinity import vae_check as infinity_vae
-from scalingar.doctor.golden.infinity.image_checks import truncated
+from scalingar.doctor.golden.infinity.image_checks import ONE_LEVEL, truncated
 from scalingar.doctor.golden.infinity.rope_check import grid_rows
-from scalingar.doctor.golden.tts_var.replay_check import Replay, Replayed, Seen, WatchedDecoder, WatchedNoise
+from scalingar.doctor.golden.tts_var.replay_check import Recorded, RecordingDecoder, RecordingNoise, Replay, Replayed
 from scalingar.doctor.golden.tts_var.select_check import weights_comparison
 from scalingar.models.infinity.bsq_vae import BSQTokenizer
 from scalingar.models.infinity.transformer import Infinity
@@ -42,11 +42,9 @@ from scalingar.strategies.engine.engine import Engine
 from scalingar.strategies.engine.looks import ImageLooks
 
 _SAMPLING = SamplingConfig(top_k=900, top_p=0.97)
-"""What the released code draws with and does not let one change."""
-_LEVELS = 1.0
-"""A picture's levels are cut off, not rounded: a last bit may move one by a whole level."""
+"""Fixed in the released code."""
 _SCORES, _WEIGHTS, _FEATURES = 1e-4, 1e-3, 5e-3
-"""What that does to mean levels, to e^(10 of them) by their own size, and to projected patches."""
+"""Tolerances that follow from ``ONE_LEVEL``: of mean levels, of their e^10 (relative), of projected patches."""
 
 
 @CHECKS.register("tts_var_e2e")
@@ -60,32 +58,32 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
     yield file.compare("bs_sis", torch.tensor(plan.schedule.after), EXACT)
     yield file.compare("live_batch_run", torch.tensor(plan.schedule.live), EXACT)
     engine = _run(replay, model, tokenizer, search)
-    yield from _codes(file, "", replay.seen)
-    yield from _noise(file, replay.seen)
-    yield from _selection(file, replay.seen)
-    yield from _outcome(file, replay.seen, engine)
+    yield from _codes(file, "", replay.recorded)
+    yield from _noise(file, replay.recorded)
+    yield from _selection(file, replay.recorded)
+    yield from _outcome(file, replay.recorded, engine)
     if "bon.winner" in file:
         replay = _replay(file)
         best = BestOfN(num_trajectories=file.config["bon_n"], reward="formula")
         engine = _run(replay, model, tokenizer, best)
-        yield from _codes(file, "bon.", replay.seen)
-        yield file.compare("bon.final_summed_codes", replay.seen.last_latent, IMAGES)
+        yield from _codes(file, "bon.", replay.recorded)
+        yield file.compare("bon.final_summed_codes", replay.recorded.last_latent, IMAGES)
         yield file.compare("bon.scores", _final_rewards(engine).float(), _SCORES)
         yield file.compare("bon.winner", torch.tensor(engine.results[0].chosen), EXACT)
 
 
 def _replay(file: GoldenFile) -> Replay:
-    return Replay(file, Seen(), torch.Generator().manual_seed(file.meta["g_seed_used"]))
+    return Replay(file, Recorded(), torch.Generator().manual_seed(file.meta["g_seed_used"]))
 
 
 def _models(file: GoldenFile) -> tuple[Infinity, BSQTokenizer]:
-    """Of the files named in this one and lying beside it. Raises WeightsError."""
+    """The models of the files that are named in this one and lie beside it. Raises WeightsError."""
     parts = {}
     for name in file.meta.get("weights_files", []):
-        beside = file.path.parent / name
-        if not beside.is_file():
+        path = file.path.parent / name
+        if not path.is_file():
             raise WeightsError(f"{file.path} belongs to the weights of {name}; put that file beside it.")
-        weights = read_golden(beside)
+        weights = read_golden(path)
         parts[weights.kind] = weights
     if missing := {"infinity", "infinity_vae"} - set(parts):
         raise WeightsError(f"{file.path} names no weights of kind {min(missing)}; it should in its meta_json.")
@@ -96,26 +94,26 @@ def _models(file: GoldenFile) -> tuple[Infinity, BSQTokenizer]:
 def _run(replay: Replay, model: Infinity, tokenizer: BSQTokenizer, strategy: Strategy) -> Engine:
     """The engine after a whole run."""
     file = replay.file
-    decoder = WatchedDecoder(
+    decoder = RecordingDecoder(
         model=model,
         tokenizer=tokenizer,
         sampling=_SAMPLING.model_copy(update={"temperature": float(file.config["tau"])}),
-        seen=replay.seen,
+        recorded=replay.recorded,
     )
     looks = ImageLooks(
-        decoder.picture,
+        decoder.pictures,
         Ledger(),
         FunctionReward(partial(_reward, file)),
         "formula",
         partial(_features, file),
-        to_image=truncated,
+        to_images=truncated,
     )
     engine = Engine(
         decoder,
         strategy,
         float(file.config["cfg"]),
         looks,
-        streams=lambda seeds, indices: WatchedNoise(replay.generator, replay.seen),
+        streams=lambda seeds, indices: RecordingNoise(replay.generator, replay.recorded),
     )
     condition = model.condition(file["text_kv"][None])
     for _ in engine.run(["prompt"], lambda prompts: condition, [0]):
@@ -134,33 +132,33 @@ def _features(file: GoldenFile, images: Sequence[Image.Image]) -> Float[Tensor, 
     return F.unfold(preprocess(images), 14, stride=14).mT @ file["feature_proj"]
 
 
-def _codes(file: GoldenFile, prefix: str, seen: Seen) -> Iterator[Comparison]:
-    for scale, codes in enumerate(seen.codes):
+def _codes(file: GoldenFile, prefix: str, recorded: Recorded) -> Iterator[Comparison]:
+    for scale, codes in enumerate(recorded.codes):
         yield file.compare(f"{prefix}bits_{scale}", codes.to(torch.uint8), EXACT)
 
 
-def _noise(file: GoldenFile, seen: Seen) -> Iterator[Comparison]:
-    for scale, noise in seen.noise.items():
+def _noise(file: GoldenFile, recorded: Recorded) -> Iterator[Comparison]:
+    for scale, noise in recorded.noise.items():
         stored = file[f"noise_{scale}"]
         yield file.compare(f"noise_{scale}", noise.view(len(noise), *stored.shape[1:]), ROTARY)
 
 
-def _selection(file: GoldenFile, seen: Seen) -> Iterator[Comparison]:
-    """What each prune saw and did."""
-    for scale, features in seen.features.items():
+def _selection(file: GoldenFile, recorded: Recorded) -> Iterator[Comparison]:
+    """Compare the inputs and results of each pruning."""
+    for scale, features in recorded.features.items():
         yield file.compare(f"features_{scale}", torch.from_numpy(features), _FEATURES)
         labels, _ = clustered(features, len(file[f"selected_{scale}"]), seed=0)
         yield file.compare(f"labels_{scale}", torch.from_numpy(labels).long(), EXACT)
-        yield file.compare(f"selected_{scale}", torch.from_numpy(seen.rows[scale]), EXACT)
-    for scale, rewards in seen.rewards.items():
+        yield file.compare(f"selected_{scale}", torch.from_numpy(recorded.rows[scale]), EXACT)
+    for scale, rewards in recorded.rewards.items():
         yield file.compare(f"scores_{scale}", torch.from_numpy(rewards).float(), _SCORES)
-        yield weights_comparison(file, f"weights_{scale}", seen.weights[scale], tolerance=_WEIGHTS)
-    for scale, rows in seen.rows.items():
+        yield weights_comparison(file, f"weights_{scale}", recorded.weights[scale], tolerance=_WEIGHTS)
+    for scale, rows in recorded.rows.items():
         yield file.compare(f"replace_ids_{scale}", torch.from_numpy(rows), EXACT)
 
 
-def _outcome(file: GoldenFile, seen: Seen, engine: Engine) -> Iterator[Comparison]:
-    """Latents, pictures and rewards at the end; the table of rewards holds only these, in its last column."""
+def _outcome(file: GoldenFile, recorded: Recorded, engine: Engine) -> Iterator[Comparison]:
+    """Compare the final latents, pictures and rewards, which are the last column of the otherwise empty table."""
     result, last = engine.results[0], len(file["schedule"]) - 1
     finished = [candidate for candidate in result.candidates if candidate.finished]
     rewards = _final_rewards(engine)
@@ -171,9 +169,9 @@ def _outcome(file: GoldenFile, seen: Seen, engine: Engine) -> Iterator[Compariso
     yield file.compare(f"scores_{last}", rewards.float(), _SCORES)
     yield weights_comparison(file, f"weights_{last}", logs, tolerance=_WEIGHTS)
     yield file.compare("final_scores_record", table, _SCORES)
-    yield file.compare("final_summed_codes", seen.last_latent, IMAGES)
+    yield file.compare("final_summed_codes", recorded.last_latent, IMAGES)
     levels = difference(file["final_img_u8_bgr"].float(), torch.from_numpy(pictures).float())
-    yield Comparison("final_img_u8_bgr", levels, _LEVELS)
+    yield Comparison("final_img_u8_bgr", levels, ONE_LEVEL)
     chosen = [candidate.index for candidate in finished].index(result.chosen)
     yield file.compare("winner", torch.tensor(chosen), EXACT)
 

@@ -1,4 +1,4 @@
-"""The TTS-VAR search made to do what the released code did, and to keep what it did for comparing."""
+"""A TTS-VAR search that follows the released code, and records what it does for comparison."""
 
 from dataclasses import dataclass, field
 
@@ -21,8 +21,8 @@ from scalingar.strategies.tts_var import TTSVarSearch
 
 
 @dataclass
-class Seen:
-    """What the engine did on the way, to be compared afterwards."""
+class Recorded:
+    """Intermediate results of a run, to be compared afterwards."""
 
     codes: list[Tensor] = field(default_factory=list)
     latents: list[Tensor] = field(default_factory=list)
@@ -34,55 +34,55 @@ class Seen:
 
     @property
     def last_latent(self) -> Tensor:
-        """The latents once the last scale was added."""
+        """The latents after the last scale."""
         return self.latents[-1]
 
 
 @dataclass(frozen=True, kw_only=True)
-class WatchedDecoder(NextScaleDecoder):
-    """Keeps the codes of every scale and the last latents."""
+class RecordingDecoder(NextScaleDecoder):
+    """Records the codes of every scale and the last latents."""
 
-    seen: Seen
+    recorded: Recorded
 
     def append(self, trajectories: ScaleTrajectories, codes: Int[Tensor, "n l g"]) -> ScaleTrajectories:
-        """As it is."""
+        """See :class:`NextScaleDecoder`."""
         live = super().append(trajectories, codes)
-        self.seen.codes.append(codes)
-        self.seen.latents = [live.latent]
+        self.recorded.codes.append(codes)
+        self.recorded.latents = [live.latent]
         return live
 
 
 @dataclass(frozen=True)
-class WatchedNoise(SharedNoise):
-    """One generator for tokens and resampling, as released; keeps what it drew."""
+class RecordingNoise(SharedNoise):
+    """One generator for tokens and resampling, as in the released code; records what it draws."""
 
     generator: torch.Generator
-    seen: Seen
+    recorded: Recorded
 
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """See :class:`~scalingar.decoding.noise.GeneratorNoise`."""
         noise = GeneratorNoise(self.generator).exponential(steps, size, device)
-        self.seen.noise[int(steps[0])] = noise
+        self.recorded.noise[int(steps[0])] = noise
         return noise
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What a replayed search needs besides its settings."""
+    """The file that a search follows, its recording, and its generator."""
 
     file: GoldenFile
-    seen: Seen
+    recorded: Recorded
     generator: torch.Generator
 
 
 class Replayed(TTSVar):
-    """TTS-VAR with what the released code does otherwise: its generator, its repairs, and the file's signs."""
+    """TTS-VAR with the peculiarities of the released code: its generator, its repaired weights, the file's signs."""
 
     _replay: Replay = PrivateAttr()
 
     @classmethod
     def of(cls, replay: Replay) -> "Replayed":
-        """With the settings of the file."""
+        """The strategy with the settings of the file."""
         config = replay.file.config
         strategy = cls(
             schedule=tuple(config["bs"]),
@@ -95,7 +95,7 @@ class Replayed(TTSVar):
         return strategy
 
     def search(self, setting: Setting) -> "ReplayedSearch":
-        """A search that keeps what it did."""
+        """A search that records its intermediate results."""
         return ReplayedSearch(setting, self, self._replay)
 
 
@@ -107,23 +107,23 @@ class ReplayedSearch(TTSVarSearch):
         self.replay = replay
 
     def after_draw(self, step: Step) -> Decision | None:
-        """As it is, and remembered."""
+        """The decision of TTS-VAR, recorded."""
         decision, scale = super().after_draw(step), step.position - 1
         if scale in (*self.plan.clustering, *self.plan.resampling):
-            self.replay.seen.rows[scale] = np.arange(len(step)) if decision is None else decision.rows
+            self.replay.recorded.rows[scale] = np.arange(len(step)) if decision is None else decision.rows
         if decision is not None and "reward" in decision.trace:
-            self.replay.seen.rewards[scale] = decision.trace["reward"]
+            self.replay.recorded.rewards[scale] = decision.trace["reward"]
         return decision
 
     def reduced(self, step: Step) -> Float[np.ndarray, "n f"]:
-        """With the signs of the file, which decide the clusters and mean nothing."""
+        """The features with the signs of the file, which are arbitrary but decide the clusters."""
         stored = self.replay.file[f"features_{step.position - 1}"].numpy()
         features = with_signs_of(super().reduced(step), stored)
-        self.replay.seen.features[step.position - 1] = features
+        self.replay.recorded.features[step.position - 1] = features
         return features
 
     def drawn(self, log_weights: Float[np.ndarray, " n"], count: int, scale: int) -> Int[np.ndarray, " m"]:
-        """By torch's multinomial, from the generator that has just drawn the tokens."""
-        self.replay.seen.weights[scale] = log_weights
+        """Drawn by torch's multinomial, from the generator that also draws the tokens."""
+        self.replay.recorded.weights[scale] = log_weights
         weights = torch.from_numpy(released_weights(np.exp(log_weights).astype(np.float32)))
         return torch.multinomial(weights, count, replacement=True, generator=self.replay.generator).numpy()

@@ -29,14 +29,14 @@ _WEIGHTS = re.compile(r"weights\.(\w+)\.cur(\d+)\.lam(\d+(?:\.\d+)?)")
 _DRAW = re.compile(r"draw\.(.+)\.weights_in")
 _POTENTIALS: dict[str, Potential] = {"fake": "uniform"}
 _AS_NEAR = 1e-4
-"""Relative difference of distances that does not count."""
+"""Relative difference up to which distances count as equal."""
 _RELATIVE = 1e-5
-"""Of weights, which are exponentials: largest difference by their own size."""
+"""Largest relative difference of weights, which are exponentials."""
 
 
 @CHECKS.register("tts_var_select")
 def check(file: GoldenFile) -> Iterator[Comparison]:
-    """All cases of every sort that the file holds."""
+    """All cases that the file has: clusterings, weights and draws."""
     for name in list(file.arrays):
         if name.endswith(".tokens"):
             yield from _clustering(file, name.removesuffix(".tokens"))
@@ -53,7 +53,7 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
 
 
 def _clustering(file: GoldenFile, case: str) -> Iterator[Comparison]:
-    """Features up to their signs; then clusters and survivors of the stored features, whose signs decide them."""
+    """Compare features up to their signs; then clusters and survivors for the stored features and signs."""
     match = _CASE.fullmatch(case)
     if match is None or match[1] not in _REDUCTIONS:
         raise WeightsError(f"{file.path} does not say in {case!r} how and to how many it reduces.")
@@ -82,7 +82,7 @@ def _axes(file: GoldenFile, case: str, tokens: Tensor, *, shared: bool) -> Itera
 def _survivors(
     file: GoldenFile, case: str, labels: NDArray[np.int32], centers: NDArray[np.float32]
 ) -> Iterator[Comparison]:
-    """One survivor per cluster, in order; both members of a pair are equally near to its centre, so either will do."""
+    """Compare the survivor of each cluster; where several members are equally near to its centre, each is accepted."""
     features = file[f"{case}.features"].numpy()
     gaps = np.linalg.norm(features[None] - centers[:, None], axis=2)
     gaps = np.where(labels == np.arange(len(centers))[:, None], gaps, np.inf)
@@ -120,23 +120,23 @@ def _draw(file: GoldenFile, case: str) -> Iterator[Comparison]:
 def weights_comparison(
     file: GoldenFile, name: str, log_weights: NDArray[np.float64], *, tolerance: float = _RELATIVE
 ) -> Comparison:
-    """Stored fp32 weights against ours, by their own size."""
+    """Compare weights with stored ones in fp32, by relative difference."""
     ratio = torch.from_numpy(np.exp(log_weights - np.log(file[name].double().numpy())))
     return Comparison(name, difference(torch.ones_like(ratio), ratio), tolerance)
 
 
 def with_signs_of(rows: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``rows`` with each one's sign, which means nothing, turned to that of the same row of ``like``."""
+    """``rows``, each multiplied by 1 or -1 to agree in sign, which is arbitrary, with the same row of ``reference``."""
     if rows.shape != reference.shape:
         return rows
     return np.where((rows * reference).sum(axis=1, keepdims=True) < 0, -rows, rows)
 
 
 def released_weights(weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """How the released code repairs weights: one NaN makes all others equal, for example.
+    """Weights as the released code repairs them, in this order.
 
-    A sum not above 0: 1 where positive; then any NaN: 0 there, 1 elsewhere; then any infinity: 1 there, 0 elsewhere;
-    then a sum still not above 0: 1 everywhere.
+    If the sum is not above 0: 1 where positive, else 0. If any is NaN: 0 there, 1 elsewhere. If any is infinite: 1
+    there, 0 elsewhere. If the sum is still not above 0: 1 everywhere.
     """
     repaired = np.asarray(weights)
     if repaired.sum() <= 0:

@@ -1,4 +1,4 @@
-"""Kind ``var``: the transformer taught, with and without a cache, and its free-running generations."""
+"""Kind ``var``: the transformer under teacher forcing, with and without a cache, and free-running."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,13 +32,13 @@ from scalingar.models.weights.build_module import build_module
 
 
 def build(file: GoldenFile) -> VAR:
-    """The transformer of a file's weights; the heads are told, all other sizes are read off them."""
+    """The transformer with a file's weights; the file states the heads, the weights determine all other sizes."""
     config = var_config(file.weights, file.path, heads=file.config.get("num_heads"))
     return build_module(lambda: VAR(config), learned(file.weights), file.path)
 
 
 def tokenizer_of(file: GoldenFile) -> MultiScaleVQ:
-    """The tokenizer a file was made with, from the file of that name beside it. Raises WeightsError."""
+    """The tokenizer that a file was made with, from the named file beside it. Raises WeightsError."""
     name = str(file.meta.get("vae_file", ""))
     path = file.path.parent / Path(name).name
     if not name or not path.is_file():
@@ -50,15 +50,15 @@ def tokenizer_of(file: GoldenFile) -> MultiScaleVQ:
 
 @CHECKS.register("var")
 def check(file: GoldenFile) -> Iterator[Comparison]:
-    """Everything, with the tokenizer that lies beside the file."""
+    """Compare everything, with the tokenizer from the file beside this one."""
     yield from compare(file, build(file), tokenizer_of(file))
 
 
 def compare(file: GoldenFile, model: VAR, tokenizer: MultiScaleVQ) -> Iterator[Comparison]:
-    """Logits along given codes, from the cache and from the full sequence; guided logits; sums; codes of each run."""
+    """Logits for given codes, with the cache and on the full sequence; guided logits; sums; codes of each run."""
     check_pair(model, tokenizer)
     codes = per_scale(file, "tokens_in", len(model.scales))
-    yield from _taught(file, model, tokenizer, codes)
+    yield from _teacher_forced(file, model, tokenizer, codes)
     yield from _sums(file, tokenizer, codes)
     greedy = SamplingConfig(greedy=True)
     yield from _run(file, "greedy", NextScaleDecoder(model=model, tokenizer=tokenizer, sampling=greedy))
@@ -68,18 +68,18 @@ def compare(file: GoldenFile, model: VAR, tokenizer: MultiScaleVQ) -> Iterator[C
 
 
 def guidance_scale(file: GoldenFile, run: str) -> float:
-    """A file's ``cfg`` in this project's convention; VAR's default where it is missing."""
+    """A file's ``cfg`` in this project's convention; VAR's default if it is missing."""
     settings = file.config.get("sample", {}) if run == "sample" else {}
     return 1.0 + float(settings.get("cfg", file.config.get("cfg", 1.5)))
 
 
-def _taught(file: GoldenFile, model: VAR, tokenizer: MultiScaleVQ, codes: list[Tensor]) -> Iterator[Comparison]:
+def _teacher_forced(file: GoldenFile, model: VAR, tokenizer: MultiScaleVQ, codes: list[Tensor]) -> Iterator[Comparison]:
     features = teacher_features(tokenizer, codes)
     yield file.compare("fwd_x_BLCv_wo_first_l", features, IMAGES)
     cache = model.prefill(model.condition(file["labels"]), guided=True)
     steps = [None, *features.split([height * width for height, width in model.scales[1:]], dim=1)]
-    for scale, here in enumerate(steps):
-        logits = model.step(here, scale, cache)[:, :, 0]
+    for scale, inputs in enumerate(steps):
+        logits = model.step(inputs, scale, cache)[:, :, 0]
         yield file.compare(f"tf_logits_raw_{scale}", logits, LOGITS)
         strength = model.guidance_at(scale, guidance_scale(file, "greedy"))
         conditional, unconditional = logits.chunk(2)
@@ -101,7 +101,7 @@ def _sums(file: GoldenFile, tokenizer: MultiScaleVQ, codes: list[Tensor]) -> Ite
 
 
 def _run(file: GoldenFile, name: str, decoder: NextScaleDecoder) -> Iterator[Comparison]:
-    """A free-running generation, where the file has one."""
+    """Compare a free-running generation, if the file has it."""
     if f"{name}_idx_0" not in file:
         return
     drawn_codes = _generated(file, name, decoder)
@@ -109,8 +109,7 @@ def _run(file: GoldenFile, name: str, decoder: NextScaleDecoder) -> Iterator[Com
     for scale, codes in enumerate(drawn_codes):
         yield file.compare(f"{name}_idx_{scale}", codes[..., 0], EXACT)
     yield from file.compare_stored(f"{name}_f_hat", latent, IMAGES)
-    if f"{name}_img" in file:
-        yield file.compare(f"{name}_img", (decoder.pixels(latent) + 1) / 2, IMAGES)
+    yield from file.compare_stored(f"{name}_img", (decoder.pixels(latent) + 1) / 2, IMAGES)
 
 
 def _generated(file: GoldenFile, name: str, decoder: NextScaleDecoder) -> list[Int[Tensor, "n _l g"]]:

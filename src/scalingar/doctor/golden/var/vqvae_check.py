@@ -14,11 +14,11 @@ from scalingar.models.var.released import learned, multiscale_vq_config
 from scalingar.models.weights.build_module import build_module
 
 TICKS = 1e-7
-"""float64 ticks are stored as float32."""
+"""Tolerance of ticks: computed in float64, stored as float32."""
 
 
 def build(file: GoldenFile) -> MultiScaleVQ:
-    """The tokenizer of a file's weights: the schedule from its codes, all other sizes from the weights."""
+    """The tokenizer with a file's weights; its codes determine the schedule, the weights all other sizes."""
     scales = sum(re.fullmatch(r"idx_\d+", name) is not None for name in file.arrays)
     sides = tuple(isqrt(file[f"idx_{scale}"].shape[1]) for scale in range(scales))
     config = multiscale_vq_config(file.weights, file.path, sides)
@@ -26,13 +26,13 @@ def build(file: GoldenFile) -> MultiScaleVQ:
 
 
 def per_scale(file: GoldenFile, name: str, scales: int) -> list[Tensor]:
-    """Arrays ``name_0`` to the last scale's, codes as ``(n, l, 1)``. Raises WeightsError where one is missing."""
+    """Codes ``(n, l, 1)`` of all scales, from arrays ``name_0``, ... Raises WeightsError if one is missing."""
     return [file[f"{name}_{scale}"].long()[..., None] for scale in range(scales)]
 
 
 @CHECKS.register("var_vqvae")
 def check(file: GoldenFile) -> Iterator[Comparison]:
-    """Latent, codes, running sums, next inputs and pictures, and which convolution every scale uses."""
+    """Latent, codes, running sums, next inputs and pictures, and the convolution that each scale uses."""
     model = build(file)
     scales = len(model.config.sides)
     yield file.compare("f", model.latent(file["image"]), IMAGES)
@@ -42,13 +42,11 @@ def check(file: GoldenFile) -> Iterator[Comparison]:
     yield file.compare("var_input", teacher_features(model, stored), IMAGES)
     yield from _sums(file, "f_hat", sums := latents(model, stored))
     for scale, latent in enumerate(sums):
-        if f"decoded_{scale}" in file:
-            yield file.compare(f"decoded_{scale}", model.decode(latent).clamp(-1, 1), IMAGES)
+        yield from file.compare_stored(f"decoded_{scale}", model.decode(latent).clamp(-1, 1), IMAGES)
     sums = latents(model, per_scale(file, "codes", scales))
     yield from _sums(file, "ar_f_hat", sums)
     yield from next_inputs(file, "ar_next", model, sums)
-    if "ar_img" in file:
-        yield file.compare("ar_img", model.decode(sums[-1]).clamp(-1, 1), IMAGES)
+    yield from file.compare_stored("ar_img", model.decode(sums[-1]).clamp(-1, 1), IMAGES)
     yield from _phis(file, model.quantize.quant_resi)
 
 
@@ -58,7 +56,7 @@ def _sums(file: GoldenFile, name: str, sums: list[Tensor]) -> Iterator[Compariso
 
 
 def next_inputs(file: GoldenFile, name: str, model: MultiScaleVQ, sums: list[Tensor]) -> Iterator[Comparison]:
-    """The map after each scale at the next one's resolution; after the last, all of it."""
+    """Compare the map after each scale at the resolution of the next one; after the last, at full resolution."""
     last = len(sums) - 1
     for scale, latent in enumerate(sums):
         if f"{name}_{scale}" in file:
@@ -68,8 +66,7 @@ def next_inputs(file: GoldenFile, name: str, model: MultiScaleVQ, sums: list[Ten
 
 def _phis(file: GoldenFile, phis: SharedPhis) -> Iterator[Comparison]:
     count = len(phis.qresi_ls)
-    if "phi_index" in file:
-        yield file.compare("phi_index", torch.tensor(phis.index), EXACT)
+    yield from file.compare_stored("phi_index", torch.tensor(phis.index), EXACT)
     if "phi_ticks_f32" in file:
         yield file.compare("phi_ticks_f32", torch.tensor(phi_ticks(count)), TICKS)
     for name in file.arrays:

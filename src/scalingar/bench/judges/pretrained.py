@@ -1,0 +1,39 @@
+"""Judges that are a network of transformers and its tokenizer."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from scalingar.models.hf.loading import load_network, load_text_tokenizer
+
+
+class PretrainedJudge:
+    """A frozen network with its tokenizer, by default from the weights ``default``."""
+
+    kind: ClassVar[str]
+    """Begins the judge's name."""
+    architecture: ClassVar[str]
+    """The network's class in transformers."""
+    default: ClassVar[str]
+
+    def __init__(self, network: Any, tokenizer: Any, name: str) -> None:
+        """``network``: of the class ``architecture``. ``name``: of its weights."""
+        self.network = network
+        self.tokenizer = tokenizer
+        self.name = f"{self.kind} {name}"
+
+    @classmethod
+    def load(cls, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Self:
+        """From a folder or a hub name. Raises WeightsError."""
+        import transformers  # noqa: PLC0415
+
+        source = source or cls.default
+        network = load_network(getattr(transformers, cls.architecture), source, device=device, dtype=dtype)
+        return cls(network, load_text_tokenizer(source), str(source))
+
+    def to_network(self, pixels: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """In the network's dtype, on its device."""
+        return pixels.to(next(self.network.parameters()))
