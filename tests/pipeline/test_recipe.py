@@ -116,6 +116,7 @@ def test_an_override_on_the_first_version_keeps_the_rest_of_it() -> None:
         ("sampling.top_p=0", "sampling.top_p=0: must be > 0"),
         ("sed=1", "sed is no setting; did you mean 'seed'?"),
         ("seed=-1", "seed=-1: must be >= 0"),
+        ("noise=gpu", "noise='gpu': must be 'host' or 'device'"),
         ("guidance_scale=.nan", "guidance_scale=nan: must be a finite number"),
         ("model.dtype=fp8", "model.dtype='fp8': must be 'fp32', 'bf16' or 'fp16'"),
         (
@@ -190,6 +191,22 @@ def test_resolving_fills_only_what_is_open() -> None:
     }
     assert Recipe(guidance_scale=1.5).resolved(models).guidance_scale == 1.5
     assert Recipe(guidance_scale=0.0).resolved(models).guidance_scale == 0.0
+
+
+@pytest.mark.parametrize(
+    ("device", "given", "expected"),
+    [
+        ("cpu", None, "host"),
+        ("cpu", "device", "device"),
+        ("cuda", None, "device"),
+        ("cuda:1", "host", "host"),
+        ("mps", None, "device"),
+    ],
+)
+def test_noise_is_made_on_the_host_for_a_cpu_unless_told(device: str, given: str | None, expected: str) -> None:
+    recipe = Recipe.from_dict({"model": {"device": device}, "noise": given}).resolved(Defaults())
+    assert recipe.noise == expected
+    assert recipe.to_dict()["noise"] == expected
 
 
 def test_names_of_strategies() -> None:

@@ -29,7 +29,9 @@ def generate(
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Version of the paper, v3 or v1.", rich_help_panel=_SEARCH)] = None,
     seed: Annotated[int | None, typer.Option(help="Keys the noise.", rich_help_panel=_DRAW)] = None,
-    noise: Annotated[str | None, typer.Option(help="Made on the 'host' or the 'device'.", rich_help_panel=_DRAW)] = None,
+    noise: Annotated[
+        str | None, typer.Option(help="Made on the 'host' or the 'device'.", rich_help_panel=_DRAW)
+    ] = None,
     num_images: Annotated[
         int | None, typer.Option("-k", "--num-images", help="Images of the prompt.", rich_help_panel=_DRAW)
     ] = None,

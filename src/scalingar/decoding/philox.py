@@ -64,9 +64,7 @@ def philox_words(
     return c0, c1.bitwise_and_(_WORD), c2, c3.bitwise_and_(_WORD)
 
 
-def _mixed(
-    product: Int[Tensor, "*p"], word: Int[Tensor, "*w"], key: Int[Tensor, "*k"], shape: torch.Size
-) -> Int[Tensor, "*n"]:
+def _mixed(product: Tensor, word: Tensor, key: Tensor, shape: torch.Size) -> Tensor:
     """``high(product) ^ word ^ key``. In the first rounds all rows, or all places of a row, may share an operand."""
     high = product >> 32
     mixed = high.bitwise_xor_(word).bitwise_xor_(key) if high.shape == shape else (high ^ key) ^ word
