@@ -51,6 +51,17 @@ def test_a_suite_is_run_reported_and_validated(
     assert capsys.readouterr().out.count("10 images, complete and unchanged") == 3
 
 
+def test_other_noise_is_another_run(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(package, tmp_path / "a", "--strategy", "single") == 0
+    assert run(package, tmp_path / "b", "--strategy", "single", "--noise", "device") == 0
+    noise = [json.loads((tmp_path / name / "single" / "plan.json").read_text())["recipe"]["noise"] for name in "ab"]
+    assert noise == ["host", "device"]
+    host, device = ((tmp_path / name / "single" / "samples.jsonl").read_text() for name in "ab")
+    assert host != device
+    assert run(package, tmp_path / "a", "--strategy", "single", "--noise", "device") == 1
+    assert "recipe.noise: 'host' there, 'device' here" in capsys.readouterr().err
+
+
 def test_a_suite_file_names_runs(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     suite = tmp_path / "suite.yaml"
     suite.write_text(

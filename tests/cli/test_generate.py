@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from scalingar.cli.main import main
 from scalingar.pipeline.pipeline import ImagePipeline
-from scalingar.pipeline.png import Picture, read_recipe
+from scalingar.pipeline.png import KEY, Picture, read_recipe
 from scalingar.strategies import ScalingAR
 from tests.tiny.package import save_tiny_package
 
@@ -176,6 +177,34 @@ def test_like_takes_as_many_threads_as_then(
     assert torch.get_num_threads() == before
 
 
+def test_like_follows_the_noise_of_the_picture(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert generate(package, tmp_path / "o", "-n", "2", "--noise", "device", "-q") == 0
+    source = tmp_path / "o" / "image.png"
+    assert read_recipe(source).recipe.noise == "device"
+    assert main(["generate", "--like", str(source), "-o", str(tmp_path / "p")]) == 0
+    assert f"identical to {source}" in capsys.readouterr().out
+    assert main(["generate", "--like", str(source), "--noise", "host", "-o", str(tmp_path / "p")]) == 0
+    assert "identical" not in capsys.readouterr().out
+    assert not np.array_equal(pixels(tmp_path / "p" / "image.png"), pixels(source))
+
+
+def test_like_repeats_a_picture_that_does_not_name_its_noise(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert generate(package, tmp_path / "o", "-n", "2", "-q") == 0
+    source = tmp_path / "o" / "image.png"
+    with Image.open(source) as image:
+        told, old = json.loads(image.info[KEY]), PngInfo()
+        del told["recipe"]["noise"]
+        old.add_text(KEY, json.dumps(told))
+        image.save(tmp_path / "old.png", pnginfo=old)
+    assert main(["generate", "--like", str(tmp_path / "old.png"), "-o", str(tmp_path / "p")]) == 0
+    assert "identical to" in capsys.readouterr().out
+    assert (tmp_path / "p" / "image.png").read_bytes() == source.read_bytes()
+
+
 def test_like_needs_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "plain.png")
     assert "holds no recipe" in failing(capsys, "--like", str(tmp_path / "plain.png"))
@@ -191,6 +220,7 @@ def test_like_needs_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (["--strategy", "single", "-n", "4"], "strategy.num_trajectories=4: 'single' decodes one trajectory"),
         (["--strategy", "best-of-n", "strategy.reward=pmj"], "did you mean 'pmi'?"),
         (["strategy.gate.quantil=0.1"], "strategy.gate.quantil is no setting; did you mean 'quantile'?"),
+        (["--noise", "gpu"], "noise='gpu': must be 'host' or 'device'"),
         (["--top-p", "1.5"], "sampling.top_p=1.5: must be <= 1"),
         (["--device", "cuda:99"], "model.device=cuda:99: not available here"),
         (["--dtype", "int8"], "model.dtype='int8': must be 'fp32', 'bf16' or 'fp16'"),

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.noise import GeneratorNoise, TrajectoryNoise
 from scalingar.decoding.sampling import draw
 
@@ -13,25 +14,28 @@ CPU = torch.device("cpu")
 SIZE = 64
 
 
-def numbers(noise: TrajectoryNoise, step: int) -> torch.Tensor:
+Kind = type[TrajectoryNoise] | type[DeviceNoise]
+KINDS: list[Kind] = [TrajectoryNoise, DeviceNoise]
+
+
+def numbers(noise: TrajectoryNoise | DeviceNoise, step: int) -> torch.Tensor:
     return noise.exponential(torch.full((len(noise.keys),), step), SIZE, CPU)
 
 
-def test_a_draw_follows_the_probabilities() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_draw_follows_the_probabilities(kind: Kind) -> None:
     """Chi-square over 20 000 draws at consecutive steps of one stream; 99.99 % threshold, 5 df."""
     probs = torch.tensor([[0.4, 0.25, 0.15, 0.1, 0.07, 0.03]])
     draws = 20_000
-    noise = TrajectoryNoise.streams(7, [3])
-    counts = np.zeros(6)
-    for step in range(draws):
-        race = noise.exponential(torch.tensor([step]), 6, CPU)
-        counts[int(draw(probs.log(), race))] += 1
+    race = kind.streams(7, [3] * draws).exponential(torch.arange(draws), 6, CPU)
+    counts = draw(probs.log().expand(draws, 6), race).bincount(minlength=6).numpy()
     expected = probs[0].numpy() * draws
     assert float(((counts - expected) ** 2 / expected).sum()) < 25.74
 
 
-def test_noise_is_standard_exponential() -> None:
-    noise = TrajectoryNoise.streams(0, list(range(50)))
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_is_standard_exponential(kind: Kind) -> None:
+    noise = kind.streams(0, list(range(50)))
     sample = noise.exponential(torch.arange(50), 4000, CPU).flatten().double()
     assert sample.mean() == pytest.approx(1.0, abs=0.01)
     assert sample.var() == pytest.approx(1.0, abs=0.03)
@@ -60,81 +64,91 @@ def test_generator_noise_goes_on_where_it_stopped() -> None:
     assert noise.select(torch.tensor([1])) is noise
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @given(
     seed=st.integers(0, 2**70),
     trajectories=st.lists(st.integers(0, 1000), min_size=1, max_size=6, unique=True),
     step=st.integers(0, 5000),
 )
-def test_a_trajectory_is_the_same_alone(seed: int, trajectories: list[int], step: int) -> None:
-    together = numbers(TrajectoryNoise.streams(seed, trajectories), step)
+def test_a_trajectory_is_the_same_alone(kind: Kind, seed: int, trajectories: list[int], step: int) -> None:
+    together = numbers(kind.streams(seed, trajectories), step)
     for row, index in enumerate(trajectories):
-        assert torch.equal(numbers(TrajectoryNoise.streams(seed, [index]), step)[0], together[row])
+        assert torch.equal(numbers(kind.streams(seed, [index]), step)[0], together[row])
 
 
-def test_rows_may_stand_at_different_steps() -> None:
-    noise = TrajectoryNoise.streams(1, [0, 1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_may_stand_at_different_steps(kind: Kind) -> None:
+    noise = kind.streams(1, [0, 1])
     ragged = noise.exponential(torch.tensor([4, 9]), SIZE, CPU)
     assert torch.equal(ragged[0], numbers(noise, 4)[0])
     assert torch.equal(ragged[1], numbers(noise, 9)[1])
 
 
-def test_seeds_trajectories_and_steps_all_matter() -> None:
-    base = numbers(TrajectoryNoise.streams(5, [2]), 3)
+@pytest.mark.parametrize("kind", KINDS)
+def test_seeds_trajectories_and_steps_all_matter(kind: Kind) -> None:
+    base = numbers(kind.streams(5, [2]), 3)
     for other in (
-        numbers(TrajectoryNoise.streams(6, [2]), 3),
-        numbers(TrajectoryNoise.streams(5, [3]), 3),
-        numbers(TrajectoryNoise.streams(5, [2]), 4),
-        numbers(TrajectoryNoise.streams(2, [5]), 3),
+        numbers(kind.streams(6, [2]), 3),
+        numbers(kind.streams(5, [3]), 3),
+        numbers(kind.streams(5, [2]), 4),
+        numbers(kind.streams(2, [5]), 3),
     ):
         assert not (other == base).any()
 
 
-def test_large_seeds_do_not_meet_small_ones() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_large_seeds_do_not_meet_small_ones(kind: Kind) -> None:
     """(5 + 2**32, 0) has the same 32-bit words as (5, 1)."""
-    large = TrajectoryNoise.streams(5 + 2**32, [0])
-    assert not torch.equal(numbers(large, 0), numbers(TrajectoryNoise.streams(5, [1]), 0))
+    large = kind.streams(5 + 2**32, [0])
+    assert not torch.equal(numbers(large, 0), numbers(kind.streams(5, [1]), 0))
 
 
-def test_prompts_with_seeds_of_their_own() -> None:
-    noise = TrajectoryNoise.for_prompts([8, 9], [[0, 3], [1]])
+@pytest.mark.parametrize("kind", KINDS)
+def test_prompts_with_seeds_of_their_own(kind: Kind) -> None:
+    noise = kind.for_prompts([8, 9], [[0, 3], [1]])
     expected = [(8, 0), (8, 3), (9, 1)]
     for row, (seed, index) in zip(numbers(noise, 2), expected, strict=True):
-        assert torch.equal(row, numbers(TrajectoryNoise.streams(seed, [index]), 2)[0])
+        assert torch.equal(row, numbers(kind.streams(seed, [index]), 2)[0])
     with pytest.raises(ValueError):
-        TrajectoryNoise.for_prompts([8], [[0], [1]])
+        kind.for_prompts([8], [[0], [1]])
 
 
-def test_select_keeps_survivors_and_order() -> None:
-    noise = TrajectoryNoise.streams(0, [0, 1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_select_keeps_survivors_and_order(kind: Kind) -> None:
+    noise = kind.streams(0, [0, 1, 2, 3])
     assert torch.equal(numbers(noise.select(torch.tensor([3, 1])), 5), numbers(noise, 5)[[3, 1]])
 
 
-def test_copies_get_streams_of_their_own() -> None:
-    noise = TrajectoryNoise.streams(0, [0, 1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_copies_get_streams_of_their_own(kind: Kind) -> None:
+    noise = kind.streams(0, [0, 1])
     copied = numbers(noise.select(torch.tensor([1, 1, 0, 1])), 5)
     assert torch.equal(copied[0], numbers(noise, 5)[1])
     assert torch.equal(copied[2], numbers(noise, 5)[0])
     assert len({tuple(row.tolist()) for row in copied}) == 4
 
 
-def test_a_copy_does_not_depend_on_what_else_is_copied() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_copy_does_not_depend_on_what_else_is_copied(kind: Kind) -> None:
     """Forks of another trajectory, in this or an earlier round, leave the copy's stream alone."""
-    alone = TrajectoryNoise.streams(0, [1]).select(torch.tensor([0, 0]))
-    crowd = TrajectoryNoise.streams(0, [0, 1]).select(torch.tensor([0, 0, 0, 1]))
+    alone = kind.streams(0, [1]).select(torch.tensor([0, 0]))
+    crowd = kind.streams(0, [0, 1]).select(torch.tensor([0, 0, 0, 1]))
     crowd = crowd.select(torch.tensor([0, 0, 3, 3]))
     assert torch.equal(numbers(crowd, 4)[2:], numbers(alone, 4))
 
 
-def test_copies_of_copies_all_differ() -> None:
-    noise = TrajectoryNoise.streams(0, [0])
+@pytest.mark.parametrize("kind", KINDS)
+def test_copies_of_copies_all_differ(kind: Kind) -> None:
+    noise = kind.streams(0, [0])
     for _ in range(4):
         noise = noise.select(torch.arange(len(noise.keys)).repeat_interleave(2))
     assert len({tuple(key) for key in noise.keys.tolist()}) == 16
 
 
-def test_the_first_of_several_copies_goes_on() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_of_several_copies_goes_on(kind: Kind) -> None:
     """A row copied in two rounds gives four streams, the first of which is the original."""
-    noise = TrajectoryNoise.streams(0, [0])
+    noise = kind.streams(0, [0])
     twice = noise.select(torch.tensor([0, 0])).select(torch.tensor([0, 0, 1]))
     rows = numbers(twice, 1)
     assert torch.equal(rows[0], numbers(noise, 1)[0])

@@ -82,6 +82,29 @@ def test_reading_the_output_makes_the_steps_that_nobody_read() -> None:
     assert list(stream) == []
 
 
+def test_noise_of_the_device_draws_other_images_and_is_in_the_recipe() -> None:
+    pipe = tiny_pipe()
+    plain, host, device, again = (pipe(PROMPT, seed=3, noise=noise) for noise in (None, "host", "device", "device"))
+    assert [output.infos[0].recipe.noise for output in (plain, host, device)] == ["host", "host", "device"]
+    drawn = [torch.stack([c.codes for c in output.candidates[0] if c.finished]) for output in (plain, host)]
+    assert torch.equal(*drawn)
+    assert not torch.equal(device.results[0].best.codes, host.results[0].best.codes)
+    assert torch.equal(device.results[0].best.codes, again.results[0].best.codes)
+
+
+def test_a_trajectory_on_device_noise_does_not_depend_on_the_others() -> None:
+    pipe = tiny_pipe()
+    four, eight = (
+        pipe(PROMPT, strategy="best-of-n", num_trajectories=n, noise="device", max_rows=8).candidates[0] for n in (4, 8)
+    )
+    assert all(torch.equal(a.codes, b.codes) for a, b in zip(four, eight[:4], strict=True))
+    cut = pipe([PROMPT, "a dog"], strategy="scaling-ar", num_trajectories=8, noise="device", guidance_scale=3.0)
+    assert any(not candidate.finished for candidate in cut.candidates[0])
+    first = pipe(PROMPT, strategy="scaling-ar", num_trajectories=8, noise="device", guidance_scale=3.0)
+    for alone, beside in zip(first.candidates[0], cut.candidates[0], strict=True):
+        assert torch.equal(alone.codes, beside.codes)
+
+
 def test_guidance_of_one_or_less_runs_one_branch() -> None:
     output = tiny_pipe()(PROMPT, strategy="single", guidance_scale=1.0)
     assert output.ledger.forward_rows == 15

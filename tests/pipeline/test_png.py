@@ -13,7 +13,12 @@ from scalingar.pipeline.recipe import Recipe
 from scalingar.strategies import BestOfN
 
 INFO = RecipeInfo(
-    recipe=Recipe(prompt='ein Hund, "犬" 🐕', strategy=BestOfN(num_trajectories=3), sampling=SamplingConfig(top_k=5)),
+    recipe=Recipe(
+        prompt='ein Hund, "犬" 🐕',
+        strategy=BestOfN(num_trajectories=3),
+        sampling=SamplingConfig(top_k=5),
+        noise="device",
+    ),
     image=2,
     trajectory=1,
     weights={"transformer.safetensors": "ab", "tokenizer.safetensors": "cd"},
@@ -52,6 +57,14 @@ def test_a_picture_is_an_image_like_any_other(tmp_path: Path) -> None:
         picture.save(file, "PNG")
     assert read_recipe(tmp_path / "file.png") == INFO
     assert Image.open(tmp_path / "file.png").info[KEY] == picture.info[KEY]
+
+
+def test_a_picture_that_does_not_name_its_noise_has_the_hosts() -> None:
+    """Pictures of earlier versions, drawn on any device."""
+    told = INFO.model_dump(mode="json")
+    assert told["recipe"].pop("noise") == "device"
+    told["recipe"]["model"]["device"] = "cuda"
+    assert RecipeInfo.model_validate(told).recipe.noise == "host"
 
 
 def test_what_was_changed_has_no_recipe(tmp_path: Path) -> None:

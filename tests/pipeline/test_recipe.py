@@ -116,6 +116,7 @@ def test_an_override_on_the_first_version_keeps_the_rest_of_it() -> None:
         ("sampling.top_p=0", "sampling.top_p=0: must be > 0"),
         ("sed=1", "sed is no setting; did you mean 'seed'?"),
         ("seed=-1", "seed=-1: must be >= 0"),
+        ("noise=gpu", "noise='gpu': must be 'host' or 'device'"),
         ("guidance_scale=.nan", "guidance_scale=nan: must be a finite number"),
         ("looks_per_batch=0", "looks_per_batch=0: must be >= 1"),
         ("model.dtype=fp8", "model.dtype='fp8': must be 'fp32', 'bf16' or 'fp16'"),
@@ -198,6 +199,22 @@ def test_looks_are_batched_on_accelerators_only(device: str, looks: int) -> None
     models, choice = Defaults(guidance_scale=3.0, sampling=SamplingConfig()), ModelChoice(device=device)
     assert Recipe(model=choice).resolved(models).looks_per_batch == looks
     assert Recipe(model=choice, looks_per_batch=3).resolved(models).looks_per_batch == 3
+
+
+@pytest.mark.parametrize(
+    ("device", "given", "expected"),
+    [
+        ("cpu", None, "host"),
+        ("cpu", "device", "device"),
+        ("cuda", None, "device"),
+        ("cuda:1", "host", "host"),
+        ("mps", None, "device"),
+    ],
+)
+def test_noise_is_made_on_the_host_for_a_cpu_unless_told(device: str, given: str | None, expected: str) -> None:
+    recipe = Recipe.from_dict({"model": {"device": device}, "noise": given}).resolved(Defaults())
+    assert recipe.noise == expected
+    assert recipe.to_dict()["noise"] == expected
 
 
 def test_names_of_strategies() -> None:

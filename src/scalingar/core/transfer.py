@@ -15,6 +15,6 @@ def to_device(tensor: Shaped[Tensor, "..."], device: torch.device | str) -> Shap
     if tensor.device.type != "cpu" or device.type == "cpu":
         return tensor.to(device)
     if device.type == "cuda":
-        tensor = tensor.pin_memory()
+        tensor = tensor.contiguous().pin_memory()  # rows that share memory cannot be pinned
     # Apple's copies read ordinary memory later, when it may have changed.
     return tensor.to(device, non_blocking=device.type != "mps")

@@ -1,15 +1,13 @@
 """Random streams of trajectories, made on the device that holds the logits."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.util import find_spec
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
+from scalingar.core.kernels import has_kernels
 from scalingar.decoding.noise import KeyedNoise
 from scalingar.decoding.philox import philox_exponential
 
@@ -43,14 +41,8 @@ class DeviceNoise(KeyedNoise):
 
 def device_exponential(keys: Int64[Tensor, "n 2"], steps: Int[Tensor, " n"], size: int) -> Float[Tensor, "n size"]:
     """See :func:`~scalingar.decoding.philox.philox_exponential`; on CUDA one kernel where Triton is installed."""
-    return (_kernel() if keys.is_cuda else philox_exponential)(keys, steps, size)
+    if has_kernels(keys.device):
+        from scalingar.decoding.philox_triton import philox_exponential as by_kernel  # noqa: PLC0415  needs Triton
 
-
-@cache
-def _kernel() -> Callable[[Tensor, Tensor, int], Tensor]:
-    """The Triton kernel; without Triton plain torch."""
-    if find_spec("triton") is None:
-        return philox_exponential
-    from scalingar.decoding.philox_triton import philox_exponential as kernel  # noqa: PLC0415
-
-    return kernel
+        return by_kernel(keys, steps, size)
+    return philox_exponential(keys, steps, size)

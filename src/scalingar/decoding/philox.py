@@ -17,7 +17,9 @@ ROUNDS = 10
 LARGEST = 1 - 2**-24
 """The largest fp32 number below 1."""
 _WORD = 0xFFFFFFFF
-# Blocks computed at once on a CPU, so that the six buffers of 8 bytes a block stay in its cache.
+_SHARING_ROUNDS = 3
+"""First ones, in which words differ by row or by place only; then all differ, and are changed in place."""
+# Blocks computed at once on a CPU, so that the five buffers of 8 bytes a block stay in its cache.
 _BLOCKS_IN_CACHE = 2**15
 
 
@@ -56,18 +58,26 @@ def philox_words(
     product itself, whose upper bits are masked where they would matter.
     """
     (first, third), shape = MULTIPLIERS, torch.broadcast_shapes(*(word.shape for word in (*counter, *key)))
+    keys = list(zip(*map(_round_keys, key, WEYL), strict=True))
     c0, c1, c2, c3 = counter[0].clone(), counter[1], counter[2].clone(), counter[3]
-    for k0, k1 in zip(*map(_round_keys, key, WEYL), strict=True):
+    for k0, k1 in keys[:_SHARING_ROUNDS]:
         p0, p1 = c0.mul_(first), c2.mul_(third)
         c0, c2 = _mixed(p1, c1, k0, shape), _mixed(p0, c3, k1, shape)
+        c1, c3 = p1, p0
+    c0, c1, c2, c3 = (word.expand(shape).contiguous() for word in (c0, c1, c2, c3))
+    high = torch.empty_like(c0)
+    for k0, k1 in keys[_SHARING_ROUNDS:]:
+        p0, p1 = c0.mul_(first), c2.mul_(third)
+        torch.bitwise_right_shift(p1, 32, out=high)
+        c0 = c1.bitwise_xor_(high).bitwise_xor_(k0).bitwise_and_(_WORD)
+        torch.bitwise_right_shift(p0, 32, out=high)
+        c2 = c3.bitwise_xor_(high).bitwise_xor_(k1).bitwise_and_(_WORD)
         c1, c3 = p1, p0
     return c0, c1.bitwise_and_(_WORD), c2, c3.bitwise_and_(_WORD)
 
 
-def _mixed(
-    product: Int[Tensor, "*p"], word: Int[Tensor, "*w"], key: Int[Tensor, "*k"], shape: torch.Size
-) -> Int[Tensor, "*n"]:
-    """``high(product) ^ word ^ key``. In the first rounds all rows, or all places of a row, may share an operand."""
+def _mixed(product: Tensor, word: Tensor, key: Tensor, shape: torch.Size) -> Tensor:
+    """``high(product) ^ word ^ key``, in a new tensor; operands may be shared by all rows, or all places of a row."""
     high = product >> 32
     mixed = high.bitwise_xor_(word).bitwise_xor_(key) if high.shape == shape else (high ^ key) ^ word
     return mixed.bitwise_and_(_WORD)

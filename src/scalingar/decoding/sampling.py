@@ -9,6 +9,7 @@ from torch import Tensor
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.device_noise import device_exponential
 from scalingar.decoding.guidance import guide
+from scalingar.profile.kth_largest import kth_largest
 
 MIN_TEMPERATURE = 1e-5
 
@@ -25,7 +26,7 @@ def filter_logits(logits: Float[Tensor, "n v"], config: SamplingConfig) -> Float
 
 def top_k(logits: Float[Tensor, "n v"], k: int) -> Float[Tensor, "n v"]:
     """Remove logits strictly below the k-th largest."""
-    kth = logits.topk(min(k, logits.shape[-1])).values[:, -1:]
+    kth = kth_largest(logits, min(k, logits.shape[-1]))[:, None]
     return logits.masked_fill(logits < kth, -torch.inf)
 
 

@@ -115,7 +115,7 @@ class Trajectories(Generic[CacheT]):
     def per_row(self, values: Scale) -> Float[Tensor, " n"]:
         """One number, or one for each row, in fp32 where the logits are."""
         numbers = torch.as_tensor(values, dtype=torch.float32)
-        return to_device(numbers.expand(len(self)), self.logits.device)
+        return to_device(numbers.expand(len(self)).contiguous(), self.logits.device)
 
     @torch.inference_mode()
     def append(self, codes: Int[Tensor, " n"]) -> Self:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from scalingar.profile.kth_largest import kth_largest
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.scale_statistics import ScaleStatistics
 from scalingar.profile.token_statistics import (
@@ -43,16 +44,21 @@ class DeviceStatistics:
         if len(logits) == 2 and self.distribution == "guided":
             scale = guidance_scale.view(-1, *[1] * (conditional.ndim - 1))
             drawn_from = torch.lerp(unconditional, conditional, scale).log_softmax(-1).clamp_min(LOG_FLOOR)
-        k = min(self.top_k, logits.shape[-1])
-        top = drawn_from.topk(max(k, 2)).values
-        likeliest = top[..., :2].exp()
         numbers = (
             -(drawn_from.exp() * drawn_from).sum(-1),
-            likeliest[..., 0] - likeliest[..., 1],
-            -top[..., :k].mean(-1),
+            drawn_from.amax(-1).exp() - kth_largest(drawn_from, 2).exp(),
+            -_mean_of_largest(drawn_from, min(self.top_k, logits.shape[-1])),
             (conditional.exp() * (conditional - unconditional)).sum(-1).clamp_min(0),
         )
         return torch.stack(numbers).flatten(2).mean(-1) if logits.ndim > 3 else torch.stack(numbers), normaliser
+
+
+def _mean_of_largest(values: Float[Tensor, "n *l v"], k: int) -> Float[Tensor, " n *l"]:
+    """Mean of the k largest of the last axis."""
+    smallest = kth_largest(values, k)[..., None]
+    larger = values > smallest
+    surplus = torch.where(larger, values - smallest, 0.0).sum(-1)
+    return smallest[..., 0] + surplus / k
 
 
 def drawn_log_p(

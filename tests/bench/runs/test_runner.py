@@ -67,6 +67,15 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(tmp_path: Path) -> None
     assert written(tmp_path / "stopped") == written(tmp_path / "whole")
 
 
+def test_a_run_that_does_not_name_its_noise_goes_on_with_the_hosts(tmp_path: Path) -> None:
+    """One that an earlier version began."""
+    finish(runner(tmp_path))
+    told = json.loads((tmp_path / PLAN).read_text())
+    assert told["recipe"].pop("noise") == "host"
+    (tmp_path / PLAN).write_text(json.dumps(told))
+    assert finish(runner(tmp_path)) == [10]
+
+
 @pytest.mark.parametrize("cut", [1, 700, 2000])
 def test_a_kill_within_a_line_or_a_shard_is_made_good(tmp_path: Path, cut: int) -> None:
     finish(runner(tmp_path / "whole"))

@@ -1,13 +1,16 @@
 """transformers' key-value cache as the decoding loop's cache."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.attention import sdpa_kernel
 
 from scalingar.core.errors import DecodingError, WeightsError
+from scalingar.models.attention import BACKENDS
 
 try:
     from transformers.cache_utils import Cache, DynamicLayer
@@ -172,13 +175,14 @@ class HFCache:
         end = first + ids.shape[1]
         self.ends.append(end)
         slots = torch.arange(end, device=self.pads.device)
-        output = language_model(
-            **{"inputs_embeds" if embedded else "input_ids": ids},
-            attention_mask=self._visible(slots),
-            position_ids=(slots[first:] - self.pads[:, None]).clamp_min(0),
-            past_key_values=Cache(layers=list(self.layers)),
-            use_cache=True,
-        )
+        with sdpa_kernel(BACKENDS) if ids.is_cuda else nullcontext():
+            output = language_model(
+                **{"inputs_embeds" if embedded else "input_ids": ids},
+                attention_mask=self._visible(slots),
+                position_ids=(slots[first:] - self.pads[:, None]).clamp_min(0),
+                past_key_values=Cache(layers=list(self.layers)),
+                use_cache=True,
+            )
         return output.last_hidden_state[:, -1]
 
     def in_step(self, positions: Int[Tensor, " n"]) -> int:

@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.attention import sdpa_kernel
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.transfer import to_device
 from scalingar.models.arenas import Arenas
+from scalingar.models.attention import BACKENDS
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.hf.fixed_hf_cache import FixedHFCache
 from scalingar.models.hf.hf_cache import HFCache
@@ -86,7 +88,8 @@ class Janus:
 
     def _forward(self, codes: Int[Tensor, " n"], **arguments: Any) -> Float[Tensor, "n v"]:
         embedded = self.network.prepare_embeddings_for_image_generation(codes[:, None])
-        output = self.network.model.language_model(inputs_embeds=embedded, use_cache=True, **arguments)
+        with sdpa_kernel(BACKENDS):
+            output = self.network.model.language_model(inputs_embeds=embedded, use_cache=True, **arguments)
         return self._logits(output.last_hidden_state[:, -1])
 
     def _logits(self, hidden: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:

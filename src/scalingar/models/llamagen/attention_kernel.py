@@ -6,7 +6,7 @@ import triton.language as tl
 from jaxtyping import Float, Int
 from torch import Tensor
 
-BLOCK = 64
+BLOCK = 256
 """Slots that a program reads at a time."""
 
 
@@ -17,7 +17,6 @@ def _attend(
     slots,
     mask,
     out,
-    scale,
     heads,
     capacity,
     prefix,
@@ -35,10 +34,11 @@ def _attend(
     lane = tl.arange(0, padded)
     inside = lane < width
     new = qkv + row * qkv_row + head * qkv_head + lane
-    query = tl.load(new, mask=inside, other=0.0).to(tl.float32) * scale
+    slot = tl.load(slots + row).to(tl.int32)
     key = tl.load(new + qkv_part, mask=inside, other=0.0)
     value = tl.load(new + 2 * qkv_part, mask=inside, other=0.0)
-    slot = tl.load(slots + row).to(tl.int32)
+    scale: tl.constexpr = width**-0.5
+    query = tl.load(new, mask=inside, other=0.0).to(tl.float32) * scale
     keys = stored + (row * heads + head).to(tl.int64) * capacity * width
     values = keys + stored_part
     tl.store(keys + slot * width + lane, key, mask=inside)
@@ -46,14 +46,16 @@ def _attend(
 
     # The new slot is visible to itself; then the slots before it, a block at a time.
     highest = tl.sum(query * key.to(tl.float32), 0)
-    total = tl.full((), 1.0, tl.float32)
+    total = highest * 0.0 + 1.0
     mixed = value.to(tl.float32)
     for first in range(0, slot, block):
         at = first + tl.arange(0, block)
         filled = at < slot
         cells = at[:, None] * width + lane[None, :]
         readable = filled[:, None] & inside[None, :]
-        scores = tl.sum(query[None, :] * tl.load(keys + cells, mask=readable, other=0.0).to(tl.float32), 1)
+        seen = tl.load(keys + cells, mask=readable, other=0.0)
+        read = tl.load(values + cells, mask=readable, other=0.0)  # early: both are on their way at once
+        scores = tl.sum(query[None, :] * seen.to(tl.float32), 1)
         if masked:
             scores += tl.load(mask + row * prefix + at, mask=filled & (at < prefix), other=0.0)
         scores = tl.where(filled, scores, float("-inf"))
@@ -61,8 +63,7 @@ def _attend(
         shares = tl.exp(scores - peak)
         fade = tl.exp(highest - peak)
         total = total * fade + tl.sum(shares, 0)
-        read = tl.load(values + cells, mask=readable, other=0.0).to(tl.float32)
-        mixed = mixed * fade + tl.sum(shares[:, None] * read, 0)
+        mixed = mixed * fade + tl.sum(shares[:, None] * read.to(tl.float32), 0)
         highest = peak
     done = out + (row * heads + head) * width + lane
     tl.store(done, (mixed / total).to(out.dtype.element_ty), mask=inside)
@@ -86,7 +87,6 @@ def attend(
         slots,
         slots if mask is None else mask,
         out,
-        width**-0.5,
         heads,
         capacity,
         0 if mask is None else mask.shape[1],
@@ -98,5 +98,6 @@ def attend(
         padded=triton.next_power_of_2(width),
         masked=mask is not None,
         block=BLOCK,
+        num_warps=8,
     )
     return out

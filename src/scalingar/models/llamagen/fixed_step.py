@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from importlib.util import find_spec
+from functools import partial
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from scalingar.core.kernels import has_kernels
+from scalingar.models.attention import attention
 from scalingar.models.layers import Turns, turns
 
 RunBlock = Callable[[nn.Module, Tensor, Turns, Tensor, Tensor, Tensor | None], Tensor]
@@ -53,7 +53,7 @@ class FixedStep:
         turned: Turns = turns(network.rope[network.prefix + positions][:, None])
         if network.compiled:
             turned = torch.view_as_real(turned)
-        mask = self.mask if has_kernel(codes.device) else full_mask(self.mask, slots, self.stored[0].shape[3])
+        mask = self.mask if has_kernels(codes.device) else full_mask(self.mask, slots, self.stored[0].shape[3])
         x = network.embed(codes)[:, None]
         for block, stored in zip(network.blocks, self.stored, strict=True):
             x = network.run_block(block, x, turned, stored, slots, mask)
@@ -64,19 +64,9 @@ def run_block(
     block: nn.Module, x: Tensor, turned: Turns, stored: Tensor, slots: Tensor, mask: Tensor | None
 ) -> Float[Tensor, "n 1 d"]:
     """One block of a decoding step."""
-    attend = by_kernel if has_kernel(x.device) else by_torch
+    attend = by_kernel if has_kernels(x.device) else by_torch
     output: Tensor = block(x, turned, partial(attend, stored, slots, mask))
     return output
-
-
-@cache
-def _triton_installed() -> bool:
-    return find_spec("triton") is not None
-
-
-def has_kernel(device: torch.device) -> bool:
-    """Whether attention has a kernel of its own there."""
-    return device.type == "cuda" and _triton_installed()
 
 
 def by_kernel(
@@ -101,7 +91,7 @@ def by_torch(
     assert mask is not None
     rows = torch.arange(len(slots), device=slots.device)
     stored[:, rows, :, slots] = qkv[1:, :, :, 0].transpose(0, 1)
-    return F.scaled_dot_product_attention(qkv[0], stored[0], stored[1], mask[:, None, None].to(qkv.dtype))
+    return attention(qkv[0], stored[0], stored[1], mask[:, None, None].to(qkv.dtype))
 
 
 def full_mask(prefix: Float[Tensor, "n t"] | None, slots: Int[Tensor, " n"], capacity: int) -> Float[Tensor, "n s"]:

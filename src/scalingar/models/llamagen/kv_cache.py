@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scalingar.models.attention import attention
 from scalingar.models.llamagen.slots import PrefixMask, Slots, Window
 
 WORTH_A_CALL = 2**19
@@ -177,7 +177,7 @@ class View:
         stored: Float[Tensor, "2 m h s d"], query: Float[Tensor, "m h q d"], window: Window
     ) -> Float[Tensor, "m h q d"]:
         keys, values = stored[:, :, :, : window.slots.end].unbind()
-        return F.scaled_dot_product_attention(query, keys, values, window.mask)
+        return attention(query, keys, values, window.mask)
 
 
 def _added(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from scalingar.models.attention import attention
 from scalingar.models.layers import apply_rope, rotations
 
 MAX_LOG_SCALE = math.log(100)
@@ -61,7 +62,7 @@ class ScaleAttention(nn.Module):
         if store is not None:
             k, v = store(k, v)
         scores = 1.0 if self.normalised else 0.25 / math.sqrt(q.shape[-1])
-        attended = F.scaled_dot_product_attention(q, k, v, mask, scale=scores)
+        attended = attention(q, k, v, mask, scale=scores)
         return self.proj(attended.transpose(1, 2).flatten(-2))
 
 
@@ -91,7 +92,7 @@ class TextAttention(nn.Module):
     ) -> Float[Tensor, "n l d"]:
         """``mask``: True where there is text."""
         q = self.mat_q(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        attended = F.scaled_dot_product_attention(q, key, value, mask)
+        attended = attention(q, key, value, mask)
         return self.proj(attended.transpose(1, 2).flatten(-2))
 
 
