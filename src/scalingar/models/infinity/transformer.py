@@ -120,6 +120,9 @@ class Infinity(nn.Module):
         """Run one scale for every row of the cache, both branches on the same ``features``; fp32 logits of the bits.
 
         ``features``: see ``ScaleTokenizer.features``; None at the first scale.
+
+        Of 16 rows at the last scale of a million pixels, 4096 tokens, 2B's logits have 17 MB, the fp32 stream 0.5 GB
+        and the feed-forward's inside 1.1 GB in bf16, of one layer at a time; nothing is larger.
         """
         x = self._inputs(features, cache) + self.lvl_embed.weight[scale].float()
         ends = self._ends
