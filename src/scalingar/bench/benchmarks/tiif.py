@@ -66,7 +66,7 @@ class TIIF(Benchmark):
 
     @classmethod
     def build(cls, settings: TIIFSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """With the judge of the settings."""
+        """Load the judge and the data."""
         return cls(settings, load_judge(settings.judge))
 
     @property
@@ -117,7 +117,7 @@ class TIIF(Benchmark):
         return f"{item.task}/{chosen.model_name}/{chosen.length}_description/{row}{SUFFIXES[0]}"
 
     def find_image(self, folder: Path, item: Item, number: int) -> Path:
-        """In the official layout, with any of its suffixes."""
+        """Path of an image in the official layout, with any of its suffixes."""
         paths = [(folder / self.image_path(item, number)).with_suffix(suffix) for suffix in SUFFIXES]
         return next((path for path in paths if path.is_file()), paths[0])
 
