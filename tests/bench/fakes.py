@@ -29,7 +29,7 @@ class Bright(Benchmark):
 
     def items(self) -> Sequence[Item]:
         pairs = [(task, prompt) for task, some in self.prompts.items() for prompt in some]
-        return [Item(f"{place:03d}", prompt, task) for place, (task, prompt) in enumerate(pairs)]
+        return [Item(f"{number:03d}", prompt, task) for number, (task, prompt) in enumerate(pairs)]
 
     def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
         return [self._verdict(float(np.asarray(image).mean())) for image in images]

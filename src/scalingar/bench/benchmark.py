@@ -121,11 +121,15 @@ class Benchmark(ABC):
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
         """Paths of the images in an existing folder, by item id. Raises BenchmarkError that names missing ones."""
         numbers = range(images_per_prompt)
-        images = {item.id: tuple(folder / self.image_path(item, number) for number in numbers) for item in items}
+        images = {item.id: tuple(self.find_image(folder, item, number) for number in numbers) for item in items}
         paths = [path for paths in images.values() for path in paths]
         missing = [f"{path.relative_to(folder)} is missing" for path in paths if not path.is_file()]
         check_folder_complete(folder, missing)
         return images
+
+    def find_image(self, folder: Path, item: Item, number: int) -> Path:
+        """Path of an image in an existing folder, which may lack it."""
+        return folder / self.image_path(item, number)
 
     def further(self, judged: Sequence[Judged], tasks: Mapping[str, Estimate]) -> dict[str, float]:
         """Scores besides those of the tasks and the overall one."""

@@ -48,7 +48,7 @@ class DepthwiseBlock(nn.Module):
         self.widen, self.narrow = nn.Conv2d(width, 2 * width, 1), nn.Conv2d(2 * width, width, 1)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """With a residual connection."""
+        """The block with its residual connection."""
         return x + self.narrow(F.gelu(self.widen(self.norm(self.space(x)))))
 
 

@@ -37,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> CompleteRun:
 
 
 def row(findings: Findings, name: str, column: str = "rule") -> dict:
-    return next(dict(one) for one in findings.rows if one[column] == name)
+    return next(dict(row) for row in findings.rows if row[column] == name)
 
 
 def test_the_signal_that_knows_is_found(run: CompleteRun, tmp_path: Path) -> None:

@@ -105,8 +105,10 @@ def test_next_scale_runs_serve_choices_among_complete_trajectories(tmp_path: Pat
         strategy = build_strategy({"name": name, "num_trajectories": 3, **settings})
         decoded = RunStore(decode(tmp_path / name, strategy, pipe=pipe, all_candidates=False)).samples()
         derived = derived_lines(complete, strategy)
-        told = ("id", "chosen", "tokens")
-        assert [[line[key] for key in told] for line in derived] == [[line[key] for key in told] for line in decoded]
+        compared = ("id", "chosen", "tokens")
+        assert [[line[key] for key in compared] for line in derived] == [
+            [line[key] for key in compared] for line in decoded
+        ]
         points = [[line["verdict"]["points"] for line in lines] for lines in (derived, decoded)]
         assert points[0] == points[1]
     with pytest.raises(ConfigError, match="TTSVar decides while decoding"):
@@ -122,9 +124,9 @@ def test_derived_runs_are_reported_beside_decoded_ones(complete: CompleteRun, tm
     }
     folders = list(derive(complete, strategies, tmp_path))
     assert [folder.name for folder in folders] == ["single", "pmi"]
-    told = RunPlan.read(folders[0]).derived_from
-    assert told is not None
-    assert told["run"] == "complete"
+    origin = RunPlan.read(folders[0]).derived_from
+    assert origin is not None
+    assert origin["run"] == "complete"
     runs = [read_results(folder, Bright()) for folder in (complete.folder, *folders)]
     table = markdown(compare(runs)).splitlines()
     assert table[3].startswith("| single |")

@@ -1,4 +1,4 @@
-"""Images of a prompt taken together are one image with all their trajectories."""
+"""Pooled images of a prompt are one image with all their trajectories."""
 
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def test_arrays_are_those_of_a_run_of_that_many_trajectories(run: CompleteRun, t
     assert (pooled.points == drawn.points).all()
     assert (pooled.rewards["r"][0] == [0, 1, 2, 3]).all()
     strategy = ScalingAR(num_trajectories=4, guidance={"enabled": False})
-    found, expected = (replay_strategy(one, strategy) for one in (pooled, drawn))
+    found, expected = (replay_strategy(run, strategy) for run in (pooled, drawn))
     assert np.array_equal(found.confidence, expected.confidence, equal_nan=True)
     assert (found.cut_step == expected.cut_step).all()
 

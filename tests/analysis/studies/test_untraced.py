@@ -67,7 +67,7 @@ def test_the_recorded_signals_stand_for_the_last_step(traced: CompleteRun, untra
         running(untraced, "x")
 
 
-def test_scaling_is_told_without_what_needs_traces(traced: CompleteRun, untraced: CompleteRun) -> None:
+def test_scaling_leaves_out_what_needs_traces(traced: CompleteRun, untraced: CompleteRun) -> None:
     whole, part = (told_of(scaling_findings(run), "N", "rule") for run in (traced, untraced))
     assert {rule for _, rule in whole.keys() - part.keys()} == {
         "scaling-ar, termination only",

@@ -53,8 +53,8 @@ def written(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def finish(one: Runner) -> list[int]:
-    return [done.images for done in one.run()]
+def finish(run: Runner) -> list[int]:
+    return [done.images for done in run.run()]
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_bytes(tmp_path: Path) -> None:
@@ -109,73 +109,73 @@ def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_image_is_what_the_pipeline_draws_for_its_seed(tmp_path: Path) -> None:
-    one = runner(tmp_path)
-    finish(one)
+    run = runner(tmp_path)
+    finish(run)
     line = next(line for line in RunStore(tmp_path).samples() if (line["prompt"], line["number"]) == ("a bird", 1))
-    alone = one.pipe("a bird", strategy=one.plan.recipe.strategy, seed=line["seed"]).results[0]
+    alone = run.pipe("a bird", strategy=run.plan.recipe.strategy, seed=line["seed"]).results[0]
     assert line["chosen"] == alone.chosen
     assert [c["tokens"] for c in line["candidates"]] == [c.tokens for c in alone.candidates]
 
 
 def test_the_limit_is_per_task_and_results_say_what_a_run_cost(tmp_path: Path) -> None:
-    one = runner(tmp_path, limit=1)
-    finish(one)
-    results = read_results(tmp_path, one.benchmark)
+    run = runner(tmp_path, limit=1)
+    finish(run)
+    results = read_results(tmp_path, run.benchmark)
     assert [line["prompt"] for line in results.samples] == ["a dog", "a dog", "two cats", "two cats"]
     assert results.costs["tokens_per_image"] == np.mean([line["tokens"] for line in results.samples])
     assert results.costs["ledger"]["tokens"] == sum(line["tokens"] for line in results.samples)
-    write_results(results, one.store)
-    told = json.loads((tmp_path / "results.json").read_text())
-    assert told["scores"]["overall"]["value"] == results.summary.overall.value
-    assert set(told["plan"]["versions"]) == {"scalingar", "python", "torch", "numpy"}
+    write_results(results, run.store)
+    content = json.loads((tmp_path / "results.json").read_text())
+    assert content["scores"]["overall"]["value"] == results.summary.overall.value
+    assert set(content["plan"]["versions"]) == {"scalingar", "python", "torch", "numpy"}
 
 
 def test_all_candidates_are_judged_and_traced_on_request(tmp_path: Path) -> None:
-    one = runner(tmp_path, "random-of-n", all_candidates=True, shard=10)
-    finish(one)
-    for line in one.store.samples():
+    run = runner(tmp_path, "random-of-n", all_candidates=True, shard=10)
+    finish(run)
+    for line in run.store.samples():
         points = [candidate["verdict"]["points"] for candidate in line["candidates"]]
         assert points[line["chosen"]] == line["verdict"]["points"]
     with np.load(tmp_path / "traces" / "00000.npz") as archive:
         assert archive["values"].shape == (10, 3, len(archive["names"]), 16)
         assert (archive["drawn"] == 16).all()
         confidence = archive["values"][:, :, archive["names"].tolist().index("C")].mean(-1)
-    signals = [[c["signals"]["confidence"] for c in line["candidates"]] for line in one.store.samples()]
+    signals = [[c["signals"]["confidence"] for c in line["candidates"]] for line in run.store.samples()]
     np.testing.assert_allclose(confidence, signals, rtol=1e-5)
 
 
 def test_validation_finds_what_is_missing_or_was_changed(tmp_path: Path) -> None:
-    one = runner(tmp_path)
-    finish(one)
-    assert check_run(tmp_path, one.benchmark) == 10
-    first = tmp_path / one.store.samples()[0]["image"]
+    run = runner(tmp_path)
+    finish(run)
+    assert check_run(tmp_path, run.benchmark) == 10
+    first = tmp_path / run.store.samples()[0]["image"]
     first.write_bytes(b"something else")
     with pytest.raises(BenchmarkError, match=r"0000\.png was changed"):
-        check_run(tmp_path, one.benchmark)
+        check_run(tmp_path, run.benchmark)
     first.unlink()
     with pytest.raises(BenchmarkError, match=r"0000\.png is missing"):
-        check_run(tmp_path, one.benchmark)
+        check_run(tmp_path, run.benchmark)
     samples = tmp_path / SAMPLES
     samples.write_text("".join(samples.read_text().splitlines(keepends=True)[:-1]))
     with pytest.raises(BenchmarkError, match="image 1 of 004 is not scored"):
-        check_run(tmp_path, one.benchmark)
+        check_run(tmp_path, run.benchmark)
 
 
 def test_a_next_scale_run_is_judged_without_traces(tmp_path: Path) -> None:
     pipe = scale_pipes.var_pipe()
     numbered = Bright(prompts={"one": ["1", "2"], "two": ["3"]})
-    one = Runner(pipe, numbered, plan(pipe, "random-of-n", all_candidates=True, shard=6), RunStore(tmp_path))
-    assert finish(one) == [0, 6]
+    run = Runner(pipe, numbered, plan(pipe, "random-of-n", all_candidates=True, shard=6), RunStore(tmp_path))
+    assert finish(run) == [0, 6]
     assert not (tmp_path / "traces").exists()
-    assert all(candidate["verdict"] for line in one.store.samples() for candidate in line["candidates"])
+    assert all(candidate["verdict"] for line in run.store.samples() for candidate in line["candidates"])
 
 
 def test_what_a_copy_shares_with_its_parent_counts_once(tmp_path: Path) -> None:
     pipe, numbered = scale_pipes.var_pipe(), Bright(prompts={"one": ["1", "2"], "two": ["3"]})
-    one = Runner(pipe, numbered, plan(pipe, "tts-var"), RunStore(tmp_path))
-    finish(one)
-    lines = one.store.samples()
-    assert sum(line["tokens"] for line in lines) == sum(cost["ledger"]["tokens"] for cost in one.store.costs())
+    run = Runner(pipe, numbered, plan(pipe, "tts-var"), RunStore(tmp_path))
+    finish(run)
+    lines = run.store.samples()
+    assert sum(line["tokens"] for line in lines) == sum(cost["ledger"]["tokens"] for cost in run.store.costs())
     whole = [sum(candidate["tokens"] for candidate in line["candidates"]) for line in lines]
     assert any(codes > line["tokens"] for codes, line in zip(whole, lines, strict=True)), "there should be copies"
 

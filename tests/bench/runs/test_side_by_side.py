@@ -25,10 +25,10 @@ def test_of_each_task_the_first_image_either_way() -> None:
 
 
 def results(folder: Path, strategy: str, threshold: float) -> RunResults:
-    one = runner(folder, strategy)
-    one.benchmark = Bright(threshold)
-    finish(one)
-    return read_results(folder, one.benchmark)
+    run = runner(folder, strategy)
+    run.benchmark = Bright(threshold)
+    finish(run)
+    return read_results(folder, run.benchmark)
 
 
 def test_right_is_framed_blue_and_wrong_red(tmp_path: Path) -> None:
@@ -44,12 +44,12 @@ def test_right_is_framed_blue_and_wrong_red(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_shown_is_refused(tmp_path: Path) -> None:
-    one = results(tmp_path / "one", "single", 0.0)
+    run = results(tmp_path / "one", "single", 0.0)
     with pytest.raises(BenchmarkError, match="1 runs cannot be compared"):
-        pictures([one])
+        pictures([run])
     with pytest.raises(BenchmarkError, match="right about the same images"):
-        pictures([one, one])
+        pictures([run, run])
     other = results(tmp_path / "other", "single", 255.0)
     (other.folder / other.samples[0]["image"]).write_bytes(b"")
     with pytest.raises(BenchmarkError, match="cannot be read; check the run with 'bench validate'"):
-        pictures([one, other])
+        pictures([run, other])

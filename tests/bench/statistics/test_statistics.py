@@ -48,17 +48,17 @@ def test_standard_error_by_hand() -> None:
 
 def test_equal_images_give_the_standard_error_of_the_mean() -> None:
     rng = np.random.default_rng(0)
-    one = random_table(rng, 0.4)
-    for task, estimate in task_estimates(one).items():
-        means = one.correct[one.rows(task)] / 4
+    table = random_table(rng, 0.4)
+    for task, estimate in task_estimates(table).items():
+        means = table.correct[table.rows(task)] / 4
         assert estimate.value == pytest.approx(means.mean())
         assert estimate.standard_error == pytest.approx(stats.sem(means))
 
 
 def test_unequal_totals_are_pooled() -> None:
     """1 of 1 and 1 of 3 are 2 of 4: residuals ±1/2, SE² = 2 · (1/4 + 1/4) / 16."""
-    one = ScoreTable(("x", "y"), ("a", "a"), np.array([1.0, 1.0]), np.array([1.0, 3.0]))
-    estimate = task_estimates(one)["a"]
+    table = ScoreTable(("x", "y"), ("a", "a"), np.array([1.0, 1.0]), np.array([1.0, 3.0]))
+    estimate = task_estimates(table)["a"]
     assert (estimate.value, estimate.standard_error) == (0.5, pytest.approx(0.25))
 
 

@@ -87,5 +87,5 @@ def test_the_quantiser_agrees() -> None:
 def test_a_file_without_its_tokenizer(tmp_path: Path) -> None:
     path = tmp_path / "var_no_l2norm.npz"
     shutil.copy(reference.GOLDEN / path.name, path)
-    with pytest.raises(WeightsError, match=r"belongs with var_vqvae_short.npz; put it in"):
+    with pytest.raises(WeightsError, match=r"belongs with var_vqvae_short\.npz; put that file in"):
         check_golden(path)

@@ -39,7 +39,7 @@ class GateRecord:
 
     @classmethod
     def of_replay(cls, run: CompleteRun, name: str, gate: GateConfig, replayed: Replay) -> "GateRecord":
-        """Of a strategy computed from a complete run, where every verdict is known."""
+        """The record of a strategy that was replayed on a complete run, where every verdict is known."""
         n = replayed.cut_step.shape[1]
         return cls(
             name=name,
@@ -55,7 +55,7 @@ class GateRecord:
 
     @classmethod
     def of_decoded(cls, run: TracedRun) -> "GateRecord":
-        """Of a decoded run of ScalingAR. Raises BenchmarkError for another strategy."""
+        """The record of a decoded run of ScalingAR. Raises BenchmarkError for another strategy."""
         strategy = run.plan.recipe.strategy
         if not isinstance(strategy, ScalingAR):
             raise BenchmarkError(f"{run.folder} is neither complete nor a run of scaling-ar; it has no gate.")
@@ -74,7 +74,7 @@ class GateRecord:
 
 
 def gate_record(folder: Path) -> GateRecord:
-    """Of a decoded run of ScalingAR, or of its termination replayed on a complete run. Raises BenchmarkError."""
+    """The record of a run of ScalingAR, or of its termination replayed on a complete run. Raises BenchmarkError."""
     traced = TracedRun.read(folder)
     strategy = traced.plan.recipe.strategy
     if isinstance(strategy, ScalingAR) and strategy.gate.enabled:

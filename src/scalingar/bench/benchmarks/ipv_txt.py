@@ -57,7 +57,7 @@ class IPVTxt(Benchmark):
 
     @classmethod
     def build(cls, settings: IPVTxtSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """With the judge of the settings."""
+        """Load the judge and the prompts."""
         return cls(settings, load_judge(settings.judge))
 
     @property

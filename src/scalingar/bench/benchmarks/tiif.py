@@ -12,15 +12,7 @@ import torch
 from PIL import Image
 from pydantic import Field
 
-from scalingar.bench.benchmark import (
-    BENCHMARKS,
-    Benchmark,
-    BenchmarkSettings,
-    Item,
-    Judged,
-    Verdict,
-    check_folder_complete,
-)
+from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict
 from scalingar.bench.data_files import read_lines
 from scalingar.bench.judges.questions import Judge, JudgeSettings, load_judge
 from scalingar.bench.statistics import Estimate, ScoreTable
@@ -74,7 +66,7 @@ class TIIF(Benchmark):
 
     @classmethod
     def build(cls, settings: TIIFSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """With the judge of the settings."""
+        """Load the judge and the data."""
         return cls(settings, load_judge(settings.judge))
 
     @property
@@ -124,19 +116,10 @@ class TIIF(Benchmark):
         chosen = self.chosen_settings
         return f"{item.task}/{chosen.model_name}/{chosen.length}_description/{row}{SUFFIXES[0]}"
 
-    def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
-        """In the official layout, with any of its suffixes."""
-        images: dict[str, tuple[Path, ...]] = {}
-        missing = []
-        for item in items:
-            path = folder / self.image_path(item, 0)
-            existing = [path.with_suffix(suffix) for suffix in SUFFIXES if path.with_suffix(suffix).is_file()]
-            if existing:
-                images[item.id] = (existing[0],)
-            else:
-                missing.append(f"{path.relative_to(folder)} is missing")
-        check_folder_complete(folder, missing)
-        return images
+    def find_image(self, folder: Path, item: Item, number: int) -> Path:
+        """Path of an image in the official layout, with any of its suffixes."""
+        paths = [(folder / self.image_path(item, number)).with_suffix(suffix) for suffix in SUFFIXES]
+        return next((path for path in paths if path.is_file()), paths[0])
 
 
 def group_scores(types: Mapping[str, float]) -> dict[str, float]:

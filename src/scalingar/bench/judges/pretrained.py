@@ -27,7 +27,7 @@ class PretrainedJudge:
 
     @classmethod
     def load(cls, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """From a folder or a hub name. Raises WeightsError."""
+        """Load the weights of a folder or a hub name. Raises WeightsError."""
         import transformers  # noqa: PLC0415
 
         source = source or cls.default
@@ -35,5 +35,5 @@ class PretrainedJudge:
         return cls(network, load_text_tokenizer(source), str(source))
 
     def to_network(self, pixels: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """In the network's dtype, on its device."""
+        """Convert to the network's dtype and move to its device."""
         return pixels.to(next(self.network.parameters()))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scalingar.bench.benchmark import Benchmark, Item, Judged, Summary, Verdict, check_judged, score_table
+from scalingar.bench.benchmark import Benchmark, Judged, Summary, Verdict, check_judged, score_table
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.store import RunStore
 from scalingar.bench.statistics import ScoreTable
@@ -67,17 +67,12 @@ def read_results(folder: Path, benchmark: Benchmark) -> RunResults:
     store = RunStore(folder)
     samples = store.samples()
     items = plan.items(list(benchmark.items()))
-    judged = judged_samples(items, samples)
-    check_judged(items, judged, plan.images_per_prompt)
-    return RunResults(folder, plan, samples, judged, benchmark.summary(judged), costs(samples, store.costs()))
-
-
-def judged_samples(items: Sequence[Item], samples: Sequence[dict[str, Any]]) -> list[Judged]:
-    """The verdicts in the lines of ``samples.jsonl`` whose prompts are among ``items``."""
     by_id = {item.id: item for item in items}
-    return [
+    judged = [
         Judged(by_id[line["id"]], line["number"], Verdict(**line["verdict"])) for line in samples if line["id"] in by_id
     ]
+    check_judged(items, judged, plan.images_per_prompt)
+    return RunResults(folder, plan, samples, judged, benchmark.summary(judged), costs(samples, store.costs()))
 
 
 def costs(samples: Sequence[dict[str, Any]], shards: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class Runner:
         with self._judging:  # judges may keep state
             judging = time.perf_counter()
             lines = self._lines(jobs, results)
-        traced = self.plan.all_candidates and self.pipe.decoding == "next-token"
+        traced, decoder = self.plan.all_candidates and self.pipe.decoding == "next-token", self.pipe.decoder()
         return _Shard(
             number,
             lines,
@@ -117,7 +117,7 @@ class Runner:
                 "judge_decodes": len(undecoded),
                 "ledger": stream.output.ledger.to_dict(),
             },
-            self._traces(results) if traced else None,
+            traces(results, grid=decoder.grid, vocab_size=decoder.vocab_size) if traced else None,
         )
 
     def _lines(self, jobs: Sequence[Job], results: Sequence[PromptResult]) -> list[Line]:
@@ -133,10 +133,6 @@ class Runner:
                 by_index = {candidate.index: next(verdicts) for candidate in candidates}
                 lines.append(self._line(job, result, by_index))
         return lines
-
-    def _traces(self, results: Sequence[PromptResult]) -> bytes:
-        decoder = self.pipe.decoder()
-        return traces(results, grid=decoder.grid, vocab_size=decoder.vocab_size)
 
     def _judged(self, result: PromptResult) -> list[Candidate]:
         """The chosen candidate, or all that finished."""

@@ -27,7 +27,7 @@ class ScoreTable:
 
     @classmethod
     def of_images(cls, prompts: Sequence[str], tasks: Sequence[str], points: ArrayLike, total: ArrayLike) -> Self:
-        """From single images: sums by prompt, in the order of the prompts' first images."""
+        """A table from single images, summed by prompt, in the order of the prompts' first images."""
         task_of = dict(zip(prompts, tasks, strict=True))
         rows = {prompt: row for row, prompt in enumerate(task_of)}
         row = np.array([rows[prompt] for prompt in prompts], dtype=np.intp)

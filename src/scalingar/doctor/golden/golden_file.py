@@ -77,6 +77,13 @@ class GoldenFile:
         self.used.add(name)
         return self.words.get(name, [])
 
+    def companion(self, name: str) -> "GoldenFile":
+        """The golden file ``name`` beside this one. Raises WeightsError if it is missing."""
+        path = self.path.parent / name
+        if not path.is_file():
+            raise WeightsError(f"{self.path} belongs with {name}; put that file in {path.parent}.")
+        return read_golden(path)
+
     @property
     def unused(self) -> list[str]:
         """Arrays that were not read."""

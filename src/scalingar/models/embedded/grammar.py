@@ -7,7 +7,7 @@ from functools import cache
 from scalingar.models.embedded.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS, plurals
 
 TERMINALS: tuple[str, ...] = ("", "and", *NUMBERS, *RELATIONS, *COLORS, *OBJECT_CLASSES)
-"""By id. Terminal 0 is padding; "orange" occurs twice, as a colour and as a fruit."""
+"""Words and phrases by id. Terminal 0 is padding; "orange" occurs twice, as a colour and as a fruit."""
 
 _OBJECT_ID = {name: i for i, name in enumerate(OBJECT_CLASSES, len(TERMINALS) - len(OBJECT_CLASSES))}
 _WORD_ID = {word: i for i, word in enumerate(TERMINALS[: -len(OBJECT_CLASSES)]) if word}

@@ -7,7 +7,7 @@ from typing import Literal
 from scalingar.core.decoding_kind import Decoding
 
 EMBEDDED: dict[str, Decoding] = {"embedded": "next-token", "embedded-next-scale": "next-scale"}
-"""How each embedded generator decodes, by its name."""
+"""The kind of decoding of each embedded generator, by name."""
 
 
 def embedded_folder(kind: str) -> Path:

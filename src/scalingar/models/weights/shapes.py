@@ -34,9 +34,9 @@ class Shapes:
     weights: Mapping[str, Tensor]
     path: str | Path
     kind: str
-    """What the file should hold, such as "LlamaGen transformer"."""
+    """The expected content, such as "LlamaGen transformer"."""
     others: Mapping[str, str]
-    """By tensor name, what a file with this tensor is instead; for messages."""
+    """Kinds of other files, for messages, by the name of a tensor that only they have."""
 
     def __getitem__(self, name: str) -> torch.Size:
         """Raises WeightsError if the tensor is missing, saying what the file is instead, if known."""

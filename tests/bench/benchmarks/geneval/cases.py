@@ -23,7 +23,7 @@ def detections(entries: Sequence[dict[str, Any]]) -> list[Detection]:
     return [detection(entry) for entry in entries]
 
 
-def color_of(one: Detection) -> str:
+def color_of(detection: Detection) -> str:
     """What the cases' classifier says."""
-    assert one.color is not None
-    return one.color
+    assert detection.color is not None
+    return detection.color

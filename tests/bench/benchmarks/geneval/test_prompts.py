@@ -17,7 +17,7 @@ def test_our_prompts_are_the_official_lines() -> None:
     """Equal as objects and, since upstream tells prompts apart by the string, as text."""
     ours = official_prompts()
     assert [one.to_dict() for one in ours] == [json.loads(line) for line in LINES]
-    assert [metadata_string(one) for one in ours] == LINES
+    assert [metadata_string(metadata) for metadata in ours] == LINES
 
 
 def test_the_official_file_reads_the_same() -> None:

@@ -38,7 +38,9 @@ def test_a_run(settings: T2ICompBenchSettings) -> None:
     benchmark = T2ICompBench(
         settings, yes=probabilities, chunks=lambda prompt: prompt.split(" and "), similarity=lambda image, text: 0.3
     )
-    judged = [Judged(one, n, v) for one in benchmark.items() for n, v in enumerate(benchmark.score(one, [PICTURE] * 2))]
+    judged = [
+        Judged(item, n, v) for item in benchmark.items() for n, v in enumerate(benchmark.score(item, [PICTURE] * 2))
+    ]
     assert judged[0].verdict.points == pytest.approx(0.2)
     assert judged[0].verdict.details == {"a red book?": 0.5, "a vase?": 0.4}
     summary = benchmark.summary(judged)

@@ -1,4 +1,4 @@
-"""What CLIP is shown and asked, on a tiny network with random weights."""
+"""Colours by CLIP, on a tiny network with random weights."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,14 +94,14 @@ def test_the_answer_is_the_nearest_sentence() -> None:
         return vector / vector.norm()
 
     with torch.no_grad():
-        seen = network.get_image_features(
+        features = network.get_image_features(
             pixel_values=normalised([cropped(masked_crop(image, DOG), 32)])
         ).pooler_output[0]
         scores = []
         for color in COLORS:
             texts = f"a photo of a {color} dog", f"a photo of a {color}-colored dog", f"a photo of a {color} object"
             mean = torch.stack([embed(text) for text in texts]).mean(0)
-            scores.append(float(seen @ (mean / mean.norm())))
+            scores.append(float(features @ (mean / mean.norm())))
     assert ClipColors(network, letters, "tiny")(image, DOG) == COLORS[int(np.argmax(scores))]
 
 

@@ -21,7 +21,9 @@ def detector() -> EmbeddedDetector:
 
 def correct(phrase: str, found: list[Detection]) -> bool:
     metadata, options = spell_out(phrase), GenEvalOptions()
-    return judge(metadata, found_objects(found, metadata.tag, options), lambda one: str(one.color), options).correct
+    return judge(
+        metadata, found_objects(found, metadata.tag, options), lambda detection: str(detection.color), options
+    ).correct
 
 
 @pytest.mark.parametrize("name", RENDERS)

@@ -68,7 +68,7 @@ def test_scores_boxes_and_masks_by_hand() -> None:
     logits = torch.full((1, 81), -20.0)
     logits[0, [16, 80]] = torch.tensor([1.0, 0.0])
     prepared = Prepared(torch.zeros(1, 3, 16, 16), (16, 16), (8, 8))
-    best = max(instances(logits, masks, prepared), key=lambda one: one.score)
+    best = max(instances(logits, masks, prepared), key=lambda instance: instance.score)
     assert best.name == "dog"
     assert best.box == (4.0, 0.0, 8.0, 8.0)
     assert best.mask is not None

@@ -39,8 +39,8 @@ def test_compressed_back_and_forth(runs: list[int]) -> None:
 def compress(runs: list[int]) -> str:
     """As COCO's own tools do."""
     text = ""
-    for place, run in enumerate(runs):
-        value = run - (runs[place - 2] if place > 2 else 0)
+    for index, run in enumerate(runs):
+        value = run - (runs[index - 2] if index > 2 else 0)
         more = True
         while more:
             low, value = value & 31, value >> 5

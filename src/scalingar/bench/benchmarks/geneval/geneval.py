@@ -94,7 +94,7 @@ class GenEval(Benchmark):
         return {f"{item.id}/{METADATA}": metadata_string(self._by_id[item.id]) + "\n"}
 
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
-        """In the official layout, with any of the accepted file names."""
+        """Images in the official layout, with any of the accepted file names."""
         prompts = {int(item.id): self._by_id[item.id] for item in items}
         images = check_complete(read_layout(folder), prompts, images_per_prompt, folder)
         return {folder_name(row): paths for row, paths in images.items()}

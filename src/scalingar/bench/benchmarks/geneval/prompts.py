@@ -1,6 +1,7 @@
 """GenEval's 553 prompts: read from the official file, or built from the phrases in this package."""
 
 import json
+from collections import Counter
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -28,11 +29,9 @@ def read_prompts(path: str | Path) -> list[Metadata]:
     prompts = [parse_line(line, f"{path}, line {number}") for number, line in lines]
     if not prompts:
         raise BenchmarkError(f"{path} holds no prompts; give an evaluation_metadata.jsonl.")
-    seen: set[str] = set()
-    for metadata in prompts:
-        if metadata.prompt in seen:
-            raise BenchmarkError(f"{path} holds the prompt {metadata.prompt!r} twice; remove one of them.")
-        seen.add(metadata.prompt)
+    counts = Counter(metadata.prompt for metadata in prompts)
+    if repeated := [prompt for prompt, count in counts.items() if count > 1]:
+        raise BenchmarkError(f"{path} holds the prompt {repeated[0]!r} twice; remove one of them.")
     return prompts
 
 

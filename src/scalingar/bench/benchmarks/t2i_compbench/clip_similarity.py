@@ -13,7 +13,7 @@ MAX_TOKENS = 77
 
 
 class ClipSimilarity(PretrainedJudge):
-    """In [-1, 1]; an image and its caption lie around 0.3."""
+    """Cosine similarity in CLIP, in [-1, 1]; for an image and its caption around 0.3."""
 
     kind: ClassVar[str] = "clip"
     architecture: ClassVar[str] = "CLIPModel"

@@ -107,7 +107,7 @@ class T2ICompBench(Benchmark):
         return f"{item.task}/samples/{item.prompt}_{running:06d}.png"
 
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
-        """By the prompts in the file names, in numerical order, as upstream reads them."""
+        """Images found by the prompts in their file names, in numerical order, as upstream reads them."""
         images_by_id = {item.id: _images(folder / item.task / "samples", item.prompt) for item in items}
         complaints = [
             f"{item.task} has {len(images_by_id[item.id])} of {images_per_prompt} images of {item.prompt!r}"

@@ -42,7 +42,7 @@ class OpenAICompatibleJudge:
         return f"{self.settings.model}{endpoint}, temperature {self.settings.temperature:g}"
 
     def __call__(self, image: Image.Image, questions: Sequence[str]) -> Answers:
-        """From the cache if the same was asked before. Raises BenchmarkError after the last attempt."""
+        """Answers, from the cache if the same was asked before. Raises BenchmarkError after the last attempt."""
         lines = "\n".join(" ".join(question.split()) for question in questions)
         prompt = TEMPLATE.format(count=len(questions), questions=lines)
         key = answer_key(

@@ -24,7 +24,6 @@ from scalingar.doctor.golden.golden_file import (
     Comparison,
     GoldenFile,
     difference,
-    read_golden,
 )
 from scalingar.doctor.golden.infinity import transformer_check as infinity_model
 from scalingar.doctor.golden.infinity import vae_check as infinity_vae
@@ -78,13 +77,8 @@ def _replay(file: GoldenFile) -> Replay:
 
 def _models(file: GoldenFile) -> tuple[Infinity, BSQTokenizer]:
     """The models of the files that are named in this one and lie beside it. Raises WeightsError."""
-    parts = {}
-    for name in file.meta.get("weights_files", []):
-        path = file.path.parent / name
-        if not path.is_file():
-            raise WeightsError(f"{file.path} belongs to the weights of {name}; put that file beside it.")
-        weights = read_golden(path)
-        parts[weights.kind] = weights
+    companions = [file.companion(name) for name in file.meta.get("weights_files", [])]
+    parts = {weights.kind: weights for weights in companions}
     if missing := {"infinity", "infinity_vae"} - set(parts):
         raise WeightsError(f"{file.path} names no weights of kind {min(missing)}; it should in its meta_json.")
     model = infinity_model.build(parts["infinity"])

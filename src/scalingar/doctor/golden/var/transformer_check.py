@@ -21,7 +21,6 @@ from scalingar.doctor.golden.golden_file import (
     GoldenFile,
     StoredNoise,
     difference,
-    read_golden,
 )
 from scalingar.doctor.golden.var.vqvae_check import build as build_tokenizer
 from scalingar.doctor.golden.var.vqvae_check import next_inputs, per_scale
@@ -37,21 +36,12 @@ def build(file: GoldenFile) -> VAR:
     return build_module(lambda: VAR(config), learned(file.weights), file.path)
 
 
-def tokenizer_of(file: GoldenFile) -> MultiScaleVQ:
-    """The tokenizer that a file was made with, from the named file beside it. Raises WeightsError."""
-    name = str(file.meta.get("vae_file", ""))
-    path = file.path.parent / Path(name).name
-    if not name or not path.is_file():
-        raise WeightsError(
-            f"{file.path} belongs with {name or 'a tokenizer it does not name'}; put it in {path.parent}."
-        )
-    return build_tokenizer(read_golden(path))
-
-
 @CHECKS.register("var")
 def check(file: GoldenFile) -> Iterator[Comparison]:
     """Compare everything, with the tokenizer from the file beside this one."""
-    yield from compare(file, build(file), tokenizer_of(file))
+    if not (name := Path(str(file.meta.get("vae_file", ""))).name):
+        raise WeightsError(f"{file.path} does not name the file of its tokenizer; it should in its meta_json.")
+    yield from compare(file, build(file), build_tokenizer(file.companion(name)))
 
 
 def compare(file: GoldenFile, model: VAR, tokenizer: MultiScaleVQ) -> Iterator[Comparison]:
