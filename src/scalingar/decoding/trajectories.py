@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Self
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -37,6 +38,8 @@ class Trajectories(Generic[CacheT]):
     noise: Noise
     _on_device: tuple[Tensor, Tensor] | None = field(default=None, init=False, repr=False)
     """Positions and their copy on the device."""
+    _sent: tuple[np.ndarray, Tensor] | None = field(default=None, init=False, repr=False)
+    """The last numbers per row, and their copy on the device."""
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -113,9 +116,11 @@ class Trajectories(Generic[CacheT]):
         return function(*arguments) if self._captures is None else self._captures(function, *arguments)
 
     def per_row(self, values: Scale) -> Float[Tensor, " n"]:
-        """One number, or one for each row, in fp32 where the logits are."""
-        numbers = torch.as_tensor(values, dtype=torch.float32)
-        return to_device(numbers.expand(len(self)).contiguous(), self.logits.device)
+        """One number, or one for each row, in fp32 where the logits are; numbers that are there are not sent again."""
+        numbers = np.broadcast_to(np.asarray(values, np.float32), (len(self),))
+        if self._sent is None or not np.array_equal(self._sent[0], numbers):
+            self._sent = numbers.copy(), to_device(torch.from_numpy(numbers.copy()), self.logits.device)
+        return self._sent[1]
 
     @torch.inference_mode()
     def append(self, codes: Int[Tensor, " n"]) -> Self:

@@ -67,7 +67,7 @@ def drawn_log_p(
     """ln p(x|c) and ln p(x|∅) of the codes drawn, in nats, summed over a row's codes; equal without guidance."""
     drawn = logits.gather(-1, codes.expand(len(logits), *codes.shape)[..., None])[..., 0] - normaliser
     log_p = drawn.clamp_min(LOG_FLOOR).flatten(2).sum(-1) if drawn.ndim > 2 else drawn.clamp_min(LOG_FLOOR)
-    return log_p.expand(2, -1)
+    return log_p if len(log_p) == 2 else log_p.repeat(2, 1)
 
 
 def token_statistics(numbers: Float[np.ndarray, "4 n"], vocabulary: int) -> TokenStatistics:

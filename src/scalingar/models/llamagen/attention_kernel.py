@@ -70,10 +70,10 @@ def _attend(
 
 
 def attend(
-    qkv: Float[Tensor, "3 n h 1 d"],
     stored: Float[Tensor, "2 n h s d"],
     slots: Int[Tensor, " n"],
     mask: Float[Tensor, "n t"] | None,
+    qkv: Float[Tensor, "3 n h 1 d"],
 ) -> Float[Tensor, "n h 1 d"]:
     """Store keys and values at ``slots``, one per row, and let each query attend up to its own.
 

@@ -1,6 +1,7 @@
 """``torch.compile`` for a decoding step: one program for all rows and positions, and an error one can act on."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,17 +14,22 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
-def compiled(function: Callable[Arguments, Result], **options: Any) -> Callable[Arguments, Result]:
+def compiled(
+    function: Callable[Arguments, Result], *, programs: int | None = None, **options: Any
+) -> Callable[Arguments, Result]:
     """The function as ``torch.compile`` makes it when it is first called, for sizes and numbers that change.
 
-    Its calls raise ConfigError where that fails; on the CPU it takes a C++ compiler.
+    ``programs``: how many there may be of the function, where the library's own limit is too low. Calls raise
+    ConfigError where compiling fails; on the CPU it takes a C++ compiler.
     """
     built = torch.compile(function, **{"dynamic": True, **options})
 
     @wraps(function)
     def call(*arguments: Arguments.args, **keywords: Arguments.kwargs) -> Result:
+        limit = torch._dynamo.config.patch(recompile_limit=programs) if programs else nullcontext()
         try:
-            return built(*arguments, **keywords)
+            with limit:
+                return built(*arguments, **keywords)
         except torch._dynamo.exc.TorchDynamoException as error:
             reason = str(getattr(error, "inner_exception", error)).strip().split("\n")[0].rstrip(".")
             raise ConfigError(

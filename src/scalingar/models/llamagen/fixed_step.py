@@ -21,7 +21,7 @@ class Network:
     """The parts of a transformer that a step runs.
 
     ``head``: fp32 logits from the last block's output. ``rope``: the rotary table, ``(prefix + codes, p, 2)``.
-    ``run_block``: :func:`run_block`, or its compiled form.
+    ``run_block``: of :func:`block_runner`, or its compiled form.
     """
 
     embed: Callable[[Tensor], Tensor]
@@ -60,25 +60,21 @@ class FixedStep:
         return network.head(x)
 
 
-def run_block(
-    block: nn.Module, x: Tensor, turned: Turns, stored: Tensor, slots: Tensor, mask: Tensor | None
-) -> Float[Tensor, "n 1 d"]:
-    """One block of a decoding step."""
-    attend = by_kernel if has_kernels(x.device) else by_torch
-    output: Tensor = block(x, turned, partial(attend, stored, slots, mask))
-    return output
+def block_runner(device: torch.device) -> RunBlock:
+    """Runs one block of a decoding step, with the attention that is fast there."""
+    attend: Callable[..., Tensor] = by_torch
+    if has_kernels(device):
+        from scalingar.models.llamagen.attention_kernel import attend as by_kernel  # noqa: PLC0415  needs Triton
 
+        attend = by_kernel
 
-def by_kernel(
-    stored: Float[Tensor, "2 n h s d"],
-    slots: Int[Tensor, " n"],
-    mask: Float[Tensor, "n t"] | None,
-    qkv: Float[Tensor, "3 n h 1 d"],
-) -> Float[Tensor, "n h 1 d"]:
-    """Store keys and values, then attend, reading filled slots only."""
-    from scalingar.models.llamagen.attention_kernel import attend  # noqa: PLC0415  needs Triton
+    def run_block(
+        block: nn.Module, x: Tensor, turned: Turns, stored: Tensor, slots: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        output: Tensor = block(x, turned, partial(attend, stored, slots, mask))
+        return output
 
-    return attend(qkv, stored, slots, mask)
+    return run_block
 
 
 def by_torch(

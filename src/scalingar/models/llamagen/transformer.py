@@ -22,9 +22,12 @@ from scalingar.models.llamagen.compiling import compiled, fix_sizes
 from scalingar.models.llamagen.condition import CaptionEmbedder, Condition, LabelEmbedder
 from scalingar.models.llamagen.config import LlamaGenConfig
 from scalingar.models.llamagen.fixed_cache import FixedCache
-from scalingar.models.llamagen.fixed_step import FixedStep, Network, RunBlock, run_block
+from scalingar.models.llamagen.fixed_step import FixedStep, Network, RunBlock, block_runner
 from scalingar.models.llamagen.kv_cache import KVCache, View
 from scalingar.models.llamagen.slots import Slots
+
+PROGRAMS = 256
+"""Compiled blocks in a process: one for each number of rows of each model."""
 
 Attend = Callable[[Float[Tensor, "3 n h q d"]], Float[Tensor, "n h q d"]]
 """Attention over one layer's cache, from queries, keys and values, which it stores."""
@@ -132,7 +135,9 @@ class LlamaGen(nn.Module):
         Of captured steps one block is compiled, which serves all layers, for each number of rows.
         """
         self._compiled = compiled(self._run, **options)
-        self._compiled_block = compiled(run_block, **{"dynamic": False, **options})
+        self._compiled_block = compiled(
+            block_runner(self.device), programs=PROGRAMS, **{"dynamic": False, "fullgraph": True, **options}
+        )
         self._arenas.clear()
 
     @property
@@ -249,7 +254,7 @@ class LlamaGen(nn.Module):
             head=self._head,
             rope=self.rope,
             prefix=prefix,
-            run_block=block or run_block,
+            run_block=block or block_runner(self.device),
             compiled=block is not None,
         )
         make_step = partial(FixedStep, network, first=1 if cache.collapsed else prefix)

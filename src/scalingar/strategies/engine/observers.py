@@ -117,7 +117,7 @@ class DeviceObservation:
         self, trajectories: Trajectories, scale: Scale, config: ProfileConfig, decoding: Decoding, reads: HostReads
     ) -> None:
         self.config, self.decoding = config, decoding
-        self.logits = trajectories.branches
+        self.run, self.logits = trajectories.run, trajectories.branches
         compute = DeviceStatistics(config.distribution, config.deepconf_top_k)
         numbers, self.normaliser = trajectories.run(compute, self.logits, trajectories.per_row(scale))
         reads.add(numbers, self._receive)
@@ -128,7 +128,8 @@ class DeviceObservation:
         if rows is not None:
             chosen = to_device(torch.from_numpy(rows), logits.device)
             logits, normaliser = logits[:, chosen], normaliser[:, chosen]
-        return device_statistics.drawn_log_p(logits, normaliser, codes)
+        log_p: Tensor = self.run(device_statistics.drawn_log_p, logits, normaliser, codes)
+        return log_p
 
     def _receive(self, numbers: Float[np.ndarray, "4 n"]) -> None:
         vocabulary = self.logits.shape[-1]
