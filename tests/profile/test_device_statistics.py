@@ -24,11 +24,11 @@ def test_tokens(branches: int, distribution: Distribution) -> None:
     values, codes, rows = logits(branches, 3, 11), torch.tensor([4, 10, 0]), np.arange(3)
     distributions = step_distributions(values, guidance_scale=SCALES, distribution=distribution)
     expected = token_statistics(distributions, 5)
-    numbers, normaliser = DeviceStatistics(distribution, 5)(values, SCALES)
+    numbers = DeviceStatistics(distribution, 5)(values, SCALES)
     found = device_statistics.token_statistics(numbers.numpy(), 11)
     for name in ("entropy", "normalized_entropy", "margin", "deepconf", "kl"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=2e-6, atol=1e-6)
-    log_p = device_statistics.drawn_log_p(values, normaliser, codes)
+    log_p = device_statistics.drawn_log_p(values, codes)
     np.testing.assert_allclose(log_p, distributions.log_p(rows, codes), rtol=1e-6, atol=1e-6)
 
 
@@ -36,16 +36,16 @@ def test_scales() -> None:
     values, codes, config = logits(2, 3, 4, 2, 5), torch.arange(24).view(3, 4, 2) % 4, ProfileConfig()
     distributions = scale_statistics.scale_distributions(values, SCALES.numpy(), config)
     expected = scale_statistics.scale_statistics(distributions, 3, config)
-    numbers, normaliser = DeviceStatistics("guided", config.deepconf_top_k)(values, SCALES)
+    numbers = DeviceStatistics("guided", config.deepconf_top_k)(values, SCALES)
     found = device_statistics.scale_statistics(numbers.numpy(), 5, config)
     for name in ("entropy", "margin", "deepconf", "kl", "confidence"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=2e-6, atol=1e-6)
-    log_p = device_statistics.drawn_log_p(values, normaliser, codes)
+    log_p = device_statistics.drawn_log_p(values, codes)
     np.testing.assert_allclose(log_p, scale_statistics.drawn_log_p(distributions, np.arange(3), codes), rtol=1e-5)
 
 
 def test_a_row_that_is_not_a_number_is_alone() -> None:
     values = logits(2, 3, 11)
     values[0, 1, 2], values[1, 2] = torch.nan, -torch.inf
-    numbers, _ = DeviceStatistics("guided", 5)(values, SCALES)
+    numbers = DeviceStatistics("guided", 5)(values, SCALES)
     assert numbers.isnan().any(0).tolist() == [False, True, True]

@@ -15,38 +15,27 @@ class Captures:
 
     A captured function is hashable, takes tensors only and returns a tensor or a tuple of them. It must not wait for
     the device, must give the same when it is called twice, and everything else that it reads or writes must stay where
-    it is in memory. Its results are overwritten by the next call with the same shapes; as arguments of other captured
-    functions they are read where they are, other arguments are copied.
+    it is in memory. Its results are overwritten by the next call with the same shapes.
 
     On other devices functions are called as they are, with the same life of their results.
     """
 
     def __init__(self) -> None:
         self._graphs: dict[Hashable, _Graph] = {}
-        self._results: set[int] = set()
-        """Addresses of all results."""
         self._pool: Any = None
 
     def __call__(self, function: Callable[..., Any], *arguments: Tensor) -> Any:
         """``function(*arguments)``."""
-        signature = [(part.shape, part.dtype, self._address(part)) for part in arguments]
-        key = (function, *signature)
+        key = (function, *((argument.shape, argument.dtype) for argument in arguments))
         graph = self._graphs.get(key)
         if graph is None:
             if self._pool is None and arguments[0].is_cuda:
                 self._pool = torch.cuda.graph_pool_handle()
-            own = [part.clone() if at is None else part for part, (_, _, at) in zip(arguments, signature, strict=True)]
-            graph = self._graphs[key] = _Graph(function, own, self._pool)
-            self._results |= {result.data_ptr() for result in graph.results}
+            graph = self._graphs[key] = _Graph(function, arguments, self._pool)
         return graph(arguments)
 
     def __len__(self) -> int:
         return len(self._graphs)
-
-    def _address(self, tensor: Tensor) -> int | None:
-        """Of a tensor that stays where it is."""
-        address = tensor.data_ptr()
-        return address if address in self._results else None
 
 
 class _Graph:
@@ -55,8 +44,9 @@ class _Graph:
     The graphs of a batch share what they compute with in between; so results are copied out of it.
     """
 
-    def __init__(self, function: Callable[..., Any], arguments: list[Tensor], pool: Any) -> None:
-        self.function, self.arguments = function, arguments
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Tensor, ...], pool: Any) -> None:
+        self.function = function
+        self.arguments = [argument.clone() for argument in arguments]
         self.graph: torch.cuda.CUDAGraph | None = None
         if not arguments[0].is_cuda:
             self.single, self.results = self._call()
@@ -74,8 +64,7 @@ class _Graph:
 
     def __call__(self, arguments: tuple[Tensor, ...]) -> Any:
         for own, argument in zip(self.arguments, arguments, strict=True):
-            if own is not argument and own.data_ptr() != argument.data_ptr():
-                own.copy_(argument, non_blocking=True)
+            own.copy_(argument, non_blocking=True)
         if self.graph is not None:
             self.graph.replay()
         else:

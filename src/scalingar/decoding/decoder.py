@@ -8,6 +8,7 @@ from torch import Tensor
 from scalingar.core.decoding_kind import Decoding
 from scalingar.decoding.guidance import Scale
 from scalingar.decoding.noise import Noise
+from scalingar.profile.device_statistics import DeviceStatistics
 
 
 class Decoder(Protocol):
@@ -56,6 +57,14 @@ class Decoder(Protocol):
 
     def advance(self, trajectories: Any) -> Any:
         """The logits of the next step of every row."""
+        ...
+
+    def may_run_ahead(self, trajectories: Any) -> bool:
+        """Whether :meth:`run_ahead` can take the place of draw, append and advance."""
+        ...
+
+    def run_ahead(self, trajectories: Any, guidance_scale: Scale, statistics: DeviceStatistics) -> Float[Tensor, "6 n"]:
+        """Draw, append and advance in one call of the device; see :class:`scalingar.decoding.ahead.Ahead`."""
         ...
 
     def rewind(self, trajectories: Any, position: int) -> Any:

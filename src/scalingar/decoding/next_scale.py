@@ -18,6 +18,7 @@ from scalingar.decoding.guidance import Scale, guide
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.sampling import draw, filter_logits
 from scalingar.decoding.trajectories import ScaleTrajectories
+from scalingar.profile.device_statistics import DeviceStatistics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,16 @@ class NextScaleDecoder:
         if (base == base[0]).all():
             return self.model.guidance_at(scale, float(base[0]))
         return np.array([self.model.guidance_at(scale, value) for value in base.tolist()])
+
+    def may_run_ahead(self, trajectories: ScaleTrajectories) -> bool:
+        """Never: a scale is many codes, beside which a call costs little."""
+        return False
+
+    def run_ahead(
+        self, trajectories: ScaleTrajectories, guidance_scale: Scale, statistics: DeviceStatistics
+    ) -> Float[Tensor, "6 n"]:
+        """Not supported, see :meth:`may_run_ahead`."""
+        raise NotImplementedError
 
     @torch.inference_mode()
     def append(self, trajectories: ScaleTrajectories, codes: Int[Tensor, "n l g"]) -> ScaleTrajectories:

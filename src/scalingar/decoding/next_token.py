@@ -11,12 +11,14 @@ from torch import Tensor
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.core.transfer import to_device
+from scalingar.decoding.ahead import Ahead
 from scalingar.decoding.contracts import ImageTokenizer, NextTokenModel
 from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.guidance import Scale, guide
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.sampling import Draw, draw, filter_logits
 from scalingar.decoding.trajectories import Trajectories
+from scalingar.profile.device_statistics import DeviceStatistics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,18 +79,42 @@ class NextTokenDecoder:
         return draw(logits, noise)
 
     def _draw_on_device(self, trajectories: Trajectories, scale: Scale) -> Int[Tensor, " n"]:
-        device, noise = trajectories.logits.device, trajectories.noise
-        inputs: tuple[Tensor, ...]
-        if self.sampling.greedy:
-            inputs = ()
-        elif isinstance(noise, DeviceNoise):
-            inputs = noise.device_keys(device), trajectories.device_positions
-        else:
-            inputs = (noise.exponential(trajectories.positions, self.vocab_size, device),)
-        codes: Tensor = trajectories.run(
-            Draw(self.sampling), trajectories.branches, trajectories.per_row(scale), *inputs
-        )
+        inputs = trajectories.branches, trajectories.per_row(scale), *self._noise(trajectories)
+        codes: Tensor = trajectories.run(Draw(self.sampling), *inputs)
         return codes
+
+    def _noise(self, trajectories: Trajectories) -> tuple[Tensor, ...]:
+        """What :class:`Draw` takes of it."""
+        device, noise = trajectories.logits.device, trajectories.noise
+        if self.sampling.greedy:
+            return ()
+        if isinstance(noise, DeviceNoise):
+            return noise.device_keys(device), trajectories.device_positions
+        return (noise.exponential(trajectories.positions, self.vocab_size, device),)
+
+    def may_run_ahead(self, trajectories: Trajectories) -> bool:
+        """Whether the next step can be one call of the device: its functions are captured, and no image ends."""
+        return trajectories.captured and int(trajectories.positions.max()) + 1 < trajectories.total_steps
+
+    @torch.inference_mode()
+    def run_ahead(
+        self, trajectories: Trajectories, guidance_scale: Scale, statistics: DeviceStatistics
+    ) -> Float[Tensor, "6 n"]:
+        """Draw, append and advance; see :class:`Ahead` for the numbers, which the next call overwrites."""
+        positions, scale = trajectories.positions, self.scale_at(trajectories.positions, guidance_scale)
+        following = scale if self.sampling.guidance_interval < 0 else self.scale_at(positions + 1, guidance_scale)
+        codes, numbers, logits = trajectories.run(
+            Ahead(Draw(self.sampling), statistics, trajectories.cache.step_function),
+            trajectories.branches,
+            trajectories.per_row(scale),
+            trajectories.per_row(following),
+            trajectories.device_positions,
+            *self._noise(trajectories),
+        )
+        trajectories.append(codes)
+        trajectories.cache.fed()
+        trajectories.logits = logits
+        return numbers
 
     def scale_at(self, positions: Int[Tensor, " n"], guidance_scale: Scale) -> Scale:
         """The guidance scale that acts on code number ``positions``: 1 beyond the sampling's guidance interval."""

@@ -6,7 +6,7 @@ from typing import Any
 from weakref import finalize
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from scalingar.core.captures import Captures
@@ -16,10 +16,12 @@ SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 Layer = Float[Tensor, "2 n h s d"]
 """Keys and values of one layer."""
-PrefixMask = Bool[Tensor, "n t"] | Float[Tensor, "n t"]
+PrefixMask = Bool[Tensor, "m t"] | Float[Tensor, "m t"]
 """Which of the first ``t`` slots a row may see, or what is added to their scores."""
-MakeStep = Callable[[list[Layer], Float[Tensor, "n t"] | None], Callable[..., Tensor]]
-"""A decoding step on given memory: a function of tensors that can be captured."""
+Step = Callable[[Tensor, Tensor], Tensor]
+"""Logits from a code and its position per row, ``(n,)`` each: a function that can be captured."""
+MakeStep = Callable[[list[Layer], Float[Tensor, "n t"] | None], Step]
+"""A decoding step on given memory: layers, and the mask of the first slots."""
 
 
 def fitting(rows: int) -> int:
@@ -40,7 +42,7 @@ class Arena:
         self.layers = [layer.new_zeros(2, rows, *layer.shape[2:]) for layer in layers]
         self.mask = None if mask is None else mask.new_zeros((rows, mask.shape[1]), dtype=torch.float32)
         self.captures = Captures()
-        self._steps: dict[int, Callable[..., Tensor]] = {}
+        self._steps: dict[int, Step] = {}
 
     def holds(self, layers: list[Layer], mask: PrefixMask | None, rows: int) -> bool:
         """Whether so many rows of such layers fit."""
@@ -58,13 +60,12 @@ class Arena:
             assert self.mask is not None
             self.mask[: len(mask)] = added_to_scores(mask)
 
-    def step(self, rows: int, make: MakeStep, *arguments: Tensor) -> Tensor:
-        """The result of the decoding step of the first ``rows`` rows; overwritten by the next."""
+    def step(self, rows: int, make: MakeStep) -> Step:
+        """The decoding step of the first ``rows`` rows."""
         if rows not in self._steps:
             mask = None if self.mask is None else self.mask[:rows]
             self._steps[rows] = make([layer[:, :rows] for layer in self.layers], mask)
-        result: Tensor = self.captures(self._steps[rows], *arguments)
-        return result
+        return self._steps[rows]
 
 
 @dataclass(eq=False)
@@ -97,8 +98,17 @@ class Arenas:
         self._free.clear()
 
 
-def added_to_scores(mask: PrefixMask) -> Float[Tensor, "n t"]:
+def added_to_scores(mask: PrefixMask) -> Float[Tensor, "m t"]:
     """A prefix mask as what is added to the scores."""
     if mask.is_floating_point():
         return mask
     return torch.zeros_like(mask, dtype=torch.float32).masked_fill_(~mask, -torch.inf)
+
+
+def full_mask(prefix: Float[Tensor, "n t"] | None, slots: Int[Tensor, " n"], capacity: int) -> Float[Tensor, "n s"]:
+    """What is added to the scores of all slots: the prefix's own, 0 up to the row's slot, and -inf after it."""
+    behind = torch.arange(capacity, device=slots.device) > slots[:, None]
+    mask = torch.zeros(behind.shape, dtype=torch.float32, device=slots.device).masked_fill_(behind, -torch.inf)
+    if prefix is not None:
+        mask[:, : prefix.shape[1]] += prefix
+    return mask

@@ -117,15 +117,20 @@ class BlockStability(RowState):
         """
         first, groups = self._groups(position)
         sums, means = self.sums.copy(), self.means.copy()
-        worst = np.empty_like(normalized_entropy)
-        for rows, visit in groups:
-            sums[rows, visit.block] += normalized_entropy[rows]
-            if visit.filled:
-                means[rows, visit.block] = sums[rows, visit.block] / visit.seen
-            worst[rows] = worst_block_entropy(means[rows], worst_count(self.config.worst_fraction, visit.eligible))
+        if len(groups) == 1:  # usually; the general case takes twice as long
+            visit = groups[0][1]
+            worst = _visited(sums, means, normalized_entropy, visit, self.config)
+            eligible = judged = visit.eligible > 0
+        else:
+            worst = np.empty_like(normalized_entropy)
+            for rows, visit in groups:
+                own_sums, own_means = sums[rows], means[rows]
+                worst[rows] = _visited(own_sums, own_means, normalized_entropy[rows], visit, self.config)
+                sums[rows], means[rows] = own_sums, own_means
+            eligible, judged = (test(visit.eligible > 0 for _, visit in groups) for test in (any, all))
         low, high, stability = self.low, self.high, self.stability
-        if any(visit.eligible for _, visit in groups):
-            low, high, stability = self._stability(worst, all(visit.eligible for _, visit in groups))
+        if eligible:
+            low, high, stability = self._stability(worst, judged)
         return BlockStability(self.config, self.grid, first, sums, means, low, high, stability)
 
     def extended(self, m: int) -> BlockStability:
@@ -184,6 +189,16 @@ class BlockStability(RowState):
         low, high = np.fmin(self.low, lowest), np.fmax(self.high, highest)
         stability = block_stability(now, low, high)
         return low, high, stability if unseen is None else np.where(unseen, np.float32(1), stability)
+
+
+def _visited(
+    sums: np.ndarray, means: np.ndarray, entropy: Float[np.ndarray, "*images n"], visit: Visit, config: ProfileConfig
+) -> Float[np.ndarray, "*images n"]:
+    """E_worst after a token in the same block of every row, whose sums and means change in place."""
+    sums[..., visit.block] += entropy
+    if visit.filled:
+        means[..., visit.block] = sums[..., visit.block] / visit.seen
+    return worst_block_entropy(means, worst_count(config.worst_fraction, visit.eligible))
 
 
 def worst_count(worst_fraction: float, eligible: int) -> int:

@@ -29,16 +29,12 @@ class DeviceStatistics:
     distribution: Distribution
     top_k: int
 
-    def __call__(
-        self, logits: Float[Tensor, "c n *l v"], guidance_scale: Float[Tensor, " n"]
-    ) -> tuple[Float[Tensor, "4 n"], Float[Tensor, "c n *l"]]:
-        """Entropy, margin, DeepConf and K of every row, means over its codes; and ln Σ exp of every code's logits.
+    def __call__(self, logits: Float[Tensor, "c n *l v"], guidance_scale: Float[Tensor, " n"]) -> Float[Tensor, "4 n"]:
+        """Entropy, margin, DeepConf and K of every row, means over its codes.
 
         See :func:`scalingar.profile.token_statistics.token_statistics`.
         """
-        logits = logits.float()
-        normaliser = logits.logsumexp(-1)
-        branches = (logits - normaliser[..., None]).clamp_min(LOG_FLOOR)
+        branches = logits.float().log_softmax(-1).clamp_min(LOG_FLOOR)
         conditional, unconditional = branches[0], branches[-1]
         drawn_from = conditional
         if len(logits) == 2 and self.distribution == "guided":
@@ -50,7 +46,7 @@ class DeviceStatistics:
             -_mean_of_largest(drawn_from, min(self.top_k, logits.shape[-1])),
             (conditional.exp() * (conditional - unconditional)).sum(-1).clamp_min(0),
         )
-        return torch.stack(numbers).flatten(2).mean(-1) if logits.ndim > 3 else torch.stack(numbers), normaliser
+        return torch.stack(numbers).flatten(2).mean(-1) if logits.ndim > 3 else torch.stack(numbers)
 
 
 def _mean_of_largest(values: Float[Tensor, "n *l v"], k: int) -> Float[Tensor, " n *l"]:
@@ -61,12 +57,11 @@ def _mean_of_largest(values: Float[Tensor, "n *l v"], k: int) -> Float[Tensor, "
     return smallest[..., 0] + surplus / k
 
 
-def drawn_log_p(
-    logits: Float[Tensor, "c n *l v"], normaliser: Float[Tensor, "c n *l"], codes: Int[Tensor, " n *l"]
-) -> Float[Tensor, "2 n"]:
+def drawn_log_p(logits: Float[Tensor, "c n *l v"], codes: Int[Tensor, " n *l"]) -> Float[Tensor, "2 n"]:
     """ln p(x|c) and ln p(x|∅) of the codes drawn, in nats, summed over a row's codes; equal without guidance."""
-    drawn = logits.gather(-1, codes.expand(len(logits), *codes.shape)[..., None])[..., 0] - normaliser
-    log_p = drawn.clamp_min(LOG_FLOOR).flatten(2).sum(-1) if drawn.ndim > 2 else drawn.clamp_min(LOG_FLOOR)
+    drawn = logits.gather(-1, codes.expand(len(logits), *codes.shape)[..., None])[..., 0]
+    log_p = (drawn - logits.logsumexp(-1)).clamp_min(LOG_FLOOR)
+    log_p = log_p.flatten(2).sum(-1) if log_p.ndim > 2 else log_p
     return log_p if len(log_p) == 2 else log_p.repeat(2, 1)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from scalingar.core.captures import Captures
+from scalingar.core.sampling_config import SamplingConfig
 from scalingar.pipeline.output import ImageOutput
 from scalingar.strategies.engine.host_reads import HostReads
 from tests.tiny.pipes import tiny_pipe
@@ -57,6 +59,31 @@ def test_one_transfer_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HostReads, "flush", counted)
     run(CASES[0], captured=True)
     assert len(transfers) == 16 + 1  # the log-probabilities of the last codes come by themselves
+
+
+def test_one_call_of_the_device_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    call = Captures.__call__
+
+    def counted(captures: Captures, function: Any, *arguments: torch.Tensor) -> Any:
+        calls.append(type(function).__name__)
+        return call(captures, function, *arguments)
+
+    monkeypatch.setattr(Captures, "__call__", counted)
+    run(CASES[0], captured=True)
+    # The first statistics, 15 draws with all that follows from them, the last draw.
+    assert calls == ["DeviceStatistics", *["Ahead"] * 15, "Draw", "function"]
+
+
+def test_a_guidance_interval_acts_on_draws_and_statistics() -> None:
+    sampling = SamplingConfig(guidance_interval=7)
+    plain, deferred = (
+        tiny_pipe(cuda_graphs=captured)(PROMPTS[0], strategy=STRICT, sampling=sampling, seed=3).candidates[0]
+        for captured in (False, True)
+    )
+    for expected, found in zip(plain, deferred, strict=True):
+        assert torch.equal(found.codes, expected.codes)
+        np.testing.assert_allclose(found.trace["entropy"], expected.trace["entropy"], rtol=1e-4)
 
 
 def test_values_of_an_event_are_read_when_they_are_asked_for() -> None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
 from scalingar.core.captures import Captures
-from scalingar.models.arenas import Arena, Arenas, Lease, fitting
+from scalingar.models.arenas import Arena, Arenas, Lease, Step, fitting, full_mask
 from scalingar.models.hf.hf_cache import HFCache
 
 Forward = Callable[..., Float[Tensor, "n v"]]
@@ -35,22 +35,24 @@ class StepLayer(DynamicLayer):
 
 @dataclass(frozen=True, eq=False)
 class HFStep:
-    """A decoding step as a function of codes, slot and pads alone."""
+    """A decoding step as a function of codes and positions alone.
+
+    ``mask``: what is added to the scores of the ``t`` slots of the prompt, -inf for pads, ``(n, t)``.
+    """
 
     forward: Forward
     stored: list[Float[Tensor, "2 n h s d"]]
+    mask: Float[Tensor, "n t"]
 
-    def __call__(
-        self, codes: Int[Tensor, " n"], slot: Int[Tensor, "1"], pads: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n v"]:
-        """Logits after one code per row, all at the same slot."""
-        slots = torch.arange(self.stored[0].shape[3], device=slot.device)
-        visible = (slots >= pads[:, None]) & (slots <= slot)
+    def __call__(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"]) -> Float[Tensor, "n v"]:
+        """Logits after one code per row, all at the same position."""
+        slots = self.mask.shape[1] + positions
+        visible = full_mask(self.mask, slots, self.stored[0].shape[3]) == 0
         return self.forward(
             codes,
             attention_mask=visible[:, None, None],
-            position_ids=(slot - pads)[:, None],
-            past_key_values=Cache(layers=[StepLayer(stored, slot) for stored in self.stored]),
+            position_ids=(slots - self.mask.isinf().sum(1))[:, None],
+            past_key_values=Cache(layers=[StepLayer(stored, slots[:1]) for stored in self.stored]),
         )
 
 
@@ -95,6 +97,7 @@ class FixedHFCache(HFCache):
         for index, layer in enumerate(self.layers):
             layer.batch_select_indices(rows)
             self._put(arena, index)
+        arena.put_mask(self._mask())
         return self
 
     def copy(self, rows: Int[Tensor, " m"]) -> HFCache:  # type: ignore[override]
@@ -108,19 +111,35 @@ class FixedHFCache(HFCache):
         super().join(other, order)  # type: ignore[arg-type]
         for index in range(len(self.layers)):
             self._put(arena, index)
+        arena.put_mask(self._mask())
         return self
 
-    @torch.inference_mode()
-    def step(self, codes: Int[Tensor, " n"]) -> Float[Tensor, "n v"]:
-        """Feed one code per row; the logits are overwritten by the next step."""
-        arena = self._settled()
-        filled = self.layers[0].filled
-        slot = torch.full((1,), filled, device=self.pads.device)
-        logits = arena.step(self.rows, lambda stored, _: HFStep(self.forward, stored), codes, slot, self.pads)
+    @property
+    def step_function(self) -> Step:
+        """The decoding step of these rows."""
+        return self._settled().step(self.rows, self._make_step)
+
+    def fed(self) -> None:
+        """One more slot of every row is filled."""
+        filled = self.layers[0].filled + 1
         for layer in self.layers:
-            layer.filled = filled + 1
-        self.ends.append(filled + 1)
+            layer.filled = filled
+        self.ends.append(filled)
+
+    @torch.inference_mode()
+    def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"]) -> Float[Tensor, "n v"]:
+        """Feed one code per row, at ``positions`` on the device; the logits are overwritten by the next step."""
+        logits: Tensor = self.captures(self.step_function, codes, positions)
+        self.fed()
         return logits
+
+    def _make_step(self, stored: list[Tensor], mask: Tensor | None) -> HFStep:
+        assert mask is not None
+        return HFStep(self.forward, stored, mask)
+
+    def _mask(self) -> Bool[Tensor, "n t"]:
+        """True where a slot of the prompt is no pad."""
+        return torch.arange(self.ends[0], device=self.pads.device) >= self.pads[:, None]
 
     def _settled(self) -> Arena:
         if self.lease is not None:
@@ -128,13 +147,14 @@ class FixedHFCache(HFCache):
         arena = self._reserve(self.rows)
         for index in range(len(self.layers)):
             self._put(arena, index)
+        arena.put_mask(self._mask())
         return arena
 
     def _reserve(self, rows: int) -> Arena:
         if self.lease is None or rows > self.lease.arena.rows:
             heads, _, width = self.layers[0].buffers[0].shape[1:]
             like = self.layers[0].buffers[0].new_empty(2, 0, heads, self.capacity, width)
-            self.lease = self.arenas.lease([like] * len(self.layers), None, rows)
+            self.lease = self.arenas.lease([like] * len(self.layers), self._mask(), rows)
         return self.lease.arena
 
     def _put(self, arena: Arena, index: int) -> None:

@@ -76,7 +76,7 @@ class Janus:
     def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n v"]:
         """Feed code number ``positions`` (all equal) of each row; fp32 logits of the next."""
         if isinstance(cache, FixedHFCache):
-            return cache.step(codes)
+            return cache.step(codes, to_device(positions, self.network.device))
         cache.in_step(positions)
         embedded = self.network.prepare_embeddings_for_image_generation(codes[:, None])
         return self._logits(cache.feed(self.network.model.language_model, embedded, embedded=True))

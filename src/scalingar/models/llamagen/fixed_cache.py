@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.core.captures import Captures
-from scalingar.models.arenas import Arena, Arenas, Lease, MakeStep, fitting
+from scalingar.models.arenas import Arena, Arenas, Lease, MakeStep, Step, fitting
 from scalingar.models.llamagen.kv_cache import KVCache
 
 
@@ -47,10 +47,19 @@ class FixedCache(KVCache):
         super().overwrite(rows, fresh)
         self._settled().put_mask(self.prefix_mask)
 
+    @property
+    def step_function(self) -> Step:
+        """The decoding step of these rows."""
+        return self._settled().step(self.rows, self.make_step)
+
+    def fed(self) -> None:
+        """Nothing to do: positions are the batch's."""
+
     @torch.inference_mode()
     def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"]) -> Float[Tensor, "n v"]:
         """Feed one code per row, at ``positions`` on the device; the logits are overwritten by the next step."""
-        return self._settled().step(self.rows, self.make_step, codes, positions)
+        logits: Tensor = self.captures(self.step_function, codes, positions)
+        return logits
 
     def _settled(self) -> Arena:
         if self.lease is not None:

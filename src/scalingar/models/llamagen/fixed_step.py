@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from scalingar.core.kernels import has_kernels
+from scalingar.models.arenas import full_mask
 from scalingar.models.attention import attention
 from scalingar.models.layers import Turns, turns
 
@@ -88,12 +89,3 @@ def by_torch(
     rows = torch.arange(len(slots), device=slots.device)
     stored[:, rows, :, slots] = qkv[1:, :, :, 0].transpose(0, 1)
     return attention(qkv[0], stored[0], stored[1], mask[:, None, None].to(qkv.dtype))
-
-
-def full_mask(prefix: Float[Tensor, "n t"] | None, slots: Int[Tensor, " n"], capacity: int) -> Float[Tensor, "n s"]:
-    """What is added to the scores of all slots: the prefix's own, 0 up to the row's slot, and -inf after it."""
-    behind = torch.arange(capacity, device=slots.device) > slots[:, None]
-    mask = torch.zeros(behind.shape, dtype=torch.float32, device=slots.device).masked_fill_(behind, -torch.inf)
-    if prefix is not None:
-        mask[:, : prefix.shape[1]] += prefix
-    return mask

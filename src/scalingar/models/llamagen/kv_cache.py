@@ -53,7 +53,7 @@ class KVCache:
     @property
     def nbytes(self) -> int:
         """Bytes of all keys and values."""
-        return sum(layer.nbytes for layer in self.layers)
+        return len(self.layers) * self.layers[0].nbytes
 
     def select(self, rows: Int[Tensor, " m"]) -> "KVCache":
         """The given rows, in the given order; a row may repeat. This cache is spent: its layers are freed one by one,

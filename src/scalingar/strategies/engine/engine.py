@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from scalingar.core.errors import DecodingError
@@ -19,7 +20,7 @@ from scalingar.strategies.engine.host_reads import HostReads
 from scalingar.strategies.engine.image_run import ImageRun, Rows
 from scalingar.strategies.engine.live_batch import LiveBatch
 from scalingar.strategies.engine.looks import ImageLooks
-from scalingar.strategies.engine.observers import Observation, observe
+from scalingar.strategies.engine.observers import DeviceObservation, Observation, device_statistics_of, observe
 from scalingar.strategies.engine.starts import Decoder, Starts, Streams
 from scalingar.strategies.engine.step_event import StepEvent
 from scalingar.strategies.search import Pick, Start
@@ -63,6 +64,8 @@ class Engine:
         self._begun: list[ImageRun] = []
         self._starts = Starts(decoder, self.ledger, streams)
         self._reads = HostReads()
+        self._ahead: DeviceObservation | None = None
+        """Of the next step, which is computed already."""
         self._done: dict[int, PromptResult] = {}
 
     def run(self, prompts: Sequence[str], encode: Encode, seeds: Sequence[int]) -> Iterator[StepEvent]:
@@ -81,7 +84,8 @@ class Engine:
             live = self._admit()
             yield from self._step(live)
             self._retire(live)
-            self._advance(live)
+            if self._ahead is None:
+                self._advance(live)
         self.results = [self._done[run.number] for run in runs]
 
     def _setting(self, seed: int) -> Setting:
@@ -150,10 +154,8 @@ class Engine:
         """One step without the transformer: decide, draw, decide."""
         self.ledger.peak_bytes = max(self.ledger.peak_bytes, live.trajectories.nbytes + self._starts.nbytes)
         runs = list(live.runs)
-        with self.ledger.timed("policy"):
-            batch = live.trajectories
-            scale = self.decoder.scale_at(batch.positions, live.scales(self.guidance_scale))
-            seen = observe(batch, scale, self.strategy.profile, self.decoder.decoding, self._reads)
+        seen = self._observe(live) if self._ahead is None else self._ahead
+        self._ahead = None
         self._read()
         with self.ledger.timed("policy"):
             for run in runs:
@@ -161,21 +163,50 @@ class Engine:
                 self._decided(live, run, partial(run.before_draw, own, live.view))
         with self.ledger.timed("select"):
             rows = live.compact(keep_free=bool(self._waiting))
-        if live.runs:
+        if live.runs and self._may_run_ahead(live):
+            self._run_ahead(live)
+        elif live.runs:
             self._draw(live, seen, rows)
         return [self._event(run) for run in runs]
+
+    def _observe(self, live: LiveBatch) -> Observation:
+        with self.ledger.timed("policy"):
+            batch = live.trajectories
+            scale = self.decoder.scale_at(batch.positions, live.scales(self.guidance_scale))
+            return observe(batch, scale, self.strategy.profile, self.decoder.decoding, self._reads)
+
+    def _may_run_ahead(self, live: LiveBatch) -> bool:
+        """Whether nothing is to be decided, and no row comes or goes, before the next logits."""
+        stays = not self._waiting and not self._starts and not any(run.decides_after for run in live.runs)
+        return stays and self.decoder.may_run_ahead(live.trajectories)
+
+    def _run_ahead(self, live: LiveBatch) -> None:
+        """Draw and compute the next step's statistics in one call of the device."""
+        profile, tokens = self.strategy.profile, self.decoder.tokens_at(live.position)
+        with self.ledger.timed("transformer"):
+            scales = live.scales(self.guidance_scale)
+            numbers = self.decoder.run_ahead(live.trajectories, scales, device_statistics_of(profile))
+        self.ledger.tokens += tokens * sum(len(run.rows) for run in live.runs)
+        self.ledger.forward_rows += live.trajectories.cache.rows * tokens
+        ahead = self._ahead = DeviceObservation(live.trajectories, profile, self.decoder.decoding)
+        receivers = [run.drawn(owns_all=live.owns_all(run)) for run in live.runs]
+
+        def receive(values: Float[np.ndarray, "6 n"]) -> None:
+            ahead.receive(values[:4])
+            for record in receivers:
+                record(values[4:])
+
+        self._reads.add(numbers, receive)
 
     def _draw(self, live: LiveBatch, seen: Observation, rows: Rows | None) -> None:
         """Draw for all rows, which are ``rows`` of the observed batch (None: all of them), and decide again."""
         tokens = self.decoder.tokens_at(live.position)
         with self.ledger.timed("sampling"):
             codes = self.decoder.draw(live.trajectories, live.scales(self.guidance_scale))
-        with self.ledger.timed("policy"):
-            log_p = seen.log_p(rows, codes)
-        with self.ledger.timed("sampling"):
             live.trajectories = self.decoder.append(live.trajectories, codes)
         self.ledger.tokens += tokens * sum(len(run.rows) for run in live.runs)
         with self.ledger.timed("policy"):
+            log_p = seen.log_p(rows, codes)
             for run in live.runs:
                 receive = run.drawn(owns_all=live.owns_all(run))
                 if isinstance(log_p, np.ndarray):
@@ -193,8 +224,9 @@ class Engine:
 
     def _read(self) -> None:
         """Wait for the device and hand out its numbers; its work of the whole step counts as the transformer's."""
-        with self.ledger.timed("transformer"):
-            self._reads.flush()
+        if self._reads:
+            with self.ledger.timed("transformer"):
+                self._reads.flush()
 
     def _decided(self, live: LiveBatch, run: ImageRun, decide: Callable[[], tuple[Rows | None, Start]]) -> None:
         """Apply one image's decision: free the rows that end and create the trajectories it starts."""

@@ -15,6 +15,9 @@ class HostReads:
     def __init__(self) -> None:
         self._waiting: list[tuple[Tensor, Receive]] = []
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def add(self, values: Tensor, receive: Receive) -> None:
         """Call ``receive`` with the values at the next :meth:`flush`; the tensor must not change until then."""
         self._waiting.append((values, receive))

@@ -26,6 +26,8 @@ class LiveBatch:
         self.runs: list[ImageRun] = []
         self.free: list[int] = []
         self._groups = groups
+        self._ascending: tuple[Int[np.ndarray, " m"], bool] | None = None
+        """The last rows that were all of the batch, and whether they are in order; arrays of rows do not change."""
         self._copied: tuple[torch.Tensor, torch.Tensor] | None = None
         """Positions, and the codes that rows at these positions have, on the host."""
 
@@ -49,7 +51,7 @@ class LiveBatch:
 
     def scales(self, base: float) -> Float[np.ndarray, " n"]:
         """The guidance scale of every row; free rows have the base scale."""
-        if len(self.runs) == 1 and not self.free and _ascending(self.runs[0].rows):
+        if len(self.runs) == 1 and self.owns_all(self.runs[0]):
             return self.runs[0].scales
         scales = np.full(len(self), base)
         for run in self.runs:
@@ -58,7 +60,11 @@ class LiveBatch:
 
     def owns_all(self, run: ImageRun) -> bool:
         """Whether the image's rows are all rows of the batch, in order."""
-        return len(run.rows) == len(self) and _ascending(run.rows)
+        if len(run.rows) != len(self):
+            return False
+        if self._ascending is None or self._ascending[0] is not run.rows:
+            self._ascending = run.rows, bool((run.rows[:-1] < run.rows[1:]).all())
+        return self._ascending[1]
 
     def add(self, run: ImageRun, indices: Sequence[int], rows: Sequence[int]) -> None:
         """Assign free or new rows of the batch to these trajectories of an image."""
@@ -150,7 +156,3 @@ class LiveBatch:
             drawn = live.codes_until(int(live.positions.max()))
             self._copied = live.positions, live.codes[:, :drawn].cpu()
         return self._copied[1]
-
-
-def _ascending(rows: Int[np.ndarray, " m"]) -> bool:
-    return bool((rows[:-1] < rows[1:]).all())

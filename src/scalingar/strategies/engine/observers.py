@@ -82,9 +82,11 @@ def observe(
     trajectories: Trajectories, scale: Scale, config: ProfileConfig, decoding: Decoding, reads: HostReads
 ) -> Observation:
     """Statistics of all rows, guided at ``scale``; on a device they are complete after ``reads`` is flushed."""
-    if trajectories.deferred:
-        return DeviceObservation(trajectories, scale, config, decoding, reads)
-    return HostObservation(trajectories, scale, config, decoding)
+    if not trajectories.deferred:
+        return HostObservation(trajectories, scale, config, decoding)
+    seen = DeviceObservation(trajectories, config, decoding)
+    reads.add(trajectories.run(device_statistics_of(config), seen.logits, trajectories.per_row(scale)), seen.receive)
+    return seen
 
 
 class HostObservation:
@@ -109,34 +111,32 @@ class HostObservation:
 
 
 class DeviceObservation:
-    """On a device; the host reads 4 numbers per row."""
+    """On a device; the host reads 4 numbers per row, and ``statistics`` are there once it has."""
 
     statistics: Statistics
 
-    def __init__(
-        self, trajectories: Trajectories, scale: Scale, config: ProfileConfig, decoding: Decoding, reads: HostReads
-    ) -> None:
-        self.config, self.decoding = config, decoding
+    def __init__(self, trajectories: Trajectories, config: ProfileConfig, decoding: Decoding) -> None:
         self.run, self.logits = trajectories.run, trajectories.branches
-        compute = DeviceStatistics(config.distribution, config.deepconf_top_k)
-        numbers, self.normaliser = trajectories.run(compute, self.logits, trajectories.per_row(scale))
-        reads.add(numbers, self._receive)
+        self.config, self.decoding = config, decoding
 
     def log_p(self, rows: Int[np.ndarray, " m"] | None, codes: Tensor) -> Float[Tensor, "2 m"]:
         """See :class:`Observation`."""
-        logits, normaliser = self.logits, self.normaliser
-        if rows is not None:
-            chosen = to_device(torch.from_numpy(rows), logits.device)
-            logits, normaliser = logits[:, chosen], normaliser[:, chosen]
-        log_p: Tensor = self.run(device_statistics.drawn_log_p, logits, normaliser, codes)
+        logits = self.logits if rows is None else self.logits[:, to_device(torch.from_numpy(rows), self.logits.device)]
+        log_p: Tensor = self.run(device_statistics.drawn_log_p, logits, codes)
         return log_p
 
-    def _receive(self, numbers: Float[np.ndarray, "4 n"]) -> None:
+    def receive(self, numbers: Float[np.ndarray, "4 n"]) -> None:
+        """The numbers of :class:`DeviceStatistics`."""
         vocabulary = self.logits.shape[-1]
         if self.decoding == "next-token":
             self.statistics = device_statistics.token_statistics(numbers, vocabulary)
         else:
             self.statistics = device_statistics.scale_statistics(numbers, vocabulary, self.config)
+
+
+def device_statistics_of(config: ProfileConfig) -> DeviceStatistics:
+    """The function that computes what a profile needs."""
+    return DeviceStatistics(config.distribution, config.deepconf_top_k)
 
 
 class TokenObserver:

@@ -53,10 +53,11 @@ class TraceRecord:
 
     def _table(self, name: str) -> NDArray[np.float32]:
         """The table of a name, with a row for every trajectory."""
-        table = self._tables.get(name, self._empty(0))
-        missing = len(self.lineage) - len(table)
-        if missing or name not in self._tables:
-            table = self._tables[name] = np.concatenate([table, self._empty(missing)])
+        table = self._tables.get(name)
+        if table is None:
+            table = self._tables[name] = self._empty(len(self.lineage))
+        elif len(table) < len(self.lineage):
+            table = self._tables[name] = np.concatenate([table, self._empty(len(self.lineage) - len(table))])
         return table
 
     def _empty(self, trajectories: int) -> NDArray[np.float32]:
