@@ -36,8 +36,12 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--minutes", type=float, default=8.0, help="parts and rows that would begin later are left out")
     parser.add_argument("--tiny", action="store_true", help="tiny sizes")
+    parser.add_argument("--sizes", type=listed, help="of the part llamagen, such as B,XL")
+    parser.add_argument("--rows", type=listed, help="of the part llamagen, such as 2,16")
+    parser.add_argument("--kinds", type=listed, help="of the part llamagen: eager, captured, compiled")
     args = parser.parse_args()
     device, sizes = torch.device(args.device), TINY if args.tiny else PUBLISHED
+    sizes = sizes.only(args.sizes, args.rows, args.kinds)
     names = args.parts.split(",")
     if unknown := [name for name in names if name not in PARTS]:
         parser.error(f"there is no part {', '.join(unknown)}; choose from {', '.join(PARTS)}")
@@ -47,6 +51,11 @@ def main() -> None:
     for name in names:
         run(name, sizes, device, report, end)
     print((args.out / "device.md").read_text("utf-8"))
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(text.split(","))
 
 
 def run(name: str, sizes: Sizes, device: torch.device, report: Report, end: float) -> None:

@@ -21,7 +21,6 @@ from speed.device.timing import (
     seconds,
     start_peak,
     step_seconds,
-    synchronised,
     warm_up,
 )
 
@@ -42,55 +41,42 @@ def complete(pipe: ImagePipeline, rows: int, seed: int = 0) -> Stream:
     return pipe.stream(PROMPT, seed=seed, **settings)
 
 
-def bare_step_seconds(pipe: ImagePipeline, rows: int, device: torch.device) -> float:
-    """Of one step of the decoder alone, without profile and policy."""
-    decoder: Any = pipe.decoder(pipe.sampling)
-    count = rows // 2
-    stream = complete(pipe, rows)
-    noise = stream._engine.streams([0], [list(range(count))])
-    condition = pipe.model.condition(*pipe.encode_prompts([PROMPT]))
-    live: Any = decoder.start(condition, [list(range(count))], noise, guided=True)
-    steps, first = live.total_steps, min(8, live.total_steps // 2)
-    started = 0.0
-    for step in range(steps - 1):
-        if step == first:
-            started = synchronised(device)
-        live = decoder.advance(decoder.append(live, decoder.draw(live, pipe.guidance_scale)))
-    return (synchronised(device) - started) / (steps - 1 - first)
-
-
 def llamagen_step(sizes: Sizes, device: torch.device, folder: Path) -> Iterator[Row]:
     """ms of a step by size, rows and kind; × is the step over the time in which the card copies as many bytes.
 
-    The share of profile and policy is what a step takes longer than the decoder alone, which waits for nothing.
+    Profile and policy are the host's: while they decide, the device waits.
     """
     speed = copy_speed(sizes.copied, device)
     yield {"copy GB/s": speed / 1e9}
     for name, config in sizes.llamagen.items():
+        if name not in sizes.stepped:
+            continue
         pipe = llamagen_pipe(config, sizes, device)
         model: Any = pipe.model
         kinds = {"eager": sizes.rows, "captured": sizes.rows, "compiled": sizes.compiled.get(name, ())}
         for kind, every in kinds.items():
+            if kind not in sizes.kinds:
+                continue
             model.cuda_graphs = kind != "eager"
             if kind == "compiled" and every:
                 model.compile()
             for rows in every:
                 head: Row = {"model": name, "rows": rows, "kind": kind}
-                yield head | _step(pipe, rows, device, speed, kind != "eager")
+                yield head | _step(pipe, rows, device, speed)
         del pipe, model
 
 
-def _step(pipe: ImagePipeline, rows: int, device: torch.device, speed: float, both: bool) -> Row:
-    """``both``: the decoder alone too, which the eager kind is too slow for."""
+def _step(pipe: ImagePipeline, rows: int, device: torch.device, speed: float) -> Row:
     start_peak(device)
     waking = seconds(lambda: warm_up(complete(pipe, rows)), device)
-    step = step_seconds(complete(pipe, rows, seed=1), device)
-    bare = bare_step_seconds(pipe, rows, device) if both else None
+    stream = complete(pipe, rows, seed=1)
+    step = step_seconds(stream, device)
+    policy = stream.output.ledger.seconds["policy"] / (pipe.grids[0][0] * pipe.grids[0][1])
     moved = bytes_read(pipe.model, rows)  # type: ignore[arg-type]
     return {
         "ms a step": 1e3 * step,
-        "decoder alone": None if bare is None else 1e3 * bare,
-        "profile and policy": None if bare is None else 1 - bare / step,
+        "profile and policy ms": 1e3 * policy,
+        "their share": policy / step,
         "tokens a second": rows / 2 / step,
         "MB read": moved / 1e6,
         "× copying them": step / (moved / speed),

@@ -1,7 +1,8 @@
 """Which sizes are measured."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import torch
 
@@ -44,6 +45,20 @@ class Sizes:
     copied: int = 2**31
     """Bytes of the copy that measures the memory's speed."""
     profiled_rows: int = 16
+    kinds: tuple[str, ...] = ("eager", "captured", "compiled")
+    stepped: tuple[str, ...] = ("B", "L", "XL", "3B")
+    """Sizes of LlamaGen whose steps are timed."""
+
+    def only(self, sizes: Sequence[str] | None, rows: Sequence[str] | None, kinds: Sequence[str] | None) -> Self:
+        """With these sizes, rows and kinds of steps; None: all."""
+        chosen = tuple(map(int, rows)) if rows else self.rows
+        return replace(
+            self,
+            stepped=tuple(sizes or self.stepped),
+            rows=chosen,
+            compiled={name: tuple(set(every) & set(chosen)) for name, every in self.compiled.items()},
+            kinds=tuple(kinds or self.kinds),
+        )
 
 
 GRID = (24, 24)
