@@ -9,11 +9,29 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from scalingar.bench.benchmark import BENCHMARKS
+from scalingar.bench.judges.detectors.detector import COLOR_CLASSIFIERS, DETECTORS
+from scalingar.bench.judges.questions.question_judge import JUDGES
 from scalingar.cli.main import app
+from scalingar.models.family import FAMILIES
+from scalingar.rewards.features.feature import FEATURES
+from scalingar.rewards.reward import REWARDS
+from scalingar.strategies.strategy import STRATEGIES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 EXAMPLES = sorted(ROOT.glob("examples/*.py"))
+
+
+REGISTRIES = (STRATEGIES, FEATURES, REWARDS, FAMILIES, BENCHMARKS, DETECTORS, COLOR_CLASSIFIERS, JUDGES)
+
+
+@pytest.fixture(autouse=True)
+def own_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pages and examples register is gone afterwards."""
+    for registry in REGISTRIES:
+        list(registry)  # loads those of the package
+        monkeypatch.setattr(registry, "_entries", {**registry._entries})
 
 
 def blocks(page: Path, language: str) -> list[str]:

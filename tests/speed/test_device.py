@@ -34,7 +34,7 @@ def test_everything_in_tiny_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [row["tokens"] for row in rows["scaling-ar"]][:2] == [16, 64]
     assert rows["scaling-ar"][2]["tokens"] < 64
     assert [(row["loop"], row["images"]) for row in rows["janus"]] == [
-        (loop, images) for loop in ("transformers", "scalingar") for images in (1, 4)
+        (loop, images) for loop in ("scalingar", "transformers") for images in (1, 4)
     ]
     for name in ("var", "infinity"):
         assert [row["strategy"] for row in rows[name]].count("tts-var") == 2

@@ -98,6 +98,6 @@ def attend(
         padded=triton.next_power_of_2(width),
         masked=mask is not None,
         block=BLOCK,
-        num_warps=8,
+        num_warps=4,
     )
     return out

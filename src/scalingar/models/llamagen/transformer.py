@@ -118,6 +118,7 @@ class LlamaGen(nn.Module):
         self.output = Linear(config.dim, config.vocab_size)
         self.register_buffer("rope", rotary_table(config), persistent=False)
         self._compiled: Callable[[Tensor, Turns, View], Tensor] | None = None
+        self._compile_options: dict[str, Any] | None = None
         self._compiled_block: RunBlock | None = None
         self._arenas = Arenas()
 
@@ -125,6 +126,7 @@ class LlamaGen(nn.Module):
         rope = self.rope
         super()._apply(fn, recurse)
         self.rope = rope.to(self.rope.device)  # moved, never cast: the angles need fp32
+        self._arenas.clear()  # their graphs read the weights where they were
         return self
 
     def compile(self, **options: Any) -> None:
@@ -135,9 +137,7 @@ class LlamaGen(nn.Module):
         Of captured steps one block is compiled, which serves all layers, for each number of rows.
         """
         self._compiled = compiled(self._run, **options)
-        self._compiled_block = compiled(
-            block_runner(self.device), programs=PROGRAMS, **{"dynamic": False, "fullgraph": True, **options}
-        )
+        self._compile_options, self._compiled_block = options, None
         self._arenas.clear()
 
     @property
@@ -245,17 +245,25 @@ class LlamaGen(nn.Module):
         layers = [torch.zeros(shape, dtype=self.dtype, device=self.device) for _ in range(config.layers)]
         return KVCache(layers, mask)
 
+    def _block(self) -> RunBlock:
+        """Runs a block of a captured step; compiled, it is one function, so that it is compiled once."""
+        if self._compile_options is None:
+            return block_runner(self.device)
+        if self._compiled_block is None:
+            options = {"dynamic": False, "fullgraph": True, **self._compile_options}
+            self._compiled_block = compiled(block_runner(self.device), programs=PROGRAMS, **options)
+        return self._compiled_block
+
     def _fixed(self, cache: KVCache) -> FixedCache:
         prefix = self.config.condition_tokens
-        block = self._compiled_block
         network = Network(
             embed=self.tok_embeddings,
             blocks=list(self.layers),
             head=self._head,
             rope=self.rope,
             prefix=prefix,
-            run_block=block or block_runner(self.device),
-            compiled=block is not None,
+            run_block=self._block(),
+            compiled=self._compile_options is not None,
         )
         make_step = partial(FixedStep, network, first=1 if cache.collapsed else prefix)
         return FixedCache(cache.layers, cache.prefix_mask, arenas=self._arenas, make_step=make_step)
