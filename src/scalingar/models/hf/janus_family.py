@@ -1,12 +1,16 @@
 """The Janus family: folders written by transformers."""
 
+from dataclasses import replace
+
+from scalingar.models import options
 from scalingar.models.family import FAMILIES, Family, Network, Release, Source
 from scalingar.models.hf.janus import load_janus
 from scalingar.models.options import Choice
 
 
 def _build(source: Source, choice: Choice) -> Network:
-    return Network(*load_janus(source.transformer, device=choice.device, dtype=choice.dtype))
+    model, images, prompts, defaults = load_janus(source.transformer, device=choice.device, dtype=choice.dtype)
+    return Network(replace(model, cuda_graphs=choice.get(options.CUDA_GRAPHS)), images, prompts, defaults)
 
 
 def _release(size: str) -> dict[str, dict[str, Release]]:
@@ -19,7 +23,7 @@ FAMILY = Family(
     title="Janus and Janus-Pro",
     decodes="next-token",
     default_strategy="scaling-ar",
-    options=(),
+    options=(options.CUDA_GRAPHS,),
     build=_build,
     model_type="janus",
     no_conversion="transformers' folders are read as they are",
