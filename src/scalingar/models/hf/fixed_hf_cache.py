@@ -109,9 +109,7 @@ class FixedHFCache(HFCache):
         """See :meth:`HFCache.join`."""
         arena = self._reserve(len(order))
         super().join(other, order)  # type: ignore[arg-type]
-        for index in range(len(self.layers)):
-            self._put(arena, index)
-        arena.put_mask(self._mask())
+        self._put_all(arena)
         return self
 
     @property
@@ -145,9 +143,7 @@ class FixedHFCache(HFCache):
         if self.lease is not None:
             return self.lease.arena
         arena = self._reserve(self.rows)
-        for index in range(len(self.layers)):
-            self._put(arena, index)
-        arena.put_mask(self._mask())
+        self._put_all(arena)
         return arena
 
     def _reserve(self, rows: int) -> Arena:
@@ -156,6 +152,11 @@ class FixedHFCache(HFCache):
             like = self.layers[0].buffers[0].new_empty(2, 0, heads, self.capacity, width)
             self.lease = self.arenas.lease([like] * len(self.layers), self._mask(), rows)
         return self.lease.arena
+
+    def _put_all(self, arena: Arena) -> None:
+        for index in range(len(self.layers)):
+            self._put(arena, index)
+        arena.put_mask(self._mask())
 
     def _put(self, arena: Arena, index: int) -> None:
         layer = self.layers[index]
