@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float, Int, TypeCheckError
 from torch import Tensor
 
-from scalingar.decoding.guidance import guide
 from scalingar.policy.potentials import RewardHistory, value
+from scalingar.profile.guidance import guide
 from tests.shapes import check_of, jaxtyped, unchecked
 
 COLUMN = np.zeros(2)

@@ -62,6 +62,28 @@ def test_other_noise_is_another_run(package: Path, tmp_path: Path, capsys: pytes
     assert "recipe.noise: 'host' there, 'device' here" in capsys.readouterr().err
 
 
+def test_runs_of_other_seeds_are_not_paired_without_a_word(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, seed in (("a", "0"), ("b", "5"), ("c", "0")):
+        assert run(package, tmp_path / name, "--strategy", "single", "--seed", seed) == 0
+    seeds = [
+        {json.loads(line)["seed"] for line in (tmp_path / name / "single" / "samples.jsonl").read_text().splitlines()}
+        for name in "abc"
+    ]
+    assert len(seeds[0]) == len(seeds[1]) == 10, "no two images share noise"
+    assert not seeds[0] & seeds[1]
+    assert seeds[0] == seeds[2]
+    for name in "abc":
+        (tmp_path / name / "single").rename(tmp_path / name / f"single-{name}")
+    capsys.readouterr()
+    folders = [str(tmp_path / name / f"single-{name}") for name in "abc"]
+    assert main(["bench", "report", folders[0], folders[2]]) == 0
+    assert "noise" not in capsys.readouterr().out
+    assert main(["bench", "report", *folders]) == 0
+    assert "Not drawn from the noise of single-a (seed 0): single-b (seed 5)." in capsys.readouterr().out
+
+
 def test_a_suite_file_names_runs(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     suite = tmp_path / "suite.yaml"
     suite.write_text(

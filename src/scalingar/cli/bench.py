@@ -58,7 +58,9 @@ def run(
     all_candidates: Annotated[
         bool, typer.Option("--all-candidates", help="Judge every finished trajectory.", rich_help_panel=_HOW)
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first image of each prompt.", rich_help_panel=_HOW)] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Keys the noise, with prompt and image number.", rich_help_panel=_HOW)
+    ] = 0,
     noise: Annotated[str | None, typer.Option(help="Made on the 'host' or the 'device'.", rich_help_panel=_HOW)] = None,
     guidance_scale: Annotated[float | None, typer.Option(help="s_base.", rich_help_panel=_HOW)] = None,
     looks_per_batch: Annotated[

@@ -6,9 +6,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
-from scalingar.decoding.guidance import Scale
 from scalingar.decoding.noise import Noise
 from scalingar.profile.device_statistics import DeviceStatistics
+from scalingar.profile.guidance import Scale
 
 
 class Decoder(Protocol):

@@ -14,11 +14,11 @@ from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.core.transfer import to_device
 from scalingar.decoding.contracts import NextScaleModel, ScaleTokenizer
-from scalingar.decoding.guidance import Scale, guide
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.sampling import draw, filter_logits
 from scalingar.decoding.trajectories import ScaleTrajectories
 from scalingar.profile.device_statistics import DeviceStatistics
+from scalingar.profile.guidance import Scale, guide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ class NextScaleDecoder:
     def draw(self, trajectories: ScaleTrajectories, guidance_scale: Scale) -> Int[Tensor, "n l g"]:
         """All codes of the next scale, from logits guided at the model's scale for it."""
         strength = self.scale_at(trajectories.positions, guidance_scale)
-        logits = guide(trajectories.conditional, trajectories.unconditional, strength)
+        logits = guide(trajectories.conditional, trajectories.unconditional, trajectories.scale_for(strength))
         flat = filter_logits(logits.flatten(0, -2), self.sampling)
         noise = None
         if not self.sampling.greedy:

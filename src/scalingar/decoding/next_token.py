@@ -14,11 +14,11 @@ from scalingar.core.transfer import to_device
 from scalingar.decoding.ahead import Ahead
 from scalingar.decoding.contracts import ImageTokenizer, NextTokenModel
 from scalingar.decoding.device_noise import DeviceNoise
-from scalingar.decoding.guidance import Scale, guide
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.sampling import Draw, draw, filter_logits
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.profile.device_statistics import DeviceStatistics
+from scalingar.profile.guidance import Scale, guide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class NextTokenDecoder:
         scale = self.scale_at(trajectories.positions, guidance_scale)
         if trajectories.deferred:
             return self._draw_on_device(trajectories, scale)
-        logits = guide(trajectories.conditional, trajectories.unconditional, scale)
+        logits = guide(trajectories.conditional, trajectories.unconditional, trajectories.scale_for(scale))
         logits = filter_logits(logits, self.sampling)
         if self.sampling.greedy:
             return draw(logits, None)

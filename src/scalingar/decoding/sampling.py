@@ -8,7 +8,7 @@ from torch import Tensor
 
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.device_noise import device_exponential
-from scalingar.decoding.guidance import guide
+from scalingar.profile.guidance import guide
 from scalingar.profile.kth_largest import kth_largest
 
 MIN_TEMPERATURE = 1e-5

@@ -12,8 +12,8 @@ from torch import Tensor
 from scalingar.core.captures import Captures
 from scalingar.core.transfer import to_device
 from scalingar.decoding.contracts import CacheT
-from scalingar.decoding.guidance import Scale
 from scalingar.decoding.noise import Noise
+from scalingar.profile.guidance import Scale
 
 
 @dataclass
@@ -121,6 +121,10 @@ class Trajectories(Generic[CacheT]):
         if self._sent is None or not np.array_equal(self._sent[0], numbers):
             self._sent = numbers.copy(), to_device(torch.from_numpy(numbers.copy()), self.logits.device)
         return self._sent[1]
+
+    def scale_for(self, scale: Scale) -> float | Float[Tensor, " n"]:
+        """A guidance scale as :func:`scalingar.profile.guidance.guide` takes it: one number, or one per row."""
+        return scale if isinstance(scale, float) else self.per_row(scale)
 
     @torch.inference_mode()
     def append(self, codes: Int[Tensor, " n"]) -> Self:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from scalingar.profile.guidance import guide
 from scalingar.profile.kth_largest import kth_largest
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.scale_statistics import ScaleStatistics
@@ -38,8 +39,7 @@ class DeviceStatistics:
         conditional, unconditional = branches[0], branches[-1]
         drawn_from = conditional
         if len(logits) == 2 and self.distribution == "guided":
-            scale = guidance_scale.view(-1, *[1] * (conditional.ndim - 1))
-            drawn_from = torch.lerp(unconditional, conditional, scale).log_softmax(-1).clamp_min(LOG_FLOOR)
+            drawn_from = guide(conditional, unconditional, guidance_scale).log_softmax(-1).clamp_min(LOG_FLOOR)
         numbers = (
             -(drawn_from.exp() * drawn_from).sum(-1),
             drawn_from.amax(-1).exp() - kth_largest(drawn_from, 2).exp(),

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from scalingar.profile.guidance import Scale, guide
 from scalingar.profile.row_state import RowState, as_array
 
 Distribution = Literal["guided", "conditional"]
@@ -58,7 +59,7 @@ class TokenStatistics(RowState):
 def step_distributions(
     logits: Float[Tensor, "c n v"],
     *,
-    guidance_scale: float | Float[np.ndarray, " n"] | Float[Tensor, " n"],
+    guidance_scale: Scale,
     distribution: Distribution,
 ) -> StepDistributions:
     """The distributions of one step's raw logits, before temperature and filters.
@@ -79,7 +80,10 @@ def step_distributions(
     # Both branches in one pass: on few rows the cost is in calls, not in arithmetic.
     branches = log_probabilities(logits)
     guided = len(logits) == 2 and distribution == "guided"
-    drawn_from = _guided(branches, guidance_scale) if guided else branches[0]
+    drawn_from = branches[0]
+    if guided:
+        scale = guidance_scale if isinstance(guidance_scale, float) else torch.as_tensor(guidance_scale)
+        drawn_from = log_probabilities(guide(branches[0], branches[1], scale))
     return StepDistributions(as_array(branches), as_array(drawn_from))
 
 
@@ -161,14 +165,3 @@ def _largest(values: Float[np.ndarray, "n v"], k: int) -> Float[np.ndarray, "n k
     top = np.partition(values, -k, axis=1)[:, -k:]
     top.sort(axis=1)
     return top
-
-
-def _guided(
-    branches: Float[Tensor, "2 n v"], guidance_scale: float | Float[np.ndarray, " n"] | Float[Tensor, " n"]
-) -> Float[Tensor, "n v"]:
-    """ln softmax of ℓ_u + s(ℓ_c − ℓ_u), LlamaGen's convention: s = 1 is ℓ_c.
-
-    Log-probabilities serve as logits: they differ by a constant per row.
-    """
-    scale = torch.as_tensor(guidance_scale).to(branches)[..., None]
-    return log_probabilities(torch.lerp(branches[1], branches[0], scale))

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from scipy.stats import pearsonr, spearmanr
 
 from scalingar.analysis.outcomes.findings import Findings
+from scalingar.bench.image_seeds import image_seed
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.pipeline.pipeline import ImagePipeline
@@ -38,7 +39,8 @@ def consistency_findings(
         raise ConfigError(f"{pipe.name} draws token by token; the consistency curve is of next-scale models.")
     if trajectories < 3:
         raise ConfigError(f"num_trajectories is {trajectories}; a correlation needs at least 3.")
-    output = pipe(list(prompts), strategy=RandomOfN(num_trajectories=trajectories), seed=seed)
+    seeds = [image_seed(seed, prompt, 0) for prompt in prompts]
+    output = pipe(list(prompts), strategy=RandomOfN(num_trajectories=trajectories), seed=seeds)
     scores = np.stack([scale_rewards(pipe, result.candidates, reward) for result in output.results])
     curves = {"Spearman": rank_correlations(scores), "Pearson": correlations(scores)}
     agreement = best_agreement(scores)

@@ -30,6 +30,19 @@ class Comparison:
     differences: dict[str, dict[str, Difference]]
     """By run, then by task or ``overall``; the baseline has no entry."""
 
+    @property
+    def note(self) -> str | None:
+        """A sentence on the runs that share no noise with the baseline; None if there are none."""
+        seeds = {run.name: run.plan.recipe.seed for run in self.runs}
+        base = seeds[self.baseline]
+        others = [f"{name} (seed {seed})" for name, seed in seeds.items() if seed != base]
+        if not others:
+            return None
+        return (
+            f"Not drawn from the noise of {self.baseline} (seed {base}): {', '.join(others)}. "
+            "Their differences are paired by prompt alone, not by candidates."
+        )
+
 
 def compare(runs: Sequence[RunResults], baseline: str | None = None) -> Comparison:
     """Paired differences of all runs against ``baseline`` (None: the first).
@@ -62,11 +75,15 @@ def _check_comparable(base: RunResults, run: RunResults) -> None:
 
 
 def markdown(comparison: Comparison) -> str:
-    """A table of all runs: tasks, overall with its standard error, difference, tokens and seconds per image."""
+    """A table of all runs: tasks, overall with its standard error, difference, tokens and seconds per image.
+
+    Below it, which runs share no noise with the baseline.
+    """
     tasks = list(comparison.runs[0].summary.tasks)
     head = ["strategy", *(task.replace("_", " ") for task in tasks), "overall", f"against {comparison.baseline}"]
     head += ["tokens/image", "s/image"]
-    return markdown_table(head, [_cells(run, comparison, tasks) for run in comparison.runs])
+    table = markdown_table(head, [_cells(run, comparison, tasks) for run in comparison.runs])
+    return table if comparison.note is None else f"{table}\n{comparison.note}\n"
 
 
 def _cells(run: RunResults, comparison: Comparison, tasks: Sequence[str]) -> list[str]:

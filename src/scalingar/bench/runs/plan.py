@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import scalingar
 from scalingar.bench.benchmark import Item
+from scalingar.bench.image_seeds import image_seed
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import write_file
 from scalingar.pipeline.recipe import RecordedRecipe
@@ -93,9 +94,9 @@ class RunPlan(BaseModel):
         return selected
 
     def jobs(self, items: list[Item]) -> list[Job]:
-        """All images, prompt by prompt; image ``j`` of each prompt has the seed ``seed + j``."""
-        numbers = range(self.images_per_prompt)
-        return [Job(item, number, self.recipe.seed + number) for item in self.items(items) for number in numbers]
+        """All images, prompt by prompt, each with a seed of its own."""
+        numbers, seed = range(self.images_per_prompt), self.recipe.seed
+        return [Job(item, j, image_seed(seed, item.id, j)) for item in self.items(items) for j in numbers]
 
     def shards(self, jobs: list[Job]) -> list[list[Job]]:
         """The jobs in groups that are computed together."""

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.transfer import to_device
-from scalingar.decoding.guidance import Scale
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.profile import device_statistics
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.device_statistics import DeviceStatistics
+from scalingar.profile.guidance import Scale
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.scale_statistics import (
     ScaleStatistics,

@@ -9,7 +9,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from scalingar.decoding.guidance import guide
 from scalingar.doctor.golden.golden_file import CHECKS, EXACT, GUIDED, IMAGES, LOGITS, ROTARY, Comparison, GoldenFile
 from scalingar.doctor.golden.infinity.image_checks import images
 from scalingar.doctor.golden.infinity.option_hooks import embed_level_before_chunks, guided_after
@@ -22,6 +21,7 @@ from scalingar.models.infinity.released import build_infinity
 from scalingar.models.infinity.schedules import infinity_schedule
 from scalingar.models.infinity.text import TextCondition
 from scalingar.models.infinity.transformer import Infinity
+from scalingar.profile.guidance import guide
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scalingar.decoding.guidance import guide
 from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.doctor.golden.golden_file import CHECKS, EXACT, GUIDED, LOGITS, ROTARY, Comparison, GoldenFile
@@ -17,6 +16,7 @@ from scalingar.models.llamagen.names import TRANSFORMER_PARTS, from_llama_names,
 from scalingar.models.llamagen.released import llamagen_config
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.weights.build_module import build_module
+from scalingar.profile.guidance import guide
 
 
 def build(file: GoldenFile, *, collapse_prefix: bool | None = None) -> LlamaGen:
@@ -79,7 +79,7 @@ def _guided(model: LlamaGen, file: GoldenFile, run: Run) -> Float[Tensor, "t n v
     decoder, live = _start(model, file, run)
     steps = []
     for codes in file[run.array].long().T:
-        scale = decoder.scale_at(live.positions, run.guidance_scale)
+        scale = live.scale_for(decoder.scale_at(live.positions, run.guidance_scale))
         steps.append(guide(live.conditional, live.unconditional, scale))
         live = live.append(codes)
         if not bool(live.finished.all()):

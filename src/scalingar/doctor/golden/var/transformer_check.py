@@ -8,7 +8,6 @@ from torch import Tensor
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.decoding.guidance import guide
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.teacher_forcing import latents, teacher_features
 from scalingar.doctor.golden.golden_file import (
@@ -28,6 +27,7 @@ from scalingar.models.var.multiscale_vq import MultiScaleVQ
 from scalingar.models.var.released import check_pair, learned, var_config
 from scalingar.models.var.transformer import VAR
 from scalingar.models.weights.build_module import build_module
+from scalingar.profile.guidance import guide
 
 
 def build(file: GoldenFile) -> VAR:
