@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, TypeCheckError
 from torch import Tensor
 
 from scalingar.policy.potentials import RewardHistory, value
-from scalingar.profile.guidance import guide
+from scalingar.profile.statistics.guidance import guide
 from tests.shapes import check_of, jaxtyped, unchecked
 
 COLUMN = np.zeros(2)

@@ -11,7 +11,7 @@ from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.decoding.sampling import filter_logits
 from scalingar.pipeline.pipeline import ImagePipeline
-from scalingar.profile.guidance import guide
+from scalingar.profile.statistics.guidance import guide
 from scalingar.strategies.engine.starts import Streams
 
 STREAMS: dict[str, Streams] = {"host": TrajectoryNoise.for_prompts, "device": DeviceNoise.for_prompts}

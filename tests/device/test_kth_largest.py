@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from scalingar.profile.kth_largest import kth_largest
+from scalingar.profile.statistics.kth_largest import kth_largest
 
 pytestmark = pytest.mark.device
 

@@ -109,7 +109,7 @@ def test_an_override_on_the_first_version_keeps_the_rest_of_it() -> None:
         ("strategy.gate.quantil=0.1", "strategy.gate.quantil is no setting; did you mean 'quantile'?"),
         ("strategy.gate.quantile=1.5", "strategy.gate.quantile=1.5: must be <= 1"),
         ("strategy.gat.quantile=0.1", "strategy.gat is no setting; did you mean 'gate'?"),
-        ("strategy.preset=v2", "strategy.preset='v2': must be 'v3' or 'v1'"),
+        ("strategy.preset=v2", "strategy.preset='v2': must be 'v3', 'v3-start' or 'v1'"),
         ("strategy.name=scalingar", "'scalingar' is not among the strategies; did you mean 'scaling-ar'?"),
         ("strategy.num_trajectories=0", "strategy.num_trajectories=0: must be >= 1"),
         ("sampling.temprature=1", "sampling.temprature is no setting; did you mean 'temperature'?"),

@@ -73,6 +73,27 @@ def test_all_rows_equal() -> None:
     assert sorted(select_diverse(np.ones((5, 2), np.float32), 3).tolist()) == [0, 1, 2]
 
 
+def test_of_a_cluster_of_two_the_first_survives() -> None:
+    features = np.array([[9.0, 0.3], [0.0, 0.1], [0.7, 0.2], [9.1, 0.9]], np.float32)
+    assert sorted(select_diverse(features, 2).tolist()) == [0, 1]
+
+
+@pytest.mark.parametrize("n", [4, 6, 8, 16])
+@pytest.mark.parametrize("kind", ["spread", "pairs", "copies"])
+def test_rounding_decides_no_survivor(n: int, kind: str) -> None:
+    """Features that differ by a millionth, as those of two processors may, leave the same rows."""
+    rng = np.random.default_rng(n)
+    tokens = rng.normal(size=(n, 25, 12)) + 3 * rng.normal(size=(1, 25, 12))
+    if kind != "spread":
+        apart = 0.3 if kind == "pairs" else 0.0
+        tokens[n // 2 :] = tokens[: n - n // 2] + apart * rng.normal(size=(n - n // 2, 25, 12))
+    wanted = select_diverse(reduce_features(torch.tensor(tokens), "per-image"), max(2, n // 2))
+    for _ in range(20):
+        shaken = tokens * (1 + 1e-6 * rng.normal(size=tokens.shape))
+        found = select_diverse(reduce_features(torch.tensor(shaken), "per-image"), max(2, n // 2))
+        assert found.tolist() == wanted.tolist()
+
+
 @pytest.mark.parametrize("count", [0, 4])
 def test_impossible_counts(count: int) -> None:
     with pytest.raises(ValueError, match=f"{count} of 3 trajectories cannot be selected"):

@@ -9,17 +9,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from scalingar.policy import GuidanceConfig, guidance_scale
+from scalingar.policy import GuidanceConfig, GuidanceSchedule
 from scalingar.policy.guidance_schedule import intrinsic_variance
 
 BASE = 7.5
 CONFIGS = (GuidanceConfig.v3(), GuidanceConfig.v1(), GuidanceConfig(form="relative"), GuidanceConfig(enabled=False))
 
 
+def guidance_scale(
+    config: GuidanceConfig, previous: np.ndarray, d_hat: np.ndarray, history: np.ndarray, r: np.ndarray
+) -> np.ndarray:
+    """The schedule after these values of Î."""
+    schedule, got = GuidanceSchedule.start(config, BASE, len(previous), 1000), previous
+    for column in history.T:
+        schedule, got = schedule.update(previous, {"I_hat": column, "I": column, "D_hat": d_hat, "R": r})
+    return got
+
+
 def scale(config: GuidanceConfig, previous: float, d_hat: float, history: list[float], r: float) -> float:
     """The schedule for one row."""
     values = [np.array([number], np.float32) for number in (previous, d_hat, r)]
-    got = guidance_scale(config, BASE, values[0], values[1], np.array([history], np.float32), values[2])
+    got = guidance_scale(config, values[0], values[1], np.array([history], np.float32), values[2])
     return float(got[0])
 
 
@@ -57,12 +67,12 @@ def test_the_first_version_worked_by_hand() -> None:
 def test_agrees_with_a_restatement(seed: int) -> None:
     previous, d_hat, history, r = random_rows(seed)
     raw = BASE + 0.3 * (1 - d_hat) + 0.4 * history[:, -32:].var(1) - 0.4 * r
-    got = guidance_scale(GuidanceConfig.v3(), BASE, previous, d_hat, history, r)
+    got = guidance_scale(GuidanceConfig.v3(), previous, d_hat, history, r)
     np.testing.assert_allclose(got, raw, rtol=1e-6)
     mixed = np.clip(0.8 * previous + 0.2 * raw, 0.5 * BASE, 1.5 * BASE)
     change = np.abs(mixed - previous)
     expected = np.where(change < 0.05, previous, mixed)
-    got = guidance_scale(GuidanceConfig.v1(), BASE, previous, d_hat, history, r)
+    got = guidance_scale(GuidanceConfig.v1(), previous, d_hat, history, r)
     clear = np.abs(change - 0.05) > 1e-5
     np.testing.assert_allclose(got[clear], expected[clear], rtol=1e-6)
 
@@ -71,8 +81,8 @@ def test_agrees_with_a_restatement(seed: int) -> None:
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 4), min_size=1, max_size=6))
 def test_rows_do_not_see_each_other(seed: int, rows: list[int]) -> None:
     values, config = random_rows(seed), GuidanceConfig.v1()
-    together = guidance_scale(config, BASE, *values)
-    alone = guidance_scale(config, BASE, *(value[rows] for value in values))
+    together = guidance_scale(config, *values)
+    alone = guidance_scale(config, *(value[rows] for value in values))
     assert np.array_equal(together[rows], alone)
 
 
@@ -81,23 +91,42 @@ def test_off_guides_with_the_base_scale() -> None:
 
 
 def test_the_scale_is_in_fp32() -> None:
-    assert all(guidance_scale(config, BASE, *random_rows(0)).dtype == np.float32 for config in CONFIGS)
+    assert all(guidance_scale(config, *random_rows(0)).dtype == np.float32 for config in CONFIGS)
 
 
 def test_a_broken_row_is_alone() -> None:
     previous, d_hat, history, r = random_rows(0)
-    wanted = guidance_scale(GuidanceConfig.v1(), BASE, previous, d_hat, history, r)
+    wanted = guidance_scale(GuidanceConfig.v1(), previous, d_hat, history, r)
     history[1, -1] = np.nan
-    got = guidance_scale(GuidanceConfig.v1(), BASE, previous, d_hat, history, r)
+    got = guidance_scale(GuidanceConfig.v1(), previous, d_hat, history, r)
     assert np.isnan(got).tolist() == [False, True, False, False, False]
     assert np.array_equal(got[2:], wanted[2:])
 
 
-def test_the_variance_looks_at_its_window_only() -> None:
-    history = np.array([[100.0, 1.0, 3.0]])
-    np.testing.assert_allclose(intrinsic_variance(history, 2), [1.0])
-    np.testing.assert_allclose(intrinsic_variance(history, 1), [0.0])
-    np.testing.assert_allclose(intrinsic_variance(np.empty((2, 0)), 32), [0.0, 0.0])
+@pytest.mark.parametrize(("window", "variance"), [(2, 1.0), (1, 0.0), (0.002, 1.0)])
+def test_the_variance_looks_at_its_window_only(window: float, variance: float) -> None:
+    """Steps, or a share of the 1000 that a trajectory has here."""
+    config = GuidanceConfig(variance_window=window, beta=1)
+    assert scale(config, 3.0, 1.0, [100.0, 1.0, 3.0], 0.0) == pytest.approx(BASE + variance)
+
+
+def test_the_variance_is_that_of_the_smoothed_state_unless_told() -> None:
+    zero = np.zeros(1, np.float32)
+    for of, wanted in (("smoothed", 0.25), ("raw", 4.0)):
+        schedule = GuidanceSchedule.start(GuidanceConfig.model_validate({"variance_of": of, "beta": 1}), BASE, 1, 9)
+        for i_hat, i in ((0.0, 0.0), (1.0, 4.0)):
+            values = {"I_hat": zero + i_hat, "I": zero + i, "D_hat": zero + 1, "R": zero}
+            schedule, got = schedule.update(zero + BASE, {k: v.astype(np.float32) for k, v in values.items()})
+        assert got.item() == pytest.approx(BASE + wanted)
+
+
+def test_rows_that_join_have_no_past() -> None:
+    schedule = GuidanceSchedule.start(GuidanceConfig(beta=1), BASE, 1, 9)
+    one = np.ones(1, np.float32)
+    schedule, _ = schedule.update(one, {"I_hat": 3 * one, "D_hat": one, "R": 0 * one})
+    two = np.ones(2, np.float32)
+    _, got = schedule.extended(1).update(two, {"I_hat": two, "D_hat": two, "R": 0 * two})
+    np.testing.assert_allclose(got, [BASE + 1, BASE])
 
 
 def test_the_variance_of_a_row_is_over_the_values_it_has() -> None:
@@ -105,8 +134,8 @@ def test_the_variance_of_a_row_is_over_the_values_it_has() -> None:
     history = np.array(
         [[9.0, 1.0, 3.0], [nan, 1.0, 3.0], [nan, nan, 3.0], [1.0, 3.0, nan], [nan, nan, nan]], np.float32
     )
-    np.testing.assert_allclose(intrinsic_variance(history, 2), [1, 1, 0, nan, nan])
-    np.testing.assert_allclose(intrinsic_variance(history, 3)[1:3], [1, 0])
+    np.testing.assert_allclose(intrinsic_variance(history[:, 1:]), [1, 1, 0, nan, nan])
+    np.testing.assert_allclose(intrinsic_variance(history)[1:3], [1, 0])
 
 
 def test_the_defaults_are_the_printed_ones() -> None:
@@ -125,7 +154,7 @@ def test_the_defaults_are_the_printed_ones() -> None:
         ({"form": "multiplicative"}, "'additive' or 'relative'"),
         ({"clip": (1.5, 0.5)}, "smallest, largest"),
         ({"alpha": math.nan}, "finite number"),
-        ({"variance_window": 0}, "greater than or equal to 1"),
+        ({"variance_window": 0}, "number of steps, at least 1"),
     ],
 )
 def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:

@@ -64,9 +64,34 @@ def test_the_threshold_is_updated_every_few_steps_from_the_end_of_the_warm_up() 
     for step in range(12):
         state, decision = update(state, step, [float(step)] * 2, HIGH)
         thresholds.append(decision.threshold)
-    # W₀ = 3: θ = 3, from step 7 .8(3) + .2(7) = 3.8, from step 11 .8(3.8) + .2(11) = 5.24.
+    # W₀ = 3. Of 0 0 1 1 2 2 3 3 the 20 % quantile is at rank 1.4: .4; of 4 4 5 5 6 6 7 7 it is 4.4: .8(.4) + .2(4.4)
+    # = 1.2; of those of steps 8 to 11 8.4: .8(1.2) + .2(8.4) = 2.64.
     assert np.isnan(np.array(thresholds[:3])).all()
-    assert thresholds[3:] == pytest.approx([3.0] * 4 + [3.8] * 4 + [5.24])
+    assert thresholds[3:] == pytest.approx([0.4] * 4 + [1.2] * 4 + [2.64])
+
+
+def test_the_recent_confidence_of_a_row_that_was_cut_does_not_count() -> None:
+    state = gate(12, threshold_every=2, quantile=0.0)
+    state, _ = update(state, 0, [0.1, 0.5, 0.6], HIGH)
+    state, _ = update(state.select(np.array([1, 2])), 1, [0.5, 0.6], HIGH)
+    state, decision = update(state, 2, [0.5, 0.6], HIGH)
+    assert decision.threshold == pytest.approx(0.8 * 0.1 + 0.2 * 0.5)
+
+
+def test_a_share_of_the_steps_serves_as_a_number_of_them() -> None:
+    shares = gate(50, recovery_steps=0.05, threshold_every=0.1, protection_horizon=0.5)
+    assert shares.config == gate(50, recovery_steps=3, threshold_every=5, protection_horizon=25).config
+
+
+@pytest.mark.parametrize("mode", ["immediate", "probation", "recovery"])
+def test_nothing_but_a_hard_fail_is_cut_before_the_horizon(mode: str) -> None:
+    state = gate(mode=mode, recovery_steps=1, protection_horizon=3, hard_fail=0.05)
+    cuts = []
+    for step in range(5):
+        state, decision = update(state, step, [0.1, 0.5, 0.04 if step == 1 else 0.6, 0.7])
+        cuts.append(decision.reason.tolist())
+    assert cuts[1] == [None, None, "hard fail", None]
+    assert [reasons[0] is not None for reasons in cuts] == [False, False, False, True, True]
 
 
 @pytest.mark.parametrize(("fraction", "total", "steps"), [(0.125, 256, 32), (0.125, 10, 2), (0.1, 30, 3), (0.0, 9, 0)])
@@ -76,13 +101,15 @@ def test_the_warm_up_is_rounded_up(fraction: float, total: int, steps: int) -> N
 
 @pytest.mark.parametrize("mode", ["immediate", "probation", "recovery"])
 def test_nothing_is_cut_in_warm_up(mode: str) -> None:
-    state = gate(8, warmup_fraction=0.5, mode=mode, hard_fail=0.9, recovery_steps=1)
+    state = gate(8, warmup_fraction=0.5, mode=mode, recovery_steps=1)
     for step in range(4):
         state, decision = update(state, step, [0.1, 0.5, 0.8])
         assert cut(decision) == []
         assert np.isnan(decision.threshold)
         assert not decision.below.any()
-    assert cut(update(state, 4, [0.1, 0.5, 0.95])[1]) == [0, 1]
+    state, decision = update(state, 4, [0.1, 0.5, 0.95])
+    assert (0 in cut(decision)) == (mode == "immediate")
+    assert cut(update(state, 5, [0.1, 0.5, 0.95])[1]) == [0]
 
 
 @settings(deadline=None)
@@ -177,7 +204,7 @@ def test_probation_starts_anew_after_a_rebound() -> None:
 
 def run_recovery(first_row: list[float], recovery: float = LOW) -> list[int]:
     """Steps at which row 0 would be cut in v1's mode, with 2 steps to recover and a gap of .05."""
-    state = gate(32, mode="recovery", recovery_steps=2, threshold_every=100)
+    state = gate(32, mode="recovery", recovery_steps=2, threshold_every=31)
     steps = []
     for step, value in enumerate(first_row):
         state, decision = update(state, step, [value, 0.5, 0.6], [recovery, LOW, LOW])
@@ -198,19 +225,22 @@ def test_the_first_version_takes_the_recovery_threshold_too() -> None:
     assert run_recovery([0.1] * 6, HIGH) == []
 
 
-def test_the_first_version_does_not_take_a_small_gain_across_the_threshold() -> None:
-    # θ = .26 (20 % of .1, .5, .6) stays; flagged at .24, then .27: above θ, yet less than .05 gained.
-    state = gate(32, mode="recovery", recovery_steps=2, threshold_every=100)
+def test_the_first_version_cuts_only_below_the_threshold() -> None:
+    # θ = .26 (20 % of .1, .5, .6) stays; flagged at .24, then .27: less than .05 gained, so the flag stays, yet above
+    # θ, so that the row is not cut before it falls below again.
+    state = gate(32, mode="recovery", recovery_steps=2, threshold_every=31)
     state, _ = update(state, 0, [0.1, 0.5, 0.6], [HIGH, LOW, LOW])
     assert state.threshold == pytest.approx(0.26)
-    for step, value in ((1, 0.24), (2, 0.27), (3, 0.27)):
+    cuts = []
+    for step, value in ((1, 0.24), (2, 0.27), (3, 0.27), (4, 0.27), (5, 0.25)):
         state, decision = update(state, step, [value, 0.5, 0.6])
-    assert cut(decision) == [0]
-    assert not decision.below[0]
+        cuts.append(cut(decision))
+    assert cuts == [[], [], [], [], [0]]
 
 
-def test_a_hard_fail_cuts_at_once_and_names_itself() -> None:
-    state = gate(mode="probation", hard_fail=0.2)
+@pytest.mark.parametrize("warmup", [0.0, 0.5])
+def test_a_hard_fail_cuts_at_once_and_names_itself(warmup: float) -> None:
+    state = gate(mode="probation", hard_fail=0.2, warmup_fraction=warmup)
     _, decision = update(state, 0, [0.1, 0.25, 0.5])
     assert decision.reason.tolist() == ["hard fail", None, None]
 
@@ -241,7 +271,8 @@ def test_rows_at_their_own_steps_worked_by_hand() -> None:
 
 def test_the_foremost_rows_step_updates_the_threshold() -> None:
     state = gate(16, threshold_every=4)
-    for steps, theta in (([0, 0], 0.5), ([1, 0], 0.5), ([4, 1], 0.6), ([5, 4], 0.6)):
+    # At step 4 the 20 % quantile of .5 .5 .5 .5 1 1 is .5 still, at step 8 that of eight 1s is 1.
+    for steps, theta in (([0, 0], 0.5), ([3, 0], 0.5), ([4, 1], 0.5), ([5, 4], 0.5), ([7, 6], 0.5), ([8, 7], 0.6)):
         level = 0.5 if steps[0] < 4 else 1.0
         state, decision = state.update(np.array(steps), np.full(2, level, np.float32), np.ones(2, np.float32))
         assert decision.threshold == pytest.approx(theta)
@@ -282,7 +313,8 @@ def test_presets() -> None:
         ({"warmup": 0.1}, "Extra inputs"),
         ({"quantile": 1.2}, "less than or equal to 1"),
         ({"mode": "later"}, "'immediate', 'probation' or 'recovery'"),
-        ({"recovery_steps": 0}, "greater than or equal to 1"),
+        ({"recovery_steps": 0}, "number of steps, at least 1"),
+        ({"recovery_steps": 1.5}, "whole number of steps, at least 1, or a share of T"),
         ({"hard_fail": math.nan}, "finite number"),
     ],
 )

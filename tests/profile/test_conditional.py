@@ -44,10 +44,10 @@ def test_running_moments_are_those_of_all_values(values: np.ndarray) -> None:
 def test_scores_worked_by_hand() -> None:
     # Pooled over (1, 3): mean 2, deviation 1, z = (-1, 1).
     state = moments(np.array([[1.0, 3.0]], np.float32), "pooled")
-    np.testing.assert_allclose(state.standardise(np.array([1.0, 3.0])), [-1, 1], rtol=1e-5)
+    np.testing.assert_allclose(state.standardise(np.array([1.0, 3.0]), 1e-6), [-1, 1], rtol=1e-5)
     # Then (2, 6): all four have mean 3 and deviation sqrt(3.5); z of 6 is 3 / sqrt(3.5).
     state = state.update(np.array([2.0, 6.0], np.float32))
-    np.testing.assert_allclose(state.standardise(np.array([2.0, 6.0])), [-1 / 3.5**0.5, 3 / 3.5**0.5], rtol=1e-5)
+    np.testing.assert_allclose(state.standardise(np.array([2.0, 6.0]), 1e-6), [-1 / 3.5**0.5, 3 / 3.5**0.5], rtol=1e-5)
 
 
 def test_utilisation_worked_by_hand() -> None:

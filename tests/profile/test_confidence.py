@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from scalingar.policy.guidance_schedule import intrinsic_variance
 from scalingar.profile import ConfidenceProfile, ProfileConfig, TokenStatistics
 from scalingar.profile.confidence import joint_confidence, recovery
 from scalingar.strategies import ScalingAR
@@ -29,12 +28,10 @@ def statistics(values: np.ndarray) -> TokenStatistics:
     )
 
 
-def run(
-    values: np.ndarray, grid: tuple[int, int] = (4, 4), history: int = 32, **config: Any
-) -> list[ConfidenceProfile]:
+def run(values: np.ndarray, grid: tuple[int, int] = (4, 4), warmup: int = 0, **config: Any) -> list[ConfidenceProfile]:
     """The profile after every step of `values` `(t, n, 3)`."""
     settings = ProfileConfig.model_validate({"block_size": 2} | config)
-    profile, seen = ConfidenceProfile.start(settings, values.shape[1], grid, history=history), []
+    profile, seen = ConfidenceProfile.start(settings, values.shape[1], grid, warmup=warmup), []
     for position, step in enumerate(values):
         profile = profile.update(statistics(step), position)
         seen.append(profile)
@@ -95,7 +92,7 @@ def test_recovery_is_measured_from_the_lowest_confidence_so_far(seed: int) -> No
     seen = run(random_values(seed))
     confidence = np.array([profile.values["C"] for profile in seen])
     lowest = confidence.min(0)
-    np.testing.assert_allclose(seen[-1].minimum, lowest)
+    np.testing.assert_allclose(seen[-1].minimum.values, lowest)
     expected = (confidence[-1] - lowest) / (lowest + 1e-6)
     np.testing.assert_allclose(seen[-1].values["R"], expected, atol=1e-5)
 
@@ -119,14 +116,54 @@ def test_the_trace_has_the_papers_letters_per_row() -> None:
 def test_before_the_first_step_nothing_is_known() -> None:
     profile = ConfidenceProfile.start(ProfileConfig(), 2, (4, 4))
     assert profile.values == {}
-    assert profile.intrinsic_history.shape == (2, 0)
 
 
-def test_the_history_is_a_window() -> None:
-    seen = run(random_values(0), history=5)
-    assert seen[2].intrinsic_history.shape == (4, 3)
-    last = np.stack([profile.values["I"] for profile in seen[-5:]], axis=1)
-    assert np.array_equal(seen[-1].intrinsic_history, last)
+@pytest.mark.parametrize("since", ["start", "warmup"])
+@pytest.mark.parametrize("window", [None, 3, 0.25])
+def test_what_the_minimum_looks_back_on(since: str, window: float | None) -> None:
+    """At step 5 of 16 the warm-up is over; a quarter of 16 steps are 4."""
+    values = random_values(4)
+    values[:5] = [1.0, 0.0, 0.0]  # as unsure as can be
+    seen = run(values, warmup=5, minimum_since=since, minimum_window=window)
+    c = np.stack([profile.values["C"] for profile in seen])
+    assert (c[5:].min(0) > c[:5].min(0)).any(), "or both readings would be one"
+    for step, profile in enumerate(seen):
+        first = 5 if since == "warmup" and step >= 5 else 0
+        if window is not None:
+            first = max(first, step + 1 - {3: 3, 0.25: 4}[window])
+        lowest = c[first : step + 1].min(0)
+        np.testing.assert_array_equal(profile.minimum.values, lowest)
+        np.testing.assert_allclose(profile.values["R"], (c[step] - lowest) / lowest, rtol=1e-4, atol=1e-5)
+
+
+def test_epsilon_bounds_a_recovery_from_nothing() -> None:
+    np.testing.assert_allclose(recovery(np.array([1.0]), np.array([0.0]), 0.5), [2.0])
+    z = run(random_values(0), epsilon=1e9)[-1].values["D"]
+    np.testing.assert_allclose(z, 0.5, atol=1e-6, err_msg="no deviation counts beside such an ε")
+
+
+@pytest.mark.parametrize("window", ["pooled", "trajectory"])
+def test_rolling_statistics_forget(window: str) -> None:
+    """Blocks of one token, of which the worst counts: E_worst is the largest H̄ so far."""
+    values = random_values(2, steps=16, n=3).astype(np.float32)
+    windows: dict[str, Any] = {"block_window": window, "conditional_window": window, "block_size": 1}
+    seen = run(values, rolling_window=4, worst_fraction=1e-9, **windows)
+    axis, worst = None if window == "pooled" else 0, np.maximum.accumulate(values[..., 0], axis=0)
+    for step, profile in enumerate(seen):
+        k, e = (some[max(0, step - 3) : step + 1] for some in (values[..., 2], worst))
+        z = (k[-1] - k.mean(axis, dtype=float)) / (k.std(axis, dtype=float) + 1e-6)
+        np.testing.assert_allclose(profile.values["D"], 1 / (1 + np.exp(-z)), atol=1e-5)
+        spread = e.max(axis) - e.min(axis)
+        b = 1 - (e[-1] - e.min(axis)) / np.where(spread > 0, spread, np.inf)
+        np.testing.assert_allclose(profile.values["B"], b, atol=1e-5)
+
+
+def test_utilisation_has_a_rate_of_its_own() -> None:
+    values = random_values(1)
+    wanted, got = run(values)[-1].values, run(values, utilisation_rate=1.0)[-1].values
+    assert np.array_equal(got["D_hat"], got["D"])
+    assert np.array_equal(got["I_hat"], wanted["I_hat"])
+    assert not np.array_equal(wanted["D_hat"], wanted["D"])
 
 
 @settings(deadline=None)
@@ -147,8 +184,7 @@ def test_selecting_commutes_with_updating(seed: int, rows: list[int]) -> None:
     moved = before.select(chosen).update(statistics(values[-1][rows]), len(values) - 1)
     for letter in LETTERS:
         assert np.array_equal(moved.values[letter], after.values[letter][chosen]), letter
-    assert np.array_equal(moved.intrinsic_history, after.intrinsic_history[chosen])
-    assert np.array_equal(moved.minimum, after.minimum[chosen])
+    assert np.array_equal(moved.minimum.values, after.minimum.values[chosen])
 
 
 def test_an_update_leaves_the_old_state_alone() -> None:
@@ -163,12 +199,10 @@ OWN: dict[str, Any] = {"block_window": "trajectory", "conditional_window": "traj
 
 
 def same(got: ConfidenceProfile, rows: list[int], wanted: ConfidenceProfile) -> None:
-    """These rows are all of another profile, to the bit; the variance of I too, which another window has to find."""
+    """These rows are all of another profile, to the bit."""
     for letter in LETTERS:
         assert np.array_equal(got.values[letter][rows], wanted.values[letter]), letter
-    assert np.array_equal(got.minimum[rows], wanted.minimum)
-    variances = (intrinsic_variance(profile.intrinsic_history, 6) for profile in (got, wanted))
-    assert np.array_equal(next(variances)[rows], next(variances))
+    assert np.array_equal(got.minimum.values[rows], wanted.minimum.values)
 
 
 @pytest.mark.parametrize("late", [1, 4, 9])
@@ -176,7 +210,8 @@ def same(got: ConfidenceProfile, rows: list[int], wanted: ConfidenceProfile) -> 
 def test_rows_that_join_are_as_those_of_a_fresh_profile(late: int, first: int) -> None:
     """Three trajectories, joined after some steps by two that start at another position of the grid."""
     values = random_values(5, steps=32, n=5)
-    start = lambda n: ConfidenceProfile.start(ProfileConfig(block_size=2, **OWN), n, (4, 4), history=6)  # noqa: E731
+    config = ProfileConfig(block_size=2, rolling_window=5, minimum_window=7, **OWN)
+    start = lambda n: ConfidenceProfile.start(config, n, (4, 4), warmup=6)  # noqa: E731
     both, old, new = start(3), start(3), start(2)
     for step in range(late):
         both, old = (profile.update(statistics(values[step, :3]), step) for profile in (both, old))
@@ -211,7 +246,7 @@ def test_rows_that_join_find_what_is_pooled() -> None:
 
 def test_rows_join_a_profile_that_saw_nothing() -> None:
     values = random_values(7)
-    start = ConfidenceProfile.start(ProfileConfig(block_size=2), 1, (4, 4), history=32).extended(3)
+    start = ConfidenceProfile.start(ProfileConfig(block_size=2), 1, (4, 4)).extended(3)
     wanted = run(values)
     for position in range(4):
         start = start.update(statistics(values[position]), position)
@@ -220,7 +255,7 @@ def test_rows_join_a_profile_that_saw_nothing() -> None:
 
 def test_one_position_per_row_is_one_for_all_where_they_are_equal() -> None:
     values, seen = random_values(8), run(random_values(8))
-    profile = ConfidenceProfile.start(ProfileConfig(block_size=2), 4, (4, 4), history=32)
+    profile = ConfidenceProfile.start(ProfileConfig(block_size=2), 4, (4, 4))
     for position, step in enumerate(values):
         profile = profile.update(statistics(step), np.full(4, position))
         same(profile, [0, 1, 2, 3], seen[position])
@@ -268,7 +303,7 @@ def test_a_nan_shows_even_in_a_channel_that_is_off() -> None:
 def test_a_channel_that_is_off_gives_its_weight_away(off: list[str], letters: dict[str, float]) -> None:
     # λ_I = 1 takes the smoothing out: C is the weighted sum of the letters itself.
     settings: dict[str, Any] = dict.fromkeys(off, False)
-    trace = run(random_values(1), intrinsic_rate=1.0, **settings)[-1].values
+    trace = run(random_values(1), intrinsic_rate=1.0, utilisation_rate=1.0, **settings)[-1].values
     expected = sum(weight * trace[letter] for letter, weight in letters.items())
     np.testing.assert_allclose(trace["C"], expected, rtol=1e-5)
 
@@ -280,7 +315,7 @@ def test_the_map_of_the_first_version() -> None:
 
 
 def test_recovery_uses_the_size_of_a_negative_minimum() -> None:
-    np.testing.assert_allclose(recovery(np.array([0.1]), np.array([-0.2])), [1.5], rtol=1e-5)
+    np.testing.assert_allclose(recovery(np.array([0.1]), np.array([-0.2]), 1e-6), [1.5], rtol=1e-5)
 
 
 def test_the_defaults_are_the_printed_ones() -> None:
@@ -304,6 +339,9 @@ def test_of_a_pair_of_weights_one_is_enough() -> None:
     [
         ({"tokenrate": 0.1}, "Extra inputs"),
         ({"token_rate": 0.0}, "greater than 0"),
+        ({"minimum_window": 0}, "number of steps, at least 1"),
+        ({"rolling_window": 1.5}, "share of T between 0 and 1"),
+        ({"minimum_since": "later"}, "'start' or 'warmup'"),
         ({"worst_fraction": 1.5}, "less than or equal to 1"),
         ({"token_weight": 0.5, "block_weight": 0.35}, "token_weight and block_weight must sum to 1"),
         ({"alpha_margin": 0.3, "alpha_entropy": 0.3}, "alpha_entropy and alpha_margin must sum to 1"),

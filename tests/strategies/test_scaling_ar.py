@@ -59,7 +59,7 @@ def test_the_schedule_moves_the_scale_and_its_step_uses_it() -> None:
     candidates = tiny_pipe()(PROMPT, strategy=ScalingAR(gate=GATE_OFF), seed=6).candidates[0]
     trace = candidates[0].trace
     expected = [
-        3.0 + 0.3 * (1 - d) + 0.4 * np.var(trace["I"][: t + 1]) - 0.4 * r
+        3.0 + 0.3 * (1 - d) + 0.4 * np.var(trace["I_hat"][: t + 1]) - 0.4 * r
         for t, (d, r) in enumerate(zip(trace["D_hat"], trace["R"], strict=True))
     ]
     np.testing.assert_allclose(trace["s"], expected, rtol=1e-4)

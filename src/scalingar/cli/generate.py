@@ -27,7 +27,9 @@ def generate(
     strategy: Annotated[
         str | None, typer.Option(help="How to search; see [b]scalingar ls[/].", rich_help_panel=_SEARCH)
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="Version of the paper, v3 or v1.", rich_help_panel=_SEARCH)] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Version of the paper: v3, v3-start or v1.", rich_help_panel=_SEARCH)
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Keys the noise.", rich_help_panel=_DRAW)] = None,
     noise: Annotated[
         str | None, typer.Option(help="Made on the 'host' or the 'device'.", rich_help_panel=_DRAW)

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.decoding.sampling import Draw
-from scalingar.profile.device_statistics import DeviceStatistics, drawn_log_p
+from scalingar.profile.statistics.device_statistics import DeviceStatistics, drawn_log_p
 
 
 @dataclass(frozen=True)

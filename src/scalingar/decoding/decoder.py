@@ -7,8 +7,8 @@ from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.decoding.noise import Noise
-from scalingar.profile.device_statistics import DeviceStatistics
-from scalingar.profile.guidance import Scale
+from scalingar.profile.statistics.device_statistics import DeviceStatistics
+from scalingar.profile.statistics.guidance import Scale
 
 
 class Decoder(Protocol):

@@ -17,8 +17,8 @@ from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.sampling import Draw, draw, filter_logits
 from scalingar.decoding.trajectories import Trajectories
-from scalingar.profile.device_statistics import DeviceStatistics
-from scalingar.profile.guidance import Scale, guide
+from scalingar.profile.statistics.device_statistics import DeviceStatistics
+from scalingar.profile.statistics.guidance import Scale, guide
 
 
 @dataclass(frozen=True, kw_only=True)

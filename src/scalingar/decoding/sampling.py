@@ -8,8 +8,8 @@ from torch import Tensor
 
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.device_noise import device_exponential
-from scalingar.profile.guidance import guide
-from scalingar.profile.kth_largest import kth_largest
+from scalingar.profile.statistics.guidance import guide
+from scalingar.profile.statistics.kth_largest import kth_largest
 
 MIN_TEMPERATURE = 1e-5
 

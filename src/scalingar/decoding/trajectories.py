@@ -13,7 +13,7 @@ from scalingar.core.captures import Captures
 from scalingar.core.transfer import to_device
 from scalingar.decoding.contracts import CacheT
 from scalingar.decoding.noise import Noise
-from scalingar.profile.guidance import Scale
+from scalingar.profile.statistics.guidance import Scale
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Trajectories(Generic[CacheT]):
         return self._sent[1]
 
     def scale_for(self, scale: Scale) -> float | Float[Tensor, " n"]:
-        """A guidance scale as :func:`scalingar.profile.guidance.guide` takes it: one number, or one per row."""
+        """A guidance scale as ``guide`` takes it: one number, or one per row."""
         return scale if isinstance(scale, float) else self.per_row(scale)
 
     @torch.inference_mode()

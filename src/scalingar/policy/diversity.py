@@ -12,6 +12,9 @@ from torch import Tensor
 from scalingar.profile.row_state import as_array
 
 Reduction = Literal["per-image", "shared", "pool"]
+EQUAL = 1e-5
+"""Distances that differ by less than this share of them, or of the features' own length, are equal. The two members of
+a cluster of two are equally far from their centre; which of them rounding puts nearer depends on the processor."""
 
 
 def reduce_features(tokens: Float[Tensor, "n *t d"], reduction: Reduction) -> Float[np.ndarray, "n f"]:
@@ -62,12 +65,14 @@ def principal_axis(centred: Float[Tensor, "*n t d"]) -> Float[Tensor, "*n d"]:
 
 
 def largest_component(axis: Float[Tensor, "n d"]) -> Float[Tensor, "n 1"]:
-    """The component of largest magnitude, the first on ties."""
-    return axis.gather(-1, axis.abs().argmax(-1, keepdim=True))
+    """The component of largest magnitude, the first of :data:`EQUAL` ones."""
+    size = axis.abs()
+    largest = size >= size.amax(-1, keepdim=True) * (1 - EQUAL)
+    return axis.gather(-1, largest.float().argmax(-1, keepdim=True))
 
 
 def select_diverse(features: Float[np.ndarray, "n f"], count: int, *, seed: int = 0) -> Int[np.ndarray, " m"]:
-    """TTS-VAR, clustering: one row per k-means cluster, the nearest to its centre, in the order of the clusters.
+    """TTS-VAR, clustering: one row per k-means cluster, the nearest to its centre, in ascending order.
 
     scikit-learn's k-means++ with one start under ``seed`` (0 as released). If fewer than ``count`` rows are distinct,
     the rows farthest from those selected are added (chosen; the released code fails there).
@@ -77,10 +82,17 @@ def select_diverse(features: Float[np.ndarray, "n f"], count: int, *, seed: int 
     """
     if not 1 <= count <= len(features):
         raise ValueError(f"{count} of {len(features)} trajectories cannot be selected")
-    clusters = min(count, len(np.unique(features, axis=0)))
+    clusters = min(count, distinct(features))
     labels, centers = clustered(features, clusters, seed)
     chosen = [nearest(features, labels == cluster, centers[cluster]) for cluster in np.unique(labels)]
-    return np.array(filled_up(features, chosen, count))
+    return np.sort(filled_up(features, chosen, count))  # rounding decides how k-means numbers its clusters
+
+
+def distinct(features: Float[np.ndarray, "n f"]) -> int:
+    """How many rows differ from all rows before them, by more than :data:`EQUAL` of their length."""
+    gaps = np.linalg.norm(features[:, None] - features[None], axis=2)
+    same = gaps <= EQUAL * np.linalg.norm(features, axis=1)
+    return int((~np.tril(same, -1).any(axis=1)).sum())
 
 
 def clustered(
@@ -94,15 +106,18 @@ def clustered(
 
 
 def nearest(features: Float[np.ndarray, "n f"], members: np.ndarray, centre: Float[np.ndarray, " f"]) -> int:
-    """The member nearest to the centre, the first on ties."""
-    distances = np.linalg.norm(features - centre, axis=1)
-    return int(np.where(members, distances, np.inf).argmin())
+    """The member nearest to the centre, the first of :data:`EQUAL` ones."""
+    distances = np.where(members, np.linalg.norm(features - centre, axis=1), np.inf)
+    nearest = distances.min()
+    return int((distances <= nearest + EQUAL * (nearest + np.linalg.norm(centre))).argmax())
 
 
 def filled_up(features: Float[np.ndarray, "n f"], chosen: list[int], count: int) -> list[int]:
-    """``chosen``, extended one by one by the row farthest from all chosen, the first on ties."""
+    """``chosen``, extended one by one by the row farthest from all chosen, the first of :data:`EQUAL` ones."""
     while len(chosen) < count:
         gaps = np.linalg.norm(features[:, None] - features[None, chosen], axis=2).min(axis=1)
-        gaps[chosen] = -1
-        chosen = [*chosen, int(gaps.argmax())]
+        gaps[chosen] = -np.inf
+        farthest = int(gaps.argmax())
+        tolerance = EQUAL * (gaps[farthest] + np.linalg.norm(features[farthest]))
+        chosen = [*chosen, int((gaps >= gaps[farthest] - tolerance).argmax())]
     return chosen

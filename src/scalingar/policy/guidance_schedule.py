@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from scalingar.profile.token_statistics import ema
+from scalingar.profile.duration import Duration, steps_of
+from scalingar.profile.row_state import RowState, shape_of
+from scalingar.profile.statistics.token_statistics import ema
 
 
 class GuidanceConfig(BaseModel):
@@ -27,7 +31,10 @@ class GuidanceConfig(BaseModel):
     alpha: float = Field(default=0.3, ge=0, description="α, weight of 1 − D̂, Eq. (14)")
     beta: float = Field(default=0.4, ge=0, description="β, weight of Var(I), Eq. (14)")
     gamma: float = Field(default=0.4, ge=0, description="γ, weight of R, Eq. (14)")
-    variance_window: int = Field(default=32, ge=1, description="steps of I in Var(I), Eq. (14)")
+    variance_window: Duration = Field(default=32, description="steps (or share of T) of I in Var(I), Eq. (14)")
+    variance_of: Literal["smoothed", "raw"] = Field(
+        default="smoothed", description="whose variance: of Î, Algorithm 1's state, or of I as Eq. (14) has it (chosen)"
+    )
     smoothing: float | None = Field(
         default=None,
         gt=0,
@@ -57,38 +64,56 @@ class GuidanceConfig(BaseModel):
         return self
 
 
-def guidance_scale(
-    config: GuidanceConfig,
-    s_base: float,
-    previous: Float[np.ndarray, "*n"],
-    utilisation: Float[np.ndarray, "*n"],
-    intrinsic_history: Float[np.ndarray, "*n w"],
-    recovery: Float[np.ndarray, "*n"],
-) -> Float[np.ndarray, "*n"]:
-    """The guidance scale s of the next step, one per row.
+@dataclass(frozen=True, eq=False)
+class GuidanceSchedule(RowState):
+    """The schedule of an image's `n` rows, or of many images' `(…, n)`."""
 
-    Args:
-        config: the schedule.
-        s_base: the model's own guidance scale.
-        previous: s of the last step; s_base at the first.
-        utilisation: D̂.
-        intrinsic_history: the last values of I, oldest first; NaN before a row's first.
-        recovery: R.
-    """
-    if not config.enabled:
-        return np.full(previous.shape, s_base, np.float32)
-    variance = intrinsic_variance(intrinsic_history, config.variance_window)
-    raw = raw_guidance(config, s_base, utilisation, variance, recovery)
-    return limited_guidance(config, s_base, previous, raw)
+    config: GuidanceConfig
+    s_base: float
+    """The model's own guidance scale."""
+    window: int
+    """Steps of I in Var(I)."""
+    history: Float[np.ndarray, "*images n w"]
+    """The last w ≤ `window` values of Î or I, oldest first; NaN before a row's first."""
+
+    @classmethod
+    def start(
+        cls, config: GuidanceConfig, s_base: float, rows: int | tuple[int, ...], total_steps: int
+    ) -> GuidanceSchedule:
+        """The schedule of `n` or `(…, n)` trajectories of T = ``total_steps``."""
+        window = steps_of(config.variance_window, total_steps)
+        return cls(config, s_base, window, np.empty((*shape_of(rows), 0), np.float32))
+
+    def update(
+        self, previous: Float[np.ndarray, "*images n"], values: Mapping[str, Float[np.ndarray, "*images n"]]
+    ) -> tuple[GuidanceSchedule, Float[np.ndarray, "*images n"]]:
+        """The schedule after a step, and the guidance scale s of its draw, one per row.
+
+        Args:
+            previous: s of the last step; s_base at the first.
+            values: of the profile: I_hat or I, D_hat and R.
+        """
+        config = self.config
+        if not config.enabled:
+            return self, np.full(previous.shape, self.s_base, np.float32)
+        latest = values["I_hat" if config.variance_of == "smoothed" else "I"]
+        history = np.concatenate([self.history, latest[..., None]], axis=-1)[..., -self.window :]
+        raw = raw_guidance(config, self.s_base, values["D_hat"], intrinsic_variance(history), values["R"])
+        schedule = GuidanceSchedule(config, self.s_base, self.window, history)
+        return schedule, limited_guidance(config, self.s_base, previous, raw)
+
+    def extended(self, m: int) -> GuidanceSchedule:
+        """The schedule with `m` new rows."""
+        unknown = np.full((m, self.history.shape[-1]), np.nan, np.float32)
+        return replace(self, history=np.concatenate([self.history, unknown]))
 
 
-def intrinsic_variance(history: Float[np.ndarray, "*n w"], window: int) -> Float[np.ndarray, "*n"]:
-    """Var(I) of Eq. (14): population variance over the last `window` values; 0 while there are fewer than two."""
-    seen = history[..., -window:]
-    if np.isnan(seen[..., :1]).any():
-        return _late_variance(seen)
-    count = np.float32(max(1, seen.shape[-1]))
-    deviations = seen - (np.add.reduce(seen, axis=-1) / count)[..., None]
+def intrinsic_variance(history: Float[np.ndarray, "*n w"]) -> Float[np.ndarray, "*n"]:
+    """Var(I) of Eq. (14): population variance over the window; 0 while there are fewer than two values."""
+    if np.isnan(history[..., :1]).any():
+        return _late_variance(history)
+    count = np.float32(max(1, history.shape[-1]))
+    deviations = history - (np.add.reduce(history, axis=-1) / count)[..., None]
     return np.vecdot(deviations, deviations) / count
 
 
@@ -98,7 +123,7 @@ def _late_variance(history: Float[np.ndarray, "*n w"]) -> Float[np.ndarray, "*n"
     variance = np.full(unseen.shape, np.nan, history.dtype)
     for count in set(unseen.ravel().tolist()) - {history.shape[-1]}:
         rows = unseen == count
-        variance[rows] = intrinsic_variance(history[rows][:, count:], history.shape[-1])
+        variance[rows] = intrinsic_variance(history[rows][:, count:])
     return variance
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 
+from scalingar.profile.duration import Duration, share_of, steps_of
 from scalingar.profile.row_state import RowState
-from scalingar.profile.token_statistics import ema
+from scalingar.profile.statistics.token_statistics import ema
 
 NOT_A_NUMBER = "not a number"
 HARD_FAIL = "hard fail"
@@ -37,26 +38,45 @@ class GateConfig(BaseModel):
         default=0.125,
         ge=0,
         le=1,
-        description="W₀ as a share of T; no cut before (v1: the horizon too)",
+        description="W₀ as a share of T; no cut before, but for a hard fail",
     )
     quantile: float = Field(default=0.20, ge=0, le=1, description="p, quantile of the live C, Eq. (13)")
     threshold_rate: float = Field(default=0.2, gt=0, le=1, description="λ_θ, smoothing of θ, Eq. (13)")
-    threshold_every: int = Field(default=1, ge=1, description="M, steps between updates of θ, Eq. (13)")
+    threshold_every: Duration = Field(
+        default=1,
+        description="M, steps (or share of T) between updates of θ, whose quantile is over C of the last M, Eq. (13)",
+    )
     mode: Literal["immediate", "probation", "recovery"] = Field(
         default="immediate",
         description="cut at once (v3, Algorithm 1); after recovery_steps of the same (v3, text); "
         "unless it recovers within recovery_steps (v1)",
     )
-    recovery_steps: int = Field(default=32, ge=1, description="Δ_rec, steps a flagged row has to rebound")
+    recovery_steps: Duration = Field(
+        default=32, description="Δ_rec, steps (or share of T) a flagged row has to rebound"
+    )
     recovery_threshold: float = Field(default=0.05, ge=0, description="δ_rec, R that counts as rebound")
     recovery_gap: float = Field(
         default=0.05,
         ge=0,
         description="gain of C since the flag that counts as recovery, v1 (chosen)",
     )
-    hard_fail: float | None = Field(
-        default=None, description="θ_fail: C below it is cut at once after the warm-up; None: off"
+    protection_horizon: Duration | None = Field(
+        default=None, description="steps, or share of T, before which nothing but a hard fail cuts, v1; None: W₀"
     )
+    hard_fail: float | None = Field(
+        default=None, description="θ_fail: C below it is cut at once, in the warm-up too; None: off"
+    )
+
+    def in_steps(self, total_steps: int) -> Self:
+        """The configuration for trajectories of T = ``total_steps``, with all durations in steps."""
+        names = ("threshold_every", "recovery_steps", "protection_horizon")
+        durations = {name: getattr(self, name) for name in names}
+        steps = {name: steps_of(value, total_steps) for name, value in durations.items() if value is not None}
+        return self.model_copy(update=steps)
+
+    def warmup_steps(self, total_steps: int) -> int:
+        """W₀ in steps of T = ``total_steps``, rounded up: steps 0 … W₀ − 1 cut nothing."""
+        return share_of(self.warmup_fraction, total_steps)
 
     @classmethod
     def v3(cls) -> Self:
@@ -90,14 +110,17 @@ class Gate(RowState):
     """The gate's state: the threshold θ and, per row, the step at which it was flagged."""
 
     config: GateConfig
-    total_steps: int
-    """T."""
+    """With durations in steps."""
+    warmup_steps: int
+    """W₀."""
     threshold: Threshold = math.nan
     """θ, shared by an image's rows; NaN during warm-up."""
     flagged_at: Int[np.ndarray, "*images n"] | None = None
     """Step at which a row was flagged, -1 if it is not; None before the first step that may flag."""
     flagged_confidence: Float[np.ndarray, "*images n"] | None = None
     """C at that step."""
+    recent: Float[np.ndarray, "*images n m"] | None = None
+    """C of the last M steps, oldest first, NaN before a row's first; None where M is 1, or before the first step."""
 
     @classmethod
     def start(cls, config: GateConfig, total_steps: int) -> Gate:
@@ -108,12 +131,7 @@ class Gate(RowState):
         """
         if total_steps < 1:
             raise ValueError(f"a trajectory needs at least one step, not {total_steps}")
-        return cls(config, total_steps)
-
-    @property
-    def warmup_steps(self) -> int:
-        """W₀ in steps, rounded up: steps 0 … W₀ − 1 cut nothing."""
-        return math.ceil(round(self.config.warmup_fraction * self.total_steps, 9))
+        return cls(config.in_steps(total_steps), config.warmup_steps(total_steps))
 
     def update(
         self,
@@ -134,47 +152,62 @@ class Gate(RowState):
             recovery: R_t.
         """
         alive, unrecovered = np.isfinite(confidence), recovery < self.config.recovery_threshold
-        gate, below, cuts = self, np.zeros_like(alive), Cuts()
+        below, cuts = np.zeros_like(alive), Cuts()
+        gate = self._remembering(confidence) if self.config.enabled else self
         foremost = step if isinstance(step, int) else int(np.max(step))
+        if self.config.enabled and self.config.hard_fail is not None:
+            cuts[HARD_FAIL] = confidence < self.config.hard_fail
         if self.config.enabled and foremost >= self.warmup_steps:
             judged = np.where(alive & (step >= self.warmup_steps), confidence, np.nan)
-            gate = self._with_threshold(foremost, judged)
+            gate = gate._with_threshold(foremost, judged)
             below = judged < np.asarray(gate.threshold, confidence.dtype)
-            gate, cuts = gate._with_flags(step, judged, below, unrecovered)
+            gate, late = gate._with_flags(step, judged, below, unrecovered)
+            horizon = self.config.protection_horizon
+            cuts |= late if horizon is None else {reason: cut & (step >= horizon) for reason, cut in late.items()}
         keep = _survivors(alive, cuts, confidence)
         return gate, GateDecision(keep, _reasons(keep, alive, cuts), gate.threshold, below, unrecovered)
 
     def extended(self, m: int) -> Gate:
         """The gate with `m` new rows, not flagged."""
-        if self.flagged_at is None or self.flagged_confidence is None:
+        flagged, level, recent = (
+            None if values is None else np.full((m, *values.shape[1:]), empty, values.dtype)
+            for values, empty in ((self.flagged_at, -1), (self.flagged_confidence, np.nan), (self.recent, np.nan))
+        )
+        return self.joined(replace(self, flagged_at=flagged, flagged_confidence=level, recent=recent))
+
+    def _remembering(self, confidence: Float[np.ndarray, "*images n"]) -> Gate:
+        """The gate that has seen one more C of every row."""
+        span = int(self.config.threshold_every)
+        if span == 1:
             return self
-        unknown = np.full(m, np.nan, self.flagged_confidence.dtype)
-        return self.joined(replace(self, flagged_at=np.full(m, -1), flagged_confidence=unknown))
+        if self.recent is None:
+            return replace(self, recent=_last(confidence, np.full((*confidence.shape, span), np.nan, np.float32)))
+        return replace(self, recent=_last(confidence, self.recent))
 
     def _with_threshold(self, step: int, judged: Float[np.ndarray, "*images n"]) -> Gate:
         """The gate with this step's θ, from the C of the rows that count for it; NaN elsewhere."""
-        before = self.threshold
+        before, values = self.threshold, judged
         due = (step - self.warmup_steps) % self.config.threshold_every == 0
         if not (due or np.isnan(before).any()):
             return self
-        now = live_quantile(judged, self.config.quantile)
+        if self.recent is not None:  # of the rows that count
+            values = np.where(np.isnan(judged)[..., None], np.nan, self.recent)
+            values = values.reshape(*judged.shape[:-1], -1)
+        now = live_quantile(values, self.config.quantile)
         theta = _number(ema(before, now, self.config.threshold_rate) if due else before, now)
         theta = _number(theta, before)
-        return Gate(self.config, self.total_steps, theta, self.flagged_at, self.flagged_confidence)
+        return Gate(self.config, self.warmup_steps, theta, self.flagged_at, self.flagged_confidence, self.recent)
 
     def _with_flags(
         self, step: int | np.ndarray, c: np.ndarray, below: np.ndarray, unrecovered: np.ndarray
     ) -> tuple[Gate, Cuts]:
         """The gate with this step's flags, and the rows to cut by reason."""
-        config, cuts = self.config, Cuts()
-        if config.hard_fail is not None:
-            cuts[HARD_FAIL] = c < config.hard_fail
+        config = self.config
         if config.mode == "immediate":
-            cuts[BELOW_THRESHOLD] = below & unrecovered
-            return self, cuts
+            return self, {BELOW_THRESHOLD: below & unrecovered}
         flagged, level = self._flags(step, c, below, unrecovered)
         overdue = (flagged >= 0) & (step - flagged >= config.recovery_steps)
-        cuts[f"no rebound within {config.recovery_steps} steps"] = overdue
+        cuts = {f"no rebound within {config.recovery_steps} steps": overdue & below}
         return replace(self, flagged_at=flagged, flagged_confidence=level), cuts
 
     def _flags(
@@ -184,7 +217,7 @@ class Gate(RowState):
 
         probation: flagged while C < θ and R < δ_rec hold without interruption.
         recovery: flagged at C < θ, until C has gained `recovery_gap` or R ≥ δ_rec; returning
-        above θ alone is not a recovery.
+        above θ alone is not a recovery, but a row above θ is not cut.
         """
         flagged, level = self.flagged_at, self.flagged_confidence
         if flagged is None or level is None:
@@ -198,8 +231,13 @@ class Gate(RowState):
         return np.where(rebound, -1, flagged), level
 
 
-def live_quantile(confidence: Float[np.ndarray, "*images n"], quantile: float) -> Threshold:
-    """ScalingAR, Eq. (13): θ ← (1 − λ_θ)·θ + λ_θ·Quantile_p(C live); this is Quantile_p.
+def _last(confidence: Float[np.ndarray, "*images n"], recent: np.ndarray) -> Float[np.ndarray, "*images n m"]:
+    return np.concatenate([recent[..., 1:], confidence[..., None]], axis=-1)
+
+
+def live_quantile(confidence: Float[np.ndarray, "*images k"], quantile: float) -> Threshold:
+    """ScalingAR, Eq. (13): θ ← (1 − λ_θ)·θ + λ_θ·Quantile_p(C live); this is Quantile_p
+    of the live rows' C, of this step and, where θ is not updated at every one, of those since.
 
     Linear interpolation between order statistics, ignoring NaN; NaN if there is nothing else. `ema` does the smoothing.
     """

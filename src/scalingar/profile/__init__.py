@@ -3,7 +3,7 @@
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.signals import signals
-from scalingar.profile.token_statistics import (
+from scalingar.profile.statistics.token_statistics import (
     StepDistributions,
     TokenStatistics,
     step_distributions,

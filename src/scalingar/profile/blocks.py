@@ -12,7 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from scalingar.profile.duration import steps_of
 from scalingar.profile.profile_config import ProfileConfig
+from scalingar.profile.recent_values import RecentValues
 from scalingar.profile.row_state import RowState, pool_shape, shape_of
 
 Rows = Int[np.ndarray, " _m"] | EllipsisType
@@ -82,10 +84,12 @@ class BlockStability(RowState):
     """Sum of H̄ per block."""
     means: Float[np.ndarray, "*images n k"]
     """E_k, mean of H̄ per eligible block; -inf where a block is not eligible."""
+    recent: RecentValues | None
+    """E_worst of the last steps; None where the extremes are those of all steps so far."""
     low: Extreme
-    """Smallest E_worst so far."""
+    """Smallest E_worst so far, or in the window."""
     high: Extreme
-    """Largest E_worst so far."""
+    """Largest E_worst so far, or in the window."""
     stability: Float[np.ndarray, "*images n"]
     """B_t; 1 = no block stands out."""
 
@@ -93,6 +97,7 @@ class BlockStability(RowState):
     def start(cls, config: ProfileConfig, rows: int | tuple[int, ...], grid: tuple[int, int]) -> BlockStability:
         """No token seen, B = 1, for `n` or `(…, n)` rows on a grid `(h, w)`."""
         shape, k = shape_of(rows), len(BlockMap.cut(grid, config.block_size).sizes)
+        length = None if config.rolling_window is None else steps_of(config.rolling_window, grid[0] * grid[1])
         unseen = np.full(pool_shape(rows) if config.block_window == "pooled" else shape, np.inf, np.float32)[()]
         return cls(
             config=config,
@@ -100,6 +105,7 @@ class BlockStability(RowState):
             first=NOT_BEGUN,
             sums=np.zeros((*shape, k), np.float32),
             means=np.full((*shape, k), -np.inf, np.float32),
+            recent=None if length is None else RecentValues.start(rows, config.block_window, length),
             low=unseen,
             high=-unseen,
             stability=np.ones(shape, np.float32),
@@ -128,10 +134,12 @@ class BlockStability(RowState):
                 worst[rows] = _visited(own_sums, own_means, normalized_entropy[rows], visit, self.config)
                 sums[rows], means[rows] = own_sums, own_means
             eligible, judged = (test(visit.eligible > 0 for _, visit in groups) for test in (any, all))
-        low, high, stability = self.low, self.high, self.stability
+        recent, low, high, stability = self.recent, self.low, self.high, self.stability
+        if recent is not None:  # the blocks of a row that was cut and kept would enter the window anew
+            worst = np.where(np.isnan(normalized_entropy), np.float32(np.nan), worst)
         if eligible:
-            low, high, stability = self._stability(worst, judged)
-        return BlockStability(self.config, self.grid, first, sums, means, low, high, stability)
+            recent, low, high, stability = self._stability(worst, judged)
+        return BlockStability(self.config, self.grid, first, sums, means, recent, low, high, stability)
 
     def extended(self, m: int) -> BlockStability:
         """The state with `m` more rows, which have seen no token; pooled extremes are kept."""
@@ -174,21 +182,26 @@ class BlockStability(RowState):
             raise ValueError(f"position {position} is before the row's first, {first}")
         return visits(self.grid, self.config.block_size, self.config.min_fill, first)[position - first]
 
-    def _stability(self, worst: np.ndarray, judged: bool) -> tuple[Extreme, Extreme, np.ndarray]:
-        """The running extremes of E_worst after this step, and B_t.
+    def _stability(self, worst: np.ndarray, judged: bool) -> tuple[RecentValues | None, Extreme, Extreme, np.ndarray]:
+        """The window and the running extremes of E_worst after this step, and B_t.
 
         `judged`: every row has an eligible block; a row without one has B = 1 and no E_worst.
         """
         unseen = None if judged else np.isneginf(worst)
         now = worst if unseen is None else np.where(unseen, np.float32(np.nan), worst)
-        lowest = highest = now
-        if self.config.block_window == "pooled":
-            lowest, highest = np.fmin.reduce(now, axis=-1), np.fmax.reduce(now, axis=-1)
-            if now.ndim > 1:
-                lowest, highest = lowest[..., None], highest[..., None]
-        low, high = np.fmin(self.low, lowest), np.fmax(self.high, highest)
+        recent = None if self.recent is None else self.recent.update(now)
+        low, high = self._extremes(now) if recent is None else recent.extremes()
         stability = block_stability(now, low, high)
-        return low, high, stability if unseen is None else np.where(unseen, np.float32(1), stability)
+        return recent, low, high, stability if unseen is None else np.where(unseen, np.float32(1), stability)
+
+    def _extremes(self, worst: np.ndarray) -> tuple[Extreme, Extreme]:
+        """Of all steps so far and this one."""
+        lowest = highest = worst
+        if self.config.block_window == "pooled":
+            lowest, highest = np.fmin.reduce(worst, axis=-1), np.fmax.reduce(worst, axis=-1)
+            if worst.ndim > 1:
+                lowest, highest = lowest[..., None], highest[..., None]
+        return np.fmin(self.low, lowest), np.fmax(self.high, highest)
 
 
 def _visited(

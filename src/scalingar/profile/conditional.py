@@ -11,16 +11,16 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from scalingar.profile.profile_config import Window
+from scalingar.profile.recent_values import RecentValues
 from scalingar.profile.row_state import RowState, pool_shape, shape_of
 
-EPSILON = 1e-6
 Numbers = Float[np.ndarray, "*images n"] | Float[np.ndarray, "*images 1"] | float
 """One value per row, or pooled: a number for one image, `(…, 1)` for many."""
 
 
 @dataclass(frozen=True, eq=False)
 class Moments(RowState):
-    """Running count, mean and sum of squared deviations (Welford), in fp64.
+    """Running count, mean and sum of squared deviations (Welford), in fp64, of all steps so far or of the last ones.
 
     Per row, or pooled over an image's rows; `select` does not change pooled moments, so values of cut rows still count.
     """
@@ -29,15 +29,22 @@ class Moments(RowState):
     count: Numbers
     mean: Numbers
     squares: Numbers
+    recent: RecentValues | None
+    """The values of the last steps; None where all steps count."""
 
     @classmethod
-    def start(cls, rows: int | tuple[int, ...], window: Window) -> Moments:
-        """No value seen, for `n` or `(…, n)` rows."""
+    def start(cls, rows: int | tuple[int, ...], window: Window, length: int | None = None) -> Moments:
+        """No value seen, for `n` or `(…, n)` rows; `length`: of the window in steps, None: all steps."""
         shape = pool_shape(rows) if window == "pooled" else shape_of(rows)
-        return cls(window, *(np.zeros((3, *shape)) if shape else (0.0, 0.0, 0.0)))
+        recent = None if length is None else RecentValues.start(rows, window, length)
+        count, mean, squares = np.zeros((3, *shape)) if shape else (0.0, 0.0, 0.0)
+        return cls(window, count, mean, squares, recent)
 
     def update(self, values: Float[np.ndarray, "*images n"]) -> Moments:
         """The moments after one value per row; values that are not finite are skipped."""
+        if self.recent is not None:
+            recent = self.recent.update(values)
+            return Moments(self.window, *recent.moments(), recent)
         finite = np.isfinite(values)
         if self.window == "trajectory":
             return self._merged(finite, np.where(finite, values, self.mean), 0.0)
@@ -53,14 +60,15 @@ class Moments(RowState):
             count=total,
             mean=self.mean + shift * share,
             squares=self.squares + squares + shift * shift * self.count * share,
+            recent=None,
         )
 
-    def standardise(self, values: Float[np.ndarray, "*images n"]) -> Float[np.ndarray, "*images n"]:
+    def standardise(self, values: Float[np.ndarray, "*images n"], epsilon: float) -> Float[np.ndarray, "*images n"]:
         """ScalingAR, Eq. (9), second half: z_t = (K_t − μ) / (σ + ε).
 
-        σ is the population deviation and ε = 10⁻⁶ (chosen).
+        σ is the population deviation (chosen).
         """
-        mean, spread = self.mean, np.sqrt(self.squares / (self.count + (self.count == 0))) + EPSILON
+        mean, spread = self.mean, np.sqrt(self.squares / (self.count + (self.count == 0))) + epsilon
         if self.window == "pooled":
             # In the values' own precision, so that equal values do not deviate from their mean.
             mean, spread = np.asarray(mean, values.dtype), np.asarray(spread, values.dtype)
@@ -91,7 +99,7 @@ def _totals(values: Float[np.ndarray, "*images n"]) -> Float[np.ndarray, "*image
 
 
 def conditional_utilisation(z: Float[np.ndarray, "*images n"]) -> Float[np.ndarray, "*images n"]:
-    """ScalingAR, Eq. (10): D_t = sigmoid(z_t), then D̂ ← (1 − λ_I)·D̂ + λ_I·D_t (by `ema`)."""
+    """ScalingAR, Eq. (10): D_t = sigmoid(z_t), then D̂ ← (1 − λ)·D̂ + λ·D_t (by `ema`)."""
     return sigmoid(z)
 
 

@@ -9,10 +9,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from scalingar.profile.blocks import BlockStability
-from scalingar.profile.conditional import EPSILON, Moments, conditional_utilisation, sigmoid
+from scalingar.profile.conditional import Moments, conditional_utilisation, sigmoid
+from scalingar.profile.duration import steps_of
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.row_state import RowState, shape_of
-from scalingar.profile.token_statistics import TokenStatistics, ema, normalized_entropy, token_uncertainty
+from scalingar.profile.row_state import RowState
+from scalingar.profile.running_minimum import RunningMinimum
+from scalingar.profile.statistics.token_statistics import TokenStatistics, ema, normalized_entropy, token_uncertainty
 
 __all__ = ["ConfidenceProfile", "ProfileConfig"]
 
@@ -22,15 +24,13 @@ class ConfidenceProfile(RowState):
     """The confidence of an image's `n` live trajectories after some steps, or of many images' `(…, n)`."""
 
     config: ProfileConfig
-    history: int
-    """Number of I values kept for Var(I) of Eq. (14)."""
+    warmup: int
+    """W₀ in steps; 0 where there is no gate."""
     blocks: BlockStability
     moments: Moments
     """Of K, Eq. (9)."""
-    intrinsic_history: Float[np.ndarray, "*images n w"]
-    """The last w ≤ `history` values of I, oldest first; NaN before a row's first."""
-    minimum: Float[np.ndarray, "*images n"]
-    """C_min of Eq. (12), the smallest C so far."""
+    minimum: RunningMinimum
+    """C_min, Eq. (12)."""
     values: dict[str, Float[np.ndarray, "*images n"]]
     """The last step's values by the paper's letters, fp32; empty before the first step, NaN for new rows.
 
@@ -45,19 +45,23 @@ class ConfidenceProfile(RowState):
         rows: int | tuple[int, ...],
         grid: tuple[int, int],
         *,
-        history: int = 0,
+        warmup: int = 0,
     ) -> ConfidenceProfile:
         """The initial profile of `n` trajectories of one prompt on a token grid `(h, w)`, or of `(…, n)` of many.
 
-        `history` is the variance window of the guidance schedule, 0 where there is none.
+        `warmup` is the gate's W₀ in steps, 0 where there is no gate.
         """
+        total = grid[0] * grid[1]
+        rolling, back = (
+            None if duration is None else steps_of(duration, total)
+            for duration in (config.rolling_window, config.minimum_window)
+        )
         return cls(
             config=config,
-            history=history,
+            warmup=warmup,
             blocks=BlockStability.start(config, rows, grid),
-            moments=Moments.start(rows, config.conditional_window),
-            intrinsic_history=np.empty((*shape_of(rows), 0), np.float32),
-            minimum=np.full(rows, np.inf, np.float32),
+            moments=Moments.start(rows, config.conditional_window, rolling),
+            minimum=RunningMinimum.start(config, rows, warmup=warmup, window=back),
             values={},
         )
 
@@ -84,27 +88,26 @@ class ConfidenceProfile(RowState):
         s_tok = self._smoothed("s_tok", token_confidence(u), config.token_rate)
         i = intrinsic_confidence(s_tok, blocks.stability, config)
         i_hat = self._smoothed("I_hat", i, config.intrinsic_rate)
-        d = conditional_utilisation(moments.standardise(stats.kl)).astype(np.float32)
-        d_hat = self._smoothed("D_hat", d, config.intrinsic_rate)
+        d = conditional_utilisation(moments.standardise(stats.kl, config.epsilon)).astype(np.float32)
+        d_hat = self._smoothed("D_hat", d, config.utilisation_rate)
         c = joint_confidence(i_hat, d_hat, config)
-        minimum = np.fmin(self.minimum, c)
+        minimum = self.minimum.update(c, position)
+        r = recovery(c, minimum.values, config.epsilon)
         values = {
             **{"entropy": stats.entropy, "margin": stats.margin, "u": u, "s_tok": s_tok, "B": blocks.stability},
-            **{"K": stats.kl, "D": d, "D_hat": d_hat, "I": i, "I_hat": i_hat, "C": c, "R": recovery(c, minimum)},
+            **{"K": stats.kl, "D": d, "D_hat": d_hat, "I": i, "I_hat": i_hat, "C": c, "R": r},
         }
-        return ConfidenceProfile(config, self.history, blocks, moments, self._history_with(i), minimum, values)
+        return ConfidenceProfile(config, self.warmup, blocks, moments, minimum, values)
 
     def extended(self, m: int) -> ConfidenceProfile:
         """The profile with `m` new rows; pooled windows are kept."""
-        fresh = ConfidenceProfile.start(self.config, m, self.blocks.grid, history=self.history)
-        unknown = np.full((m, self.intrinsic_history.shape[-1]), np.nan, np.float32)
+        fresh = ConfidenceProfile.start(self.config, m, self.blocks.grid, warmup=self.warmup)
         return ConfidenceProfile(
             config=self.config,
-            history=self.history,
+            warmup=self.warmup,
             blocks=self.blocks.extended(m),
             moments=self.moments.joined(fresh.moments),
-            intrinsic_history=np.concatenate([self.intrinsic_history, unknown]),
-            minimum=np.concatenate([self.minimum, fresh.minimum]),
+            minimum=self.minimum.joined(fresh.minimum),
             values={
                 name: np.concatenate([value, np.full(m, np.nan, np.float32)]) for name, value in self.values.items()
             },
@@ -123,21 +126,19 @@ class ConfidenceProfile(RowState):
         steps = len(trace["entropy"])
         if not steps:
             return self.extended(1)
-        alone = ConfidenceProfile.start(self.config, 1, self.blocks.grid)
+        alone = ConfidenceProfile.start(self.config, 1, self.blocks.grid, warmup=self.warmup)
+        minimum = alone.minimum
         for step in range(steps):
+            minimum = minimum.update(trace["C"][step : step + 1], step)
             entropy, *others = (trace[name][step : step + 1] for name in ("entropy", "margin", "deepconf", "K"))
             statistics = TokenStatistics(entropy, normalized_entropy(entropy, vocab_size), *others)
             alone = alone.update(statistics, step)
-        width = self.intrinsic_history.shape[-1]
-        recent = trace["I"][-width:] if width else trace["I"][:0]
-        history = np.pad(recent, (width - len(recent), 0), constant_values=np.nan)
         return ConfidenceProfile(
             config=self.config,
-            history=self.history,
+            warmup=self.warmup,
             blocks=self.blocks.joined(alone.blocks),
             moments=self.moments.joined(alone.moments),
-            intrinsic_history=np.concatenate([self.intrinsic_history, history[None]]),
-            minimum=np.append(self.minimum, np.float32(np.nanmin(trace["C"]))),
+            minimum=self.minimum.joined(minimum),
             values={name: np.append(column, np.float32(trace[name][-1])) for name, column in self.values.items()},
         )
 
@@ -147,12 +148,6 @@ class ConfidenceProfile(RowState):
         if previous is not None and fresh is not None:
             previous = np.where(fresh, value, previous)
         return ema(previous, value, rate)
-
-    def _history_with(self, intrinsic: Float[np.ndarray, "*images n"]) -> Float[np.ndarray, "*images n w"]:
-        """The history with one more value."""
-        if self.history == 0:
-            return self.intrinsic_history
-        return np.concatenate([self.intrinsic_history, intrinsic[..., None]], axis=-1)[..., -self.history :]
 
 
 def token_confidence(uncertainty: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
@@ -182,9 +177,8 @@ def joint_confidence(
     return sigmoid(slope * confidence + offset)
 
 
-def recovery(confidence: Float[np.ndarray, "*n"], minimum: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-    """ScalingAR, Eq. (12): R_t = (C_t − C_min) / (|C_min| + ε), C_min = running minimum of C.
-
-    ε = 10⁻⁶ (chosen).
-    """
-    return (confidence - minimum) / (np.abs(minimum) + EPSILON)
+def recovery(
+    confidence: Float[np.ndarray, "*n"], minimum: Float[np.ndarray, "*n"], epsilon: float
+) -> Float[np.ndarray, "*n"]:
+    """ScalingAR, Eq. (12): R_t = (C_t − C_min) / (|C_min| + ε), C_min = running minimum of C."""
+    return (confidence - minimum) / (np.abs(minimum) + epsilon)

@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from scalingar.profile.token_statistics import Distribution
+from scalingar.profile.duration import Duration
+from scalingar.profile.statistics.token_statistics import Distribution
 
 Window = Literal["pooled", "trajectory"]
 """Whether running extremes and moments are pooled over the prompt's trajectories or kept per trajectory."""
@@ -40,7 +41,10 @@ class ProfileConfig(BaseModel):
     alpha_entropy: float = Field(default=0.5, ge=0, le=1, description="α_H, weight of H / ln V, Eq. (5)")
     alpha_margin: float = Field(default=0.5, ge=0, le=1, description="α_M, weight of 1 − m, Eq. (5)")
     token_rate: float = Field(default=0.2, gt=0, le=1, description="λ_tok, smoothing of s_tok, Eq. (6)")
-    intrinsic_rate: float = Field(default=0.2, gt=0, le=1, description="λ_I, smoothing of I and D, Eqs. (8) and (10)")
+    intrinsic_rate: float = Field(default=0.2, gt=0, le=1, description="λ_I, smoothing of I, Eq. (8)")
+    utilisation_rate: float = Field(
+        default=0.2, gt=0, le=1, description="smoothing of D, Eq. (10); 1: none (chosen: as λ_I)"
+    )
     token_weight: float = Field(default=0.65, ge=0, le=1, description="w_tok, weight of s_tok, Eq. (8)")
     block_weight: float = Field(default=0.35, ge=0, le=1, description="w_blk, weight of B, Eq. (8)")
     block_size: int = Field(default=4, ge=1, description="b, side of a block in tokens, Eq. (7)")
@@ -63,6 +67,19 @@ class ProfileConfig(BaseModel):
         default="pooled",
         description="moments of K: of all trajectories of the prompt, or of each (chosen)",
     )
+    rolling_window: Duration | None = Field(
+        default=None,
+        description="steps, or share of T, of the extremes of E_worst and the moments of K; None: all so far (chosen)",
+    )
+    minimum_since: Literal["start", "warmup"] = Field(
+        default="warmup",
+        description="C_min of Eq. (12): the smallest C since the first step, or since the gate's W₀ (chosen by the "
+        "paper's token counts); before W₀, and without a gate, since the first step",
+    )
+    minimum_window: Duration | None = Field(
+        default=None, description="steps, or share of T, that C_min looks back; None: all since then"
+    )
+    epsilon: float = Field(default=1e-6, gt=0, description="ε of Eqs. (9) and (12) (chosen)")
     distribution: Distribution = Field(
         default="guided",
         description="π: softmax of the guided or of the conditional logits (chosen)",

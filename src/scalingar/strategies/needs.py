@@ -9,10 +9,10 @@ class Needs:
 
     ``rewarded``: it uses a reward; ``reward``: its name or ``name:source``, None if not yet named.
     ``feature``: ``name`` or ``name:source`` of the image feature it uses; None: none.
-    ``history``: values of I that the confidence profile keeps (for Var(I) of ScalingAR, Eq. 14).
+    ``warmup``: share of the steps after which the profile's C_min begins anew (ScalingAR, Eq. 12); 0: it does not.
     """
 
     rewarded: bool = False
     reward: str | None = None
     feature: str | None = None
-    history: int = 0
+    warmup: float = 0.0

@@ -4,16 +4,23 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Int
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.outputs import Candidate
-from scalingar.policy.guidance_schedule import GuidanceConfig, guidance_scale
+from scalingar.policy.guidance_schedule import GuidanceConfig, GuidanceSchedule
 from scalingar.policy.termination import Gate, GateConfig
+from scalingar.profile.profile_config import ProfileConfig
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
+
+PRESETS: dict[str, dict[str, BaseModel]] = {
+    "v3-start": {"profile": ProfileConfig(minimum_since="start")},
+    "v1": {"gate": GateConfig.v1(), "guidance": GuidanceConfig.v1()},
+}
+"""What a preset changes of the defaults, which are v3's."""
 
 
 @STRATEGIES.register("scaling-ar")
@@ -23,16 +30,16 @@ class ScalingAR(Strategy):
     serves: ClassVar[tuple[Decoding, ...]] = ("next-token",)
     preset_parts: ClassVar[tuple[str, ...]] = ("profile", "gate", "guidance")
 
-    preset: Literal["v3", "v1"] = Field("v3", description="which version of the paper")
+    preset: Literal["v3", "v3-start", "v1"] = Field(
+        "v3", description="which version of the paper; v3-start: v3 with C_min since the first step"
+    )
     gate: GateConfig = GateConfig()
     guidance: GuidanceConfig = GuidanceConfig()
 
     @model_validator(mode="before")
     @classmethod
     def _fill_preset(cls, values: dict[str, Any]) -> dict[str, Any]:
-        if values.get("preset") != "v1":
-            return values
-        parts = {"gate": GateConfig.v1(), "guidance": GuidanceConfig.v1()}
+        parts = PRESETS.get(str(values.get("preset")), {})
         filled = {}
         for name, part in parts.items():
             value = values.get(name, {})
@@ -50,8 +57,8 @@ class ScalingAR(Strategy):
         return cls(preset="v1", **settings)
 
     def needs(self) -> Needs:
-        """The last values of I if the guidance scale depends on their variance."""
-        return Needs(history=self.guidance.variance_window if self.guidance.enabled else 0)
+        """The gate's warm-up, after which the profile's C_min begins anew."""
+        return Needs(warmup=self.gate.warmup_fraction)
 
     def search(self, setting: Setting) -> "ScalingARSearch":
         """A new search for one image."""
@@ -67,8 +74,10 @@ class ScalingARSearch(Search):
 
     def __init__(self, setting: Setting, strategy: ScalingAR) -> None:
         super().__init__(strategy, setting)
-        self.guidance = strategy.guidance
         self.gate = Gate.start(strategy.gate, setting.total_steps)
+        self.schedule = GuidanceSchedule.start(
+            strategy.guidance, setting.guidance_scale, self.starts, setting.total_steps
+        )
 
     def before_draw(self, step: Step) -> Decision:
         """One round of the algorithm; the new guidance scale applies to this step's draw."""
@@ -76,14 +85,7 @@ class ScalingARSearch(Search):
         assert profile is not None  # it serves next-token models only
         values = profile.values
         self.gate, decision = self.gate.update(step.position, values["C"], values["R"])
-        scale = guidance_scale(
-            self.guidance,
-            self.setting.guidance_scale,
-            step.guidance_scale,
-            values["D_hat"],
-            profile.intrinsic_history,
-            values["R"],
-        )
+        self.schedule, scale = self.schedule.update(step.guidance_scale, values)
         trace = {
             "theta": np.full(len(scale), decision.threshold, np.float32),
             "below": decision.below,
@@ -92,5 +94,5 @@ class ScalingARSearch(Search):
         return Decision(decision.keep.nonzero()[0], decision.reason.tolist(), scale, trace)
 
     def follow(self, rows: Int[np.ndarray, " m"]) -> None:
-        """Reorder the flags with their rows."""
-        self.gate = self.gate.select(rows)
+        """Reorder flags and histories with their rows."""
+        self.gate, self.schedule = self.gate.select(rows), self.schedule.select(rows)

@@ -13,8 +13,8 @@ from torch import Tensor
 from scalingar.core.errors import DecodingError
 from scalingar.core.outputs import Candidate
 from scalingar.profile.confidence import ConfidenceProfile
-from scalingar.profile.scale_statistics import ScaleStatistics
-from scalingar.profile.token_statistics import TokenStatistics
+from scalingar.profile.statistics.scale_statistics import ScaleStatistics
+from scalingar.profile.statistics.token_statistics import TokenStatistics
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.setting import Setting
 

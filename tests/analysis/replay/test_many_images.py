@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scalingar.policy.guidance_schedule import GuidanceConfig, guidance_scale
+from scalingar.policy.guidance_schedule import GuidanceConfig, GuidanceSchedule
 from scalingar.policy.halving import Halving, Signal
 from scalingar.policy.termination import Gate, GateConfig
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.token_statistics import TokenStatistics
+from scalingar.profile.statistics.token_statistics import TokenStatistics
 
 GRID, IMAGES, N = (9, 7), 4, 18
 STEPS = GRID[0] * GRID[1]
@@ -22,6 +22,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "probation": ({"block_size": 2, "worst_fraction": 0.3}, {"mode": "probation", "recovery_steps": 3}),
     "v1": ({"sigmoid_map": (2.0, -1.0)}, {"mode": "recovery", "threshold_every": 5, "recovery_steps": 4}),
     "hard fail": ({"conditional_channel": False}, {"hard_fail": 0.35, "warmup_fraction": 0.3}),
+    "since the start": ({"minimum_since": "start"}, {}),
+    "rolling": ({"rolling_window": 6, "minimum_window": 9}, {"recovery_threshold": 0.3}),
+    "own windows, rolling": (
+        {"block_window": "trajectory", "conditional_window": "trajectory", "rolling_window": 0.1},
+        {"quantile": 0.4, "protection_horizon": 0.4},
+    ),
     "no gate": ({"token_channel": False, "min_fill": 0.0}, {"enabled": False}),
 }
 LETTERS = ("s_tok", "B", "D_hat", "I_hat", "C", "R")
@@ -45,13 +51,15 @@ def alone(
 ) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
     """One image as a search follows it, with rows really removed: values by letter ``(n,)`` per step, and reasons."""
     rows, found, reasons = np.arange(N), [], np.full(N, None)
-    state, judge = ConfidenceProfile.start(profile, N, GRID, history=8), Gate.start(gate, STEPS)
+    judge = Gate.start(gate, STEPS)
+    state = ConfidenceProfile.start(profile, N, GRID, warmup=judge.warmup_steps)
+    schedule = GuidanceSchedule.start(GuidanceConfig(variance_window=8), 7.5, N, STEPS)
     for position, step in enumerate(steps):
         state = state.update(statistics(step[:, rows]), position)
         judge, verdict = judge.update(position, state.values["C"], state.values["R"])
         scale = np.full(len(rows), 7.5, np.float32)
         values = state.values
-        s = guidance_scale(GuidanceConfig(), 7.5, scale, values["D_hat"], state.intrinsic_history, values["R"])
+        schedule, s = schedule.update(scale, values)
         found.append(
             {name: spread(value, rows) for name, value in {**values, "s": s}.items() if name in (*LETTERS, "s")}
         )
@@ -59,7 +67,7 @@ def alone(
         found[-1]["theta"] = np.array(verdict.threshold)
         reasons[rows] = verdict.reason
         keep = verdict.keep.nonzero()[0]
-        rows, state, judge = rows[keep], state.select(keep), judge.select(keep)
+        rows, state, judge, schedule = rows[keep], state.select(keep), judge.select(keep), schedule.select(keep)
     return found, reasons
 
 
@@ -75,14 +83,16 @@ def test_every_image_decides_as_it_would_alone(case: str) -> None:
     profile, gate = ProfileConfig(**CASES[case][0]), GateConfig(**CASES[case][1])
     steps = shown(np.random.default_rng(3))
     single = [alone(steps[:, :, image], profile, gate) for image in range(IMAGES)]
-    together, judge = ConfidenceProfile.start(profile, (IMAGES, N), GRID, history=8), Gate.start(gate, STEPS)
+    judge = Gate.start(gate, STEPS)
+    together = ConfidenceProfile.start(profile, (IMAGES, N), GRID, warmup=judge.warmup_steps)
+    schedule = GuidanceSchedule.start(GuidanceConfig(variance_window=8), 7.5, (IMAGES, N), STEPS)
     alive, reasons = np.ones((IMAGES, N), bool), np.full((IMAGES, N), None)
     for position, step in enumerate(steps):
         together = together.update(statistics(np.where(alive, step, np.float32(np.nan))), position)
         values = together.values
         judge, verdict = judge.update(position, values["C"], values["R"])
         base = np.full((IMAGES, N), 7.5, np.float32)
-        s = guidance_scale(GuidanceConfig(), 7.5, base, values["D_hat"], together.intrinsic_history, values["R"])
+        schedule, s = schedule.update(base, values)
         for image, (found, _) in enumerate(single):
             for name, wanted in found[position].items():
                 if name == "theta":

@@ -17,7 +17,7 @@ from scalingar.policy.halving import NOT_AMONG_THE_BEST, Halving
 from scalingar.policy.termination import Gate, GateConfig, GateDecision
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.token_statistics import TokenStatistics, normalized_entropy
+from scalingar.profile.statistics.token_statistics import TokenStatistics, normalized_entropy
 from scalingar.strategies import ScalingAR, Strategy
 from scalingar.strategies.successive_halving import SuccessiveHalving
 
@@ -83,7 +83,7 @@ def replay(run: TracedRun, profile: ProfileConfig, gate: GateConfig, n: int | No
         state, decision = state.update(step, confidence.values["C"], confidence.values["R"])
         return decision
 
-    return _apply(rule, run, profile, run.trajectories if n is None else n)
+    return _apply(rule, run, profile, run.trajectories if n is None else n, gate.warmup_steps(run.steps))
 
 
 def replay_halving(run: TracedRun, strategy: SuccessiveHalving) -> Replay:
@@ -102,11 +102,11 @@ def replay_halving(run: TracedRun, strategy: SuccessiveHalving) -> Replay:
     return _apply(rule, run, strategy.profile, strategy.num_trajectories)
 
 
-def _apply(rule: Rule, run: TracedRun, config: ProfileConfig, n: int) -> Replay:
+def _apply(rule: Rule, run: TracedRun, config: ProfileConfig, n: int, warmup: int = 0) -> Replay:
     """Apply a rule step by step, as the engine does; the row of a cut trajectory stays, and its values become NaN."""
     check_profile(run, config, n)
     record = _empty(run.images, n, run.steps)
-    profile = ConfidenceProfile.start(config, (run.images, n), run.traces.grid)
+    profile = ConfidenceProfile.start(config, (run.images, n), run.traces.grid, warmup=warmup)
     alive = np.ones((run.images, n), bool)
     for step in range(run.steps):
         statistics = _statistics(run, step, alive)

@@ -14,7 +14,7 @@ from scalingar.bench.image_seeds import image_seed
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.pipeline.pipeline import ImagePipeline
-from scalingar.profile.scale_statistics import scale_signals
+from scalingar.profile.statistics.scale_statistics import scale_signals
 from scalingar.report.figure import new_figure, quiet_axes, title
 from scalingar.report.palette import CHOSEN, FINISHED, INK
 from scalingar.report.plain import plain_number

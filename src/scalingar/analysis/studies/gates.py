@@ -13,7 +13,7 @@ from scalingar.analysis.replay.replay import Replay, replay_strategy
 from scalingar.analysis.replay.variants import termination
 from scalingar.analysis.runs.complete_run import CompleteRun, TracedRun
 from scalingar.core.errors import BenchmarkError
-from scalingar.policy.termination import Gate, GateConfig
+from scalingar.policy.termination import GateConfig
 from scalingar.report.figure import new_figure, quiet_axes, title
 from scalingar.report.palette import INK
 from scalingar.strategies import ScalingAR
@@ -43,7 +43,7 @@ class GateRecord:
         n = replayed.cut_step.shape[1]
         return cls(
             name=name,
-            warmup=Gate.start(gate, run.steps).warmup_steps,
+            warmup=gate.warmup_steps(run.steps),
             alive=replayed.alive,
             below=replayed.below,
             unrecovered=replayed.unrecovered,
@@ -62,7 +62,7 @@ class GateRecord:
         cuts = [[candidate["cut"] for candidate in line["candidates"]] for line in run.lines]
         return cls(
             name=run.name,
-            warmup=Gate.start(strategy.gate, run.steps).warmup_steps,
+            warmup=strategy.gate.warmup_steps(run.steps),
             alive=np.isfinite(run.traces["C"]),
             below=run.traces["below"] == 1,
             unrecovered=run.traces["unrecovered"] == 1,

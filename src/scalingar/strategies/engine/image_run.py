@@ -65,7 +65,7 @@ class ImageRun:
         self.scales: Float[np.ndarray, " n"] = np.full(count, setting.guidance_scale)
         self.observer: Observer = ScaleObserver()
         if not setting.scales:
-            self.observer = TokenObserver(strategy.profile, setting, count, strategy.needs().history)
+            self.observer = TokenObserver(strategy.profile, setting, count, strategy.needs().warmup)
         self.record = TraceRecord(self.lineage, setting.total_steps, DRAWN)
         self.candidates: dict[int, Candidate] = {}
         self.pending = 0

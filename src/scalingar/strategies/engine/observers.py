@@ -13,20 +13,21 @@ from torch import Tensor
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.transfer import to_device
 from scalingar.decoding.trajectories import Trajectories
-from scalingar.profile import device_statistics
 from scalingar.profile.confidence import ConfidenceProfile
-from scalingar.profile.device_statistics import DeviceStatistics
-from scalingar.profile.guidance import Scale
+from scalingar.profile.duration import share_of
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.scale_statistics import (
+from scalingar.profile.signals import signals
+from scalingar.profile.statistics import device_statistics
+from scalingar.profile.statistics.device_statistics import DeviceStatistics
+from scalingar.profile.statistics.guidance import Scale
+from scalingar.profile.statistics.scale_statistics import (
     ScaleStatistics,
     drawn_log_p,
     scale_distributions,
     scale_signals,
     scale_statistics,
 )
-from scalingar.profile.signals import signals
-from scalingar.profile.token_statistics import TokenStatistics, step_distributions, token_statistics
+from scalingar.profile.statistics.token_statistics import TokenStatistics, step_distributions, token_statistics
 from scalingar.strategies.engine.host_reads import HostReads
 from scalingar.strategies.search import Columns
 from scalingar.strategies.setting import Setting
@@ -142,8 +143,9 @@ def device_statistics_of(config: ProfileConfig) -> DeviceStatistics:
 class TokenObserver:
     """The observer of a next-token model."""
 
-    def __init__(self, config: ProfileConfig, setting: Setting, rows: int, history: int) -> None:
-        self.profile = ConfidenceProfile.start(config, rows, setting.grid, history=history)
+    def __init__(self, config: ProfileConfig, setting: Setting, rows: int, warmup: float) -> None:
+        steps = share_of(warmup, setting.total_steps)
+        self.profile = ConfidenceProfile.start(config, rows, setting.grid, warmup=steps)
         self.vocab_size = setting.vocab_size
 
     def update(self, statistics: TokenStatistics, positions: int | Int[np.ndarray, " n"]) -> Columns:

@@ -21,7 +21,7 @@ from scalingar.models.infinity.released import build_infinity
 from scalingar.models.infinity.schedules import infinity_schedule
 from scalingar.models.infinity.text import TextCondition
 from scalingar.models.infinity.transformer import Infinity
-from scalingar.profile.guidance import guide
+from scalingar.profile.statistics.guidance import guide
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from scalingar.models.llamagen.names import TRANSFORMER_PARTS, from_llama_names,
 from scalingar.models.llamagen.released import llamagen_config
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.weights.build_module import build_module
-from scalingar.profile.guidance import guide
+from scalingar.profile.statistics.guidance import guide
 
 
 def build(file: GoldenFile, *, collapse_prefix: bool | None = None) -> LlamaGen:

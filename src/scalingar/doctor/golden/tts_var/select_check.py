@@ -88,7 +88,8 @@ def _survivors(
     gaps = np.where(labels == np.arange(len(centers))[:, None], gaps, np.inf)
     near = torch.from_numpy(gaps <= gaps.min(axis=1, keepdims=True) * (1 + _AS_NEAR))
     yield file.compare(f"{case}.acceptable", near.to(torch.uint8), EXACT)
-    stored, ours = file[f"{case}.selected"], torch.from_numpy(select_diverse(features, len(centers)))
+    survivors = select_diverse(features, len(centers))
+    stored, ours = file[f"{case}.selected"], torch.from_numpy(survivors[np.argsort(labels[survivors])])
     clusters = torch.arange(len(stored))
     yield Comparison(f"{case}.selected", float((~(near[clusters, stored] & near[clusters, ours])).sum()), EXACT)
 

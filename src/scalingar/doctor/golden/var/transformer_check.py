@@ -27,7 +27,7 @@ from scalingar.models.var.multiscale_vq import MultiScaleVQ
 from scalingar.models.var.released import check_pair, learned, var_config
 from scalingar.models.var.transformer import VAR
 from scalingar.models.weights.build_module import build_module
-from scalingar.profile.guidance import guide
+from scalingar.profile.statistics.guidance import guide
 
 
 def build(file: GoldenFile) -> VAR:

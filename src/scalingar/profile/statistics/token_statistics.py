@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scalingar.profile.guidance import Scale, guide
 from scalingar.profile.row_state import RowState, as_array
+from scalingar.profile.statistics.guidance import Scale, guide
 
 Distribution = Literal["guided", "conditional"]
 Smoothed = TypeVar("Smoothed", np.ndarray, float, np.ndarray | float)

@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scalingar.profile.guidance import guide
-from scalingar.profile.kth_largest import kth_largest
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.scale_statistics import ScaleStatistics
-from scalingar.profile.token_statistics import (
+from scalingar.profile.statistics.guidance import guide
+from scalingar.profile.statistics.kth_largest import kth_largest
+from scalingar.profile.statistics.scale_statistics import ScaleStatistics
+from scalingar.profile.statistics.token_statistics import (
     LOG_FLOOR,
     Distribution,
     TokenStatistics,
@@ -33,7 +33,7 @@ class DeviceStatistics:
     def __call__(self, logits: Float[Tensor, "c n *l v"], guidance_scale: Float[Tensor, " n"]) -> Float[Tensor, "4 n"]:
         """Entropy, margin, DeepConf and K of every row, means over its codes.
 
-        See :func:`scalingar.profile.token_statistics.token_statistics`.
+        See :func:`scalingar.profile.statistics.token_statistics.token_statistics`.
         """
         branches = logits.float().log_softmax(-1).clamp_min(LOG_FLOOR)
         conditional, unconditional = branches[0], branches[-1]

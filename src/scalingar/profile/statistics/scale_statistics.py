@@ -16,7 +16,7 @@ from torch import Tensor
 
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.row_state import RowState
-from scalingar.profile.token_statistics import (
+from scalingar.profile.statistics.token_statistics import (
     StepDistributions,
     step_distributions,
     token_statistics,

@@ -30,7 +30,7 @@ def _kth_largest(values, out, size, k, padded: tl.constexpr):
 
 
 def kth_largest(values: Float[Tensor, "*n v"], k: int) -> Float[Tensor, "*n"]:
-    """See :func:`scalingar.profile.kth_largest.kth_largest`; of fp32 values."""
+    """See :func:`scalingar.profile.statistics.kth_largest.kth_largest`; of fp32 values."""
     size = values.shape[-1]
     rows = values.reshape(-1, size)
     out = torch.empty(len(rows), dtype=torch.float32, device=values.device)

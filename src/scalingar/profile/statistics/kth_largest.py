@@ -22,7 +22,7 @@ def kth_largest(values: Float[Tensor, "*n v"], k: int) -> Float[Tensor, "*n"]:
 def _kernel() -> Callable[[Tensor, int], Tensor] | None:
     """None without Triton."""
     try:
-        from scalingar.profile.kth_largest_kernel import kth_largest as kernel  # noqa: PLC0415
+        from scalingar.profile.statistics.kth_largest_kernel import kth_largest as kernel  # noqa: PLC0415
     except ImportError:
         return None
     return kernel

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from scalingar.profile import device_statistics, scale_statistics
-from scalingar.profile.device_statistics import DeviceStatistics
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.token_statistics import Distribution, step_distributions, token_statistics
+from scalingar.profile.statistics import device_statistics, scale_statistics
+from scalingar.profile.statistics.device_statistics import DeviceStatistics
+from scalingar.profile.statistics.token_statistics import Distribution, step_distributions, token_statistics
 
 SCALES = torch.tensor([1.0, 3.0, 7.5])
 

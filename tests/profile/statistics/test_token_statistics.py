@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor
 
-from scalingar.profile.token_statistics import (
+from scalingar.profile.statistics.token_statistics import (
     Distribution,
     TokenStatistics,
     ema,

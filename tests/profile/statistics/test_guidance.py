@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from scalingar.profile.guidance import guide
+from scalingar.profile.statistics.guidance import guide
 from tests.upstream import reference
 
 GENERATOR = torch.Generator().manual_seed(0)

@@ -3,7 +3,12 @@ import pytest
 import torch
 
 from scalingar.profile.profile_config import ProfileConfig
-from scalingar.profile.scale_statistics import drawn_log_p, scale_distributions, scale_signals, scale_statistics
+from scalingar.profile.statistics.scale_statistics import (
+    drawn_log_p,
+    scale_distributions,
+    scale_signals,
+    scale_statistics,
+)
 
 CONFIG = ProfileConfig()
 

@@ -1,6 +1,6 @@
 import torch
 
-from scalingar.profile.kth_largest import kth_largest
+from scalingar.profile.statistics.kth_largest import kth_largest
 
 
 def test_restated() -> None:
