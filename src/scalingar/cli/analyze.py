@@ -100,6 +100,14 @@ def ablation(run: Run, num_trajectories: Count = None, output: Output = _ANALYSI
 
 
 @analyze.command()
+def choices(run: Run, num_trajectories: Count = None, output: Output = _ANALYSIS) -> None:
+    """What the paper leaves open, each made the other way: cuts, tokens and score, with termination only."""
+    from scalingar.analysis.studies.choices import choices_findings  # noqa: PLC0415
+
+    show(choices_findings(_complete(run), num_trajectories), output)
+
+
+@analyze.command()
 def sweep(
     run: Run,
     parameter: Annotated[str, typer.Option(help="Setting of scaling-ar, such as gate.quantile; or 'pick'.")],

@@ -108,7 +108,9 @@ class Ledger:
     tokens: int = 0
     """Tokens drawn, over all trajectories."""
     forward_rows: int = 0
-    """Rows that went through the transformer to decode codes: one per token and branch."""
+    """Rows that went through the transformer to decode codes: per step every place of the batch in every branch, times
+    the tokens of a scale. Places that are free until the next trajectory takes them are computed and count; so this may
+    exceed ``tokens`` times the number of branches."""
     prefill_rows: int = 0
     """Rows of condition prefixes: one per prompt and branch."""
     decodes: int = 0
