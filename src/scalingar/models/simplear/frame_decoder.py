@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.transfer import to_device
 from scalingar.models.simplear.haar import last_frame
 from scalingar.models.weights.build_module import build_module
 from scalingar.models.weights.checkpoint import read_weights
@@ -175,7 +176,7 @@ class FrameDecoder(nn.Module):
         """RGB of a grid of codes, nominally in [-1, 1], unclamped."""
         if codes.shape[-1] != grid[0] * grid[1]:
             raise ValueError(f"{codes.shape[-1]} codes do not fill a grid of {grid[0]}x{grid[1]}")
-        latents = scalars(codes.to(self.post_quant_conv.weight.device)).transpose(1, 2).unflatten(2, grid)
+        latents = scalars(to_device(codes, self.post_quant_conv.weight.device)).transpose(1, 2).unflatten(2, grid)
         return last_frame(self.decoder(self.post_quant_conv(latents)), self.config.patch)
 
 

@@ -139,3 +139,6 @@ def test_settings() -> None:
     assert settings.model_validate({"folder": "x", "categories": ["3d_spatial"]}).depth == "dpt"
     with pytest.raises(ValueError, match="3d_spatial"):
         settings.model_validate({"folder": "x", "categories": ["3d-spatial"]})
+    for wrong in ([], ["color", "color"]):
+        with pytest.raises(ValueError, match="at least one category, and none twice"):
+            settings.model_validate({"folder": "x", "categories": wrong})

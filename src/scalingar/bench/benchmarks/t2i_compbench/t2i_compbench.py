@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import torch
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Verdict, check_folder_complete
 from scalingar.bench.benchmarks.t2i_compbench.blip_vqa import BlipVQA
@@ -39,7 +39,7 @@ class T2ICompBenchSettings(BenchmarkSettings):
     """The categories, and the weights of their judges."""
 
     folder: Path = Field(description="the examples/dataset folder of the T2I-CompBench repository")
-    categories: tuple[Category, ...] = Field(("color", "shape", "texture"), min_length=1)
+    categories: tuple[Category, ...] = ("color", "shape", "texture")
     vqa_source: str | None = Field(None, description="BLIP-VQA weights: a folder or hub name")
     clip_source: str | None = Field(None, description="CLIP ViT-B/32 weights: a folder or hub name")
     objects: str = Field(OWLV2, description="who finds objects in UniDet's place: owlv2, or a detector by its name")
@@ -49,6 +49,13 @@ class T2ICompBenchSettings(BenchmarkSettings):
     )
     depth: Literal["dpt", "precomputed"] = Field("dpt", description="who tells depth for 3d_spatial")
     depth_source: str | None = Field(None, description="DPT weights, or the folder of precomputed maps")
+
+    @field_validator("categories")
+    @classmethod
+    def _each_once(cls, categories: tuple[Category, ...]) -> tuple[Category, ...]:
+        if not categories or len(set(categories)) < len(categories):
+            raise ValueError("name at least one category, and none twice")
+        return categories
 
 
 @BENCHMARKS.register("t2i-compbench")
