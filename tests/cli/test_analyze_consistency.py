@@ -19,7 +19,7 @@ def run(*arguments: str) -> str:
 
 def test_prompts_of_a_file_become_a_table_and_a_plot(tmp_path: Path) -> None:
     scale_pipes.save_var(tmp_path)
-    (tmp_path / "prompts.txt").write_text("3\n\n1\n")
+    (tmp_path / "prompts.txt").write_text("# classes\n3\n\n1\n")
     more = ["--model", str(tmp_path), "--reward", "confidence", "-n", "3", "-o", str(tmp_path / "o")]
     table = run(str(tmp_path / "prompts.txt"), *more)
     assert "confidence, 2 prompts of 3 complete trajectories each" in table

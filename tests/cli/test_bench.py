@@ -43,6 +43,11 @@ def test_a_suite_is_run_reported_and_validated(
     assert (tmp_path / "told" / "report.md").read_text() in table
     assert (tmp_path / "told" / "quality.png").stat().st_size > 5000
 
+    assert main(["bench", "drop", str(tmp_path / "runs"), str(tmp_path / "runs"), "--baseline", "single"]) == 0
+    dropped = capsys.readouterr().out
+    assert dropped.startswith("ordinary: bright\nhard: bright\n\n| strategy |")
+    assert "0.0 % [" in dropped
+
     pair = [str(tmp_path / "runs" / name) for name in ("single", "single")]
     assert main(["bench", "pictures", *pair, "-o", str(tmp_path / "told" / "pictures.png")]) == 1
     assert "right about the same images" in capsys.readouterr().err

@@ -22,6 +22,7 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies import STRATEGIES
 from tests.tiny import hf as tiny_hf
 from tests.tiny import scale_pipes
+from tests.tiny import simplear as tiny_simplear
 from tests.upstream import released_files
 
 Save = Callable[[Path], Any]
@@ -30,6 +31,7 @@ SAMPLES: dict[str, tuple[Save, dict[str, Any], str]] = {
     "infinity": (scale_pipes.save_infinity, {"text_encoder": scale_pipes.read_texts}, "a red dog"),
     "janus": (tiny_hf.save_janus, {}, "a red dog"),
     "llamagen": (released_files.save_c2i, {"grid": (5, 5), "heads": 3}, "3"),
+    "simplear": (tiny_simplear.save_simplear, {"image_size": 64}, "a red dog"),
     "var": (scale_pipes.save_var, {}, "3"),
 }
 """How each family's weights are saved, what must be said of them, and a prompt."""

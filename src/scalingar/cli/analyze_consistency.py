@@ -38,7 +38,7 @@ def consistency(
 
 
 def _read(prompts: list[str]) -> list[str]:
-    """The prompts themselves, or the lines of a single file. Raises ConfigError."""
+    """The prompts themselves, or the lines of a single file but for comments (#). Raises ConfigError."""
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
 
     path = Path(prompts[0])
@@ -48,4 +48,4 @@ def _read(prompts: list[str]) -> list[str]:
         lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"cannot read the prompts in {path}; give a text file with one in each line.") from None
-    return [line for line in lines if line]
+    return [line for line in lines if line and not line.startswith("#")]

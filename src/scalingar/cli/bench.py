@@ -148,6 +148,20 @@ def report(
 
 
 @bench.command()
+def drop(
+    ordinary: Annotated[Path, typer.Argument(help="Runs on ordinary prompts, such as GenEval's.")],
+    hard: Annotated[Path, typer.Argument(help="Runs of the same strategies on hard prompts, such as IPV-Txt's.")],
+    baseline: Annotated[str | None, typer.Option(help="Run whose drop the others' are compared with.")] = None,
+) -> None:
+    """How much of its score each strategy loses from ordinary prompts to hard ones, with intervals."""
+    from scalingar.bench.robustness import drop_table, robustness  # noqa: PLC0415
+
+    easy, difficult = ([_results(run) for run in run_folders([folder])] for folder in (ordinary, hard))
+    print(f"ordinary: {easy[0].summary.label}\nhard: {difficult[0].summary.label}\n")
+    print(drop_table(robustness(easy, difficult, baseline)), end="")
+
+
+@bench.command()
 def pictures(
     folders: Annotated[list[Path], typer.Argument(help="Two or more runs; the first and the last choose the images.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="PNG to write.")] = Path("pictures.png"),

@@ -107,6 +107,7 @@ class Family:
         folder: the format of model folders of this package; None: not supported.
         no_conversion: why models of this family cannot be converted; empty if they can.
         releases: by repository on the hub, then by variant.
+        tokenizer_file: name of the image tokenizer's file beside a transformer of transformers; empty: it is inside.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Family:
     folder: FolderFormat | None = None
     no_conversion: str = ""
     releases: Mapping[str, Mapping[str, Release]] = field(default_factory=dict)
+    tokenizer_file: str = ""
 
     def load(self, source: Source, choice: Choice) -> Loaded:
         """Load the model in ``source`` with the options of ``choice``.
@@ -193,6 +195,7 @@ FAMILIES: Registry[Family] = Registry(
         "scalingar.models.hf.janus_family",
         "scalingar.models.infinity.family",
         "scalingar.models.llamagen.family",
+        "scalingar.models.simplear.family",
         "scalingar.models.var.family",
     ),
 )

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from scalingar.bench.benchmark import Judged
-from scalingar.bench.benchmarks.ipv_txt import SPATIAL_IDS, IPVTxt, IPVTxtSettings, read_suite
+from scalingar.bench.benchmarks.ipv_subsets import PAPER_IDS, SPATIAL_IDS, STILL_IDS
+from scalingar.bench.benchmarks.ipv_txt import IPVTxt, IPVTxtSettings, read_suite
 from scalingar.bench.judges.questions import JudgeSettings
 from scalingar.bench.statistics import wilson_interval
 from scalingar.core.errors import BenchmarkError
@@ -58,10 +59,19 @@ def test_filters(tmp_path: Path) -> None:
     path = write(tmp_path, SUITE)
     assert [one.id for one in bench(path, ids=(7, 3, 7)).items()] == ["3", "7"]
     with pytest.raises(BenchmarkError, match=r"has no prompt 42 \(69 such\)"):
-        bench(path)
+        bench(path, subset="spatial")
     with pytest.raises(BenchmarkError, match=r"has no prompt 5 \(1 such\)"):
         bench(path, ids=(3, 5))
+
+
+def test_the_default_subset_holds_the_prompts_that_the_paper_shows(tmp_path: Path) -> None:
     assert len(set(SPATIAL_IDS)) == 70
+    assert len(set(STILL_IDS)) == len(STILL_IDS) == 135
+    assert set(STILL_IDS) > set(SPATIAL_IDS) | set(PAPER_IDS)
+    path = write(tmp_path, {"a": {"b": [leaf(number, "x") for number in range(309)]}})
+    assert [int(one.id) for one in bench(path).items()] == list(STILL_IDS)
+    assert [one.id for one in bench(path, subset="paper").items()] == ["43", "204", "245"]
+    assert len(bench(path, subset="all").items()) == 309
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """IPV-Txt (Bai et al. 2025, Impossible Videos): prompts for impossible scenes, and one question about each image.
 
-The authors judge by hand; they publish neither a question nor which prompts suit still images. The default subset keeps
-prompts whose videos the authors label as impossible in space, not in time; the question is this project's own.
+The authors judge by hand; they publish neither a question nor which prompts suit still images. The subsets (see
+ipv_subsets.py) and the question are this project's own.
 """
 
 import json
@@ -14,17 +14,12 @@ from PIL import Image
 from pydantic import Field
 
 from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict
+from scalingar.bench.benchmarks.ipv_subsets import SUBSETS
 from scalingar.bench.data_files import read_text
 from scalingar.bench.judges.questions import Judge, JudgeSettings, load_judge
 from scalingar.bench.statistics import Estimate, ScoreTable, wilson_interval
 from scalingar.core.errors import BenchmarkError
 
-SPATIAL_IDS = (
-    24, 42, 44, 57, 58, 72, 82, 84, 85, 88, 90, 93, 94, 95, 103, 107, 109, 112, 115, 119, 122, 137, 140, 144, 151, 175,
-    177, 181, 183, 185, 187, 200, 201, 204, 205, 212, 213, 216, 219, 225, 226, 227, 229, 234, 235, 242, 248, 256, 257,
-    258, 259, 266, 268, 273, 277, 278, 282, 283, 284, 286, 287, 289, 290, 298, 299, 300, 301, 305, 306, 308,
-)  # fmt: skip
-"""Prompts of which at least half of the videos are labelled "spatial" in the authors' video2taxonomy_label.json."""
 QUESTION = (
     "Does the image show the impossible scene that the following description asks for, its impossible element "
     "clearly visible and not replaced by something possible? Description: {prompt}"
@@ -35,8 +30,10 @@ class IPVTxtSettings(BenchmarkSettings):
     """The prompts and the judge."""
 
     prompts: Path = Field(description="the authors' ipv_txt_prompt_suite.json")
-    subset: Literal["spatial", "all"] = Field(
-        "spatial", description="70 prompts that a still image can show, or all 260"
+    subset: Literal["still", "spatial", "paper", "all"] = Field(
+        "still",
+        description="135 prompts that a still image can show; the 70 of them that the authors' labels call spatial; "
+        "the 3 that ScalingAR shows; or all 260",
     )
     ids: tuple[int, ...] | None = Field(None, description="prompt ids to use in place of a subset")
     judge: JudgeSettings
@@ -46,7 +43,7 @@ class IPVTxtSettings(BenchmarkSettings):
 class IPVTxt(Benchmark):
     """Impossible scenes; a vision-language model says whether each image follows its prompt."""
 
-    version = "1"
+    version = "2"
     settings: ClassVar[type[BenchmarkSettings]] = IPVTxtSettings
 
     def __init__(self, settings: IPVTxtSettings, judge: Judge) -> None:
@@ -103,7 +100,7 @@ class IPVTxt(Benchmark):
 def chosen_items(suite: Sequence[Item], settings: IPVTxtSettings) -> list[Item]:
     """The prompts of the subset, or those with the given ids. Raises BenchmarkError for an id that does not exist."""
     by_id = {int(item.id): item for item in suite}
-    ids = settings.ids or (SPATIAL_IDS if settings.subset == "spatial" else tuple(by_id))
+    ids = settings.ids or SUBSETS.get(settings.subset, tuple(by_id))
     if missing := sorted(set(ids) - set(by_id)):
         raise BenchmarkError(
             f"{settings.prompts} has no prompt {missing[0]} ({len(missing)} such); copy the file again."

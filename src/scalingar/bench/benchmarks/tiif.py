@@ -13,6 +13,7 @@ from PIL import Image
 from pydantic import Field
 
 from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict
+from scalingar.bench.benchmarks.tiif_protocol import OfficialProtocol, read_protocol
 from scalingar.bench.data_files import read_lines
 from scalingar.bench.judges.questions import Judge, JudgeSettings, load_judge
 from scalingar.bench.statistics import Estimate, ScoreTable
@@ -48,6 +49,11 @@ class TIIFSettings(BenchmarkSettings):
     subset: Literal["testmini", "test"] = Field("testmini", description="277 or 2538 prompts of each length")
     length: Literal["short", "long"] = Field("long", description="of the prompts; published scores differ by length")
     model_name: str = Field("scalingar", description="name of the model's folder in the official layout")
+    protocol: Literal["pinned", "official"] = Field(
+        "pinned",
+        description="of the judge: pinned asks in one fixed wording, at temperature 0 unless told otherwise; official "
+        "as the authors' script does, whose words are read from the repository around the data folder",
+    )
     judge: JudgeSettings
 
 
@@ -58,27 +64,33 @@ class TIIF(Benchmark):
     version = "1"
     settings: ClassVar[type[BenchmarkSettings]] = TIIFSettings
 
-    def __init__(self, settings: TIIFSettings, judge: Judge) -> None:
-        """Reads the data. Raises BenchmarkError."""
+    def __init__(self, settings: TIIFSettings, judge: Judge, protocol: OfficialProtocol | None = None) -> None:
+        """Reads the data. ``protocol``: in whose words the judge asks; None: its own. Raises BenchmarkError."""
         self.chosen_settings = settings
+        self.protocol = protocol
         self.judge = judge
         self._items = [item for kind in TYPES for item in read_type(settings, kind)]
 
     @classmethod
     def build(cls, settings: TIIFSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
         """Load the judge and the data."""
-        return cls(settings, load_judge(settings.judge))
+        if settings.protocol == "pinned":
+            return cls(settings, load_judge(settings.judge))
+        protocol = read_protocol(settings.folder)
+        return cls(settings, load_judge(protocol.applied(settings.judge)), protocol)
 
     @property
     def label(self) -> str:
         """Names the length and the judge: judges differ by several points on the same images."""
         chosen = self.chosen_settings
-        return f"TIIF-Bench {chosen.subset} ({chosen.length} prompts, judged by {self.judge.name})"
+        how = "" if self.protocol is None else ", official protocol"
+        return f"TIIF-Bench {chosen.subset} ({chosen.length} prompts, judged by {self.judge.name}{how})"
 
     @property
     def provenance(self) -> dict[str, str]:
-        """The judge."""
-        return {"judge": self.judge.name}
+        """The judge, and the hash of the script whose words it was asked in."""
+        script = {} if self.protocol is None else {"protocol": f"official, sha256:{self.protocol.sha256[:16]}"}
+        return {"judge": self.judge.name, **script}
 
     def items(self) -> list[Item]:
         """Type after type, rows in the order of the files."""

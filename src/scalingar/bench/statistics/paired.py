@@ -52,7 +52,7 @@ def paired_bootstrap(
     Raises:
         BenchmarkError: the tables do not hold the same prompts.
     """
-    second = _aligned(first, second)
+    second = aligned(first, second)
     tasks = first.names
     observed = {task: _means(first, second, task, np.ones((1, len(first.rows(task))))) for task in tasks}
     drawn = {task: _means(first, second, task, draw_counts(len(first.rows(task)), resamples, rng)) for task in tasks}
@@ -64,7 +64,7 @@ def paired_bootstrap(
     return {name: _difference(observed[name][0], drawn[name], sizes[name]) for name in (*tasks, OVERALL)}
 
 
-def _aligned(first: ScoreTable, second: ScoreTable) -> ScoreTable:
+def aligned(first: ScoreTable, second: ScoreTable) -> ScoreTable:
     """``second`` with its rows in the order of ``first``. Raises BenchmarkError for different prompts."""
     rows_by_key = {key: row for row, key in enumerate(zip(second.prompts, second.tasks, strict=True))}
     keys = list(zip(first.prompts, first.tasks, strict=True))

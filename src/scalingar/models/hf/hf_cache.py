@@ -16,7 +16,7 @@ try:
     from transformers.cache_utils import Cache, DynamicLayer
 except ImportError:
     raise WeightsError(
-        "Janus and Emu3 run through transformers, which is not installed; install it with 'pip install scalingar[hf]'."
+        "this model runs through transformers, which is not installed; install it with 'pip install scalingar[hf]'."
     ) from None
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.files import sha256
+from scalingar.models.weights.torchscript import read_torchscript
 
 CONTAINERS = ("model", "module", "state_dict")
 """Keys under which training scripts store weights, in the order in which they are tried."""
@@ -246,6 +247,7 @@ _READERS: dict[str, Callable[[Path], Any]] = {
     ".pth": _read_pytorch,
     ".bin": _read_pytorch,
     ".ckpt": _read_pytorch,
+    ".jit": read_torchscript,
 }
 
 

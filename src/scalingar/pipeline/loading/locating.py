@@ -84,7 +84,9 @@ def _local(name: str | Path, path: Path, variant: str | None, tokenizer: Path | 
     if (path / PIPELINE).is_file():
         return _own_folder(name, path)
     if family := _of_transformers(path):
-        return family, Source(name=name, transformer=path)
+        beside = path / family.tokenizer_file
+        found = beside if family.tokenizer_file and beside.is_file() else None
+        return family, Source(name=name, transformer=path, tokenizer=tokenizer or found)
     if variant is not None:
         return _official_files(name, path, variant, tokenizer)
     return _weight_files(name, path, tokenizer)

@@ -15,7 +15,7 @@ from scalingar.bench.benchmark import Judged
 from scalingar.bench.benchmarks.t2i_compbench import blip_vqa
 from scalingar.bench.benchmarks.t2i_compbench.blip_vqa import BlipVQA
 from scalingar.bench.benchmarks.t2i_compbench.clip_similarity import ClipSimilarity
-from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import spacy_chunks, things
+from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import spacy_pipeline, things
 from scalingar.bench.benchmarks.t2i_compbench.t2i_compbench import T2ICompBench, T2ICompBenchSettings
 from scalingar.core.errors import BenchmarkError, ConfigError
 from tests.bench.judges.detectors.test_clip_colors import tiny as tiny_clip
@@ -94,7 +94,7 @@ def test_places_are_no_things(monkeypatch: pytest.MonkeyPatch) -> None:
     assert things(SimpleNamespace(noun_chunks=chunks)) == ["a red book", "a vase"]
     monkeypatch.setitem(sys.modules, "spacy", None)
     with pytest.raises(ConfigError, match="need spaCy and its pipeline en_core_web_sm"):
-        spacy_chunks()
+        spacy_pipeline()
 
 
 # --- BLIP and CLIP -----------------------------------------------------------------------------

@@ -10,8 +10,9 @@ import httpx2
 import pytest
 from openai import OpenAI
 from PIL import Image
+from pydantic import ValidationError
 
-from scalingar.bench.judges.questions import Answers, JudgeSettings, load_judge
+from scalingar.bench.judges.questions import Answers, JudgeSettings, Wording, load_judge
 from scalingar.bench.judges.questions.answer_cache import AnswerCache, answer_key
 from scalingar.bench.judges.questions.openai_compatible import OpenAICompatibleJudge, parse_answers
 from scalingar.core.errors import BenchmarkError, ConfigError, OutputError
@@ -75,6 +76,28 @@ def test_an_unreadable_reply_is_asked_again_with_a_reminder(tmp_path: Path) -> N
     assert judge(endpoint, tmp_path)(picture(), QUESTIONS).yes == (True, False)
     assert [len(request["messages"]) for request in endpoint.requests] == [2, 4]
     assert "exactly 2 lines" in endpoint.requests[1]["messages"][3]["content"]
+
+
+def test_templates_are_drawn_by_image_and_asked_afresh(tmp_path: Path) -> None:
+    """Each image gets one of the templates, always the same; without a reminder the next one follows."""
+    wording = Wording(system="Look.", templates=("A {questions}", "B {questions}"))
+
+    def first_letters(level: int, *texts: str) -> list[str]:
+        endpoint = Endpoint(*texts)
+        judge(endpoint, tmp_path / "other" / str(len(texts)), wording=wording)(picture(level), QUESTIONS)
+        assert all(len(request["messages"]) == 2 for request in endpoint.requests)
+        assert endpoint.requests[0]["messages"][0]["content"] == "Look."
+        return [request["messages"][1]["content"][0]["text"][0] for request in endpoint.requests]
+
+    drawn = [first_letters(level, "yes\nno") for level in range(8)]
+    assert {letter for (letter,) in drawn} == {"A", "B"}
+    for level, (letter,) in enumerate(drawn[:2]):
+        assert first_letters(level, "hm", "yes\nno") == [letter, "AB"[letter == "A"]]
+
+
+def test_a_template_without_questions() -> None:
+    with pytest.raises(ValidationError, match=r"each template needs \{questions\}"):
+        Wording(system="Look.", templates=("A",))
 
 
 def test_attempts_are_bounded(tmp_path: Path) -> None:

@@ -6,23 +6,23 @@ from typing import Any
 from scalingar.core.errors import ConfigError
 
 NounChunks = Callable[[str], list[str]]
+"""From a prompt to the things that it names."""
 PIPELINE = "en_core_web_sm"
 _PLACES = frozenset({"top", "the side", "the left", "the right"})
 """Chunks that T2I-CompBench ignores."""
 
 
-def spacy_chunks() -> NounChunks:
-    """A function from prompts to chunks. Raises ConfigError if spaCy or its English pipeline is not installed."""
+def spacy_pipeline() -> Any:
+    """spaCy's English pipeline, from prompts to documents. Raises ConfigError if either is not installed."""
     try:
         import spacy  # noqa: PLC0415
 
-        nlp = spacy.load(PIPELINE)
+        return spacy.load(PIPELINE)
     except (ImportError, OSError):
         raise ConfigError(
-            f"T2I-CompBench's questions need spaCy and its pipeline {PIPELINE}; install scalingar[compbench] and run "
+            f"T2I-CompBench's prompts need spaCy and its pipeline {PIPELINE}; install scalingar[compbench] and run "
             f"`python -m spacy download {PIPELINE}`."
         ) from None
-    return lambda prompt: things(nlp(prompt))
 
 
 def things(document: Any) -> list[str]:

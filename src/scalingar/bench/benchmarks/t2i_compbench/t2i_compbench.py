@@ -1,44 +1,66 @@
-"""T2I-CompBench (Huang et al. 2023): the categories that can be scored with maintained libraries.
+"""T2I-CompBench (Huang et al. 2023; ++: 2025): eight categories of prompts, each with its own judges.
 
-Attributes (color, shape, texture) are scored by BLIP-VQA, non_spatial by CLIP. The categories spatial, 3d_spatial,
-numeracy and complex need UniDet, which nobody maintains; they are not offered.
+Attributes (color, shape, texture) are scored by BLIP-VQA, non_spatial by CLIP; spatial, 3d_spatial and numeracy by the
+boxes of a detector, complex by a mean of several. Upstream's detector is UniDet, which nobody maintains: here OWLv2
+takes its place, which the label says, or detections that were made elsewhere.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Verdict, check_folder_complete
 from scalingar.bench.benchmarks.t2i_compbench.blip_vqa import BlipVQA
+from scalingar.bench.benchmarks.t2i_compbench.category_judges import (
+    CategoryJudges,
+    Scored,
+    Similarity,
+    YesProbability,
+)
 from scalingar.bench.benchmarks.t2i_compbench.clip_similarity import ClipSimilarity
-from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import NounChunks, spacy_chunks
-from scalingar.bench.data_files import read_lines
-from scalingar.core.errors import BenchmarkError, ConfigError
+from scalingar.bench.benchmarks.t2i_compbench.dataset import read_category, read_singulars
+from scalingar.bench.benchmarks.t2i_compbench.depth import Nearness, load_depth
+from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import NounChunks, spacy_pipeline, things
+from scalingar.bench.benchmarks.t2i_compbench.objects import OWLV2, Objects, load_objects
+from scalingar.bench.benchmarks.t2i_compbench.prompt_words import Parse
 
-Category = Literal["color", "shape", "texture", "non_spatial"]
-YesProbability = Callable[[Image.Image, list[str]], list[float]]
-Similarity = Callable[[Image.Image, str], float]
-MOST_QUESTIONS = 8
-"""Questions about a prompt; further things that it names are ignored."""
+Category = Literal["color", "shape", "texture", "spatial", "3d_spatial", "numeracy", "non_spatial", "complex"]
+ASKS = {"color", "shape", "texture", "complex"}
+COMPARES = {"non_spatial", "complex"}
+DETECTS = {"spatial", "3d_spatial", "numeracy", "complex"}
+"""Categories whose judges ask questions, compare image and text, or find objects."""
 
 
 class T2ICompBenchSettings(BenchmarkSettings):
     """The categories, and the weights of their judges."""
 
     folder: Path = Field(description="the examples/dataset folder of the T2I-CompBench repository")
-    categories: tuple[Category, ...] = Field(("color", "shape", "texture"), min_length=1)
+    categories: tuple[Category, ...] = ("color", "shape", "texture")
     vqa_source: str | None = Field(None, description="BLIP-VQA weights: a folder or hub name")
     clip_source: str | None = Field(None, description="CLIP ViT-B/32 weights: a folder or hub name")
+    objects: str = Field(OWLV2, description="who finds objects in UniDet's place: owlv2, or a detector by its name")
+    objects_source: str | None = Field(None, description="its weights or detections: a file, folder or hub name")
+    objects_threshold: float | None = Field(
+        None, ge=0, lt=1, description="least confidence; None: 0.2 of owlv2, 0.5 (UniDet's) of others"
+    )
+    depth: Literal["dpt", "precomputed"] = Field("dpt", description="who tells depth for 3d_spatial")
+    depth_source: str | None = Field(None, description="DPT weights, or the folder of precomputed maps")
+
+    @field_validator("categories")
+    @classmethod
+    def _each_once(cls, categories: tuple[Category, ...]) -> tuple[Category, ...]:
+        if not categories or len(set(categories)) < len(categories):
+            raise ValueError("name at least one category, and none twice")
+        return categories
 
 
 @BENCHMARKS.register("t2i-compbench")
 class T2ICompBench(Benchmark):
-    """Attributes of objects by visual question answering, actions by CLIP; 300 prompts a category."""
+    """Attributes, relations, numbers and actions, each category by its own judges; 300 prompts a category."""
 
     version = "1"
     images_per_prompt = 10
@@ -51,55 +73,72 @@ class T2ICompBench(Benchmark):
         yes: YesProbability | None = None,
         chunks: NounChunks | None = None,
         similarity: Similarity | None = None,
+        parse: Parse | None = None,
+        objects: Objects | None = None,
+        depth: Nearness | None = None,
     ) -> None:
         """Judges may be None where no category needs them. Raises BenchmarkError."""
         self.chosen_settings = settings
-        self.yes, self.chunks, self.similarity = yes, chunks, similarity
+        singulars = read_singulars(settings.folder) if "numeracy" in settings.categories else None
+        self.judges = CategoryJudges(yes, chunks, similarity, parse, objects, depth, singulars)
         self._items = [item for name in settings.categories for item in read_category(settings.folder, name)]
 
     @classmethod
     def build(cls, settings: T2ICompBenchSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
         """Load the judges that the categories need."""
-        asks = set(settings.categories) != {"non_spatial"}
-        compares = "non_spatial" in settings.categories
+        chosen = set(settings.categories)
+        where: dict[str, Any] = {"device": device, "dtype": dtype}
+        nlp = spacy_pipeline() if chosen & (ASKS | DETECTS) else None
+        wanted = (settings.objects, settings.objects_source, settings.objects_threshold)
         return cls(
             settings,
-            chunks=spacy_chunks() if asks else None,
-            yes=BlipVQA.load(settings.vqa_source, device=device, dtype=dtype) if asks else None,
-            similarity=ClipSimilarity.load(settings.clip_source, device=device, dtype=dtype) if compares else None,
+            parse=nlp,
+            chunks=(lambda prompt: things(nlp(prompt))) if nlp is not None else None,
+            yes=BlipVQA.load(settings.vqa_source, **where) if chosen & ASKS else None,
+            similarity=ClipSimilarity.load(settings.clip_source, **where) if chosen & COMPARES else None,
+            objects=load_objects(*wanted, **where) if chosen & DETECTS else None,
+            depth=load_depth(settings.depth, settings.depth_source, **where) if "3d_spatial" in chosen else None,
         )
 
     @property
     def label(self) -> str:
-        """Names the categories, because their mean is no published score."""
-        return f"T2I-CompBench ({', '.join(self.chosen_settings.categories)})"
+        """Names the categories, because their mean is no published score, and who stands in for UniDet."""
+        found = f"; objects by {self.judges.objects.name}, not UniDet" if self.judges.objects is not None else ""
+        return f"T2I-CompBench ({', '.join(self.chosen_settings.categories)}{found})"
 
     @property
     def provenance(self) -> dict[str, str]:
         """The judges."""
-        judges = {"vqa": self.yes, "similarity": self.similarity}
-        return {name: str(getattr(judge, "name", "given")) for name, judge in judges.items() if judge is not None}
+        judges = self.judges
+        named = {"vqa": judges.yes, "similarity": judges.similarity, "objects": judges.objects, "depth": judges.depth}
+        return {name: str(getattr(judge, "name", "given")) for name, judge in named.items() if judge is not None}
 
     def items(self) -> list[Item]:
         """Category after category, in the order of the files."""
         return self._items
 
     def score(self, item: Item, images: Sequence[Image.Image]) -> list[Verdict]:
-        """The product of the probabilities of all things that the prompt names, or the cosine of image and prompt."""
-        verdict = self._compare if item.task == "non_spatial" else self._ask
-        return [verdict(item, image) for image in images]
+        """The score of the item's category, in [0, 1]; of complex prompts the mean of their parts."""
+        return [self._verdict(item, image) for image in images]
 
-    def _ask(self, item: Item, image: Image.Image) -> Verdict:
-        if self.yes is None or self.chunks is None:
-            raise ConfigError(f"the category {item.task} needs a visual question answerer and noun chunks.")
-        questions = [f"{thing}?" for thing in self.chunks(item.prompt)[:MOST_QUESTIONS]]
-        probabilities = self.yes(image, questions)
-        return Verdict(math.prod(probabilities), details=dict(zip(questions, probabilities, strict=True)))
+    def _verdict(self, item: Item, image: Image.Image) -> Verdict:
+        if item.task != "complex":
+            points, details = self._scorer(item.task)(item.prompt, image)
+            return Verdict(points, details=details)
+        scored = {part: self._scorer(part)(item.prompt, image) for part in item.metadata["parts"]}
+        points = sum(points for points, _ in scored.values()) / len(scored)
+        return Verdict(points, details={part: {"points": one, **more} for part, (one, more) in scored.items()})
 
-    def _compare(self, item: Item, image: Image.Image) -> Verdict:
-        if self.similarity is None:
-            raise ConfigError(f"the category {item.task} needs an image-text similarity.")
-        return Verdict(self.similarity(image, item.prompt))
+    def _scorer(self, name: str) -> Callable[[str, Image.Image], Scored]:
+        judges = self.judges
+        return {
+            "spatial": judges.spatial,
+            "3d_spatial": judges.depth_order,
+            "numeracy": judges.numbers,
+            "non_spatial": judges.action,
+            "relation": judges.spatial_in_long_prompt,
+            "action": judges.action,
+        }.get(name, judges.attributes)
 
     def image_path(self, item: Item, number: int) -> str:
         """``<category>/samples/<prompt>_<number>.png``, numbers counted through the category."""
@@ -125,12 +164,3 @@ def _images(samples: Path, prompt: str) -> tuple[Path, ...]:
         if path.suffix == ".png" and (number := path.stem.removeprefix(f"{prompt}_")).isdecimal()
     ]
     return tuple(path for _, path in sorted(numbered))
-
-
-def read_category(folder: Path, category: str) -> list[Item]:
-    """Lines of ``<category>_val.txt``. Raises BenchmarkError."""
-    path = folder / f"{category}_val.txt"
-    prompts = [line.strip() for _, line in read_lines(path, "set folder to T2I-CompBench's examples/dataset")]
-    if len(set(prompts)) != len(prompts) or not prompts:
-        raise BenchmarkError(f"{path} holds no prompts or one twice; copy it again.")
-    return [Item(f"{category}/{row:04d}", prompt, category, {"row": row}) for row, prompt in enumerate(prompts)]

@@ -2,5 +2,6 @@
 
 from scalingar.bench.judges.questions.openai_compatible import OpenAICompatibleJudge
 from scalingar.bench.judges.questions.question_judge import JUDGES, Answers, Judge, JudgeSettings, load_judge
+from scalingar.bench.judges.questions.wording import Wording
 
-__all__ = ["JUDGES", "Answers", "Judge", "JudgeSettings", "OpenAICompatibleJudge", "load_judge"]
+__all__ = ["JUDGES", "Answers", "Judge", "JudgeSettings", "OpenAICompatibleJudge", "Wording", "load_judge"]

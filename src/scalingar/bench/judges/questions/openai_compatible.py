@@ -9,6 +9,7 @@ from PIL import Image
 
 from scalingar.bench.judges.questions.answer_cache import AnswerCache, answer_key
 from scalingar.bench.judges.questions.question_judge import JUDGES, Answers, JudgeSettings
+from scalingar.bench.judges.questions.wording import COUNT, Wording
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import cache_folder
 from scalingar.core.pixels import png_bytes
@@ -19,6 +20,7 @@ TEMPLATE = (
     "Write one answer per line, in the order of the questions, and nothing else.\n\n{questions}"
 )
 REMINDER = "Your last reply could not be read. Reply with exactly {count} lines, each of them only yes or no."
+WORDING = Wording(system=SYSTEM, templates=(TEMPLATE,), reminder=REMINDER)
 _ANSWER = re.compile(r"(?:\d+[.):]\s*)?(yes|no)\b", re.IGNORECASE)
 """A line with an answer, numbered or not; other lines are skipped."""
 _TRANSPORT_RETRIES = 5
@@ -27,12 +29,13 @@ _TRANSPORT_RETRIES = 5
 
 @JUDGES.register("openai-compatible")
 class OpenAICompatibleJudge:
-    """Asks all questions about an image in one call, with one fixed prompt, and keeps the answers."""
+    """Asks all questions about an image in one call, in one wording, and keeps the answers."""
 
     def __init__(self, settings: JudgeSettings, client: Any = None) -> None:
         """``client``: an ``openai.OpenAI``; None: a new one for the settings' endpoint. Raises ConfigError."""
         self.settings = settings
         self.client = client or _client(settings)
+        self.wording = settings.wording or WORDING
         self.cache = AnswerCache(settings.cache or cache_folder("answers"))
 
     @property
@@ -43,11 +46,12 @@ class OpenAICompatibleJudge:
 
     def __call__(self, image: Image.Image, questions: Sequence[str]) -> Answers:
         """Answers, from the cache if the same was asked before. Raises BenchmarkError after the last attempt."""
-        lines = "\n".join(" ".join(question.split()) for question in questions)
-        prompt = TEMPLATE.format(count=len(questions), questions=lines)
+        # At random, yet the same for the same image and questions, so that a resumed run asks nothing twice.
+        number = int(answer_key(image, questions=list(questions)), 16) if len(self.wording.templates) > 1 else 0
+        prompt = self.wording.prompt(number, questions)
         key = answer_key(
             image,
-            system=SYSTEM,
+            system=self.wording.system,
             prompt=prompt,
             model=self.settings.model,
             base_url=self.settings.base_url,
@@ -55,26 +59,30 @@ class OpenAICompatibleJudge:
         )
         answers = self.cache.get(key)
         if answers is None or len(answers.yes) != len(questions):
-            answers = self._ask(image, prompt, len(questions))
+            answers = self._ask(image, questions, number)
             self.cache.put(key, answers)
         return answers
 
-    def _ask(self, image: Image.Image, prompt: str, count: int) -> Answers:
-        messages = first_messages(image, prompt)
-        text = ""
-        for _ in range(self.settings.attempts):
+    def _ask(self, image: Image.Image, questions: Sequence[str], number: int) -> Answers:
+        """Answers to template ``number``; where there is no reminder, the next templates follow it."""
+        count, text = len(questions), ""
+        messages = self._first_messages(image, questions, number)
+        for attempt in range(self.settings.attempts):
             text, model = self._reply(messages)
             if (yes := parse_answers(text, count)) is not None:
                 return Answers(yes, model, text)
-            messages = [
-                *messages,
-                {"role": "assistant", "content": text},
-                {"role": "user", "content": REMINDER.format(count=count)},
-            ]
+            if self.wording.reminder is None:
+                messages = self._first_messages(image, questions, number + attempt + 1)
+            else:
+                reminder = self.wording.reminder.replace(COUNT, str(count))
+                messages = [*messages, {"role": "assistant", "content": text}, {"role": "user", "content": reminder}]
         raise BenchmarkError(
             f"{self.name} gave no {count} answers in {self.settings.attempts} attempts; its last reply begins "
             f"{text[:80]!r}. Run again, or choose another judge."
         )
+
+    def _first_messages(self, image: Image.Image, questions: Sequence[str], number: int) -> list[dict[str, Any]]:
+        return first_messages(image, self.wording.prompt(number, questions), self.wording.system)
 
     def _reply(self, messages: list[dict[str, Any]]) -> tuple[str, str]:
         """The text of the reply, and the model's name as the endpoint gives it."""
@@ -92,11 +100,11 @@ class OpenAICompatibleJudge:
         return reply.choices[0].message.content or "", str(reply.model)
 
 
-def first_messages(image: Image.Image, prompt: str) -> list[dict[str, Any]]:
+def first_messages(image: Image.Image, prompt: str, system: str) -> list[dict[str, Any]]:
     """The messages of the first attempt."""
     url = f"data:image/png;base64,{base64.b64encode(png_bytes(image.convert('RGB'))).decode()}"
     content = [{"type": "text", "text": prompt}, {"type": "image_url", "image_url": {"url": url}}]
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": content}]
+    return [{"role": "system", "content": system}, {"role": "user", "content": content}]
 
 
 def parse_answers(text: str, count: int) -> tuple[bool, ...] | None:

@@ -8,6 +8,7 @@ from typing import Protocol
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
+from scalingar.bench.judges.questions.wording import Wording
 from scalingar.core.registry import Registry
 
 
@@ -20,6 +21,7 @@ class JudgeSettings(BaseModel):
     model: str = Field(description="pinned id, such as gpt-4o-2024-08-06: unpinned ones change without notice")
     base_url: str | None = Field(None, description="of the endpoint; None: OpenAI's")
     temperature: float = Field(0.0, ge=0, le=2)
+    wording: Wording | None = Field(None, description="system message and templates; None: the judge's own")
     attempts: int = Field(3, ge=1, description="calls per image before giving up on an answer that cannot be read")
     cache: Path | None = Field(None, description="folder of answers; None: the user's cache folder")
 

@@ -1,0 +1,79 @@
+"""How near the things of an image are: DPT, or maps that another program made."""
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from PIL import Image
+
+from scalingar.core.errors import BenchmarkError, ConfigError
+from scalingar.core.pixels import levels, standardised
+from scalingar.models.hf.loading import load_network
+
+Nearness = Callable[[Image.Image], Float[np.ndarray, "h w"]]
+"""From an image to a map of its size, larger where it is nearer."""
+DEFAULT = "Intel/dpt-hybrid-midas"
+"""DPT-hybrid, the weights that the benchmark uses."""
+HALF = (0.5, 0.5, 0.5)
+_PARTS = 3
+"""Parts of a path, from the end, that identify an image."""
+
+
+def load_depth(kind: str, source: str | None, *, device: str | torch.device, dtype: torch.dtype) -> Nearness:
+    """DPT, or the maps of a folder. Raises ConfigError without that folder, WeightsError."""
+    if kind == "precomputed":
+        if source is None:
+            raise ConfigError("depth=precomputed needs its folder of maps; set depth_source to it.")
+        return DepthMaps(Path(source).expanduser())
+    from transformers import DPTForDepthEstimation  # noqa: PLC0415
+
+    name = source or DEFAULT
+    return DPTDepth(load_network(DPTForDepthEstimation, name, device=device, dtype=dtype), str(name))
+
+
+class DPTDepth:
+    """DPT (Ranftl et al. 2021) of transformers, whose output is inverse depth up to scale and shift."""
+
+    def __init__(self, network: Any, name: str) -> None:
+        self.network = network
+        self.name = f"dpt {name}"
+
+    @torch.inference_mode()
+    def __call__(self, image: Image.Image) -> Float[np.ndarray, "h w"]:
+        """The image is squashed to the network's square, and the map stretched back."""
+        side = self.network.config.image_size
+        small = image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+        pixels = standardised(levels([small]), HALF, HALF).to(next(self.network.parameters()))
+        nearness = self.network(pixel_values=pixels).predicted_depth[:, None].float()
+        whole = F.interpolate(nearness, (image.height, image.width), mode="bilinear", align_corners=True)
+        return np.asarray(whole[0, 0].cpu().numpy())
+
+
+class DepthMaps:
+    """Grey images, brighter where it is nearer, under the last three parts of the images' paths, as ``.png``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = f"precomputed in {folder}"
+
+    def __call__(self, image: Image.Image) -> Float[np.ndarray, "h w"]:
+        """Raises BenchmarkError for an image without a file name, without a map, or with one of another size."""
+        name = str(getattr(image, "filename", "")).replace("\\", "/")
+        if not name:
+            raise BenchmarkError("an image without a file name has no precomputed depth; score images on disk.")
+        path = self.folder.joinpath(*PurePosixPath(name).with_suffix(".png").parts[-_PARTS:])
+        try:
+            with Image.open(path) as file:
+                values = np.asarray(file.convert("F"))
+        except OSError as error:
+            reason = error.strerror or "it is no image"
+            raise BenchmarkError(f"there is no depth map {path}: {reason}; make one for each image.") from None
+        if values.shape != (image.height, image.width):
+            raise BenchmarkError(
+                f"{path} is {values.shape[1]} x {values.shape[0]} pixels, its image {image.width} x {image.height}."
+            )
+        return values
