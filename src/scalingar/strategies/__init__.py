@@ -5,6 +5,7 @@ from scalingar.strategies.controls import MostConfidentOfN, PmiOfN, RandomOfN
 from scalingar.strategies.importance_sampling import ImportanceSampling
 from scalingar.strategies.scaling_ar import ScalingAR
 from scalingar.strategies.single import Single
+from scalingar.strategies.stop_when_good import StopWhenGood
 from scalingar.strategies.strategy import STRATEGIES, Strategy
 from scalingar.strategies.successive_halving import SuccessiveHalving
 from scalingar.strategies.tts_var import TTSVar
@@ -18,6 +19,7 @@ __all__ = [
     "RandomOfN",
     "ScalingAR",
     "Single",
+    "StopWhenGood",
     "Strategy",
     "SuccessiveHalving",
     "TTSVar",

@@ -1,6 +1,6 @@
 """The base of strategies: settings, declared needs, and a search per image."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -43,8 +43,12 @@ class Strategy(BaseModel):
 
     @property
     def completes_all(self) -> bool:
-        """Whether it only chooses among N complete trajectories."""
+        """Whether it cuts nothing, forks nothing, and keeps the guidance scale."""
         return type(self).search is Strategy.search
+
+    def taken(self, rewards: Sequence[float]) -> int:
+        """How many of N complete trajectories with these rewards it draws, if it completes all that it draws."""
+        return len(rewards)
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Position in ``candidates`` of the image to return; all are finished, and scored if a reward is needed."""

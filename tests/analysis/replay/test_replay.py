@@ -49,6 +49,13 @@ STRATEGIES: list[dict[str, Any]] = [
         "profile": {"rolling_window": 5, "minimum_window": 0.4},
         "gate": {"mode": "recovery", "threshold_every": 3, "recovery_steps": 0.1, "hard_fail": 0.3},
     },
+    {
+        "name": "stop-when-good",
+        "num_trajectories": 4,
+        "reward": "log-likelihood",
+        "rule": {"patience": 1},
+        "profile": {"block_window": "trajectory", "conditional_window": "trajectory"},
+    },
     {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.3, 3], [0.6, 1]]},
     {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.3, 3], [0.6, 2]], "signal": "deepconf"},
     {"name": "successive-halving", "num_trajectories": 3, "rounds": [[0.5, 2]], "signal": "entropy"},

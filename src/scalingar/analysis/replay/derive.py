@@ -58,9 +58,11 @@ def derived_lines(run: CompleteRun, strategy: Strategy) -> list[Line]:
     images = _replayed(run, replay_strategy(run, strategy)) if run.traced else _recorded(run, strategy)
     lines = []
     for line, candidates in zip(run.lines, images, strict=True):
+        taken = len(candidates)
         if reward is not None:
             _set_rewards(run, line, candidates, reward)
-        lines.append(_derived_line(run, line, strategy, candidates, reward))
+            taken = strategy.taken([candidate.rewards[reward] for candidate in candidates])
+        lines.append(_derived_line(run, line, strategy, candidates[:taken], reward))
     return lines
 
 

@@ -1,0 +1,37 @@
+"""When to stop drawing more trajectories of a prompt: the best reward so far is good enough, or rises no more."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class StoppingRule(BaseModel):
+    """Waves of trajectories until one is good enough; with neither threshold nor patience never before the last.
+
+    The baselines that "how many samples for this prompt" is held against in text models (arXiv 2510.01394 and its
+    reviews): a fixed threshold, and no rise for k draws.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    wave: int = Field(1, ge=1, description="k, trajectories drawn together before the next look at their rewards")
+    threshold: float | None = Field(None, description="reward at which to stop; None: at none")
+    patience: int | None = Field(
+        None, ge=1, description="p, trajectories without a rise of the best reward after which to stop; None: never"
+    )
+
+    def next_wave(self, rewards: Sequence[float], most: int) -> int:
+        """How many more trajectories to draw after those with these rewards, at most ``most`` in all; 0: stop."""
+        if not rewards:
+            return min(self.wave, most)
+        best = max(rewards)
+        good = self.threshold is not None and best >= self.threshold
+        stuck = self.patience is not None and len(rewards) - 1 - list(rewards).index(best) >= self.patience
+        return 0 if good or stuck else min(self.wave, most - len(rewards))
+
+    def taken(self, rewards: Sequence[float]) -> int:
+        """How many of these trajectories, whose rewards are known in advance, would be drawn."""
+        drawn = 0
+        while wave := self.next_wave(rewards[:drawn], len(rewards)):
+            drawn += wave
+        return drawn
