@@ -128,7 +128,7 @@ def test_missing_weights_are_told_before_anything_is_decoded() -> None:
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [([1.0], "'odd' returned 1 numbers for 2 images"), ([1.0, float("nan")], "'odd' returned nan for trajectory 1")],
+    [([1.0], "'odd' returned 1 numbers for 2 images"), ([1.0, float("nan")], "'odd' returned nan for image 1")],
 )
 def test_odd_answers_are_refused(values: list[float], message: str, register: Callable[[str, Any], Any]) -> None:
     register("odd", scoring(lambda prompt, images: values))

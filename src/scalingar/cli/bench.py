@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalingar.cli.model_options import split_model, takes_model
+from scalingar.cli.terminal import say
 
 if TYPE_CHECKING:
     from scalingar.bench.benchmark import Benchmark
@@ -21,13 +22,12 @@ _WHAT, _HOW, _WHERE = "What is compared", "How much", "Where and how to run"
 @bench.command("ls")
 def list_benchmarks() -> None:
     """List benchmarks, and who can judge their images."""
-    from rich.console import Console  # noqa: PLC0415
-
     from scalingar.bench import BENCHMARKS  # noqa: PLC0415
     from scalingar.bench.judges.detectors import DETECTORS  # noqa: PLC0415
     from scalingar.cli.listing import registry_table  # noqa: PLC0415
+    from scalingar.cli.terminal import console as made  # noqa: PLC0415
 
-    console = Console(markup=False)
+    console = made()
     console.print(registry_table("benchmarks", BENCHMARKS))
     console.print()
     console.print(registry_table("detectors", DETECTORS))
@@ -142,9 +142,9 @@ def report(
     if as_json:
         print(json.dumps([results.to_dict() for results in comparison.runs]))
     else:
-        print(f"{comparison.runs[0].summary.label}\n\n{markdown(comparison)}", end="")
+        say(f"{comparison.runs[0].summary.label}\n\n{markdown(comparison)}", end="")
     for path in [] if output is None else write_report(comparison, output):
-        typer.echo(f"wrote {path}", err=True)
+        say(f"wrote {path}", to_stderr=True)
 
 
 @bench.command()
@@ -160,7 +160,7 @@ def pictures(
     sheet = drawn([_results(folder) for folder in folders])
     check_writable(output.parent)
     write_file(output, png_bytes(sheet))
-    typer.echo(f"wrote {output}", err=True)
+    say(f"wrote {output}", to_stderr=True)
 
 
 @bench.command()
@@ -170,7 +170,7 @@ def validate(folders: Annotated[list[Path], typer.Argument(help="Runs, or a fold
 
     for folder in run_folders(folders):
         images = check_run(folder, benchmark_of(folder))
-        print(f"{folder}: {images} images, complete and unchanged")
+        say(f"{folder}: {images} images, complete and unchanged")
 
 
 @bench.command()
@@ -196,9 +196,9 @@ def settings_of(benchmark: str, words: list[str], *, embedded: bool) -> dict[str
     """Benchmark settings; images of the embedded world are judged by its own detector unless told otherwise."""
     from scalingar.bench import BENCHMARKS  # noqa: PLC0415
     from scalingar.pipeline.overrides import merged  # noqa: PLC0415
-    from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
+    from scalingar.pipeline.recipe import parse_overrides  # noqa: PLC0415
 
-    values = dict(map(parse_override, words))
+    values = parse_overrides(words)
     if embedded and "detector" in BENCHMARKS[benchmark].settings.model_fields and "detector" not in values:
         values = {"detector": "embedded", "colors": "detector", **values}
     return merged({}, values)

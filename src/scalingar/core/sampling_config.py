@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class SamplingConfig(BaseModel):
     """How a code is drawn. Order: temperature, top-k, top-p, softmax, draw."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     temperature: float = Field(1.0, ge=0, description="divides the logits; at 0 nearly greedy")
     top_k: int = Field(0, ge=0, description="keep the k largest logits, ties included; 0 keeps all")

@@ -35,8 +35,10 @@ def _rank(name: str) -> int:
     return order.index(name) if name in order else len(order)
 
 
-def _switched(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _switched(settings: Any, name: str) -> dict[str, Any]:
     """The settings under another strategy's name, less those it does not have."""
+    if not isinstance(settings, Mapping):
+        return {"name": name}
     if settings.get("name") == name:
         return dict(settings)
     kind = STRATEGIES[name]
@@ -44,8 +46,10 @@ def _switched(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {**shared, "name": name}
 
 
-def _without_preset(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _without_preset(settings: Any) -> dict[str, Any]:
     """The settings less those that the strategy's preset fills in."""
+    if not isinstance(settings, Mapping):
+        return {}
     name = str(settings.get("name"))
     parts = STRATEGIES[name].preset_parts if name in STRATEGIES else ()
     return {key: value for key, value in settings.items() if key not in parts}

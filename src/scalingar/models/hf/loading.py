@@ -8,6 +8,7 @@ import torch
 from safetensors import SafetensorError
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.files import expanded
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.weights.checkpoint import listed_keys
@@ -28,7 +29,7 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
     # renames the tensors of older files only for its own classes.
     exact = type(kind.__name__, (kind,), {"_keep_in_fp32_modules_strict": ["vqmodel"], "__module__": kind.__module__})
     try:
-        network, info = exact.from_pretrained(str(path), dtype=dtype, output_loading_info=True)  # type: ignore[attr-defined]
+        network, info = exact.from_pretrained(own_or_hub(path), dtype=dtype, output_loading_info=True)  # type: ignore[attr-defined]
     except REFUSALS as error:
         raise WeightsError(f"{path} cannot be loaded as {model_type}: {first_sentence(error)}") from None
     if missing := sorted(map(str, info["missing_keys"])):
@@ -39,12 +40,17 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
     return network.to(device).eval().requires_grad_(False)
 
 
+def own_or_hub(path: str | Path) -> str:
+    """A folder with its ``~`` replaced, or the name on the hub as it is."""
+    return str(expanded(path)) if str(path).startswith("~") else str(path)
+
+
 def check_type(path: str | Path, model_type: str) -> None:
     """Raises WeightsError unless the model type in ``config.json`` is ``model_type``."""
     from transformers import PreTrainedConfig  # noqa: PLC0415
 
     try:
-        found_type = PreTrainedConfig.get_config_dict(str(path))[0].get("model_type")
+        found_type = PreTrainedConfig.get_config_dict(own_or_hub(path))[0].get("model_type")
     except REFUSALS as error:
         raise WeightsError(f"{path} holds no readable config.json: {first_sentence(error)}") from None
     if found_type is None:
@@ -58,7 +64,7 @@ def load_text_tokenizer(path: str | Path) -> Any:
     from transformers import AutoTokenizer  # noqa: PLC0415
 
     try:
-        return AutoTokenizer.from_pretrained(str(path), padding_side="left")
+        return AutoTokenizer.from_pretrained(own_or_hub(path), padding_side="left")
     except REFUSALS as error:
         raise WeightsError(f"{path} holds no tokenizer for its prompts: {first_sentence(error)}") from None
 
@@ -68,7 +74,7 @@ def load_pixel_scale(path: str | Path) -> tuple[tuple[float, ...], tuple[float, 
     from transformers.image_processing_base import ImageProcessingMixin  # noqa: PLC0415
 
     try:
-        settings = ImageProcessingMixin.get_image_processor_dict(str(path))[0]
+        settings = ImageProcessingMixin.get_image_processor_dict(own_or_hub(path))[0]
     except REFUSALS:
         settings = {}
     mean, std = (settings.get(name) or (0.5, 0.5, 0.5) for name in ("image_mean", "image_std"))

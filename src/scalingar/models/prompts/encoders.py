@@ -71,10 +71,14 @@ class LabelEncoder:
 
 
 def check_prompts(prompts: list[str]) -> None:
-    """Raises PromptError for an empty list or an empty prompt."""
+    """Raises PromptError for an empty list, an empty prompt, or one with bytes that are no text."""
     if not prompts:
         raise PromptError("the list of prompts is empty; give at least one.")
     for index, prompt in enumerate(prompts):
+        subject = "the prompt" if len(prompts) == 1 else f"prompt {index}"
         if not prompt.strip():
-            subject = "the prompt" if len(prompts) == 1 else f"prompt {index}"
             raise PromptError(f"{subject} is empty; say what the image should show.")
+        if broken := [letter for letter in prompt if "\ud800" <= letter <= "\udfff"]:
+            raise PromptError(
+                f"{subject} holds {broken[0]!r}, a byte or half a character that is no text; write it in UTF-8."
+            )

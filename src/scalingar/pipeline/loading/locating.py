@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from scalingar.core.errors import ConfigError, ScalingarError, WeightsError
+from scalingar.core.files import expanded
 from scalingar.core.registry import suggestion
 from scalingar.models import options
 from scalingar.models.embedded.installed_weights import EMBEDDED, embedded_folder
@@ -23,10 +24,10 @@ def locate(choice: Choice) -> tuple[Family, Source]:
     """
     name, variant = choice.name, choice.get(options.VARIANT)
     tokenizer = choice.get(options.TOKENIZER)
-    own_tokenizer = None if tokenizer is None else Path(tokenizer).expanduser()
+    own_tokenizer = None if tokenizer is None else expanded(tokenizer)
     if name in EMBEDDED:
         return _embedded(str(name))
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.exists():
         return _local(name, path, variant, own_tokenizer)
     parts = split_name(str(name))
@@ -51,7 +52,7 @@ def family_of(model: str) -> Family | None:
     try:
         if model in EMBEDDED:
             return _embedded(model)[0]
-        path = Path(model).expanduser()
+        path = expanded(model)
         if path.exists():
             return _local(model, path, None, None)[0]
     except (ScalingarError, OSError):

@@ -5,6 +5,7 @@ numeracy and complex need UniDet, which nobody maintains; they are not offered.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, Self
@@ -18,6 +19,7 @@ from scalingar.bench.benchmarks.t2i_compbench.blip_vqa import BlipVQA
 from scalingar.bench.benchmarks.t2i_compbench.clip_similarity import ClipSimilarity
 from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import NounChunks, spacy_chunks
 from scalingar.bench.data_files import read_lines
+from scalingar.bench.file_names import file_name
 from scalingar.core.errors import BenchmarkError, ConfigError
 
 Category = Literal["color", "shape", "texture", "non_spatial"]
@@ -25,6 +27,10 @@ YesProbability = Callable[[Image.Image, list[str]], list[float]]
 Similarity = Callable[[Image.Image, str], float]
 MOST_QUESTIONS = 8
 """Questions about a prompt; further things that it names are ignored."""
+
+
+class PromptNameWarning(UserWarning):
+    """Images cannot be named after their prompt."""
 
 
 class T2ICompBenchSettings(BenchmarkSettings):
@@ -102,9 +108,9 @@ class T2ICompBench(Benchmark):
         return Verdict(self.similarity(image, item.prompt))
 
     def image_path(self, item: Item, number: int) -> str:
-        """``<category>/samples/<prompt>_<number>.png``, numbers counted through the category."""
+        """``<category>/samples/<prompt>_<number>.png``, numbers counted through the category; see :func:`name_of`."""
         running = item.metadata["row"] * self.images_per_prompt + number
-        return f"{item.task}/samples/{item.prompt}_{running:06d}.png"
+        return f"{item.task}/samples/{name_of(item.prompt)}_{running:06d}.png"
 
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
         """Images found by the prompts in their file names, in numerical order, as upstream reads them."""
@@ -118,11 +124,16 @@ class T2ICompBench(Benchmark):
         return images_by_id
 
 
+def name_of(prompt: str) -> str:
+    """The prompt, as a file of that name can be called; the official scripts read it back from there."""
+    return file_name(prompt, room=len("_000000.png"))
+
+
 def _images(samples: Path, prompt: str) -> tuple[Path, ...]:
     numbered = [
         (int(number), path)
         for path in (samples.iterdir() if samples.is_dir() else ())
-        if path.suffix == ".png" and (number := path.stem.removeprefix(f"{prompt}_")).isdecimal()
+        if path.suffix == ".png" and (number := path.stem.removeprefix(f"{name_of(prompt)}_")).isdecimal()
     ]
     return tuple(path for _, path in sorted(numbered))
 
@@ -133,4 +144,11 @@ def read_category(folder: Path, category: str) -> list[Item]:
     prompts = [line.strip() for _, line in read_lines(path, "set folder to T2I-CompBench's examples/dataset")]
     if len(set(prompts)) != len(prompts) or not prompts:
         raise BenchmarkError(f"{path} holds no prompts or one twice; copy it again.")
+    if renamed := [prompt for prompt in prompts if name_of(prompt) != prompt]:
+        warnings.warn(
+            f"{len(renamed)} prompts of {category} are no names of files; the images of {renamed[0]!r} are called "
+            f"{name_of(renamed[0])!r}, which the official scripts take for the prompt",
+            PromptNameWarning,
+            stacklevel=2,
+        )
     return [Item(f"{category}/{row:04d}", prompt, category, {"row": row}) for row, prompt in enumerate(prompts)]

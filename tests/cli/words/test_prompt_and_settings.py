@@ -1,7 +1,7 @@
 import pytest
 import typer
 
-from scalingar.cli.prompt_and_settings import split_words
+from scalingar.cli.words.prompt_and_settings import split_words
 
 
 @pytest.mark.parametrize(
