@@ -1,13 +1,15 @@
 """Names of files and folders made of other people's words: they stay inside their folder, and none is too long."""
 
 import hashlib
+import re
 from pathlib import PurePosixPath
 
 from scalingar.core.errors import BenchmarkError
 
-LONGEST = 255
-"""Bytes of a name that common file systems take."""
+LONGEST = 200
+"""Bytes of a name: file systems take 255, some less, and writing a file takes a few more for a while."""
 _FORBIDDEN = frozenset("/\\\0")
+_MARKED = re.compile(r"~[0-9a-f]{8}\Z")
 _HASH = 8
 """Hexadecimal digits that tell apart what would get the same name."""
 
@@ -24,7 +26,12 @@ def file_name(text: str, room: int = 0) -> str:
     'and_or~81b9c7a1'
     """
     safe = "".join("_" if letter in _FORBIDDEN or not letter.isprintable() else letter for letter in text)
-    if safe == text and text not in ("", ".", "..") and len(text.encode()) + room <= LONGEST:
+    if (
+        safe == text
+        and not _MARKED.search(text)
+        and text not in ("", ".", "..")
+        and len(text.encode()) + room <= LONGEST
+    ):
         return text
     mark = "~" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
     kept = safe.encode("utf-8", "replace")[: LONGEST - room - len(mark)].decode("utf-8", "ignore")

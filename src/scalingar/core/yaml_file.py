@@ -202,4 +202,5 @@ def read_yaml(path: str | Path, kind: str) -> Any:
 def dump_yaml(data: Any, *, ascii_only: bool = False) -> str:
     """Plain values in a form that readers of YAML 1.1 and 1.2 both take for the same; sections in their order."""
     text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=not ascii_only)
-    return text
+    # Plain, YAML would take the old "next line" for an end of line.
+    return dump_yaml(data, ascii_only=True) if "\x85" in text else text

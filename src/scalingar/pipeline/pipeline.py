@@ -114,7 +114,7 @@ class ImagePipeline:
             family=loaded.family,
             own_reward=loaded.reward,
             device=choice.device,
-            choice=choice,
+            choice=choice if loaded.hub_name is None else choice.model_copy(update={"name": loaded.hub_name}),
         )
 
     @property

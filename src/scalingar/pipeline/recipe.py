@@ -159,8 +159,7 @@ class Recipe(BaseModel):
 
         ``ascii_only``: spell out other characters, for files and terminals that are not UTF-8.
         """
-        # Plain, YAML would take the old "next line" for an end of line.
-        return dump_yaml(self.to_dict(), ascii_only=ascii_only or "\x85" in (self.prompt or ""))
+        return dump_yaml(self.to_dict(), ascii_only=ascii_only)
 
     def with_overrides(self, overrides: Sequence[str]) -> Self:
         """With settings replaced, each written ``a.b=value`` with the value in YAML.

@@ -1,0 +1,62 @@
+"""A user's own matplotlib settings, which reach into no figure of this package."""
+
+import re
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image
+
+import scalingar
+from scalingar.core.outputs import PromptResult
+from scalingar.report import confidence_plot, entropy_map, figure
+from tests.tiny.package import result
+
+SOURCES = Path(scalingar.__file__).parent
+HOSTILE = {
+    "text.usetex": True,
+    "savefig.bbox": "tight",
+    "savefig.facecolor": "black",
+    "savefig.dpi": 7,
+    "font.size": 40.0,
+    "font.family": ["no such font"],
+    "axes.grid": True,
+    "axes.facecolor": "red",
+    "axes.prop_cycle": mpl.cycler(color=["pink"]),
+    "image.cmap": "jet",
+    "image.origin": "lower",
+    "path.effects": [],
+    "lines.linewidth": 9.0,
+    "axes.xmargin": 0.4,
+    "figure.constrained_layout.use": False,
+}
+
+
+def drawn(shown: PromptResult) -> list[bytes]:
+    best = shown.best
+    grid = (4, len(best.trace["entropy"]) // 4)
+    return [
+        figure.png_bytes(confidence_plot(shown)),
+        figure.png_bytes(entropy_map(best, Image.new("RGB", (8, 8)), grid)),
+    ]
+
+
+def test_settings_of_a_user_change_no_figure_and_stay() -> None:
+    shown = result()
+    shown.best.trace["entropy"] = np.linspace(0, 1, len(shown.best.trace["C"]), dtype=np.float32)
+    plain = drawn(shown)
+    with mpl.rc_context(HOSTILE):
+        before = dict(mpl.rcParams)
+        assert drawn(shown) == plain
+        assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("path", sorted(SOURCES.rglob("*.py")), ids=lambda path: path.stem)
+def test_whatever_draws_has_the_packages_style(path: Path) -> None:
+    source = path.read_text("utf-8")
+    if "new_figure(" not in source or path.name == "figure.py":
+        return
+    made = re.findall(r"^(@own_style\n)?def \w+\((?:[^()]|\([^()]*\))*\) -> Figure:", source, flags=re.MULTILINE)
+    assert made
+    assert all(made), "a function that makes a figure is not under @own_style"
