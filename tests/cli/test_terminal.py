@@ -24,9 +24,10 @@ def test_a_console_colours_only_by_itself() -> None:
     screen.print(table)
     screen.print("more \x1b[31m evil", style="bold")
     shown = screen.file.getvalue()  # type: ignore[attr-defined]
-    assert "evil \\x1b]0;title" in shown.replace("\n", "")
+    assert "evil \\x1b]0;title" in shown
     assert "\x1b]" not in shown
-    assert "\x1b[1mmore \\x1b[31m evil\x1b[0m" in shown
+    assert "more \\x1b" in shown
+    assert "\x1b[31m evil" not in shown
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "utf-8"])
@@ -38,7 +39,7 @@ def test_any_encoding_will_do(encoding: str, monkeypatch: pytest.MonkeyPatch) ->
     assert main(["ls", "strategies"]) == 0
     assert main(["generate", "\u72d7", "--print-config"]) == 0
     out.flush()
-    written = out.buffer.getvalue()  # type: ignore[attr-defined]
+    written = out.buffer.getvalue()
     assert ("\u72d7".encode() in written) == (encoding == "utf-8")
     assert (b'prompt: "\\u72D7"' in written) == (encoding != "utf-8")
 

@@ -59,10 +59,13 @@ def test_a_generator_is_taken_for_its_seed() -> None:
     with pytest.raises(ConfigError, match="seed and generator are both given"):
         seeds_of(1, torch.Generator())
     pipe = tiny_pipe()
-    drawn = [
-        pipe(PROMPT, strategy="single", output_type="codes", **given).images[0]
-        for given in ({"seed": 7}, {"generator": torch.Generator().manual_seed(7)}, {"seed": None}, {"seed": 0})
-    ]
+    options: tuple[dict[str, Any], ...] = (
+        {"seed": 7},
+        {"generator": torch.Generator().manual_seed(7)},
+        {"seed": None},
+        {"seed": 0},
+    )
+    drawn = [pipe(PROMPT, strategy="single", output_type="codes", **given).images[0] for given in options]
     assert torch.equal(drawn[0], drawn[1])
     assert torch.equal(drawn[2], drawn[3])
 
@@ -159,7 +162,12 @@ def test_what_a_callback_does_to_its_values_changes_nothing() -> None:
         values["indices"].clear()
 
     pipe = tiny_pipe()
-    given = {"strategy": {"name": "scaling-ar"}, "num_trajectories": 4, "seed": 1, "output_type": "codes"}
+    given: dict[str, Any] = {
+        "strategy": {"name": "scaling-ar"},
+        "num_trajectories": 4,
+        "seed": 1,
+        "output_type": "codes",
+    }
     spoiled, kept = pipe(PROMPT, callback_on_step_end=spoil, **given), pipe(PROMPT, **given)
     assert torch.equal(spoiled.images[0], kept.images[0])
     for one, other in zip(spoiled.candidates[0], kept.candidates[0], strict=True):

@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from cycler import cycler
 from PIL import Image
 
 import scalingar
@@ -14,7 +16,7 @@ from scalingar.report import confidence_plot, entropy_map, figure
 from tests.tiny.package import result
 
 SOURCES = Path(scalingar.__file__).parent
-HOSTILE = {
+HOSTILE: Any = {
     "text.usetex": True,
     "savefig.bbox": "tight",
     "savefig.facecolor": "black",
@@ -23,7 +25,7 @@ HOSTILE = {
     "font.family": ["no such font"],
     "axes.grid": True,
     "axes.facecolor": "red",
-    "axes.prop_cycle": mpl.cycler(color=["pink"]),
+    "axes.prop_cycle": cycler(color=["pink"]),
     "image.cmap": "jet",
     "image.origin": "lower",
     "path.effects": [],

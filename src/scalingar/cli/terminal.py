@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions
 from rich.segment import Segment
+from rich.text import Text
 
 from scalingar.core.text_file import printable
 
@@ -34,6 +35,10 @@ def can_write(text: str) -> bool:
 
 class SafeConsole(Console):
     """A console of rich that spells out control characters in what it is given; colours are its own."""
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """As rich does; here the width of what is spelled out is still counted."""
+        return super().render_str(printable(text), **settings)
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """As rich does."""
