@@ -20,7 +20,7 @@ def test_a_home_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("content", "problem"), [(b"a\xff", "byte 1 is no UTF-8"), ("a".encode("utf-16"), "UTF-16; save")]
+    ("content", "problem"), [(b"a\xff", "no UTF-8 text .byte 1"), ("a".encode("utf-16"), "but UTF-16")]
 )
 def test_other_encodings_are_refused(content: bytes, problem: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(content)

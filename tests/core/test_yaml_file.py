@@ -23,7 +23,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"bad\.yaml is no YAML: .* in line 2\."):
         read_yaml(tmp_path / "bad.yaml", "suite")
     (tmp_path / "latin.yaml").write_bytes(b"a: \xe9\n")
-    with pytest.raises(ConfigError, match=r"latin\.yaml is no YAML: byte 3 is no UTF-8 text"):
+    with pytest.raises(ConfigError, match=r"latin\.yaml is no YAML: it is no UTF-8 text \(byte 3\)"):
         read_yaml(tmp_path / "latin.yaml", "suite")
 
 

@@ -16,6 +16,7 @@ bench = typer.Typer(
     no_args_is_help=True, help="Measure strategies against each other.", rich_markup_mode="rich", add_completion=False
 )
 
+_MOST_IMAGES = 65_536
 _WHAT, _HOW, _WHERE = "What is compared", "How much", "Where and how to run"
 
 
@@ -52,7 +53,8 @@ def run(
     ] = None,
     reward: Annotated[str | None, typer.Option(help="For the strategies that ask one.", rich_help_panel=_WHAT)] = None,
     images_per_prompt: Annotated[
-        int | None, typer.Option(help="The benchmark's own number if not given.", rich_help_panel=_HOW)
+        int | None,
+        typer.Option(max=_MOST_IMAGES, help="The benchmark's own number if not given.", rich_help_panel=_HOW),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Prompts per task.", rich_help_panel=_HOW)] = None,
     all_candidates: Annotated[
@@ -180,7 +182,9 @@ def score(
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Of the benchmark, such as detector=embedded.")
     ] = None,
-    images_per_prompt: Annotated[int | None, typer.Option(help="The benchmark's own number if not given.")] = None,
+    images_per_prompt: Annotated[
+        int | None, typer.Option(max=_MOST_IMAGES, help="The benchmark's own number if not given.")
+    ] = None,
     device: Annotated[str, typer.Option(help="Of the judge.")] = "cpu",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write official result lines here.")] = None,
 ) -> None:

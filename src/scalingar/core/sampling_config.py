@@ -1,6 +1,8 @@
 """Sampling settings: a checkpoint has its authors' defaults, a recipe may change them."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from scalingar.core.validation import no_truth
 
 
 class SamplingConfig(BaseModel):
@@ -15,3 +17,5 @@ class SamplingConfig(BaseModel):
     guidance_interval: int = Field(
         -1, ge=-1, description="guide codes 0 to this plus one (LlamaGen's cfg_interval); -1 guides all"
     )
+
+    _numbers = field_validator("temperature", "top_k", "top_p", "guidance_interval", mode="before")(no_truth)

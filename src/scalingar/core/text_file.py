@@ -19,11 +19,11 @@ def read_text(path: str | Path) -> str:
     """
     content = expanded(path).read_bytes()
     if content.startswith(_UTF16):
-        raise ValueError("it is UTF-16; save it as UTF-8")
+        raise ValueError("it is no UTF-8 text but UTF-16")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"byte {error.start} is no UTF-8 text") from None
+        raise ValueError(f"it is no UTF-8 text (byte {error.start})") from None
 
 
 def reason(error: Exception) -> str:

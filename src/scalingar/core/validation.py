@@ -70,6 +70,13 @@ def plain(value: Any) -> Any:
     return {key: plain(inner) for key, inner in value.items()} if type(value) is dict else value
 
 
+def no_truth(value: Any) -> Any:
+    """For fields that are numbers: pydantic would take True for 1. Raises ValueError."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
 def _value(value: Any) -> str:
     """``=value``; empty for a whole section or a long value."""
     text = shown(value)

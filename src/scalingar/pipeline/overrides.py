@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from scalingar.core.errors import ConfigError
+from scalingar.core.validation import shown
 from scalingar.strategies import STRATEGIES
 
 
@@ -58,6 +60,8 @@ def _without_preset(settings: Any) -> dict[str, Any]:
 def _put(target: dict[str, Any], path: list[str], value: Any) -> None:
     for key in path[:-1]:
         inner = target.get(key)
-        target[key] = inner if isinstance(inner, dict) else {}
+        if not isinstance(inner, dict | None):
+            raise ConfigError(f"{key} is {shown(inner)}, so {'.'.join(path)} has no place; leave one of them out.")
+        target[key] = inner or {}
         target = target[key]
     target[path[-1]] = value

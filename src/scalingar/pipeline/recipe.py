@@ -16,12 +16,13 @@ from pydantic import (
     SerializationInfo,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.core.validation import plain, sentence, shown
+from scalingar.core.validation import no_truth, plain, sentence, shown
 from scalingar.core.yaml_file import as_written, dump_yaml, parse_yaml, read_yaml
 from scalingar.models.family import default_strategy as family_default
 from scalingar.pipeline.arguments import MOST_IMAGES, advice
@@ -113,6 +114,10 @@ class Recipe(BaseModel):
         None, description="made on the host or the model's device; None: host for a model on the CPU, else device"
     )
     num_images_per_prompt: int = Field(1, ge=1, le=MOST_IMAGES, description="images of the prompt")
+
+    _numbers = field_validator("guidance_scale", "looks_per_batch", "seed", "num_images_per_prompt", mode="before")(
+        no_truth
+    )
 
     @model_validator(mode="before")
     @classmethod
