@@ -61,7 +61,7 @@ def test_lines_of_a_file(tmp_path: Path) -> None:
     assert prompts_of([str(tmp_path / "p")]) == ["a dog", "a \u2028 cat"]
     assert prompts_of([str(tmp_path / "p"), "a bird"]) == ["a dog", "a \u2028 cat", "a bird"]
     (tmp_path / "p").write_bytes(b"\xff")
-    with pytest.raises(ConfigError, match="no UTF-8 text .byte 0.; give a text file"):
+    with pytest.raises(ConfigError, match=r"no UTF-8 text \(byte 0\); give a text file"):
         prompts_of([str(tmp_path / "p")])
     (tmp_path / "p").write_text("\n")
     with pytest.raises(ConfigError, match="holds no prompts"):
