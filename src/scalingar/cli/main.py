@@ -1,5 +1,6 @@
 """``scalingar``: the commands, and how their errors are shown."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         spell_out_unknown_letters()
+        os.environ["MPLBACKEND"] = "agg"  # no window opens; matplotlib cannot be imported with a name it does not know
         words = sys.argv[1:] if arguments is None else arguments
         returned = app(with_literal_prompt(words), standalone_mode=False)
         code = returned if isinstance(returned, int) else 0

@@ -135,6 +135,7 @@ def test_longest_phrase_covers_the_vocabulary() -> None:
         ("a dog mit Ka\u0308tzchen", ["mit", "kätzchen"]),
         ("dog \u0915\u0941\u0924\u094d\u0924\u093e", ["\u0915\u0941\u0924\u094d\u0924\u093e"]),
         ("a dog 🐕‍🦺 and a cat👩🏽", ["🐕‍🦺", "👩🏽"]),
+        ("a dog \u202e \u0308 cat", []),
         ("a dog—cat, \u00abdog\u00bb", []),
     ],
 )

@@ -57,6 +57,8 @@ def _words(prompt: str) -> Iterator[str]:
     word, kind = "", ""
     for letter in unicodedata.normalize("NFC", prompt).lower():
         own = _kind(letter) or kind
+        if not own:
+            continue  # a mark of nothing
         if word and own != kind:
             yield word
         word = letter if own != kind else word + letter
