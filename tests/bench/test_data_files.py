@@ -17,5 +17,5 @@ def test_a_file_that_cannot_be_read_is_named_with_advice(tmp_path: Path) -> None
     with pytest.raises(BenchmarkError, match=r"cannot read .*none: No such file or directory; copy it again\."):
         read_lines(tmp_path / "none", "copy it again")
     (tmp_path / "latin").write_bytes(b"\xe9")
-    with pytest.raises(BenchmarkError, match=r"latin: it is no UTF-8 text; copy it again\."):
+    with pytest.raises(BenchmarkError, match=r"latin: it is no UTF-8 text \(byte 0\); copy it again\."):
         read_lines(tmp_path / "latin", "copy it again")

@@ -89,3 +89,14 @@ def test_the_entry_point_gives_the_code_back() -> None:
     done = subprocess.run([sys.executable, "-m", "scalingar", "generate"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_a_users_backend_for_plots_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "of another version")
+    program = (
+        "from scalingar.cli.main import main; "
+        "assert main(['--version']) == 0; import scalingar.report; import matplotlib; "
+        "assert matplotlib.get_backend() == 'agg'"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -18,6 +18,7 @@ INFO = RecipeInfo(
         strategy=BestOfN(num_trajectories=3),
         sampling=SamplingConfig(top_k=5),
         noise="device",
+        num_images_per_prompt=3,
     ),
     image=2,
     trajectory=1,

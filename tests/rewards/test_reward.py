@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from scalingar.core.errors import ConfigError, WeightsError
@@ -128,9 +129,42 @@ def test_missing_weights_are_told_before_anything_is_decoded() -> None:
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [([1.0], "'odd' returned 1 numbers for 2 images"), ([1.0, float("nan")], "'odd' returned nan for trajectory 1")],
+    [
+        ([1.0], "'odd' returned 1 numbers for 2 images"),
+        ([1.0] * 6, "'odd' returned 6 numbers for 2 images"),
+        ([1.0, float("nan")], "'odd' returned nan for image 1"),
+        ([1.0, "good"], "'odd' returned 'good' for image 1; it must be a number"),
+        ([1.0, None], "'odd' returned None for image 1"),
+        ([1.0, 1j], "'odd' returned 1j for image 1"),
+        (np.ones((2, 2)), r"'odd' returned \[1.0, 1.0\] for image 0"),
+        (None, "'odd' returned None; it must return a list of one number for each image"),
+        (1.0, "'odd' returned 1.0; it must"),
+        ("12", "'odd' returned '12'; it must"),
+    ],
 )
-def test_odd_answers_are_refused(values: list[float], message: str, register: Callable[[str, Any], Any]) -> None:
+def test_odd_answers_are_refused(values: Any, message: str, register: Callable[[str, Any], Any]) -> None:
     register("odd", scoring(lambda prompt, images: values))
     with pytest.raises(ConfigError, match=message):
         tiny_pipe()("a dog", strategy=BestOfN(reward="odd", num_trajectories=2))
+
+
+@pytest.mark.parametrize("make", [np.array, torch.tensor, tuple, iter])
+def test_any_sequence_of_numbers_is_an_answer(make: Any, register: Callable[[str, Any], Any]) -> None:
+    register("any", scoring(lambda prompt, images: make([1.0, 2.0])))
+    output = tiny_pipe()("a dog", strategy=BestOfN(reward="any", num_trajectories=2))
+    assert [candidate.rewards["any"] for candidate in output.candidates[0]] == [1.0, 2.0]
+
+
+def test_what_a_reward_paints_is_not_handed_out(register: Callable[[str, Any], Any]) -> None:
+    def paint(prompt: str, images: list[Image.Image]) -> list[float]:
+        for image in images:
+            image.paste((255, 0, 0), (0, 0, *image.size))
+        return [0.0] * len(images)
+
+    register("painting", scoring(paint))
+    register("looking", scoring(lambda prompt, images: [0.0] * len(images)))
+    painted, seen = (
+        tiny_pipe()("a dog", strategy=BestOfN(reward=name, num_trajectories=2)).images[0].tobytes()
+        for name in ("painting", "looking")
+    )
+    assert painted == seen

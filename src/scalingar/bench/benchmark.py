@@ -9,10 +9,12 @@ from typing import Any, ClassVar, Self
 
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
+from scalingar.bench.file_names import checked
 from scalingar.bench.statistics import Estimate, ScoreTable, overall, task_estimates
 from scalingar.core.errors import BenchmarkError
+from scalingar.core.files import expanded
 from scalingar.core.registry import Registry
 
 _SHOWN = 5
@@ -71,7 +73,15 @@ class Summary:
 class BenchmarkSettings(BaseModel):
     """Base of a benchmark's settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
+
+    @field_validator("*")
+    @classmethod
+    def _with_homes(cls, value: Any) -> Any:
+        """In paths, and in names that may be paths, ``~`` is a home."""
+        if isinstance(value, Path):
+            return expanded(value)
+        return str(expanded(value)) if isinstance(value, str) and value.startswith("~") else value
 
 
 class Benchmark(ABC):
@@ -111,8 +121,8 @@ class Benchmark(ABC):
         return None
 
     def image_path(self, item: Item, number: int) -> str:
-        """Path of an image in the official layout, relative to the folder of a run."""
-        return f"{item.id}/{number:04d}.png"
+        """Path of an image in the official layout, relative to the folder of a run. Raises BenchmarkError outside."""
+        return checked(f"{item.id}/{number:04d}.png")
 
     def side_files(self, item: Item) -> dict[str, str]:
         """Other files that the official layout has for a prompt: text by relative path."""

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scalingar.cli.terminal import say
+
 if TYPE_CHECKING:
     from scalingar.analysis.outcomes.findings import Findings
     from scalingar.analysis.runs.complete_run import CompleteRun
@@ -48,7 +50,7 @@ def derive(
         else read_suite(suite)
     )
     for folder in write_derived(complete, strategies, output):
-        print(folder)
+        say(folder)
 
 
 @analyze.command()
@@ -122,11 +124,11 @@ def sweep(
     [b]scalingar analyze sweep runs/best-of-n --parameter gate.quantile --values 0.05,0.1,0.2,0.4[/]
     """
     from scalingar.analysis.studies.sweep import sweep_findings  # noqa: PLC0415
-    from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
+    from scalingar.pipeline.recipe import parse_override, parse_overrides  # noqa: PLC0415
 
     words = [word.strip() for word in values.split(",") if word.strip()]
     parsed = [parse_override(f"value={word}")[1] for word in words]
-    show(sweep_findings(_complete(run), parameter, parsed, dict(map(parse_override, fixed or []))), output)
+    show(sweep_findings(_complete(run), parameter, parsed, parse_overrides(fixed or [])), output)
 
 
 @analyze.command()
@@ -145,14 +147,15 @@ def _complete(folder: Path) -> "CompleteRun":
 
 def show(findings: "Findings", folder: Path) -> None:
     """Print the table, write table and plot."""
-    from rich.console import Console  # noqa: PLC0415
     from rich.markdown import Markdown  # noqa: PLC0415
 
+    from scalingar.cli.terminal import console as made  # noqa: PLC0415
+
     paths = findings.write(folder)
-    console = Console()
+    console = made()
     if console.is_terminal:
         console.print(Markdown(findings.markdown()))
     else:
-        print(findings.markdown(), end="")
+        say(findings.markdown(), end="")
     for path in paths:
-        typer.echo(f"wrote {path}", err=True)
+        say(f"wrote {path}", to_stderr=True)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from scalingar.cli.model_options import split_model, takes_model
+from scalingar.cli.words.prompt_and_settings import prompts_of
 
 
 @takes_model()
@@ -32,20 +33,7 @@ def consistency(
 
     check_writable(output)
     settings, prompts = split_model(prompts)
+    texts = prompts_of(prompts)
     pipe = ImagePipeline.load(ModelChoice.of({**model, **settings}))
-    findings = consistency_findings(pipe, _read(prompts), reward, trajectories=num_trajectories, seed=seed)
+    findings = consistency_findings(pipe, texts, reward, trajectories=num_trajectories, seed=seed)
     show(findings, output)
-
-
-def _read(prompts: list[str]) -> list[str]:
-    """The prompts themselves, or the lines of a single file but for comments (#). Raises ConfigError."""
-    from scalingar.core.errors import ConfigError  # noqa: PLC0415
-
-    path = Path(prompts[0])
-    if len(prompts) > 1 or not path.is_file():
-        return prompts
-    try:
-        lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"cannot read the prompts in {path}; give a text file with one in each line.") from None
-    return [line for line in lines if line and not line.startswith("#")]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalingar.cli.model_options import split_model, takes_model
+from scalingar.cli.terminal import say
 
 if TYPE_CHECKING:
     from scalingar.bench.benchmark import Benchmark
@@ -15,19 +16,19 @@ bench = typer.Typer(
     no_args_is_help=True, help="Measure strategies against each other.", rich_markup_mode="rich", add_completion=False
 )
 
+_MOST_IMAGES = 65_536
 _WHAT, _HOW, _WHERE = "What is compared", "How much", "Where and how to run"
 
 
 @bench.command("ls")
 def list_benchmarks() -> None:
     """List benchmarks, and who can judge their images."""
-    from rich.console import Console  # noqa: PLC0415
-
     from scalingar.bench import BENCHMARKS  # noqa: PLC0415
     from scalingar.bench.judges.detectors import DETECTORS  # noqa: PLC0415
     from scalingar.cli.listing import registry_table  # noqa: PLC0415
+    from scalingar.cli.terminal import console as made  # noqa: PLC0415
 
-    console = Console(markup=False)
+    console = made()
     console.print(registry_table("benchmarks", BENCHMARKS))
     console.print()
     console.print(registry_table("detectors", DETECTORS))
@@ -52,7 +53,8 @@ def run(
     ] = None,
     reward: Annotated[str | None, typer.Option(help="For the strategies that ask one.", rich_help_panel=_WHAT)] = None,
     images_per_prompt: Annotated[
-        int | None, typer.Option(help="The benchmark's own number if not given.", rich_help_panel=_HOW)
+        int | None,
+        typer.Option(max=_MOST_IMAGES, help="The benchmark's own number if not given.", rich_help_panel=_HOW),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Prompts per task.", rich_help_panel=_HOW)] = None,
     all_candidates: Annotated[
@@ -142,9 +144,9 @@ def report(
     if as_json:
         print(json.dumps([results.to_dict() for results in comparison.runs]))
     else:
-        print(f"{comparison.runs[0].summary.label}\n\n{markdown(comparison)}", end="")
+        say(f"{comparison.runs[0].summary.label}\n\n{markdown(comparison)}", end="")
     for path in [] if output is None else write_report(comparison, output):
-        typer.echo(f"wrote {path}", err=True)
+        say(f"wrote {path}", to_stderr=True)
 
 
 @bench.command()
@@ -174,7 +176,7 @@ def pictures(
     sheet = drawn([_results(folder) for folder in folders])
     check_writable(output.parent)
     write_file(output, png_bytes(sheet))
-    typer.echo(f"wrote {output}", err=True)
+    say(f"wrote {output}", to_stderr=True)
 
 
 @bench.command()
@@ -184,7 +186,7 @@ def validate(folders: Annotated[list[Path], typer.Argument(help="Runs, or a fold
 
     for folder in run_folders(folders):
         images = check_run(folder, benchmark_of(folder))
-        print(f"{folder}: {images} images, complete and unchanged")
+        say(f"{folder}: {images} images, complete and unchanged")
 
 
 @bench.command()
@@ -194,7 +196,9 @@ def score(
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Of the benchmark, such as detector=embedded.")
     ] = None,
-    images_per_prompt: Annotated[int | None, typer.Option(help="The benchmark's own number if not given.")] = None,
+    images_per_prompt: Annotated[
+        int | None, typer.Option(max=_MOST_IMAGES, help="The benchmark's own number if not given.")
+    ] = None,
     device: Annotated[str, typer.Option(help="Of the judge.")] = "cpu",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write official result lines here.")] = None,
 ) -> None:
@@ -210,9 +214,9 @@ def settings_of(benchmark: str, words: list[str], *, embedded: bool) -> dict[str
     """Benchmark settings; images of the embedded world are judged by its own detector unless told otherwise."""
     from scalingar.bench import BENCHMARKS  # noqa: PLC0415
     from scalingar.pipeline.overrides import merged  # noqa: PLC0415
-    from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
+    from scalingar.pipeline.recipe import parse_overrides  # noqa: PLC0415
 
-    values = dict(map(parse_override, words))
+    values = parse_overrides(words)
     if embedded and "detector" in BENCHMARKS[benchmark].settings.model_fields and "detector" not in values:
         values = {"detector": "embedded", "colors": "detector", **values}
     return merged({}, values)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scalingar.bench.benchmark import BENCHMARKS, Benchmark
@@ -16,6 +15,7 @@ from scalingar.bench.runs.results import read_results, write_results
 from scalingar.bench.runs.runner import Runner
 from scalingar.bench.runs.store import RunStore
 from scalingar.cli.progress import plain_warnings
+from scalingar.cli.terminal import console, say
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import check_writable
 from scalingar.pipeline.pipeline import ImagePipeline
@@ -58,7 +58,7 @@ def run_all(request: Request) -> None:
             score = results.summary.overall
             reward = runner.plan.recipe.strategy.needs().reward
             by = "" if reward is None else f" by the reward {reward}"
-            print(f"{label}{by}: {results.summary.label} {score.value:.4f}, results in {store.folder}")
+            say(f"{label}{by}: {results.summary.label} {score.value:.4f}, results in {store.folder}")
 
 
 def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark: Benchmark) -> RunPlan:
@@ -83,9 +83,9 @@ def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark
 
 def follow(runner: Runner, label: str) -> None:
     """Run, with a bar on stderr."""
-    console = Console(stderr=True)
+    screen = console(stderr=True)
     columns = (TextColumn(label, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("", total=None)
         for done in runner.run():
             bar.update(task, completed=done.images, total=done.total)

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from rich.console import Console
 from rich.table import Table
 
 from scalingar.bench.benchmark import BENCHMARKS, Judged, Summary, check_judged
 from scalingar.bench.benchmarks.geneval.geneval import GenEval
 from scalingar.bench.build_benchmark import build_benchmark
 from scalingar.bench.runs.comparison import with_error
+from scalingar.cli.terminal import console
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import write_file
 
@@ -46,7 +46,7 @@ def score_folder(
         if not lines:
             raise ConfigError(f"{name} has no official result lines; leave --output out.")
         write_file(output, "".join(json.dumps(line) + "\n" for line in lines).encode())
-    Console(highlight=False, markup=False).print(summary_table(benchmark.summary(judged)))
+    console(highlight=False).print(summary_table(benchmark.summary(judged)))
 
 
 def summary_table(summary: Summary) -> Table:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from scalingar.cli.model_options import split_model, takes_model
+from scalingar.cli.terminal import say
 
 
 @takes_model(without=("name", "device", "compile"))
@@ -30,4 +31,4 @@ def convert(
         raise typer.BadParameter(f"{unknown[0]!r} is no option of a model; write it as model.grid=[16,16]")
     choice = ModelChoice.of({**model, **settings_of_model, "name": source})
     for path, digest in run(choice.for_loading(), destination).items():
-        print(f"{digest}  {path}")
+        say(f"{digest}  {path}")

@@ -28,22 +28,20 @@ def doctor(
 
 
 def _examine() -> bool:
-    from rich.console import Console  # noqa: PLC0415
-
+    from scalingar.cli.terminal import console as made  # noqa: PLC0415
     from scalingar.doctor.environment import devices, facts  # noqa: PLC0415
     from scalingar.doctor.selftest import self_test  # noqa: PLC0415
 
     report = [*facts(), *(fact for device in devices() for fact in self_test(device))]
-    Console(highlight=False, markup=False).print(_facts(report))
+    made(highlight=False).print(_facts(report))
     return all(fact.ok for fact in report)
 
 
 def _compare(paths: list[Path]) -> bool:
-    from rich.console import Console  # noqa: PLC0415
-
+    from scalingar.cli.terminal import console as made  # noqa: PLC0415
     from scalingar.doctor.check import check_golden  # noqa: PLC0415
 
-    console = Console(highlight=False, markup=False)
+    console = made(highlight=False)
     good = True
     for path in paths:
         report = check_golden(path)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalingar.cli.model_options import takes_model
-from scalingar.cli.prompt_and_settings import split_words
+from scalingar.cli.words.prompt_and_settings import names_a_file, split_words
 
 if TYPE_CHECKING:
     from scalingar.pipeline.png import RecipeInfo
@@ -83,25 +83,34 @@ def generate(
         **{f"model.{name}": value for name, value in model.items()},
     }
     prompt, overrides = split_words(words or [])
+    if prompt is not None and names_a_file(prompt):
+        raise typer.BadParameter(f"{prompt!r} is the name of a file, not a prompt; say what the image should show")
     values = {name: value for name, value in {"prompt": prompt, **values}.items() if value is not None}
     if config is not None and like is not None:
         raise typer.BadParameter("--config and --like both give a recipe; choose one")
     info = None if like is None else _info(like)
     # Together, because which strategy is the default depends on the model.
-    recipe = _base(config, info).with_values(values | settings(overrides))
+    recipe = _base(config, info).with_values(_together(values, overrides))
     if print_config:
-        print(recipe.to_yaml(), end="")
+        from scalingar.cli.terminal import can_write, say  # noqa: PLC0415
+
+        text = recipe.to_yaml()
+        say(text if can_write(text) else recipe.to_yaml(ascii_only=True), end="")
     elif recipe.prompt is None:
         raise typer.BadParameter("there is no prompt; say in quotes what the image should show")
     else:
         _run(recipe, output, like, info, as_json=as_json, quiet=quiet)
 
 
-def settings(overrides: list[str]) -> dict[str, Any]:
-    """Each ``a.b=value`` by its dotted name. Raises ConfigError."""
-    from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
+def _together(options: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """Options and each ``a.b=value`` by their dotted names. Raises ConfigError, also for what is set twice."""
+    from scalingar.core.errors import ConfigError  # noqa: PLC0415
+    from scalingar.pipeline.recipe import parse_overrides  # noqa: PLC0415
 
-    return dict(map(parse_override, overrides))
+    values = parse_overrides(overrides)
+    if twice := sorted(set(options) & set(values)):
+        raise ConfigError(f"{twice[0]} is set twice, also by {twice[0]}=; leave one of them out.")
+    return options | values
 
 
 def _info(like: Path) -> "RecipeInfo":

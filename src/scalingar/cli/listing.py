@@ -19,7 +19,7 @@ def ls(
     ] = None,
 ) -> None:
     """List models, strategies, rewards and features of images, or the words the embedded model understands."""
-    from rich.console import Console  # noqa: PLC0415
+    from scalingar.cli.terminal import console as made  # noqa: PLC0415
 
     if topic is not None and topic not in TOPICS:
         from scalingar.core.registry import suggestion  # noqa: PLC0415
@@ -33,7 +33,7 @@ def ls(
         "words": _words,
     }
     topics = TOPICS[:-1] if topic is None else (topic,)
-    console = Console(markup=False)
+    console = made()
     for i, name in enumerate(topics):
         if i:
             console.print()

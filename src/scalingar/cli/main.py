@@ -1,5 +1,6 @@
 """``scalingar``: the commands, and how their errors are shown."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,6 +14,9 @@ from scalingar.cli.convert import convert
 from scalingar.cli.doctor import doctor
 from scalingar.cli.generate import generate
 from scalingar.cli.listing import ls
+from scalingar.cli.terminal import say, spell_out_unknown_letters
+from scalingar.cli.words.paths import takes_paths
+from scalingar.cli.words.prompt_and_settings import with_literal_prompt
 from scalingar.core.errors import ScalingarError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -31,6 +35,10 @@ app.command()(doctor)
 app.add_typer(bench, name="bench")
 analyze.command()(consistency)
 app.add_typer(analyze, name="analyze")
+for group in (app, bench, analyze):
+    for command in group.registered_commands:
+        assert command.callback is not None  # all are made from functions
+        command.callback = takes_paths(command.callback)
 
 
 def _show_version(show: bool) -> None:
@@ -59,7 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Failures are one sentence on stderr. A bug shows its traceback under ``python -X dev -m scalingar``.
     """
     try:
-        returned = app(arguments, standalone_mode=False)
+        spell_out_unknown_letters()
+        os.environ["MPLBACKEND"] = "agg"  # no window opens; matplotlib cannot be imported with a name it does not know
+        words = sys.argv[1:] if arguments is None else arguments
+        returned = app(with_literal_prompt(words), standalone_mode=False)
         code = returned if isinstance(returned, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
@@ -73,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int = FAILED) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    say(f"error: {message}", to_stderr=True)
     return code
 
 

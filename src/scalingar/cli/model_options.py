@@ -63,8 +63,8 @@ def takes_model(*, without: Sequence[str] = ()) -> Callable[[Command], Command]:
 
 def split_model(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """What ``model.key=value`` says of the model, and the other words. Raises ConfigError."""
-    from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
+    from scalingar.pipeline.recipe import parse_overrides  # noqa: PLC0415
 
     settings = [word for word in words if word.startswith("model.") and "=" in word]
-    section = {name.removeprefix("model."): value for name, value in map(parse_override, settings)}
+    section = {name.removeprefix("model."): value for name, value in parse_overrides(settings).items()}
     return section, [word for word in words if word not in settings]

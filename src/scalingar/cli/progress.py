@@ -1,21 +1,20 @@
 """What a user sees while waiting, on stderr: the bar, and warnings as plain lines."""
 
-import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from scalingar.cli.terminal import console, say
 from scalingar.models.prompts.encoders import UnknownWordsWarning
 from scalingar.strategies.engine.step_event import StepEvent
 
 
 def follow(events: Iterable[StepEvent], *, visible: bool) -> None:
     """Run through a stream's events, showing steps and how many of the trajectories that started are alive."""
-    console = Console(stderr=True)
+    screen = console(stderr=True)
     columns = (
         TextColumn("drawing"),
         BarColumn(),
@@ -23,7 +22,7 @@ def follow(events: Iterable[StepEvent], *, visible: bool) -> None:
         TextColumn("{task.fields[alive]} of {task.fields[all]} alive"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not (visible and console.is_terminal)) as bar:
+    with Progress(*columns, console=screen, transient=True, disable=not (visible and screen.is_terminal)) as bar:
         task = bar.add_task("", total=None, alive="all", all="all")
         started: dict[int, int] = {}
         alive: dict[int, int] = {}
@@ -44,7 +43,7 @@ def plain_warnings() -> Iterator[None]:
         text = " ".join(str(message).split())
         if text not in shown:
             shown.add(text)
-            print(f"warning: {text}", file=sys.stderr)
+            say(f"warning: {text}", to_stderr=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UnknownWordsWarning)

@@ -5,10 +5,9 @@ from contextlib import nullcontext
 from enum import Enum, auto
 from pathlib import Path
 
-from rich.console import Console
-
 from scalingar.cli.progress import follow, plain_warnings
 from scalingar.cli.repeat import Repeat
+from scalingar.cli.terminal import console
 from scalingar.core.files import check_writable
 from scalingar.models.prompts.encoders import check_prompts
 from scalingar.pipeline.output import ImageOutput
@@ -62,18 +61,18 @@ def decode(pipe: ImagePipeline, recipe: Recipe, *, visible: bool) -> ImageOutput
 
 def print_tables(output: ImageOutput, full_tokens: int, files: list[str], identical_to: Path | None) -> None:
     """Print a table per image, the ledger, and where everything is."""
-    console = Console(highlight=False, markup=False)
+    screen = console(highlight=False)
     strategy = output.infos[0].recipe.strategy
     reward = strategy.needs().reward
     asked = "" if reward is None else f", asking the reward {reward}"
-    console.print(f"strategy {strategy_name(strategy)}{asked}", soft_wrap=True)
+    screen.print(f"strategy {strategy_name(strategy)}{asked}", soft_wrap=True)
     for result in output.results:
-        console.print(f"{result.prompt} (seed {result.seed})", style="bold", soft_wrap=True)
-        console.print(trajectory_table(result))
-        console.print()
-    console.print(ledger_table(output.ledger, full_tokens))
-    console.print()
+        screen.print(f"{result.prompt} (seed {result.seed})", style="bold", soft_wrap=True)
+        screen.print(trajectory_table(result))
+        screen.print()
+    screen.print(ledger_table(output.ledger, full_tokens))
+    screen.print()
     names = ", ".join(Path(file).name for file in files)
-    console.print(f"wrote {names} to {Path(files[0]).parent}", soft_wrap=True)
+    screen.print(f"wrote {names} to {Path(files[0]).parent}", soft_wrap=True)
     if identical_to is not None:
-        console.print(f"identical to {identical_to}, pixel by pixel", soft_wrap=True)
+        screen.print(f"identical to {identical_to}, pixel by pixel", soft_wrap=True)

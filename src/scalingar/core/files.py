@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from scalingar.core.errors import OutputError
+from scalingar.core.errors import ConfigError, OutputError
 
 
 def check_writable(folder: Path) -> None:
@@ -20,10 +20,28 @@ def check_writable(folder: Path) -> None:
         raise OutputError(f"cannot write to the folder {folder}: {error.strerror}; choose another one.") from None
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with ``~`` or ``~user`` replaced by the home. Raises ConfigError where there is no such home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ConfigError(f"{path} cannot be found: there is no home of that name; write the whole path.") from None
+
+
+NO_HOME = Path(os.devnull) / "no home directory"
+"""A folder that cannot be made."""
+
+
 def cache_folder(name: str) -> Path:
-    """The folder for cached files of kind ``name``, under ``XDG_CACHE_HOME`` or ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "scalingar" / name
+    """The folder for cached files of kind ``name``, under ``XDG_CACHE_HOME`` or ``~/.cache``.
+
+    Without a home it is one that cannot be written, which each cache takes as it takes any other such folder.
+    """
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    except RuntimeError:
+        base = NO_HOME
+    return base / "scalingar" / name
 
 
 @contextmanager

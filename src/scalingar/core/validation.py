@@ -1,7 +1,10 @@
-"""Pydantic's validation errors as one sentence for the user."""
+"""Pydantic's validation errors as one sentence for the user, and values that it takes for what they are."""
 
+import reprlib
+from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -17,6 +20,10 @@ _SHORTER = {
     "less than": "<",
 }
 _LONGEST_VALUE = 60
+_SHORT = reprlib.Repr()
+"""Looks at the first parts only, however many a value has."""
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict = 4, 20, 20, 20
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 2 * _LONGEST_VALUE
 
 
 def sentence(error: ValidationError, kind: type[BaseModel], prefix: str = "") -> str:
@@ -29,7 +36,7 @@ def sentence(error: ValidationError, kind: type[BaseModel], prefix: str = "") ->
 
 def _message(details: ErrorDetails, kind: type[BaseModel], prefix: str) -> str:
     path = details["loc"]
-    setting = ".".join(map(str, (prefix, *path) if prefix else path))
+    setting = ".".join(map(shown_name, (prefix, *path) if prefix else path))
     if details["type"] == "extra_forbidden":
         return f"{setting} is no setting{suggestion(str(path[-1]), _settings(kind, path[:-1]))}"
     if details["type"] == "missing":
@@ -38,9 +45,41 @@ def _message(details: ErrorDetails, kind: type[BaseModel], prefix: str) -> str:
     return where + _shortened(details["msg"])
 
 
+def shown_name(part: int | str) -> str:
+    """A part of a setting's dotted name, not longer than one can read."""
+    text = str(part)
+    return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "..."
+
+
+def shown(value: Any) -> str:
+    """``repr`` of a value, shortened without looking at all of it."""
+    return _SHORT.repr(value)
+
+
+def plain(value: Any) -> Any:
+    """NumPy's and torch's numbers, arrays and paths as Python's own, also inside of lists and sections.
+
+    Other values are left as they are.
+    """
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, np.generic) or (hasattr(value, "tolist") and hasattr(value, "dtype")):
+        return value.tolist()
+    if type(value) in (list, tuple):
+        return type(value)(map(plain, value))
+    return {key: plain(inner) for key, inner in value.items()} if type(value) is dict else value
+
+
+def no_truth(value: Any) -> Any:
+    """For fields that are numbers: pydantic would take True for 1. Raises ValueError."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
 def _value(value: Any) -> str:
     """``=value``; empty for a whole section or a long value."""
-    text = repr(value)
+    text = shown(value)
     return "" if isinstance(value, BaseModel | dict) or len(text) > _LONGEST_VALUE else f"={text}"
 
 

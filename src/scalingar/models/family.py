@@ -63,7 +63,8 @@ class Loaded:
     """The parts of a pipeline; see :class:`scalingar.pipeline.pipeline.ImagePipeline`.
 
     ``model`` and ``tokenizer`` are those of :mod:`scalingar.decoding.contracts` for the family's way of decoding.
-    ``hashes``: SHA-256 of the weight files. ``reward``: named in the model's own folder.
+    ``hashes``: SHA-256 of the weight files. ``reward``: named in the model's own folder. ``hub_name``: of a model from
+    the hub, with the commit it was read from.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Loaded:
     sampling: SamplingConfig
     hashes: Mapping[str, str]
     reward: str | None = None
+    hub_name: str | None = None
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ CUDA_GRAPHS = Option(
 )
 
 _MOST = 60.0
-"""No image is this wide or tall; what YAML makes of an unquoted 4:3 (a number to base 60) is wider."""
+"""No image is this wide or tall."""
 
 
 def width_and_height(aspect_ratio: float | str) -> tuple[float, float]:
@@ -96,6 +96,6 @@ def width_and_height(aspect_ratio: float | str) -> tuple[float, float]:
     if not (width > 0 and height > 0 and 1 / _MOST < width / height < _MOST):
         raise ConfigError(
             f"aspect_ratio is {aspect_ratio!r}; width over height must be a positive number such as 1.5, or sides such "
-            "as '4:3' (in quotes)."
+            "as 4:3."
         )
     return width, height

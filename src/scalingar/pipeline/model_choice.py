@@ -21,13 +21,25 @@ from pydantic import (
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.registry import suggestion
-from scalingar.core.validation import sentence
+from scalingar.core.validation import plain, sentence, shown_name
+from scalingar.core.yaml_file import as_written
 from scalingar.models.family import model_options
 from scalingar.models.options import Choice
+from scalingar.pipeline.arguments import advice
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_OTHER_NAMES = {
+    name: dtype
+    for dtype, names in {
+        torch.float32: ("float32", "float", "f32"),
+        torch.bfloat16: ("bfloat16", "bf16"),
+        torch.float16: ("float16", "half", "f16"),
+    }.items()
+    for name in names
+}
+"""As torch, NumPy and others call them."""
 PYTHON = "python:"
 """Prefix for functions and models passed from Python, which recipes can name but not load."""
 
@@ -35,9 +47,18 @@ PYTHON = "python:"
 def _dtype(value: Any) -> torch.dtype:
     if isinstance(value, torch.dtype) and value in _DTYPE_NAMES:
         return value
-    if isinstance(value, str) and value in DTYPES:
-        return DTYPES[value]
+    if isinstance(value, str):
+        name = value.strip().lower().removeprefix("torch.")
+        if name in DTYPES or name in _OTHER_NAMES:
+            return DTYPES.get(name) or _OTHER_NAMES[name]
     raise ValueError("must be 'fp32', 'bf16' or 'fp16'")
+
+
+def _device(value: Any) -> Any:
+    """Torch's own devices, and their numbers, which are those of CUDA."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return f"cuda:{value}"
+    return value.strip().lower() if isinstance(value, str) else value
 
 
 class ModelChoice(BaseModel):
@@ -49,7 +70,7 @@ class ModelChoice(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, arbitrary_types_allowed=True)
 
     name: str = Field("embedded", description="'embedded', a file or folder, or a name on the hub")
-    device: str = Field("cpu", description="cpu, cuda, cuda:1, mps, xpu")
+    device: Annotated[str, BeforeValidator(_device)] = Field("cpu", description="cpu, cuda, cuda:1, mps, xpu")
     dtype: Annotated[torch.dtype, BeforeValidator(_dtype)] = Field(
         torch.float32, description="of the transformer: fp32, bf16 or fp16"
     )
@@ -63,9 +84,15 @@ class ModelChoice(BaseModel):
             return {"name": str(data)}
         if not isinstance(data, Mapping):
             raise ValueError("must be a name or settings such as {name: embedded}")
-        unknown = [key for key in data if key not in cls.setting_names()]
+        unknown = [str(key) for key in data if key not in cls.setting_names()]
         if unknown:
-            raise ConfigError(f"model.{unknown[0]} is no setting{suggestion(str(unknown[0]), cls.setting_names())}")
+            told = advice(unknown[0])
+            known = cls.setting_names()
+            raise ConfigError(
+                f"model.{told}"
+                if told
+                else f"model.{shown_name(unknown[0])} is no setting{suggestion(unknown[0], known)}"
+            )
         settings = {key: data[key] for key in cls.setting_names() if data.get(key) is not None}
         return {
             key: _plain(value) if key in cls.model_fields else _option(key, value) for key, value in settings.items()
@@ -141,15 +168,17 @@ def described(part: Callable[..., Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Paths and devices as strings."""
-    return str(value) if isinstance(value, Path | torch.device) else value
+    """Paths and devices as strings, NumPy's numbers as Python's."""
+    return str(value) if isinstance(value, torch.device) else plain(value)
 
 
 def _option(key: str, value: Any) -> Any:
     if callable(value):
         return value
     try:
-        adapter: TypeAdapter[Any] = TypeAdapter(model_options()[key].type, config=ConfigDict(allow_inf_nan=False))
-        return adapter.validate_python(_plain(value))
+        adapter: TypeAdapter[Any] = TypeAdapter(
+            model_options()[key].type, config=ConfigDict(allow_inf_nan=False, coerce_numbers_to_str=True)
+        )
+        return adapter.validate_python(as_written(value) if model_options()[key].type is str else _plain(value))
     except ValidationError as error:
         raise ConfigError(sentence(error, ModelChoice, f"model.{key}")) from None

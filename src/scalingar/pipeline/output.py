@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from scalingar import __version__
+from scalingar.core.files import expanded
 from scalingar.core.outputs import Candidate, Ledger, PromptResult
 from scalingar.pipeline.png import Picture, RecipeInfo
 from scalingar.pipeline.preview import Previewer
@@ -87,7 +88,7 @@ class ImageOutput:
         """
         from scalingar.pipeline.run_folder import write_run  # noqa: PLC0415  plots take matplotlib
 
-        return write_run(self, Path(folder).expanduser())
+        return write_run(self, expanded(folder))
 
 
 def _converted(candidate: Candidate, info: RecipeInfo, output_type: OutputType) -> Any:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from scalingar.core.errors import ConfigError
+from scalingar.core.validation import shown
 from scalingar.strategies import STRATEGIES
 
 
@@ -35,8 +37,10 @@ def _rank(name: str) -> int:
     return order.index(name) if name in order else len(order)
 
 
-def _switched(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _switched(settings: Any, name: str) -> dict[str, Any]:
     """The settings under another strategy's name, less those it does not have."""
+    if not isinstance(settings, Mapping):
+        return {"name": name}
     if settings.get("name") == name:
         return dict(settings)
     kind = STRATEGIES[name]
@@ -44,8 +48,10 @@ def _switched(settings: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {**shared, "name": name}
 
 
-def _without_preset(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _without_preset(settings: Any) -> dict[str, Any]:
     """The settings less those that the strategy's preset fills in."""
+    if not isinstance(settings, Mapping):
+        return {}
     name = str(settings.get("name"))
     parts = STRATEGIES[name].preset_parts if name in STRATEGIES else ()
     return {key: value for key, value in settings.items() if key not in parts}
@@ -54,6 +60,8 @@ def _without_preset(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _put(target: dict[str, Any], path: list[str], value: Any) -> None:
     for key in path[:-1]:
         inner = target.get(key)
-        target[key] = inner if isinstance(inner, dict) else {}
+        if not isinstance(inner, dict | None):
+            raise ConfigError(f"{key} is {shown(inner)}, so {'.'.join(path)} has no place; leave one of them out.")
+        target[key] = inner or {}
         target = target[key]
     target[path[-1]] = value

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import signature
 from itertools import accumulate
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -18,6 +18,7 @@ from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate, Ledger
 from scalingar.core.pixels import rounded
 from scalingar.core.sampling_config import SamplingConfig
+from scalingar.core.validation import shown
 from scalingar.decoding.contracts import ImageTokenizer, NextScaleModel, NextTokenModel, ScaleTokenizer
 from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.next_scale import NextScaleDecoder
@@ -25,6 +26,7 @@ from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.models.family import Family, default_strategy
 from scalingar.models.prompts.encoders import PromptEncoder, check_prompts
+from scalingar.pipeline.arguments import MOST_IMAGES, prompts_of, refuse, seeds_of, whole
 from scalingar.pipeline.loading import load
 from scalingar.pipeline.model_choice import PYTHON, ModelChoice
 from scalingar.pipeline.output import OUTPUT_TYPES, ImageOutput, OutputType
@@ -112,7 +114,7 @@ class ImagePipeline:
             family=loaded.family,
             own_reward=loaded.reward,
             device=choice.device,
-            choice=choice,
+            choice=choice if loaded.hub_name is None else choice.model_copy(update={"name": loaded.hub_name}),
         )
 
     @property
@@ -128,29 +130,33 @@ class ImagePipeline:
 
     def __call__(
         self,
-        prompt: str | Sequence[str],
+        prompt: str | int | Sequence[str | int],
         *,
         strategy: str | Mapping[str, Any] | Strategy | None = None,
         num_trajectories: int | None = None,
         num_images_per_prompt: int = 1,
-        seed: int | Sequence[int] = 0,
+        seed: int | Sequence[int] | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
         noise: NoiseSource | None = None,
         guidance_scale: float | None = None,
-        sampling: SamplingConfig | None = None,
+        sampling: SamplingConfig | Mapping[str, Any] | None = None,
         looks_per_batch: int | None = None,
         max_rows: int | None = None,
         output_type: OutputType = "pil",
         callback_on_step_end: StepCallback | None = None,
+        **others: Any,
     ) -> ImageOutput:
         """Generate, prompt-major as diffusers does.
 
         Args:
-            prompt: one prompt or several; several are decoded in one live batch.
+            prompt: one prompt or several; several are decoded in one live batch. A number is a class label.
             strategy: a name (see ``scalingar ls``), a configured strategy, or settings as in a recipe,
                 ``{"name": "best-of-n", "reward": "embedded"}``; None: scaling-ar, or tts-var for a next-scale model.
             num_trajectories: N; overrides the strategy's own.
             num_images_per_prompt: images of each prompt; repeat ``j`` is the image of ``seed + j``.
-            seed: keys every trajectory's noise, together with its index; or a seed for each image.
+            seed: keys every trajectory's noise, together with its index; or a seed for each image. None: 0.
+            generator: a ``torch.Generator`` in place of a seed, or one for each image. Only its first seed is read:
+                the same one gives the same image again.
             noise: made on the ``"host"``, so that every device draws the same images as a CPU, or on the ``"device"``,
                 which costs a GPU less; None: ``"host"`` for a model on the CPU, else ``"device"``.
             guidance_scale: s_base; the model's default if None; guidance is off at 1 or less.
@@ -163,6 +169,8 @@ class ImagePipeline:
                 [0, 1], or ``"codes"`` ``(t,)``.
             callback_on_step_end: ``fn(pipe, step, total_steps, values)`` after each step of each prompt.
 
+            others: none; names of other libraries are told what to write here.
+
         Raises:
             PromptError, ConfigError, DecodingError: one sentence on what to change.
         """
@@ -172,13 +180,17 @@ class ImagePipeline:
             num_trajectories=num_trajectories,
             num_images_per_prompt=num_images_per_prompt,
             seed=seed,
+            generator=generator,
             noise=noise,
             guidance_scale=guidance_scale,
             sampling=sampling,
             looks_per_batch=looks_per_batch,
             max_rows=max_rows,
             output_type=output_type,
+            **others,
         )
+        if callback_on_step_end is not None and not callable(callback_on_step_end):
+            raise ConfigError(f"callback_on_step_end is {shown(callback_on_step_end)}; it must be a function.")
         for event in run:
             if callback_on_step_end is not None:
                 values = {"prompt": event.prompt, "indices": event.indices, **event.values}
@@ -187,41 +199,44 @@ class ImagePipeline:
 
     def stream(
         self,
-        prompt: str | Sequence[str],
+        prompt: str | int | Sequence[str | int],
         *,
         strategy: str | Mapping[str, Any] | Strategy | None = None,
         num_trajectories: int | None = None,
         num_images_per_prompt: int = 1,
-        seed: int | Sequence[int] = 0,
+        seed: int | Sequence[int] | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
         noise: NoiseSource | None = None,
         guidance_scale: float | None = None,
-        sampling: SamplingConfig | None = None,
+        sampling: SamplingConfig | Mapping[str, Any] | None = None,
         looks_per_batch: int | None = None,
         max_rows: int | None = None,
         output_type: OutputType = "pil",
+        **others: Any,
     ) -> Stream:
         """An iterator over steps; its ``output`` holds the result. Arguments as in a call."""
-        if output_type not in OUTPUT_TYPES:
-            raise ConfigError(f"output_type is {output_type!r}; choose from {', '.join(OUTPUT_TYPES)}.")
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        refuse(others, _arguments(), ModelChoice.setting_names())
+        if not isinstance(output_type, str) or output_type not in OUTPUT_TYPES:
+            raise ConfigError(f"output_type is {shown(output_type)}; choose from {', '.join(OUTPUT_TYPES)}.")
+        prompts = prompts_of(prompt)
         check_prompts(prompts)
-        if num_images_per_prompt < 1:
-            raise ConfigError(f"num_images_per_prompt is {num_images_per_prompt}; it must be at least 1.")
-        repeats = range(num_images_per_prompt)
+        count = whole(num_images_per_prompt, "num_images_per_prompt", 1, MOST_IMAGES)
+        if len(prompts) * count > MOST_IMAGES:
+            raise ConfigError(f"{len(prompts)} prompts of {count} images are too many for a call; give fewer of them.")
+        repeats = range(count)
         texts = [text for text in prompts for _ in repeats]
-        seed = int(seed) if isinstance(seed, int | Integral) else [int(one) for one in seed]
+        seed = seeds_of(seed, generator)
         seeds = [seed + j for _ in prompts for j in repeats] if isinstance(seed, int) else seed
         if len(seeds) != len(texts):
             raise ConfigError(
                 f"there are {len(seeds)} seeds for {len(texts)} images; give one for each, or one number."
             )
-        if min(seeds) < 0:
-            raise ConfigError(f"seed is {min(seeds)}; it must not be negative.")
         default = default_strategy(self.family, self.decoding)
         resolved = build_strategy(default if strategy is None else strategy, default)
         if num_trajectories is not None:
-            resolved = with_trajectories(resolved, num_trajectories)
+            resolved = with_trajectories(resolved, whole(num_trajectories, "num_trajectories", 1))
         check_serves(resolved, self.decoding)
+        max_rows = None if max_rows is None else whole(max_rows, "max_rows", 1)
         if max_rows is not None and max_rows < resolved.num_trajectories:
             raise ConfigError(f"max_rows is {max_rows}; one image alone needs {resolved.num_trajectories}.")
         recipe = Recipe.from_dict(
@@ -232,7 +247,7 @@ class ImagePipeline:
                 "guidance_scale": guidance_scale,
                 "sampling": sampling,
                 "looks_per_batch": looks_per_batch,
-                "num_images_per_prompt": num_images_per_prompt,
+                "num_images_per_prompt": count,
             }
         ).resolved(self)
         assert recipe.sampling is not None
@@ -310,3 +325,8 @@ class ImagePipeline:
         ends = list(accumulate(height * width for height, width in self.grids))
         drawn = [end for end in ends if end <= candidate.tokens]
         return [rounded(self.decode(candidate.codes[None, :end])[0]) for end in drawn]
+
+
+def _arguments() -> list[str]:
+    """Names of a call's arguments."""
+    return [name for name in signature(ImagePipeline.__call__).parameters if name not in ("self", "others")]

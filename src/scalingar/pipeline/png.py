@@ -1,18 +1,22 @@
 """Recipes inside PNG files."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any, Self
 
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from scalingar.core.errors import ConfigError, OutputError, WeightsError
+from scalingar.core.text_file import reason
 from scalingar.pipeline.recipe import RecordedRecipe
 
 KEY = "scalingar"
 """Keyword of the PNG text chunk."""
+MOST_THREADS = 1024
+"""More than machines have; a library would end the process over a number far beyond."""
 
 
 class RecipeInfo(BaseModel):
@@ -27,7 +31,15 @@ class RecipeInfo(BaseModel):
     weights: dict[str, str] = Field(description="SHA-256 of the weight files")
     version: str = Field(description="of scalingar")
     torch: str = Field(description="version of torch")
-    threads: int = Field(ge=1, description="of torch; sums over pixels are split among them, which shows in last bits")
+    threads: int = Field(
+        ge=1, le=MOST_THREADS, description="of torch; sums over pixels are split among them, which shows in last bits"
+    )
+
+    @model_validator(mode="after")
+    def _is_of_the_run(self) -> Self:
+        if self.image >= self.recipe.num_images_per_prompt:
+            raise ValueError(f"image {self.image} is none of the run's {self.recipe.num_images_per_prompt}")
+        return self
 
     def check_weights(self, hashes: dict[str, str], source: Path) -> None:
         """Raises WeightsError unless ``hashes`` are those of the weights ``source`` was made with."""
@@ -68,18 +80,19 @@ def read_recipe(path: Path) -> RecipeInfo:
         OutputError: no such file, not a PNG, or a PNG without a recipe that can be followed.
     """
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with warnings.catch_warnings(), Image.open(path, formats=["PNG"]) as image:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # larger ones are an error
             image.load()
             text = image.info.get(KEY)
     except FileNotFoundError:
         raise OutputError(f"{path} does not exist.") from None
     except UnidentifiedImageError:
         raise OutputError(f"{path} is no PNG; only PNG files written by scalingar hold a recipe.") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise OutputError(f"cannot read {path}: {error}.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise OutputError(f"cannot read {path}: {reason(error).rstrip('.')}.") from None
     if text is None:
         raise OutputError(f"{path} holds no recipe; only PNG files written by scalingar do.")
     try:
         return RecipeInfo.model_validate_json(text)
-    except (ValidationError, ConfigError):
+    except (ValidationError, ConfigError, RecursionError):
         raise OutputError(f"{path} holds a recipe this version cannot follow; it was written by another.") from None

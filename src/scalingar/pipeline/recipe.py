@@ -1,11 +1,11 @@
 """Recipes: everything that decides which image comes out, as a frozen value that lives in YAML and inside PNGs."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, Self
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -16,14 +16,16 @@ from pydantic import (
     SerializationInfo,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.core.validation import sentence
-from scalingar.core.yaml_file import read_yaml
+from scalingar.core.validation import no_truth, plain, sentence, shown
+from scalingar.core.yaml_file import as_written, dump_yaml, parse_yaml, read_yaml
 from scalingar.models.family import default_strategy as family_default
+from scalingar.pipeline.arguments import MOST_IMAGES, advice
 from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.model_choice import ModelChoice, described
 from scalingar.pipeline.overrides import merged
@@ -36,6 +38,9 @@ NoiseSource = Literal["host", "device"]
 """Where noise is made: by NumPy on the CPU, or on the model's device. The two draw different numbers."""
 
 _OVERRIDE = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
+_QUOTED = tuple("\"'[{")
+_NOT_IN_YAML = re.compile(r"(?:^|\s)#|\n|^\.\.\.|^---")
+"""What YAML would take for a comment, a fold, or the end of a document."""
 
 
 class ModelDefaults(Protocol):
@@ -90,7 +95,9 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: ModelChoice = Field(ModelChoice(), description="a name, or a section of name, device, dtype and options")
-    prompt: str | None = Field(None, coerce_numbers_to_str=True, description="what the image shows")
+    prompt: Annotated[str | None, BeforeValidator(as_written)] = Field(
+        None, coerce_numbers_to_str=True, description="what the image shows"
+    )
     strategy: Annotated[Strategy, BeforeValidator(_strategy_for_model), PlainSerializer(_plain_strategy)] = Field(
         default_factory=lambda data: build_strategy(default_strategy(data.get("model", ModelChoice()))),
         description="the method of the model's family unless named: scaling-ar or tts-var",
@@ -106,22 +113,30 @@ class Recipe(BaseModel):
     noise: NoiseSource | None = Field(
         None, description="made on the host or the model's device; None: host for a model on the CPU, else device"
     )
-    num_images_per_prompt: int = Field(1, ge=1, description="images of the prompt")
+    num_images_per_prompt: int = Field(1, ge=1, le=MOST_IMAGES, description="images of the prompt")
+
+    _numbers = field_validator("guidance_scale", "looks_per_batch", "seed", "num_images_per_prompt", mode="before")(
+        no_truth
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _check_sections(cls, data: Any) -> Any:
-        """Refuse settings of the model outside its section."""
+        """Refuse settings of the model outside its section, and names that mean something elsewhere."""
         for name in data if isinstance(data, Mapping) else ():
-            if name not in cls.model_fields and name in ModelChoice.setting_names():
+            if name in cls.model_fields or not isinstance(name, str):
+                continue
+            if name in ModelChoice.setting_names():
                 raise ConfigError(f"{name} is a setting of the model; write it as model.{name}.")
+            if (told := advice(name)) is not None:
+                raise ConfigError(told)
         return data
 
     @classmethod
     def from_dict(cls, data: Mapping[Any, Any]) -> Self:
         """From plain values. Raises ConfigError: an unknown setting, or a value out of range."""
         try:
-            return cls.model_validate(dict(data))
+            return cls.model_validate(plain({str(name): value for name, value in data.items()}))
         except ValidationError as error:
             raise ConfigError(sentence(error, cls)) from None
 
@@ -144,11 +159,12 @@ class Recipe(BaseModel):
         """Complete, in plain types."""
         return self.model_dump(mode="json")
 
-    def to_yaml(self) -> str:
-        """Complete, so that no later default can change it; :meth:`from_yaml` gives the same recipe back."""
-        # Plain, YAML would take the old "next line" for an end of line.
-        readable = "\x85" not in (self.prompt or "")
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=readable)
+    def to_yaml(self, *, ascii_only: bool = False) -> str:
+        """Complete, so that no later default can change it; :meth:`from_yaml` gives the same recipe back.
+
+        ``ascii_only``: spell out other characters, for files and terminals that are not UTF-8.
+        """
+        return dump_yaml(self.to_dict(), ascii_only=ascii_only)
 
     def with_overrides(self, overrides: Sequence[str]) -> Self:
         """With settings replaced, each written ``a.b=value`` with the value in YAML.
@@ -156,7 +172,7 @@ class Recipe(BaseModel):
         Raises:
             ConfigError: not of this form, an unknown setting, or a value out of range.
         """
-        return self.with_values(dict(map(parse_override, overrides)))
+        return self.with_values(parse_overrides(overrides))
 
     def with_values(self, values: Mapping[str, Any]) -> Self:
         """With settings replaced by their dotted names; see :func:`merged`. Raises ConfigError."""
@@ -170,6 +186,8 @@ class Recipe(BaseModel):
         """
         own = {} if self.sampling is None else self.sampling.model_dump(exclude_unset=True)
         scale = defaults.guidance_scale if self.guidance_scale is None else self.guidance_scale
+        if not math.isfinite(scale):
+            raise ConfigError(f"guidance_scale is {scale}, the default of {defaults.name}; set it to a number.")
         filled = SamplingConfig(**{**defaults.sampling.model_dump(), **own})
         strategy = with_reward(self.strategy, defaults.own_reward, defaults.name)
         update = {
@@ -208,12 +226,26 @@ RecordedRecipe = Annotated[Recipe, AfterValidator(_with_noise)]
 """The resolved recipe of what was drawn. Where it does not name the noise it is older than the choice: the host's."""
 
 
+def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
+    """Values of several ``a.b=value`` by their dotted names. Raises ConfigError; a name must not be there twice."""
+    values: dict[str, Any] = {}
+    for word in words:
+        name, value = parse_override(word)
+        if name in values:
+            raise ConfigError(f"{name} is set twice; leave one of them out.")
+        values[name] = value
+    return values
+
+
 def parse_override(text: str) -> tuple[str, Any]:
-    """Dotted name and value of ``a.b=value``. Raises ConfigError."""
+    """Dotted name and value of ``a.b=value``, the value in YAML. Raises ConfigError."""
     match = _OVERRIDE.fullmatch(text)
     if match is None:
-        raise ConfigError(f"{text!r} is no setting; write it as strategy.gate.quantile=0.1.")
+        raise ConfigError(f"{shown(text)} is no setting; write it as strategy.gate.quantile=0.1.")
+    name, value = match[1], match[2]
+    if not value.startswith(_QUOTED) and _NOT_IN_YAML.search(value):
+        return name, value
     try:
-        return match[1], yaml.safe_load(match[2])
-    except yaml.YAMLError:
-        raise ConfigError(f"{text!r}: what follows the '=' is no YAML value; put text in quotes.") from None
+        return name, parse_yaml(value)
+    except ValueError:
+        raise ConfigError(f"{shown(text)}: what follows the '=' is no YAML value; put text in quotes.") from None

@@ -7,13 +7,14 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from scalingar.core.outputs import Candidate, PromptResult
-from scalingar.report.figure import new_figure, quiet_axes, title
+from scalingar.report.figure import new_figure, own_style, quiet_axes, title
 from scalingar.report.palette import CHOSEN, CUT, FINISHED, INK, THRESHOLD
 
 _LOWER = {"s": "guidance scale s", "reward": "reward"}
 """Traces for the lower panel; the first that was recorded is drawn."""
 
 
+@own_style
 def confidence_plot(result: PromptResult) -> Figure:
     """C of Eq. (11) with the threshold of Eq. (13) above, the guidance scale of Eq. (14) below, step by step.
 

@@ -15,6 +15,8 @@ MARGIN, GAP, FRAME = 28, 24, 5
 SMALLEST, LARGEST = 256, 384
 """Sides of a tile's image in pixels: smaller ones are enlarged, larger ones reduced."""
 _DIMMED = 0.6
+_LONGEST_TITLE = 2000
+"""Characters of a title: further ones would only make the sheet higher."""
 _TITLE_SIZE, _HEADING_SIZE, _CAPTION_SIZE = 20, 15, 14
 
 
@@ -58,7 +60,8 @@ def contact_sheet(tiles: Sequence[Tile], title: str) -> Image.Image:
     captions = max(len(_lines(tile, picture)) for tile, picture in zip(tiles, pictures, strict=True))
     row_height = height + FRAME + line_height(_HEADING_SIZE) + captions * line_height(_CAPTION_SIZE) + GAP
     sheet_width = 2 * MARGIN + columns * width + (columns - 1) * GAP
-    heading = wrapped(title, _TITLE_SIZE, sheet_width - 2 * MARGIN, bold=True)
+    shown = title if len(title) <= _LONGEST_TITLE else f"{title[:_LONGEST_TITLE]} …"
+    heading = wrapped(shown, _TITLE_SIZE, sheet_width - 2 * MARGIN, bold=True)
     top = MARGIN + len(heading) * line_height(_TITLE_SIZE) + GAP // 2
     sheet = Image.new("RGB", (sheet_width, top + rows * row_height + MARGIN - GAP // 2), BACKGROUND)
     _write(sheet, heading, MARGIN, MARGIN + _TITLE_SIZE, _TITLE_SIZE, INK, bold=True)

@@ -4,10 +4,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from scalingar.core.outputs import Candidate
-from scalingar.report.figure import bare_axes, new_figure, show_picture, title
+from scalingar.report.figure import bare_axes, new_figure, own_style, show_picture, title
 from scalingar.report.palette import INK, MUTED
 
 
+@own_style
 def entropy_map(candidate: Candidate, image: Image.Image, grid: tuple[int, int]) -> Figure:
     """A finished candidate's image beside the entropy H of Eq. (3), one cell of ``grid`` ``(h, w)`` per token.
 

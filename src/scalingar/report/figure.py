@@ -3,7 +3,11 @@
 import io
 import textwrap
 import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,6 +18,23 @@ from scalingar.report.palette import BACKGROUND, INK, MUTED, RULE
 
 DPI = 150
 _TITLE_WIDTH = 88
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def own_style(draw: Callable[P, T]) -> Callable[P, T]:
+    """Decorator for what draws: with matplotlib's defaults, whatever a user's own settings say, and only meanwhile."""
+
+    @wraps(draw)
+    def with_defaults(*arguments: P.args, **settings: P.kwargs) -> T:
+        with warnings.catch_warnings(), matplotlib.rc_context():
+            warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
+            matplotlib.rcdefaults()
+            return draw(*arguments, **settings)
+
+    return with_defaults
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -52,6 +73,7 @@ def bare_axes(axes: Axes) -> None:
     axes.spines[:].set_visible(False)
 
 
+@own_style
 def png_bytes(figure: Figure) -> bytes:
     """The figure as a PNG file's content; the same figure gives the same bytes."""
     buffer = io.BytesIO()

@@ -8,13 +8,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from scalingar.core.outputs import Candidate
-from scalingar.report.figure import new_figure, quiet_axes, show_picture, title
+from scalingar.report.figure import new_figure, own_style, quiet_axes, show_picture, title
 from scalingar.report.palette import CHOSEN, INK, MUTED
 
 _WIDTH, _NARROWEST = 1.3, 6.0
 """Inches of a picture, and of the whole figure at least."""
 
 
+@own_style
 def scale_strip(candidate: Candidate, images: Sequence[Image.Image], grids: Sequence[tuple[int, int]]) -> Figure:
     """A finished candidate's image after each scale, over the mean entropy H of Eq. (3) of the scale's codes.
 

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.files import expanded
 from scalingar.core.outputs import Truncation
 from scalingar.core.transfer import to_device
 from scalingar.models.hf.loading import REFUSALS, first_sentence
@@ -103,7 +104,7 @@ class LearnedReward(PixelReward):
         if importlib.util.find_spec("transformers") is None:
             raise WeightsError(f"the reward {self.name} needs transformers; install it with pip install scalingar[hf].")
         source = self.repo if self.source is None else str(self.source)
-        path = Path(source).expanduser()
+        path = expanded(source)
         if path.exists():
             file = path / (self.file or "")
             return file if file.is_file() else path
@@ -145,7 +146,7 @@ class LearnedReward(PixelReward):
 
     def _tokenizer_location(self) -> str | Path:
         if self.tokenizer is not None:
-            path = Path(self.tokenizer).expanduser()
+            path = expanded(self.tokenizer)
             return path if path.exists() else self.tokenizer
         if isinstance(self.location, Path):
             folder = self.location if self.location.is_dir() else self.location.parent

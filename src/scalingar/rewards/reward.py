@@ -1,8 +1,8 @@
 """The interface and registry of rewards."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import torch
 from PIL import Image
@@ -10,6 +10,7 @@ from PIL import Image
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate, Truncation
 from scalingar.core.registry import Registry, split_source
+from scalingar.core.validation import plain, shown
 
 
 class Reward(Protocol):
@@ -29,6 +30,8 @@ class PixelReward:
     counts_images = True
     independent = False
     """No image's score depends on the other images, so they may be scored in parts."""
+    title = "the reward"
+    """What messages call it."""
 
     def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:
         """One finite number per image, higher is better."""
@@ -41,18 +44,38 @@ class PixelReward:
         """The part of a prompt that this reward does not read; None if it reads the whole prompt."""
 
     def __call__(self, candidates: list[Candidate]) -> list[float]:
-        """The scores of the candidates; those of the same prompt are scored together."""
+        """The scores of the candidates; those of the same prompt are scored together.
+
+        Raises ConfigError unless :meth:`score` gives a finite number for each image.
+        """
         scores: dict[int, float] = {}
         for prompt in dict.fromkeys(candidate.prompt for candidate in candidates):
             rows = [row for row, candidate in enumerate(candidates) if candidate.prompt == prompt]
             values = self.score(prompt, [_image(candidates[row]) for row in rows])
-            scores.update(zip(rows, values, strict=False))
-        return [scores[row] for row in sorted(scores)]
+            scores.update(zip(rows, one_each(values, len(rows), self.title), strict=True))
+        return [scores[row] for row in range(len(candidates))]
 
 
 def _image(candidate: Candidate) -> Image.Image:
+    """A copy: what a reward paints on it is not handed out."""
     assert candidate.image is not None, "a pixel reward scores decoded candidates only"
-    return candidate.image
+    return candidate.image.copy()
+
+
+def one_each(values: Any, count: int, title: str) -> list[float]:
+    """Finite numbers, one for each of ``count`` images, from any sequence or array. Raises ConfigError."""
+    told = plain(values)
+    if isinstance(told, str | bytes | Mapping) or not isinstance(told, Iterable):
+        raise ConfigError(f"{title} returned {shown(values)}; it must return a list of one number for each image.")
+    numbers = list(map(plain, told))
+    if len(numbers) != count:
+        raise ConfigError(f"{title} returned {len(numbers)} numbers for {count} images; it must return one each.")
+    for place, number in enumerate(numbers):
+        if not isinstance(number, int | float):
+            raise ConfigError(f"{title} returned {shown(number)} for image {place}; it must be a number.")
+        if not math.isfinite(number):
+            raise ConfigError(f"{title} returned {number} for image {place}; it must be finite.")
+    return [float(number) for number in numbers]
 
 
 ScoreFunction = Callable[[str, list[Image.Image]], Sequence[float]]
@@ -66,7 +89,7 @@ class FunctionReward(PixelReward):
 
     def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:
         """The function's values."""
-        return [float(value) for value in self.function(prompt, list(images))]
+        return one_each(self.function(prompt, list(images)), len(images), self.title)
 
 
 class RewardFactory(Protocol):
@@ -112,19 +135,12 @@ def _entry(text: str) -> tuple[RewardFactory, str | None]:
 def build_reward(text: str, *, device: str | torch.device) -> Reward:
     """The reward ``name`` or ``name:source``, with its network on ``device``. Raises ConfigError."""
     factory, source = _entry(text)
-    return factory(source, device=device)
+    reward = factory(source, device=device)
+    if isinstance(reward, PixelReward):
+        reward.title = f"the reward {text!r}"
+    return reward
 
 
 def score_candidates(reward: Reward, name: str, candidates: list[Candidate]) -> list[float]:
     """One finite number per candidate. Raises ConfigError if the reward returns anything else."""
-    values = reward(candidates)
-    if len(values) != len(candidates):
-        raise ConfigError(
-            f"the reward {name!r} returned {len(values)} numbers for {len(candidates)} images; it must return one each."
-        )
-    for candidate, value in zip(candidates, values, strict=True):
-        if not math.isfinite(value):
-            raise ConfigError(
-                f"the reward {name!r} returned {value} for trajectory {candidate.index}; it must be finite."
-            )
-    return values
+    return one_each(reward(candidates), len(candidates), f"the reward {name!r}")

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from scalingar.core.errors import ConfigError
-from scalingar.core.validation import sentence
+from scalingar.core.validation import plain, sentence, shown
 from scalingar.rewards import REWARDS, check_reward
 from scalingar.rewards.features import check_feature
 from scalingar.strategies import STRATEGIES, Strategy
@@ -71,12 +71,14 @@ def _from_settings(value: Any, default: str) -> Strategy:
     settings = {"name": value} if isinstance(value, str) else value
     name = settings.get("name", default) if isinstance(settings, Mapping) else None
     if not name or not isinstance(name, str):
-        raise ConfigError(f"strategy={value!r}: must be a name or settings such as {{name: {default or 'best-of-n'}}}")
+        raise ConfigError(
+            f"strategy={shown(value)}: must be a name or settings such as {{name: {default or 'best-of-n'}}}"
+        )
     return _validated(STRATEGIES[name], {key: setting for key, setting in settings.items() if key != "name"})
 
 
 def _validated(kind: type[Strategy], settings: Mapping[str, Any]) -> Strategy:
     try:
-        return kind.model_validate(settings)
+        return kind.model_validate(plain({str(name): value for name, value in settings.items()}))
     except ValidationError as error:
         raise ConfigError(sentence(error, kind, "strategy")) from None

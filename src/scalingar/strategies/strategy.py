@@ -15,6 +15,9 @@ from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Search
 from scalingar.strategies.setting import Setting
 
+MOST_TRAJECTORIES = 65_536
+"""Of an image: no machine holds as many, and larger numbers are slips."""
+
 
 class Strategy(BaseModel):
     """Base of all strategies: settings only. A new one is a class under ``@STRATEGIES.register``.
@@ -30,7 +33,7 @@ class Strategy(BaseModel):
     preset_parts: ClassVar[tuple[str, ...]] = ()
     """Settings filled in by its ``preset``, if it has one."""
 
-    num_trajectories: int = Field(8, ge=1, description="N, trajectories per image")
+    num_trajectories: int = Field(8, ge=1, le=MOST_TRAJECTORIES, description="N, trajectories per image")
     profile: ProfileConfig = ProfileConfig()
 
     def needs(self) -> Needs:

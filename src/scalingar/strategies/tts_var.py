@@ -27,7 +27,7 @@ from scalingar.policy.resampling import Method, probabilities, resample
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
+from scalingar.strategies.strategy import MOST_TRAJECTORIES, STRATEGIES, Strategy, argmax
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ class TTSVar(Strategy):
 
     serves: ClassVar[tuple[Decoding, ...]] = ("next-scale",)
 
-    num_trajectories: int = Field(1, ge=1, description="N, multiplies every batch: 8 N at first, N at last")
+    num_trajectories: int = Field(
+        1, ge=1, le=MOST_TRAJECTORIES, description="N, multiplies every batch: 8 N at first, N at last"
+    )
     reward: str | None = Field(
         None, description="name of the reward, or name:source; None: the model's own; the paper's is image-reward"
     )

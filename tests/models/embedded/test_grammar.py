@@ -123,3 +123,23 @@ def test_longest_phrase_covers_the_vocabulary() -> None:
     forms = [form for name in vocabulary.OBJECT_CLASSES for form in vocabulary.plurals(name)]
     words = max(len(form.split()) for form in (*forms, *vocabulary.RELATIONS))
     assert words <= grammar._LONGEST
+
+
+@pytest.mark.parametrize(
+    ("prompt", "unknown"),
+    [
+        ("a photo of a dog \u0438 \u043a\u043e\u0448\u043a\u0430", ["\u0438", "\u043a\u043e\u0448\u043a\u0430"]),
+        ("a photo of a dog 狗 猫", ["狗", "猫"]),
+        ("a dog狗", ["狗"]),
+        ("a dog mit Kätzchen", ["mit", "kätzchen"]),
+        ("a dog mit Ka\u0308tzchen", ["mit", "kätzchen"]),
+        ("dog \u0915\u0941\u0924\u094d\u0924\u093e", ["\u0915\u0941\u0924\u094d\u0924\u093e"]),
+        ("a dog 🐕‍🦺 and a cat👩🏽", ["🐕‍🦺", "👩🏽"]),
+        ("a dog \u202e \u0308 cat", []),
+        ("a dog—cat, \u00abdog\u00bb", []),
+    ],
+)
+def test_every_unknown_word_is_named(prompt: str, unknown: list[str]) -> None:
+    parsed = parse(prompt)
+    assert "dog" in parsed.terminals
+    assert list(parsed.unknown) == unknown

@@ -132,6 +132,36 @@ def test_a_damaged_file_is_made_again(encoder: Callable[..., T5Encoder], tmp_pat
     assert file.read_bytes() == whole
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda kept: kept.pop("tokens"),
+        lambda kept: kept.update(other=torch.zeros(1)),
+        lambda kept: kept.update(features=kept["features"][:, :-1]),
+        lambda kept: kept.update(features=kept["features"][:-1]),
+        lambda kept: kept.update(features=torch.full_like(kept["features"], torch.nan)),
+        lambda kept: kept.update(features=kept["features"].to(torch.int8)),
+        lambda kept: kept.update(valid=kept["valid"] + 1),
+        lambda kept: kept.update(valid=torch.tensor([1, 2])),
+        lambda kept: kept.update(tokens=torch.tensor(1.5)),
+    ],
+)
+def test_foreign_features_are_made_again(
+    change: Callable[[dict[str, torch.Tensor]], Any], encoder: Callable[..., T5Encoder], tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    first, mask = encoder(kept=FeatureCache(tmp_path))(["a cat"])
+    (file,) = tmp_path.glob("*.safetensors")
+    whole, kept = file.read_bytes(), load_file(file)
+    change(kept)
+    save_file({name: tensor.contiguous() for name, tensor in kept.items()}, file)
+    again, mask_again = encoder(kept=FeatureCache(tmp_path))(["a cat"])
+    assert torch.equal(again, first)
+    assert torch.equal(mask_again, mask)
+    assert file.read_bytes() == whole
+
+
 def test_a_folder_that_cannot_be_written_is_only_a_warning(encoder: Callable[..., T5Encoder], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.warns(CacheWarning, match="cannot be kept in"):
@@ -148,6 +178,20 @@ def test_keys_tell_texts_and_settings_apart() -> None:
 def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_folder() == tmp_path / "scalingar" / "text-features"
+
+
+def test_without_a_home_there_is_a_warning_and_no_cache(
+    encoder: Callable[..., T5Encoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def homeless(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    kept = FeatureCache(default_folder())
+    monkeypatch.undo()
+    with pytest.warns(CacheWarning, match="no home directory"):
+        encoder(kept=kept)(["a cat"])
 
 
 # --- what is let go ----------------------------------------------------------------------------

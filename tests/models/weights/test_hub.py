@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scalingar.core.errors import WeightsError
-from scalingar.models.weights.hub import fetch, split_name
+from scalingar.models.weights.hub import commit_of, fetch, split_name, split_revision
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def play(monkeypatch: pytest.MonkeyPatch, answer: Any) -> list[tuple[Any, ...]]:
     asked: list[tuple[Any, ...]] = []
 
     def respond(*args: Any, **options: Any) -> Any:
-        asked.append((*args, *options))
+        asked.append((*args, options))
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -53,7 +53,28 @@ def test_files_and_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fetch("a/b", "x.pt") == Path("/cache/x.pt")
     assert fetch("a/b") == Path("/cache/x.pt")
     assert fetch("a/b", "c/") == Path("/cache/x.pt/c")
-    assert asked == [("a/b", "x.pt"), ("a/b", "allow_patterns"), ("a/b", "allow_patterns")]
+    assert [(*args, options["revision"]) for *args, options in asked] == [("a/b", "x.pt", None), *[("a/b", None)] * 2]
+    assert asked[2][-1]["allow_patterns"] == ["c/*"]
+
+
+def test_a_revision_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = play(monkeypatch, "/cache/x.pt")
+    fetch("a/b@v1.0", "x.pt")
+    fetch("a/b@v1.0")
+    assert [(question[0], question[-1]["revision"]) for question in asked] == [("a/b", "v1.0")] * 2
+
+
+def test_revisions_stand_after_an_at() -> None:
+    assert split_name("a/b:c@v1") == ("a/b", "c")
+    assert split_revision("a/b:c@v1") == ("a/b:c", "v1")
+    assert split_revision("a/b") == ("a/b", None)
+    assert split_revision("/home/me@work/b") == ("/home/me@work/b", None)
+
+
+def test_the_cache_says_which_commit_it_holds() -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    assert commit_of(Path(f"/c/models--a--b/snapshots/{commit}/x.pt")) == commit
+    assert commit_of(Path("/c/snapshots/monday/x.pt")) is None
 
 
 class RepositoryNotFoundError(Exception):

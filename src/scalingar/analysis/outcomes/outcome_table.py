@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scalingar.analysis.outcomes.findings import Cell, Interval
 from scalingar.analysis.outcomes.outcome import Outcome, difference, score
 from scalingar.analysis.runs.complete_run import TracedRun
-from scalingar.report.figure import new_figure, quiet_axes
+from scalingar.report.figure import new_figure, own_style, quiet_axes
 from scalingar.report.palette import CHOSEN, FINISHED, INK, MUTED, RULE
 
 
@@ -33,6 +33,7 @@ def outcome_row(
     return row
 
 
+@own_style
 def outcome_plot(
     run: TracedRun, outcomes: Sequence[Outcome], marked: str, images: Bool[np.ndarray, " i"] | None = None
 ) -> Figure:

@@ -13,7 +13,7 @@ from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.prompt_split import fitting_images
 from scalingar.bench.statistics import Bin, calibration_bins, expected_calibration_error
 from scalingar.core.errors import ConfigError
-from scalingar.report.figure import new_figure, quiet_axes, title
+from scalingar.report.figure import new_figure, own_style, quiet_axes, title
 from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
 
 _RESAMPLES = 1_000
@@ -108,6 +108,7 @@ def _bins(confidence: Float[np.ndarray, "i n"], correct: Bool[np.ndarray, "i n"]
     return calibration_bins(confidence.ravel(), correct.ravel().astype(np.float64), bins=bins)
 
 
+@own_style
 def _plot(panels: dict[str, list[list[Bin]]]) -> Figure:
     """Reliability diagrams: share of right images against the mean value of a bin; mapped values in colour."""
     rows = -(-len(panels) // 4)

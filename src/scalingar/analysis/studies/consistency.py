@@ -15,7 +15,7 @@ from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.profile.statistics.scale_statistics import scale_signals
-from scalingar.report.figure import new_figure, quiet_axes, title
+from scalingar.report.figure import new_figure, own_style, quiet_axes, title
 from scalingar.report.palette import CHOSEN, FINISHED, INK
 from scalingar.report.plain import plain_number
 from scalingar.rewards.reward import score_candidates
@@ -116,6 +116,7 @@ def _truncated(candidate: Candidate, scale: int, end: int) -> Candidate:
     )
 
 
+@own_style
 def _plot(curves: dict[str, Float[np.ndarray, " k"]], reward: str) -> Figure:
     figure = new_figure(7.0, 4.0)
     axes = figure.subplots()

@@ -14,7 +14,7 @@ from scalingar.analysis.replay.variants import termination
 from scalingar.analysis.runs.complete_run import CompleteRun, TracedRun
 from scalingar.core.errors import BenchmarkError
 from scalingar.policy.termination import GateConfig
-from scalingar.report.figure import new_figure, quiet_axes, title
+from scalingar.report.figure import new_figure, own_style, quiet_axes, title
 from scalingar.report.palette import INK
 from scalingar.strategies import ScalingAR
 
@@ -150,6 +150,7 @@ def over_steps(record: GateRecord) -> dict[str, Float[np.ndarray, " t"]]:
         }
 
 
+@own_style
 def _plot(records: Sequence[GateRecord]) -> Figure:
     figure = new_figure(11.0, 3.4 * len(records))
     panels = figure.subplots(len(records), 2, squeeze=False, sharex=True)

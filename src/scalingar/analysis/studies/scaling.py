@@ -20,7 +20,7 @@ from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.replay.variants import termination
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.pooled_run import PooledRun
-from scalingar.report.figure import new_figure, quiet_axes
+from scalingar.report.figure import new_figure, own_style, quiet_axes
 from scalingar.report.palette import INK
 
 Point = tuple[int, CompleteRun, Outcome]
@@ -85,6 +85,7 @@ def rules(run: CompleteRun, n: int) -> Iterator[tuple[str, Outcome]]:
     yield "oracle", oracle_of(run, n)
 
 
+@own_style
 def _plot(curves: dict[str, list[Point]]) -> Figure:
     figure = new_figure(11.0, 4.6)
     left, right = figure.subplots(1, 2, sharey=True)

@@ -13,7 +13,7 @@ from scalingar.analysis.outcomes.running_signals import running, signal_names
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.bench.statistics import auc, auc_interval
 from scalingar.core.errors import BenchmarkError
-from scalingar.report.figure import new_figure, quiet_axes, title
+from scalingar.report.figure import new_figure, own_style, quiet_axes, title
 from scalingar.report.palette import FINISHED, INK, MUTED, RULE
 
 FRACTIONS = (0.125, 0.25, 0.5, 0.75)
@@ -109,6 +109,7 @@ def _note(run: CompleteRun, pairs: int) -> str:
     )
 
 
+@own_style
 def _plot(run: CompleteRun, signals: dict[str, Float[np.ndarray, "i n _t"]]) -> Figure:
     """Curves of all traced signals over the steps."""
     steps = np.unique(np.linspace(0, run.steps - 1, _POINTS).round().astype(int))
@@ -128,6 +129,7 @@ def _plot(run: CompleteRun, signals: dict[str, Float[np.ndarray, "i n _t"]]) -> 
     return figure
 
 
+@own_style
 def _plot_ends(rows: Sequence[dict[str, Cell]]) -> Figure:
     """The concordance of complete trajectories with its intervals, one line per signal."""
     figure = new_figure(9.0, 1.2 + 0.32 * len(rows))

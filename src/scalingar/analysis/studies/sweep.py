@@ -13,7 +13,7 @@ from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.replay.variants import termination
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.core.errors import ConfigError
-from scalingar.report.figure import new_figure, quiet_axes
+from scalingar.report.figure import new_figure, own_style, quiet_axes
 from scalingar.report.palette import CHOSEN, INK, MUTED, RULE
 
 PICK = "pick"
@@ -56,6 +56,7 @@ def _row(run: CompleteRun, parameter: str, outcome: Outcome, default: Outcome) -
     return {parameter: row.pop("rule"), **row}
 
 
+@own_style
 def _plot(run: CompleteRun, parameter: str, default: Outcome, outcomes: Sequence[Outcome]) -> Figure:
     figure = new_figure(7.5, 4.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(5, 3))

@@ -4,7 +4,6 @@ The authors judge by hand; they publish neither a question nor which prompts sui
 ipv_subsets.py) and the question are this project's own.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -19,6 +18,7 @@ from scalingar.bench.data_files import read_text
 from scalingar.bench.judges.questions import Judge, JudgeSettings, load_judge
 from scalingar.bench.statistics import Estimate, ScoreTable, wilson_interval
 from scalingar.core.errors import BenchmarkError
+from scalingar.core.text_file import parse_json
 
 QUESTION = (
     "Does the image show the impossible scene that the following description asks for, its impossible element "
@@ -112,8 +112,8 @@ def read_suite(path: str | Path) -> list[Item]:
     """All prompts of the authors' file. Raises BenchmarkError if it cannot be read or an id occurs twice."""
     text = read_text(path, "set prompts to the authors' ipv_txt_prompt_suite.json")
     try:
-        items = list(_leaves(json.loads(text)))
-    except (ValueError, KeyError, TypeError) as error:
+        items = list(_leaves(parse_json(text)))
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise BenchmarkError(f"{path} is no suite of IPV-Txt prompts ({type(error).__name__}: {error}).") from None
     if len({item.id for item in items}) != len(items) or not items:
         raise BenchmarkError(f"{path} holds no prompts or an id twice; copy the file again.")

@@ -3,7 +3,6 @@
 The licence of the data is not stated, so it is not in this package but read from the user's copy of the repository.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -15,9 +14,11 @@ from pydantic import Field
 from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict
 from scalingar.bench.benchmarks.tiif_protocol import OfficialProtocol, read_protocol
 from scalingar.bench.data_files import read_lines
+from scalingar.bench.file_names import file_name
 from scalingar.bench.judges.questions import Judge, JudgeSettings, load_judge
 from scalingar.bench.statistics import Estimate, ScoreTable
 from scalingar.core.errors import BenchmarkError
+from scalingar.core.text_file import parse_json
 
 _ATTRIBUTES, _SPACES = ("color", "texture"), ("2d", "3d")
 _REASONING = ("numeracy", "comparison", "differentiation", "negation")
@@ -126,7 +127,7 @@ class TIIF(Benchmark):
         """``<type>/<model>/<length>_description/<row>.png``."""
         row = item.metadata["row"]
         chosen = self.chosen_settings
-        return f"{item.task}/{chosen.model_name}/{chosen.length}_description/{row}{SUFFIXES[0]}"
+        return f"{item.task}/{file_name(chosen.model_name)}/{chosen.length}_description/{row}{SUFFIXES[0]}"
 
     def find_image(self, folder: Path, item: Item, number: int) -> Path:
         """Path of an image in the official layout, with any of its suffixes."""
@@ -172,6 +173,6 @@ def _item(settings: TIIFSettings, kind: str, row: int, prompt: dict[str, Any], q
 def _rows(path: Path) -> list[dict[str, Any]]:
     lines = read_lines(path, "set folder to the data folder of a copy of the TIIF-Bench repository")
     try:
-        return [dict(json.loads(line)) for _, line in lines]
-    except ValueError as error:
+        return [dict(parse_json(line)) for _, line in lines]
+    except (ValueError, TypeError) as error:
         raise BenchmarkError(f"{path} cannot be read ({error}); copy it again.") from None

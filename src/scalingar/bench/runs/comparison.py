@@ -12,7 +12,7 @@ from scalingar.bench.statistics import Difference, paired_bootstrap
 from scalingar.bench.statistics.paired import OVERALL
 from scalingar.core.errors import BenchmarkError
 from scalingar.core.files import check_writable, write_file
-from scalingar.report.figure import new_figure, png_bytes, quiet_axes
+from scalingar.report.figure import new_figure, own_style, png_bytes, quiet_axes
 from scalingar.report.labels import label_points
 from scalingar.report.markdown import markdown_table, with_error, with_interval
 from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
@@ -100,6 +100,7 @@ def _cells(run: RunResults, comparison: Comparison, tasks: Sequence[str]) -> lis
     ]
 
 
+@own_style
 def quality_plot(comparison: Comparison) -> Figure:
     """Overall score, with its standard error, against tokens per image."""
     figure = new_figure(7.5, 4.8)

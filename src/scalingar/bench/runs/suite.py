@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scalingar.bench.file_names import file_name
 from scalingar.core.errors import ConfigError
-from scalingar.core.yaml_file import read_yaml
+from scalingar.core.validation import shown
+from scalingar.core.yaml_file import as_written, read_yaml
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy
 
@@ -30,14 +32,20 @@ def read_suite(path: Path) -> dict[str, Strategy]:
     data = read_yaml(path, "suite")
     if not isinstance(data, Mapping) or not data:
         raise ConfigError(f"{path} holds no suite; write one 'label: {{name: strategy}}' per line.")
-    return {str(label): _strategy(str(label), settings, path) for label, settings in data.items()}
+    labelled = {str(as_written(label)): settings for label, settings in data.items()}
+    if len(labelled) < len(data):
+        raise ConfigError(f"{path} has two labels that read the same; rename one of them.")
+    return {label: _strategy(label, settings, path) for label, settings in labelled.items()}
 
 
 def _strategy(label: str, settings: Any, path: Path) -> Strategy:
-    if "/" in label or label.startswith("."):
-        raise ConfigError(f"{path}: the label {label!r} is to name a folder; leave out slashes and leading dots.")
+    if label.startswith(".") or file_name(label) != label:
+        raise ConfigError(
+            f"{path}: the label {shown(label)} is to name a folder; leave out slashes, leading dots and what cannot be "
+            "seen, and be brief."
+        )
     if not isinstance(settings, Mapping | None):
-        raise ConfigError(f"{path}: {label}={settings!r} must be settings such as {{name: scaling-ar}}.")
+        raise ConfigError(f"{path}: {label}={shown(settings)} must be settings such as {{name: scaling-ar}}.")
     try:
         return build_strategy({"name": label, **(settings or {})})
     except ConfigError as error:

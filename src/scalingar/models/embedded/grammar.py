@@ -1,6 +1,7 @@
 """Parsing prompts of the embedded world, by longest match with its vocabulary."""
 
-import re
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -37,7 +38,7 @@ def parse(prompt: str) -> ParsedPrompt:
     >>> parse("a photo of an orange cow and two dogs").terminals
     ('orange', 'cow', 'and', 'two', 'dog')
     """
-    words = re.findall(r"[a-z0-9']+", prompt.lower())
+    words = list(_words(prompt))
     ids: list[int] = []
     unknown: list[str] = []
     position = 0
@@ -49,6 +50,38 @@ def parse(prompt: str) -> ParsedPrompt:
             unknown.append(words[position])
         position += length
     return ParsedPrompt(tuple(ids), tuple(unknown))
+
+
+def _words(prompt: str) -> Iterator[str]:
+    """Words of any script in lower case. Letters without case, as of Chinese, and pictures part from other letters."""
+    word, kind = "", ""
+    for letter in unicodedata.normalize("NFC", prompt).lower():
+        own = _kind(letter) or kind
+        if not own:
+            continue  # a mark of nothing
+        if word and own != kind:
+            yield word
+        word = letter if own != kind else word + letter
+        kind = own
+        if kind == " ":
+            word, kind = "", ""
+    if word:
+        yield word
+
+
+def _kind(letter: str) -> str:
+    """``a`` of words with case and of digits, ``l`` of other letters, ``s`` of pictures, a space between words.
+
+    Empty for marks and joiners, which belong to what stands before them.
+    """
+    if letter.isascii():
+        return "a" if letter.isalnum() or letter == "'" else " "
+    category = unicodedata.category(letter)
+    if category[0] == "M" or category == "Cf":
+        return ""
+    if category in ("So", "Sk"):
+        return "s"
+    return "l" if category == "Lo" else "a" if category[0] in "LN" else " "
 
 
 def _match(words: list[str], position: int) -> tuple[int, int | None]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from scalingar.core.decoding_kind import Decoding
+from scalingar.core.files import expanded
 
 EMBEDDED: dict[str, Decoding] = {"embedded": "next-token", "embedded-next-scale": "next-scale"}
 """The kind of decoding of each embedded generator, by name."""
@@ -20,5 +21,5 @@ def embedded_file(kind: Literal["reward", "detector"], source: str | Path | None
     name = f"{kind}.safetensors"
     if source is None:
         return embedded_folder(kind) / name
-    path = Path(source).expanduser()
+    path = expanded(source)
     return path / name if path.is_dir() else path

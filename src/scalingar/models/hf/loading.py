@@ -1,6 +1,7 @@
 """Strict loading of transformers' classes: the right model type, no missing tensors, finite values."""
 
 import re
+from os.path import exists
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import torch
 from safetensors import SafetensorError
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.files import expanded
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.weights.checkpoint import listed_keys
+from scalingar.models.weights.hub import split_revision
 
 REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
 """What transformers raises on a folder it cannot load."""
@@ -28,7 +31,8 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
     # renames the tensors of older files only for its own classes.
     exact = type(kind.__name__, (kind,), {"_keep_in_fp32_modules_strict": ["vqmodel"], "__module__": kind.__module__})
     try:
-        network, info = exact.from_pretrained(str(path), dtype=dtype, output_loading_info=True)  # type: ignore[attr-defined]
+        name, revision = located(path)
+        network, info = exact.from_pretrained(name, dtype=dtype, output_loading_info=True, **revision)  # type: ignore[attr-defined]
     except REFUSALS as error:
         raise WeightsError(f"{path} cannot be loaded as {model_type}: {first_sentence(error)}") from None
     if missing := sorted(map(str, info["missing_keys"])):
@@ -39,12 +43,21 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
     return network.to(device).eval().requires_grad_(False)
 
 
+def located(path: str | Path) -> tuple[str, dict[str, str]]:
+    """What transformers is asked for: a folder with its ``~`` replaced, or a name on the hub and its revision."""
+    if str(path).startswith("~"):
+        return str(expanded(path)), {}
+    name, revision = split_revision(str(path))
+    return (str(path), {}) if revision is None or exists(path) else (name, {"revision": revision})
+
+
 def check_type(path: str | Path, model_type: str) -> None:
     """Raises WeightsError unless the model type in ``config.json`` is ``model_type``."""
     from transformers import PreTrainedConfig  # noqa: PLC0415
 
     try:
-        found_type = PreTrainedConfig.get_config_dict(str(path))[0].get("model_type")
+        name, revision = located(path)
+        found_type = PreTrainedConfig.get_config_dict(name, **revision)[0].get("model_type")
     except REFUSALS as error:
         raise WeightsError(f"{path} holds no readable config.json: {first_sentence(error)}") from None
     if found_type is None:
@@ -58,7 +71,8 @@ def load_text_tokenizer(path: str | Path) -> Any:
     from transformers import AutoTokenizer  # noqa: PLC0415
 
     try:
-        return AutoTokenizer.from_pretrained(str(path), padding_side="left")
+        name, revision = located(path)
+        return AutoTokenizer.from_pretrained(name, padding_side="left", **revision)
     except REFUSALS as error:
         raise WeightsError(f"{path} holds no tokenizer for its prompts: {first_sentence(error)}") from None
 
@@ -68,7 +82,8 @@ def load_pixel_scale(path: str | Path) -> tuple[tuple[float, ...], tuple[float, 
     from transformers.image_processing_base import ImageProcessingMixin  # noqa: PLC0415
 
     try:
-        settings = ImageProcessingMixin.get_image_processor_dict(str(path))[0]
+        name, revision = located(path)
+        settings = ImageProcessingMixin.get_image_processor_dict(name, **revision)[0]
     except REFUSALS:
         settings = {}
     mean, std = (settings.get(name) or (0.5, 0.5, 0.5) for name in ("image_mean", "image_std"))

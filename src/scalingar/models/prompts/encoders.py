@@ -9,7 +9,11 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from scalingar.core.errors import PromptError
+from scalingar.core.validation import shown
 from scalingar.models.embedded.grammar import parse
+
+_DIGITS = 20
+"""Longest text that may be a label."""
 
 
 class UnknownWordsWarning(UserWarning):
@@ -38,17 +42,17 @@ class GrammarEncoder:
         parsed = parse(prompt)
         if not parsed.ids:
             raise PromptError(
-                f"no word of {prompt!r} is known to the embedded model; it knows GenEval's 80 objects and 10 colours, "
-                "two to four, left of, right of, above, below (see `scalingar ls words`)."
+                f"no word of {shown(prompt)} is known to the embedded model; it knows GenEval's 80 objects and 10 "
+                "colours, two to four, left of, right of, above, below (see `scalingar ls words`)."
             )
         if len(parsed.ids) > self.slots:
             raise PromptError(
-                f"{prompt!r} has {len(parsed.ids)} known words, the embedded model reads {self.slots}; shorten it."
+                f"{shown(prompt)} has {len(parsed.ids)} known words, the embedded model reads {self.slots}; shorten it."
             )
         if parsed.unknown:
             understood = " ".join(parsed.terminals)
             warnings.warn(
-                f"the embedded model does not know {', '.join(map(repr, parsed.unknown))} in {prompt!r}; "
+                f"the embedded model does not know {', '.join(map(repr, parsed.unknown))} in {shown(prompt)}; "
                 f"it reads {understood!r}",
                 UnknownWordsWarning,
                 stacklevel=2,
@@ -65,16 +69,20 @@ class LabelEncoder:
     def __call__(self, prompts: list[str]) -> tuple[Int[Tensor, "p 1"], None]:
         """Labels ``(p, 1)``."""
         for prompt in prompts:
-            if not prompt.strip().isdecimal() or int(prompt) >= self.classes:
-                raise PromptError(f"{prompt!r} is no class label; give a number from 0 to {self.classes - 1}.")
+            if not prompt.strip().isdecimal() or len(prompt) > _DIGITS or int(prompt) >= self.classes:
+                raise PromptError(f"{shown(prompt)} is no class label; give a number from 0 to {self.classes - 1}.")
         return torch.tensor([[int(prompt)] for prompt in prompts]), None
 
 
 def check_prompts(prompts: list[str]) -> None:
-    """Raises PromptError for an empty list or an empty prompt."""
+    """Raises PromptError for an empty list, an empty prompt, or one with bytes that are no text."""
     if not prompts:
         raise PromptError("the list of prompts is empty; give at least one.")
     for index, prompt in enumerate(prompts):
+        subject = "the prompt" if len(prompts) == 1 else f"prompt {index}"
         if not prompt.strip():
-            subject = "the prompt" if len(prompts) == 1 else f"prompt {index}"
             raise PromptError(f"{subject} is empty; say what the image should show.")
+        if broken := [letter for letter in prompt if "\ud800" <= letter <= "\udfff"]:
+            raise PromptError(
+                f"{subject} holds {broken[0]!r}, a byte or half a character that is no text; write it in UTF-8."
+            )

@@ -36,7 +36,7 @@ class FeatureCache:
             return None
         try:
             return load(self._path(self.folder, key).read_bytes())
-        except (OSError, SafetensorError):
+        except (OSError, SafetensorError, ValueError):
             return None
 
     def put(self, key: str, tensors: dict[str, Tensor]) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.files import expanded
 from scalingar.models.prompts.caption_cleaning import clean_caption
 from scalingar.models.prompts.feature_cache import FeatureCache, feature_key
 from scalingar.models.prompts.t5_loading import FLAN_T5_XL, load_encoder, load_tokenizer
@@ -80,13 +81,31 @@ class T5Encoder:
     def _encoded(self, text: str) -> Encoded:
         settings = {"slots": self.slots, "width": self.width, "dtype": str(self.dtype), "unpadded": self.unpadded}
         key = feature_key(text, model=self._identity, **settings)
-        cached = self.kept.get(key)
-        if cached is not None:
-            return Encoded(cached["features"], int(cached["valid"]), int(cached["tokens"]))
+        if (kept := self._kept(key)) is not None:
+            return kept
         encoded = self._encode(text)
         counts = {"valid": torch.tensor(encoded.valid), "tokens": torch.tensor(encoded.tokens)}
         self.kept.put(key, {"features": encoded.features, **counts})
         return encoded
+
+    def _kept(self, key: str) -> Encoded | None:
+        """What is kept of a caption, if it is what this encoder would give; else None, and it is made anew."""
+        tensors = self.kept.get(key)
+        if tensors is None or set(tensors) != {"features", "valid", "tokens"}:
+            return None
+        features, counts = tensors["features"], [tensors["valid"], tensors["tokens"]]
+        if any(count.ndim or count.is_floating_point() for count in counts):
+            return None
+        valid, tokens = (int(count) for count in counts)
+        fits = (
+            features.ndim == 2
+            and features.is_floating_point()
+            and features.shape[1] == self.width
+            and valid == min(tokens, self.slots) >= 1
+            and len(features) == (valid if self.unpadded else self.slots)
+            and bool(features.isfinite().all())
+        )
+        return Encoded(features, valid, tokens) if fits else None
 
     @torch.inference_mode()
     def _encode(self, text: str) -> Encoded:
@@ -128,7 +147,7 @@ class T5Encoder:
     @cached_property
     def _identity(self) -> list[Any]:
         """The encoder's name and, if it is a folder, names, sizes and times of its files."""
-        folder = Path(self.path).expanduser()
+        folder = expanded(self.path)
         if not folder.is_dir():
             return [str(self.path)]
         files = [(file.name, file.stat()) for file in sorted(folder.iterdir()) if file.is_file()]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError, WeightsError
-from scalingar.core.files import check_writable, sha256
+from scalingar.core.files import check_writable, expanded, sha256
 from scalingar.models import options
 from scalingar.models.family import Family, Loaded, Part, Source
 from scalingar.models.model_folder import TOKENIZER, TRANSFORMER, PackageInfo
@@ -34,7 +34,7 @@ def convert(choice: Choice, destination: Path) -> dict[Path, str]:
         ConfigError: models of this family are not converted, or an option cannot be kept in the files.
         OutputError: the destination cannot be written.
     """
-    destination = destination.expanduser()
+    destination = expanded(destination)
     single = destination.suffix == SUFFIX
     check_writable(destination.parent if single else destination)
     files = [_convert_file(choice, destination)] if single else _convert_model(choice, destination)
@@ -42,7 +42,7 @@ def convert(choice: Choice, destination: Path) -> dict[Path, str]:
 
 
 def _convert_file(choice: Choice, destination: Path) -> Path:
-    path = Path(choice.name).expanduser()
+    path = expanded(choice.name)
     if not path.exists():
         path = locate(choice)[1].transformer
     parts = parts_in(path)

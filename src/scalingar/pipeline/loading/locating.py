@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from scalingar.core.errors import ConfigError, ScalingarError, WeightsError
+from scalingar.core.files import expanded
 from scalingar.core.registry import suggestion
 from scalingar.models import options
 from scalingar.models.embedded.installed_weights import EMBEDDED, embedded_folder
@@ -11,7 +12,7 @@ from scalingar.models.family import FAMILIES, Family, Part, Release, Source
 from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, read_info
 from scalingar.models.options import Choice
 from scalingar.models.weights.checkpoint import Contents, listed_keys, weight_file_names
-from scalingar.models.weights.hub import fetch, split_name
+from scalingar.models.weights.hub import commit_of, fetch, split_name, split_revision
 
 
 def locate(choice: Choice) -> tuple[Family, Source]:
@@ -23,10 +24,10 @@ def locate(choice: Choice) -> tuple[Family, Source]:
     """
     name, variant = choice.name, choice.get(options.VARIANT)
     tokenizer = choice.get(options.TOKENIZER)
-    own_tokenizer = None if tokenizer is None else Path(tokenizer).expanduser()
+    own_tokenizer = None if tokenizer is None else expanded(tokenizer)
     if name in EMBEDDED:
         return _embedded(str(name))
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.exists():
         return _local(name, path, variant, own_tokenizer)
     parts = split_name(str(name))
@@ -36,11 +37,23 @@ def locate(choice: Choice) -> tuple[Family, Source]:
             "hub such as FoundationVision/LlamaGen."
         )
     repo, variant = parts[0], variant or parts[1]
-    family = _publisher(repo)
+    family, revision = _publisher(repo), split_revision(str(name))[1]
     if family is None:
-        folder = fetch(repo)
+        folder = fetch(_at(repo, revision))
         return _local(folder, folder, variant, own_tokenizer)
-    return family, _fetched(name, _variant(family, repo, variant), own_tokenizer)
+    return family, _fetched(name, _variant(family, repo, variant), own_tokenizer, revision)
+
+
+def pinned_name(choice: Choice, source: Source) -> str | None:
+    """The name on the hub with the commit that the files come from; None for a model from elsewhere."""
+    commit = commit_of(source.transformer)
+    if commit is None or choice.name in EMBEDDED or expanded(choice.name).exists():
+        return None
+    return _at(split_revision(str(choice.name))[0], commit)
+
+
+def _at(name: str, revision: str | None) -> str:
+    return name if revision is None else f"{name}@{revision}"
 
 
 def family_of(model: str) -> Family | None:
@@ -51,7 +64,7 @@ def family_of(model: str) -> Family | None:
     try:
         if model in EMBEDDED:
             return _embedded(model)[0]
-        path = Path(model).expanduser()
+        path = expanded(model)
         if path.exists():
             return _local(model, path, None, None)[0]
     except (ScalingarError, OSError):
@@ -153,10 +166,12 @@ def _variant(family: Family, repo: str, variant: str | None) -> Release:
     return variants[variant]
 
 
-def _fetched(name: str | Path, release: Release, tokenizer: Path | None) -> Source:
-    transformer = fetch(release.repo, release.file)
+def _fetched(name: str | Path, release: Release, tokenizer: Path | None, revision: str | None) -> Source:
+    """``revision``: of the transformer's repository."""
+    transformer = fetch(_at(release.repo, revision), release.file)
     if tokenizer is None and (release.tokenizer_repo, release.tokenizer_file) != (release.repo, release.file):
-        tokenizer = fetch(release.tokenizer_repo, release.tokenizer_file)
+        of_tokenizer = revision if release.tokenizer_repo == release.repo else None
+        tokenizer = fetch(_at(release.tokenizer_repo, of_tokenizer), release.tokenizer_file)
     return Source(name=name, transformer=transformer, tokenizer=tokenizer or transformer, release=release)
 
 

@@ -285,10 +285,12 @@ class Engine:
         self.ledger.forward_rows += live.trajectories.cache.rows * tokens
 
     def _event(self, run: ImageRun) -> StepEvent:
+        """What a callback may keep and change: copies, not what the search decides by."""
         log = run.log
 
         def read() -> dict[str, NDArray[np.float32]]:
             self._read()
-            return {name: np.asarray(column, np.float32) for name, column in log.values.items()}
+            return {name: np.array(column, np.float32) for name, column in log.values.items()}
 
-        return StepEvent(run.number, log.position, run.setting.total_steps, log.indices, log.cut, read)
+        indices, cut = list(log.indices), dict(log.cut)
+        return StepEvent(run.number, log.position, run.setting.total_steps, indices, cut, read)

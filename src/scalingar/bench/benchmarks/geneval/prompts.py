@@ -1,6 +1,5 @@
 """GenEval's 553 prompts: read from the official file, or built from the phrases in this package."""
 
-import json
 from collections import Counter
 from functools import cache
 from importlib.resources import files
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from scalingar.bench.benchmarks.geneval.metadata import Clause, Metadata
 from scalingar.bench.data_files import read_lines
 from scalingar.core.errors import BenchmarkError, PromptError
+from scalingar.core.text_file import lines_of, parse_json
 from scalingar.core.validation import sentence
 from scalingar.models.embedded.grammar import TERMINALS, parse
 from scalingar.models.embedded.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS, article, plural
@@ -24,7 +24,6 @@ def read_prompts(path: str | Path) -> list[Metadata]:
     Raises:
         BenchmarkError: the file cannot be read, is empty, repeats a prompt, or has a line that GenEval does not know.
     """
-    path = Path(path).expanduser()
     lines = read_lines(path, "give an evaluation_metadata.jsonl")
     prompts = [parse_line(line, f"{path}, line {number}") for number, line in lines]
     if not prompts:
@@ -38,18 +37,18 @@ def read_prompts(path: str | Path) -> list[Metadata]:
 def parse_line(line: str, where: str) -> Metadata:
     """One official line. Raises BenchmarkError; ``where`` names the line in its message."""
     try:
-        return Metadata.model_validate(json.loads(line))
-    except json.JSONDecodeError as error:
-        raise BenchmarkError(f"{where} is no JSON ({error.msg}); copy the file again.") from None
+        return Metadata.model_validate(parse_json(line))
     except ValidationError as error:
         raise BenchmarkError(f"{where}: {sentence(error, Metadata)}.") from None
+    except ValueError as error:
+        raise BenchmarkError(f"{where} is no JSON ({error}); copy the file again.") from None
 
 
 @cache
 def official_prompts() -> tuple[Metadata, ...]:
     """The 553 prompts in the official order (djghosh13/geneval, commit af4902f, MIT License)."""
-    phrases = files("scalingar.bench.benchmarks.geneval").joinpath(PHRASES).read_text("utf-8").splitlines()
-    return tuple(spell_out(phrase) for phrase in phrases)
+    text = files("scalingar.bench.benchmarks.geneval").joinpath(PHRASES).read_text("utf-8")
+    return tuple(spell_out(phrase) for phrase in lines_of(text))
 
 
 def spell_out(phrase: str) -> Metadata:

@@ -1,14 +1,25 @@
 """T2I-CompBench's files of prompts, as they lie in examples/dataset of its repository."""
 
+import warnings
 from pathlib import Path
 
 from scalingar.bench.benchmark import Item
 from scalingar.bench.data_files import read_lines
+from scalingar.bench.file_names import file_name
 from scalingar.core.errors import BenchmarkError
 
 _ADVICE = "set folder to T2I-CompBench's examples/dataset"
 ATTRIBUTES, RELATION, ACTION = "attributes", "relation", "action"
 """Parts of the score of a complex prompt."""
+
+
+class PromptNameWarning(UserWarning):
+    """Images cannot be named after their prompt."""
+
+
+def name_of(prompt: str) -> str:
+    """The prompt, as a file of that name can be called; the official scripts read it back from there."""
+    return file_name(prompt, room=len("_000000.png"))
 
 
 def read_category(folder: Path, category: str) -> list[Item]:
@@ -17,6 +28,13 @@ def read_category(folder: Path, category: str) -> list[Item]:
     prompts = _prompts(path)
     if len(set(prompts)) != len(prompts) or not prompts:
         raise BenchmarkError(f"{path} holds no prompts or one twice; copy it again.")
+    if renamed := [prompt for prompt in prompts if name_of(prompt) != prompt]:
+        warnings.warn(
+            f"{len(renamed)} prompts of {category} are no names of files; the images of {renamed[0]!r} are called "
+            f"{name_of(renamed[0])!r}, which the official scripts take for the prompt",
+            PromptNameWarning,
+            stacklevel=2,
+        )
     parts = complex_parts(folder, prompts) if category == "complex" else [()] * len(prompts)
     return [
         Item(f"{category}/{row:04d}", prompt, category, {"row": row, **({"parts": some} if some else {})})

@@ -22,7 +22,7 @@ from scalingar.bench.benchmarks.t2i_compbench.category_judges import (
     YesProbability,
 )
 from scalingar.bench.benchmarks.t2i_compbench.clip_similarity import ClipSimilarity
-from scalingar.bench.benchmarks.t2i_compbench.dataset import read_category, read_singulars
+from scalingar.bench.benchmarks.t2i_compbench.dataset import name_of, read_category, read_singulars
 from scalingar.bench.benchmarks.t2i_compbench.depth import Nearness, load_depth
 from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import NounChunks, spacy_pipeline, things
 from scalingar.bench.benchmarks.t2i_compbench.objects import OWLV2, Objects, load_objects
@@ -141,9 +141,9 @@ class T2ICompBench(Benchmark):
         }.get(name, judges.attributes)
 
     def image_path(self, item: Item, number: int) -> str:
-        """``<category>/samples/<prompt>_<number>.png``, numbers counted through the category."""
+        """``<category>/samples/<prompt>_<number>.png``, numbers counted through the category; see :func:`name_of`."""
         running = item.metadata["row"] * self.images_per_prompt + number
-        return f"{item.task}/samples/{item.prompt}_{running:06d}.png"
+        return f"{item.task}/samples/{name_of(item.prompt)}_{running:06d}.png"
 
     def find_images(self, folder: Path, items: Sequence[Item], images_per_prompt: int) -> dict[str, tuple[Path, ...]]:
         """Images found by the prompts in their file names, in numerical order, as upstream reads them."""
@@ -161,6 +161,6 @@ def _images(samples: Path, prompt: str) -> tuple[Path, ...]:
     numbered = [
         (int(number), path)
         for path in (samples.iterdir() if samples.is_dir() else ())
-        if path.suffix == ".png" and (number := path.stem.removeprefix(f"{prompt}_")).isdecimal()
+        if path.suffix == ".png" and (number := path.stem.removeprefix(f"{name_of(prompt)}_")).isdecimal()
     ]
     return tuple(path for _, path in sorted(numbered))

@@ -1,0 +1,89 @@
+"""Separating prompts, settings and files among the words of a command."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+_SETTING = re.compile(r"([A-Za-z_][\w.]*)=")
+_FILE = re.compile(r"[~/\\]|\.{1,2}[/\\]")
+_SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".tsv", ".md", ".yaml", ".yml")
+_LITERAL = "--"
+"""What follows is a prompt, whatever it looks like."""
+
+
+def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The prompt, if there is one, and every ``key=value``. More than one prompt is wrong usage."""
+    settings = [word for word in words if is_setting(word)]
+    prompts = [word for word in words if not is_setting(word)]
+    if len(prompts) > 1:
+        raise typer.BadParameter(f"{prompts[0]!r} and {prompts[1]!r} are two prompts; put the prompt in quotes")
+    return (prompts[0] if prompts else None), settings
+
+
+def is_setting(word: str) -> bool:
+    """Whether a word is ``key=value``: "E=mc2 on a blackboard" is none, as no setting begins like this."""
+    match = _SETTING.match(word)
+    if match is None:
+        return False
+    return len(word.split()) == 1 or "." in match[1] or match[1] in _names()
+
+
+def _names() -> set[str]:
+    from scalingar.pipeline.arguments import FOREIGN  # noqa: PLC0415
+    from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
+    from scalingar.pipeline.recipe import Recipe  # noqa: PLC0415
+
+    return {*Recipe.model_fields, *ModelChoice.setting_names(), *FOREIGN}
+
+
+def with_literal_prompt(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a command, where ``--`` says that what looks like a setting is the prompt."""
+    if _LITERAL not in arguments:
+        return list(arguments)
+    at = list(arguments).index(_LITERAL) + 1
+    after = [f"prompt={json.dumps(word)}" if _SETTING.match(word) else word for word in arguments[at:]]
+    return [*arguments[:at], *after]
+
+
+def names_a_file(word: str) -> bool:
+    """Whether a word can only be meant as a path: no spaces in it, and the end or the beginning of one."""
+    return len(word.split()) == 1 and (word.lower().endswith(_SUFFIXES) or _FILE.match(word) is not None)
+
+
+def prompts_of(words: Sequence[str]) -> list[str]:
+    """Prompts, each a word; of a word that is a file, or the only one and the path of a file, its lines
+    but for comments (#).
+
+    Raises:
+        ConfigError: a file is not there, cannot be read, or holds no prompt.
+    """
+    return [prompt for word in words for prompt in (_lines(word) if _is_file(word, alone=len(words) == 1) else [word])]
+
+
+def _is_file(word: str, *, alone: bool) -> bool:
+    if names_a_file(word) or (alone and len(word.split()) == 1 and ("/" in word or "\\" in word)):
+        return True
+    try:
+        return alone and Path(word).is_file()
+    except (OSError, ValueError):  # too long for a path, or with NUL
+        return False
+
+
+def _lines(word: str) -> list[str]:
+    from scalingar.core.errors import ConfigError  # noqa: PLC0415
+    from scalingar.core.text_file import lines_of, read_text, reason  # noqa: PLC0415
+
+    try:
+        lines = [line.strip() for line in lines_of(read_text(word))]
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"cannot read the prompts in {word}: {reason(error)}; give a text file with one in each line, or prompts "
+            "in quotes."
+        ) from None
+    prompts = [line for line in lines if line and not line.startswith("#")]
+    if not prompts:
+        raise ConfigError(f"{word} holds no prompts; write one in each line.")
+    return prompts
