@@ -120,14 +120,14 @@ def test_what_is_missing_is_one_sentence(folder: Path, tmp_path: Path, monkeypat
 def test_the_published_file_is_fetched_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def download(repo: str, file: str) -> str:
-        asked.append((repo, file))
+    def download(repo: str, file: str, revision: str | None) -> str:
+        asked.append((repo, file, revision))
         return str(folder / file)
 
     monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", SimpleNamespace(hf_hub_download=download))
     reward = ImageReward(tokenizer=folder)
     reward.prepare()
-    assert asked == [("THUDM/ImageReward", "ImageReward.pt")]
+    assert asked == [("THUDM/ImageReward", "ImageReward.pt", None)]
     assert reward.score("a cat", pictures((48, 48)))
 
 

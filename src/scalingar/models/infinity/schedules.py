@@ -48,7 +48,7 @@ class InfinitySchedule:
     """The grids of one picture, coarse to fine.
 
     ``full``: the last grid of the same template at a million pixels. Positions are spread over it whatever the size of
-    the picture, so that a place in the picture keeps its rotation.
+    the picture, so that a position in the picture keeps its rotation.
     """
 
     scales: tuple[Grid, ...]

@@ -52,7 +52,7 @@ class Text:
 
 @dataclass(frozen=True)
 class TextCondition:
-    """What ``p`` prompts say, and what their unconditional branches read instead."""
+    """Features of ``p`` prompts, and of their unconditional branches."""
 
     conditional: Text
     unconditional: Text

@@ -1,4 +1,4 @@
-"""What the prompts of a batch say to a VAR transformer, embedded once for both branches."""
+"""The prompts of a batch as a VAR transformer reads them, embedded once for both branches."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from scalingar.models.var.config import VARConfig
 
 @dataclass(frozen=True)
 class Embedded:
-    """What ``p`` prompts say: a vector each, and for words a feature per word with the mask of valid ones."""
+    """Embeddings of ``p`` prompts: a vector each, and for words a feature per word with the mask of valid ones."""
 
     vector: Float[Tensor, "p d"]
     words: Float[Tensor, "p t d"] | None = None
@@ -30,7 +30,7 @@ def _joined(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 
 @dataclass(frozen=True)
 class ScaleCondition:
-    """The prompts of a batch, and what takes their place in the unconditional branch."""
+    """The prompts of a batch, and their replacement in the unconditional branch."""
 
     conditional: Embedded
     unconditional: Embedded
