@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from scalingar.cli.analyze import analyze
-from scalingar.cli.analyze_consistency import consistency
+from scalingar.cli.analyses.calibrate import calibrate
+from scalingar.cli.analyses.commands import analyze
+from scalingar.cli.analyses.consistency import consistency
 from scalingar.cli.bench import bench
 from scalingar.cli.convert import convert
 from scalingar.cli.doctor import doctor
@@ -35,6 +36,7 @@ app.command()(doctor)
 app.add_typer(bench, name="bench")
 analyze.command()(consistency)
 app.add_typer(analyze, name="analyze")
+app.command()(calibrate)
 for group in (app, bench, analyze):
     for command in group.registered_commands:
         assert command.callback is not None  # all are made from functions

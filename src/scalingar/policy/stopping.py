@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from jaxtyping import Float, Int
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -29,9 +31,17 @@ class StoppingRule(BaseModel):
         stuck = self.patience is not None and len(rewards) - 1 - list(rewards).index(best) >= self.patience
         return 0 if good or stuck else min(self.wave, most - len(rewards))
 
-    def taken(self, rewards: Sequence[float]) -> int:
-        """How many of these trajectories, whose rewards are known in advance, would be drawn."""
-        drawn = 0
-        while wave := self.next_wave(rewards[:drawn], len(rewards)):
-            drawn += wave
-        return drawn
+    def taken(self, rewards: Float[np.ndarray, "i n"]) -> Int[np.ndarray, " i"]:
+        """How many of n trajectories, whose rewards are known in advance, would be drawn of each image."""
+        counts = np.arange(1, rewards.shape[-1] + 1)
+        best = np.maximum.accumulate(rewards, axis=-1)
+        rises = np.diff(best, axis=-1, prepend=-np.inf) > 0
+        since = counts - np.maximum.accumulate(np.where(rises, counts, 0), axis=-1)
+        stops = np.zeros(rewards.shape, bool)
+        if self.threshold is not None:
+            stops |= best >= self.threshold
+        if self.patience is not None:
+            stops |= since >= self.patience
+        stops &= counts % self.wave == 0
+        stops[..., -1] = True
+        return stops.argmax(axis=-1) + 1

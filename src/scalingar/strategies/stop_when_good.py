@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from scalingar.core.outputs import Candidate
@@ -49,7 +50,7 @@ class StopWhenGood(Strategy):
 
     def taken(self, rewards: Sequence[float]) -> int:
         """How many of N trajectories with these rewards it draws."""
-        return self.rule.taken(rewards)
+        return int(self.rule.taken(np.array([rewards], np.float64))[0])
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Position of the highest reward, the first on ties."""

@@ -26,7 +26,7 @@ def consistency(
     [b]scalingar analyze consistency prompts.txt --model FoundationVision/Infinity:2b-1024 --device cuda[/]
     """
     from scalingar.analysis.studies.consistency import consistency_findings  # noqa: PLC0415
-    from scalingar.cli.analyze import show  # noqa: PLC0415
+    from scalingar.cli.analyses.commands import show  # noqa: PLC0415
     from scalingar.core.files import check_writable  # noqa: PLC0415
     from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
     from scalingar.pipeline.pipeline import ImagePipeline  # noqa: PLC0415

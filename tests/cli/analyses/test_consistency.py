@@ -4,7 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from scalingar.cli.analyze_consistency import consistency
+from scalingar.cli.analyses.consistency import consistency
 from scalingar.core.errors import ConfigError
 from tests.tiny import scale_pipes
 

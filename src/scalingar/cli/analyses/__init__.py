@@ -1,0 +1,1 @@
+"""The commands that ask runs what other strategies would have done."""

@@ -1,0 +1,43 @@
+"""``scalingar calibrate``: a budget per prompt from a complete run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scalingar.cli.analyses.commands import Run, Seed, show
+
+
+def calibrate(
+    run: Run,
+    trajectories: Annotated[float | None, typer.Option(help="Largest mean number of trajectories per image.")] = None,
+    reach: Annotated[float | None, typer.Option(help="Score to reach at the least cost, by the run's judge.")] = None,
+    wave: Annotated[int, typer.Option(help="k, trajectories drawn together before the next look.")] = 1,
+    reward: Annotated[str | None, typer.Option(help="The run's first reward if not given.")] = None,
+    seed: Seed = 0,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for recipe, table and plot.")] = Path("budget"),
+) -> None:
+    """Find when to stop drawing trajectories of a prompt, on half of a run's prompts; tell it on the other half.
+
+    [b]scalingar calibrate runs/best-of-8 --trajectories 4 -o budget[/]
+    [b]scalingar generate "a photo of a dog" --config budget/recipe.yaml -o out[/]
+    """
+    from scalingar.analysis.runs.complete_run import CompleteRun  # noqa: PLC0415
+    from scalingar.analysis.studies.budget import budget_findings  # noqa: PLC0415
+    from scalingar.cli.terminal import say  # noqa: PLC0415
+    from scalingar.core.errors import ConfigError  # noqa: PLC0415
+    from scalingar.core.files import check_writable, write_file  # noqa: PLC0415
+    from scalingar.strategies import StopWhenGood  # noqa: PLC0415
+
+    complete = CompleteRun.read(run)
+    name = reward or next(iter(complete.rewards), None)
+    if name is None:
+        raise ConfigError(f"{run} recorded no reward; give a run of best-of-n.")
+    check_writable(output)
+    rule, findings = budget_findings(complete, name, wave=wave, trajectories=trajectories, reach=reach, seed=seed)
+    show(findings, output)
+    strategy = StopWhenGood(num_trajectories=complete.trajectories, reward=name, rule=rule)
+    recipe = complete.plan.recipe.model_copy(update={"strategy": strategy})
+    path = output / "recipe.yaml"
+    write_file(path, recipe.to_yaml().encode())
+    say(f"wrote {path}")
