@@ -27,6 +27,7 @@ def plan(pipe: ImagePipeline, strategy: str = "scaling-ar", **changes: object) -
             "benchmark": "bright",
             "benchmark_version": "1",
             "settings": {},
+            "content": {},
             "provenance": {},
             "recipe": recipe.resolved(pipe),
             "weights": {},
@@ -39,7 +40,7 @@ def plan(pipe: ImagePipeline, strategy: str = "scaling-ar", **changes: object) -
             "versions": RunPlan.versions_here(),
             **changes,
         }
-    )
+    ).of(Bright())
 
 
 def runner(folder: Path, strategy: str = "scaling-ar", **changes: object) -> Runner:
