@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scalingar.bench.judges.questions.answer_cache import AnswerCache
 from scalingar.core.errors import OutputError
 from scalingar.core.files import (
     append,
@@ -15,6 +16,7 @@ from scalingar.core.files import (
     write_file,
     write_files,
 )
+from scalingar.models.prompts.feature_cache import FeatureCache
 
 
 def test_a_folder_is_made_and_left_empty(tmp_path: Path) -> None:
@@ -126,6 +128,14 @@ def test_a_staged_folder_is_the_users_own_and_lives_as_long_as_its_process(tmp_p
         assert stage.stat().st_mode & 0o777 == 0o700
         assert [path.name for path in tmp_path.iterdir()] == [stage.name]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_caches_are_swept_too(tmp_path: Path) -> None:
+    for cache in (AnswerCache, FeatureCache):
+        (tmp_path / ".scalingar-left.partial").mkdir()
+        cache(tmp_path)
+        assert list(tmp_path.iterdir()) == []
+        cache(tmp_path / "none")
 
 
 def test_a_link_like_a_staged_folder_is_left_alone(tmp_path: Path) -> None:

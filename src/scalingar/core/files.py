@@ -93,13 +93,12 @@ def staging(folder: Path) -> Iterator[Path]:
 
 def sweep(folder: Path) -> None:
     """Remove what was staged in ``folder`` by processes that are no more."""
-    for stage in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-        if stage.is_symlink() or not stage.is_dir():
-            continue
-        with suppress(LockedError, OSError):
-            lock = acquire(stage / "lock")
-            shutil.rmtree(stage, ignore_errors=True)
-            release(lock, stage / "lock")
+    with suppress(OSError):
+        for stage in [stage for stage in folder.glob(f"{_PREFIX}*{_SUFFIX}") if not stage.is_symlink()]:
+            with suppress(LockedError, OSError):  # its process lives; or it is no folder, or not this user's
+                lock = acquire(stage / "lock")
+                shutil.rmtree(stage, ignore_errors=True)
+                release(lock, stage / "lock")
 
 
 @contextmanager
