@@ -12,7 +12,6 @@ import stat
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from scalingar.bench.runs.results import read_results, write_results
 from scalingar.bench.runs.validate import check_run
 from tests.bench.fakes import Bright
 from tests.bench.runs.test_runner import runner
+from tests.chaos.processes import Process
 from tests.chaos.same_run import differences
 
 _EVENTS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"}
@@ -39,21 +39,6 @@ def work(folder: Path, workers: int) -> None:
         pass
     write_results(read_results(folder, Bright()), run.store)
     check_run(folder, Bright())
-
-
-def forked(action: Callable[[], None]) -> int:
-    """The exit code of an action in a process of its own; negative if a signal ended it."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about what is repaired
-                action()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def counting(folder: Path, at: int | None, report: Path | None) -> Callable[[Any, int | None], None]:
@@ -102,14 +87,15 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         here = Path(name)
         whole, report = here / "whole", here / "count"
-        assert forked(partial(drawn_and_killed, whole, options.workers, None, report)) == 0
+        assert Process.start(partial(drawn_and_killed, whole, options.workers, None, report)).wait() == 0
         numbers = list(range(1, int(report.read_text()) + 1))
         if options.kills is not None:
             numbers = sorted(random.Random(options.seed).sample(numbers, min(options.kills, len(numbers))))
         for number in numbers:
             folder = here / str(number)
-            kills += forked(partial(drawn_and_killed, folder, options.workers, number)) == -signal.SIGKILL
-            resumed = forked(partial(work, folder, options.workers))
+            killed = Process.start(partial(drawn_and_killed, folder, options.workers, number)).wait()
+            kills += killed == -signal.SIGKILL
+            resumed = Process.start(partial(work, folder, options.workers)).wait()
             told = differences(whole, folder) if resumed == 0 else [f"the next run ended with {resumed}"]
             if told:
                 failures += 1

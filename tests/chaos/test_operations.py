@@ -6,10 +6,12 @@ from pathlib import Path
 
 from tests.chaos.same_run import differences
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_a_run_that_is_killed_at_a_file_operation_ends_as_if_it_had_not_been() -> None:
     words = [sys.executable, "-m", "tests.chaos.operations", "--kills", "5", "--seed", "1"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300, cwd=ROOT)
     assert done.stdout.startswith("5 kills at 5 file operations, 0 with a difference"), done.stdout + done.stderr
 
 
