@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
             folder = Path(name) / str(folders)
             words = [*RUN.split(), "-o", str(folder)]
             most, here = min(MOST_KILLS, options.kills - kills), 0
-            while here < most and (process := started(words, errors)).wait(rng.uniform(0, seconds)) is None:
+            while here < most and (process := started(words, errors)).wait(rng.uniform(0, seconds / 2)) is None:
                 process.kill()
                 here += 1
             told = finished(words, errors) or differences(whole, folder)
