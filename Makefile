@@ -1,7 +1,7 @@
 # make demo    an image from the embedded model, with the trajectories that were cut and why
 # make test    lint, types and tests
 # make test-device    the tests of tests/device, on a GPU
-# make chaos   benchmarks that are killed again and again (half an hour)
+# make chaos   benchmarks that are killed again and again (twenty minutes)
 # All build .venv with pinned versions when it is not there.
 
 PYTHON ?= python3
@@ -52,8 +52,7 @@ speed-device: .venv/ready
 	$(BIN)/python -m speed.device --out out/speed-device
 
 chaos: .venv/ready
-	$(BIN)/python -m tests.chaos.operations
-	$(BIN)/python -m tests.chaos.operations --workers 2
+	$(BIN)/python -m tests.chaos.operations --kills 60 --workers 2
 	$(BIN)/python -m tests.chaos.kills --kills 50 --seed 0
 
 clean:
