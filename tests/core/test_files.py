@@ -11,7 +11,6 @@ from scalingar.core.files import (
     append,
     check_writable,
     content_hash,
-    lines_of,
     staging,
     write_file,
     write_files,
@@ -154,11 +153,6 @@ def test_a_full_disk_is_told_before_the_work(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Full())
     with pytest.raises(OutputError, match="No space left on device; choose another one"):
         check_writable(tmp_path)
-
-
-def test_lines_end_at_line_feeds_alone() -> None:
-    assert lines_of("a\u2028b\x85c\x0cd\r\ne\n\nf") == ["a\u2028b\x85c\x0cd", "e", "", "f"]
-    assert lines_of("") == []
 
 
 def test_the_hash_of_a_folder_is_of_its_content(tmp_path: Path) -> None:
