@@ -34,6 +34,7 @@ def made_up_plan(n: int, images_per_prompt: int, **changes: object) -> RunPlan:
             "benchmark": "made-up",
             "benchmark_version": "1",
             "settings": {},
+            "content": {},
             "provenance": {},
             "recipe": recipe,
             "weights": {},

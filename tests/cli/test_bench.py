@@ -56,6 +56,21 @@ def test_a_suite_is_run_reported_and_validated(
     assert capsys.readouterr().out.count("10 images, complete and unchanged") == 3
 
 
+def test_a_damaged_run_is_mended_and_what_was_dropped_is_said(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(package, tmp_path, "--strategy", "single", "--limit", "1") == 0
+    samples = tmp_path / "single" / "samples.jsonl"
+    before = samples.read_bytes()
+    samples.write_bytes(before + before)
+    assert main(["bench", "validate", str(tmp_path)]) == 1
+    assert "is scored 2 times" in capsys.readouterr().err
+    assert run(package, tmp_path, "--strategy", "single", "--limit", "1") == 0
+    assert "samples.jsonl has lines that are doubled (4). That was dropped; 0 images" in capsys.readouterr().err
+    assert samples.read_bytes() == before
+    assert main(["bench", "validate", str(tmp_path)]) == 0
+
+
 def test_other_noise_is_another_run(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(package, tmp_path / "a", "--strategy", "single") == 0
     assert run(package, tmp_path / "b", "--strategy", "single", "--noise", "device") == 0

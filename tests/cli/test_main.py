@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,8 @@ def test_wrong_usage_is_one_line_and_two(
         (KeyboardInterrupt(), 130, "interrupted; nothing was left half written\n"),
         (MemoryError(), 1, "error: memory is full; try fewer trajectories (-n), fewer images (-k) or --dtype bf16.\n"),
         (BrokenPipeError(), 1, ""),
+        (OSError(28, "No space"), 1, "error: cannot read or write the standard output: No space.\n"),
+        (PermissionError(13, "Not allowed", "f.png"), 1, "error: cannot read or write f.png: Not allowed.\n"),
         (
             RuntimeError("two\nlines"),
             1,
@@ -82,6 +85,16 @@ def test_failures_never_show_a_traceback(
     monkeypatch.setattr("scalingar.cli.listing._words", fail)
     assert main(["ls", "words"]) == code
     assert capsys.readouterr().err == message
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("words", [["--version"], ["generate", "--print-config"]])
+def test_a_full_disk_behind_the_output_is_one_sentence(words: list[str]) -> None:
+    command = [sys.executable, "-m", "scalingar", *words]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: cannot read or write the standard output: No space left on device.\n"
 
 
 def test_the_entry_point_gives_the_code_back() -> None:

@@ -141,12 +141,12 @@ def report(
     from scalingar.bench.runs.comparison import compare, markdown, write_report  # noqa: PLC0415
 
     comparison = compare([_results(folder) for folder in run_folders(folders)], baseline)
+    for path in [] if output is None else write_report(comparison, output):
+        say(f"wrote {path}", to_stderr=True)
     if as_json:
         print(json.dumps([results.to_dict() for results in comparison.runs]))
     else:
         say(f"{comparison.runs[0].summary.label}\n\n{markdown(comparison)}", end="")
-    for path in [] if output is None else write_report(comparison, output):
-        say(f"wrote {path}", to_stderr=True)
 
 
 @bench.command()
@@ -239,10 +239,12 @@ def run_folders(folders: list[Path]) -> list[Path]:
 def benchmark_of(folder: Path) -> "Benchmark":
     """The benchmark of a run, with the judge it had."""
     from scalingar.bench.build_benchmark import build_benchmark  # noqa: PLC0415
+    from scalingar.bench.runs.content import joined  # noqa: PLC0415
     from scalingar.bench.runs.plan import RunPlan  # noqa: PLC0415
 
     plan = RunPlan.read(folder)
-    return build_benchmark(plan.benchmark, plan.settings, device=plan.recipe.model.device)
+    # Nothing is judged again, so that the run may have been made on a device that is not here.
+    return build_benchmark(plan.benchmark, joined(plan.settings, plan.files), device="cpu")
 
 
 def _results(folder: Path) -> "RunResults":

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scalingar.bench.benchmark import BENCHMARKS, Benchmark
 from scalingar.bench.build_benchmark import build_benchmark
+from scalingar.bench.runs.content import separated
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.results import read_results, write_results
 from scalingar.bench.runs.runner import Runner
@@ -64,10 +65,13 @@ def run_all(request: Request) -> None:
 def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark: Benchmark) -> RunPlan:
     """The plan with nothing left to defaults."""
     recipe = Recipe.from_dict({**request.recipe, "strategy": strategy}).resolved(pipe)
-    return RunPlan(
+    settings, files = separated(request.settings, type(benchmark).settings)
+    plan = RunPlan(
         benchmark=request.benchmark,
         benchmark_version=benchmark.version,
-        settings=dict(request.settings),
+        settings=settings,
+        files=files,
+        content={},
         provenance=dict(benchmark.provenance),
         recipe=recipe,
         weights=pipe.hashes,
@@ -79,6 +83,7 @@ def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark
         threads=max(1, torch.get_num_threads() // request.workers),
         versions=RunPlan.versions_here(),
     )
+    return plan.of(benchmark)
 
 
 def follow(runner: Runner, label: str) -> None:

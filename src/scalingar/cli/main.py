@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -74,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = sys.argv[1:] if arguments is None else arguments
         returned = app(with_literal_prompt(words), standalone_mode=False)
         code = returned if isinstance(returned, int) else 0
+        print(end="", flush=True)  # here, where a full disk gets a sentence, and not while Python ends
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except ScalingarError as error:
@@ -86,19 +88,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int = FAILED) -> int:
-    say(f"error: {message}", to_stderr=True)
+    with suppress(OSError):  # stderr may be full or closed, too
+        say(f"error: {message}", to_stderr=True, flush=True)
     return code
 
 
+def _drop_output() -> None:
+    """Point stdout to nowhere if it cannot take what it holds, so that Python does not try once more while it ends."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail_otherwise(error: Exception) -> int:
-    """Other exceptions: wrong usage, no memory left, a closed pipe, or a bug."""
+    """Other exceptions: wrong usage, a closed pipe, a full disk, no memory left, or a bug."""
     explain = getattr(error, "format_message", None)
     if explain is not None:
         return _fail(
             explain().removeprefix("Invalid value: ").rstrip(".") + "; see --help.", getattr(error, "exit_code", USAGE)
         )
-    if isinstance(error, BrokenPipeError):
-        return FAILED
+    if isinstance(error, OSError):
+        _drop_output()
+        if isinstance(error, BrokenPipeError):
+            return FAILED
+        if error.errno is not None:
+            where = "the standard output" if error.filename is None else error.filename
+            return _fail(f"cannot read or write {where}: {error.strerror}.")
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return _fail("memory is full; try fewer trajectories (-n), fewer images (-k) or --dtype bf16.")
     if sys.flags.dev_mode:

@@ -1,21 +1,35 @@
-"""Atomic writes and content hashes."""
+"""Atomic writes that survive a loss of power, what killed ones leave behind, and content hashes."""
 
 import hashlib
 import os
-from collections.abc import Iterator
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scalingar.core.errors import ConfigError, OutputError
+from scalingar.core.locks import LockedError, acquire, release
+
+_PREFIX, _SUFFIX = ".scalingar-", ".partial"
+"""Of the names of folders in which files are written before they are moved to their places."""
+_TRIAL = 4096
+"""Bytes written to see whether a disk is full."""
 
 
 def check_writable(folder: Path) -> None:
-    """Create the folder if needed and write to it as a test. Raises OutputError."""
-    trial = folder / f".{os.getpid()}.partial"
+    """Create the folder if needed, remove what killed processes left in it, and write to it as a test.
+
+    Raises:
+        OutputError: it cannot be written to.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        trial.touch()
-        trial.unlink()
+        make_folder(folder)
+        sweep(folder)
+        with tempfile.TemporaryFile(dir=folder) as trial:
+            trial.write(bytes(_TRIAL))
+            trial.flush()
     except OSError as error:
         raise OutputError(f"cannot write to the folder {folder}: {error.strerror}; choose another one.") from None
 
@@ -32,6 +46,14 @@ NO_HOME = Path(os.devnull) / "no home directory"
 """A folder that cannot be made."""
 
 
+def make_folder(folder: Path) -> None:
+    """Create a folder with its parents, and wait until they are on disk. Raises OSError."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        _sync_folder(path.parent)
+
+
 def cache_folder(name: str) -> Path:
     """The folder for cached files of kind ``name``, under ``XDG_CACHE_HOME`` or ``~/.cache``.
 
@@ -45,27 +67,116 @@ def cache_folder(name: str) -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that replaces ``path`` atomically when the block ends, and is removed when it fails."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+def staging(folder: Path) -> Iterator[Path]:
+    """A new folder inside ``folder`` for files on their way to their places; removed at the end.
+
+    Its name cannot be foreseen and only this user can write into it, so no link can wait there. It is locked while
+    this process lives; :func:`sweep` removes the folders of processes that were killed. Raises OSError.
+    """
+    while True:
+        stage = folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
+        stage.mkdir(mode=0o700)
+        try:
+            lock = acquire(stage / "lock")
+            break
+        except (LockedError, FileNotFoundError):  # it was swept before it was locked
+            continue
+        except OSError:
+            shutil.rmtree(stage, ignore_errors=True)
+            raise
     try:
-        yield partial
-        partial.replace(path)
+        yield stage
     finally:
-        with suppress(OSError):
-            partial.unlink()
+        shutil.rmtree(stage, ignore_errors=True)
+        release(lock, stage / "lock")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what was staged in ``folder`` by processes that are no more."""
+    with suppress(OSError):
+        for stage in [stage for stage in folder.glob(f"{_PREFIX}*{_SUFFIX}") if not stage.is_symlink()]:
+            with suppress(LockedError, OSError):  # its process lives; or it is no folder, or not this user's
+                lock = acquire(stage / "lock")
+                shutil.rmtree(stage, ignore_errors=True)
+                release(lock, stage / "lock")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path that replaces ``path`` atomically, and on disk, when the block ends; not if it fails. Raises OSError."""
+    with staging(path.parent) as stage:
+        partial = stage / "content"
+        yield partial
+        _sync(partial)
+        partial.replace(path)
+        _sync_folder(path.parent)
 
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file atomically. Raises OutputError."""
+    write_files(path.parent, {path.name: content})
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files under their paths in ``folder``, creating folders between them, and wait until they are on disk.
+
+    Each is replaced atomically, and none before the contents of all are on disk: where that is full, all stay as they
+    were. Raises OutputError.
+    """
+    path = folder / next(iter(contents), "")
     try:
-        with replacing(path) as partial:
-            partial.write_bytes(content)
+        with staging(folder) as stage:
+            for number, (name, content) in enumerate(contents.items()):
+                path = folder / name
+                partial = stage / str(number)
+                partial.write_bytes(content)
+                _sync(partial)
+            for number, name in enumerate(contents):
+                path = folder / name
+                make_folder(path.parent)
+                (stage / str(number)).replace(path)
+            for parent in {(folder / name).parent for name in contents}:
+                _sync_folder(parent)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}; choose another folder.") from None
+
+
+def append(path: Path, content: bytes) -> None:
+    """Append to a file, which is made if needed but is no link, and wait until it is on disk. Raises OSError."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    new = not path.exists()
+    with os.fdopen(os.open(path, flags, 0o666), "ab") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    if new:
+        _sync_folder(path.parent)
 
 
 def sha256(path: Path) -> str:
     """Hexadecimal digest of a file's content, read in chunks because weights are large."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_hash(path: Path) -> str:
+    """Hexadecimal digest of a file, or of the names and contents of all files in a folder. Raises OSError."""
+    if not path.is_dir():
+        return sha256(path)
+    files = sorted((str(file.relative_to(path)), sha256(file)) for file in path.rglob("*") if file.is_file())
+    return hashlib.sha256(repr(files).encode()).hexdigest()
+
+
+def _sync(path: Path) -> None:
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on disk, where the system can tell."""
+    with suppress(OSError):
+        file = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from scalingar.core.files import check_writable, write_file
+from scalingar.core.files import check_writable, write_files
+from scalingar.core.locks import sole_writer
 from scalingar.core.outputs import Ledger, PromptResult
 from scalingar.core.pixels import png_bytes
 from scalingar.pipeline.png import RecipeInfo
@@ -30,14 +31,17 @@ class RunOutput(Protocol):
 
 
 def write_run(output: RunOutput, folder: Path) -> list[Path]:
-    """Write all files, replacing older ones, and return their paths, the images first. Raises OutputError."""
+    """Write all files, replacing older ones, and return their paths, the images first.
+
+    Two who write into one folder do so one after the other, so that its files belong together. Raises OutputError.
+    """
     check_writable(folder)
     files = [(_name("image", output, number), png_bytes(picture)) for number, picture in enumerate(output.pictures)]
     for kind, draw in _drawings(output.pipe).items():
         files += [(_name(kind, output, number), draw(result)) for number, result in enumerate(output.results)]
     files.append(("trace.json", json.dumps(run_dict(output, steps=True)).encode()))
-    for name, content in files:
-        write_file(folder / name, content)
+    with sole_writer(folder, wait=True):
+        write_files(folder, dict(files))
     return [folder / name for name, _ in files]
 
 

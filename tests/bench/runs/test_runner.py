@@ -9,7 +9,7 @@ import pytest
 from scalingar.bench.runs.plan import PLAN, RunPlan
 from scalingar.bench.runs.results import read_results, write_results
 from scalingar.bench.runs.runner import Runner
-from scalingar.bench.runs.store import COSTS, SAMPLES, RunStore
+from scalingar.bench.runs.store import COSTS, SAMPLES, RepairWarning, RunStore
 from scalingar.bench.runs.validate import check_run
 from scalingar.core.errors import BenchmarkError
 from scalingar.pipeline.pipeline import ImagePipeline
@@ -27,6 +27,7 @@ def plan(pipe: ImagePipeline, strategy: str = "scaling-ar", **changes: object) -
             "benchmark": "bright",
             "benchmark_version": "1",
             "settings": {},
+            "content": {},
             "provenance": {},
             "recipe": recipe.resolved(pipe),
             "weights": {},
@@ -39,7 +40,7 @@ def plan(pipe: ImagePipeline, strategy: str = "scaling-ar", **changes: object) -
             "versions": RunPlan.versions_here(),
             **changes,
         }
-    )
+    ).of(Bright())
 
 
 def runner(folder: Path, strategy: str = "scaling-ar", **changes: object) -> Runner:
@@ -83,7 +84,8 @@ def test_a_kill_within_a_line_or_a_shard_is_made_good(tmp_path: Path, cut: int) 
     samples = tmp_path / "killed" / SAMPLES
     samples.write_bytes(samples.read_bytes()[:-cut])
     (tmp_path / "killed" / COSTS).write_text("")
-    finish(runner(tmp_path / "killed"))
+    with pytest.warns(RepairWarning, match="torn"):
+        finish(runner(tmp_path / "killed"))
     assert written(tmp_path / "killed") == written(tmp_path / "whole")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from scalingar.bench.statistics import Difference, Estimate
-from scalingar.core.files import check_writable, write_file
+from scalingar.core.files import check_writable, write_files
 from scalingar.report.figure import png_bytes
 from scalingar.report.markdown import markdown_table, with_error, with_interval
 
@@ -65,10 +65,9 @@ class Findings:
             "csv": self.csv().encode(),
             "png": png_bytes(self.figure),
         }
-        paths = [folder / f"{self.name}.{suffix}" for suffix in contents]
-        for path, content in zip(paths, contents.values(), strict=True):
-            write_file(path, content)
-        return paths
+        files = {f"{self.name}.{suffix}": content for suffix, content in contents.items()}
+        write_files(folder, files)
+        return [folder / name for name in files]
 
 
 def format_cell(cell: Cell) -> str:

@@ -1,6 +1,5 @@
 """Run folders of strategies that are computed from a complete run instead of decoded."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,11 +8,14 @@ import torch
 
 from scalingar.analysis.replay.replay import Replay, check_complete, check_profile, replay_strategy
 from scalingar.analysis.runs.complete_run import CompleteRun
+from scalingar.bench.runs.examination import SAMPLES
 from scalingar.bench.runs.plan import PLAN, RunPlan
-from scalingar.bench.runs.runner import Line, candidate_line
-from scalingar.bench.runs.store import SAMPLES, RunStore
+from scalingar.bench.runs.receipts import Line, encoded
+from scalingar.bench.runs.runner import candidate_line
+from scalingar.bench.runs.store import RunStore
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import check_writable, sha256
+from scalingar.core.locks import sole_writer
 from scalingar.core.outputs import Candidate, Cut
 from scalingar.profile.signals import signals
 from scalingar.rewards.intrinsic import INTRINSIC
@@ -38,10 +40,11 @@ def derive(run: CompleteRun, strategies: Mapping[str, Strategy], folder: Path) -
         store = RunStore(folder / label)
         check_writable(store.folder)
         plan = derived_plan(run, strategy)
-        if (store.folder / PLAN).exists():
-            plan.check_same(RunPlan.read(store.folder), store.folder)
-        plan.write(store.folder)
-        store.write(SAMPLES, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
+        with sole_writer(store.folder):
+            if (store.folder / PLAN).exists():
+                plan.check_same(RunPlan.read(store.folder), store.folder)
+            plan.write(store.folder)
+            store.write(SAMPLES, b"".join(encoded(lines)))
         yield store.folder
 
 

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from scalingar.core.files import content_hash
 from scalingar.models.hf.loading import load_network, load_text_tokenizer
 
 
@@ -32,8 +33,14 @@ class PretrainedJudge:
 
         source = source or cls.default
         network = load_network(getattr(transformers, cls.architecture), source, device=device, dtype=dtype)
-        return cls(network, load_text_tokenizer(source), str(source))
+        return cls(network, load_text_tokenizer(source), weights_name(source))
 
     def to_network(self, pixels: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Convert to the network's dtype and move to its device."""
         return pixels.to(next(self.network.parameters()))
+
+
+def weights_name(source: str | Path) -> str:
+    """A hub name as it is; weights on this machine by their SHA-256, wherever they lie."""
+    path = Path(source)
+    return f"sha256:{content_hash(path)[:16]}" if path.exists() else str(source)

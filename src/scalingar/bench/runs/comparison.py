@@ -11,7 +11,7 @@ from scalingar.bench.runs.results import RunResults
 from scalingar.bench.statistics import Difference, paired_bootstrap
 from scalingar.bench.statistics.paired import OVERALL
 from scalingar.core.errors import BenchmarkError
-from scalingar.core.files import check_writable, write_file
+from scalingar.core.files import check_writable, write_files
 from scalingar.report.figure import new_figure, own_style, png_bytes, quiet_axes
 from scalingar.report.labels import label_points
 from scalingar.report.markdown import markdown_table, with_error, with_interval
@@ -66,7 +66,7 @@ def compare(runs: Sequence[RunResults], baseline: str | None = None) -> Comparis
 
 
 def _check_comparable(base: RunResults, run: RunResults) -> None:
-    for name in ("benchmark", "benchmark_version", "provenance", "weights", "images_per_prompt", "limit"):
+    for name in ("benchmark", "benchmark_version", "content", "provenance", "weights", "images_per_prompt", "limit"):
         expected, actual = getattr(base.plan, name), getattr(run.plan, name)
         if expected != actual:
             raise BenchmarkError(
@@ -122,7 +122,6 @@ def quality_plot(comparison: Comparison) -> Figure:
 def write_report(comparison: Comparison, folder: Path) -> list[Path]:
     """``report.md`` and ``quality.png``; returns what was written. Raises OutputError."""
     check_writable(folder)
-    table, plot = folder / "report.md", folder / "quality.png"
-    write_file(table, markdown(comparison).encode())
-    write_file(plot, png_bytes(quality_plot(comparison)))
-    return [table, plot]
+    files = {"report.md": markdown(comparison).encode(), "quality.png": png_bytes(quality_plot(comparison))}
+    write_files(folder, files)
+    return [folder / name for name in files]

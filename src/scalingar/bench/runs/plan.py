@@ -1,5 +1,7 @@
 """The plan of a run: everything that decides the bytes it writes, kept beside them."""
 
+import hashlib
+import json
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,16 +10,19 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 import scalingar
-from scalingar.bench.benchmark import Item
+from scalingar.bench.benchmark import Benchmark, Item
 from scalingar.bench.image_seeds import image_seed
+from scalingar.bench.runs.content import content_of
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import write_file
 from scalingar.pipeline.recipe import RecordedRecipe
 
 PLAN = "plan.json"
+_WEIGHT_PATHS = ("name", "variant", "tokenizer")
+"""Settings of the model that say where weights are found."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,11 @@ class RunPlan(BaseModel):
     benchmark: str
     benchmark_version: str
     settings: dict[str, Any] = Field(description="of the benchmark: detector, options")
-    provenance: dict[str, str] = Field(description="data and judges with their versions")
+    files: dict[str, str] = Field(
+        default_factory=dict, description="settings that say where data lie; another place is no other plan"
+    )
+    content: dict[str, str] = Field(description="SHA-256 of the prompts of this run, with all that is asked about them")
+    provenance: dict[str, str] = Field(description="detections and judges with their versions")
     recipe: RecordedRecipe = Field(
         description="model, strategy, guidance, sampling, seed, noise; nothing left to defaults"
     )
@@ -54,6 +63,13 @@ class RunPlan(BaseModel):
     derived_from: dict[str, str] | None = Field(
         None, description="name and SHA-256 of the complete run this one was computed from; None: it was decoded"
     )
+
+    @field_validator("derived_from")
+    @classmethod
+    def _named(cls, origin: dict[str, str] | None) -> dict[str, str] | None:
+        if origin is not None and set(origin) != {"run", "samples_sha256"}:
+            raise ValueError("must have run and samples_sha256")
+        return origin
 
     @classmethod
     def versions_here(cls) -> dict[str, str]:
@@ -102,13 +118,46 @@ class RunPlan(BaseModel):
         """The jobs in groups that are computed together."""
         return [jobs[start : start + self.shard] for start in range(0, len(jobs), self.shard)]
 
+    def told(self) -> dict[str, Any]:
+        """All that decides the bytes, by dotted name: content and not where it lies, also of weights with a hash."""
+        dumped = self.model_dump(mode="json", exclude={"files"})
+        if self.weights:
+            for name in _WEIGHT_PATHS:
+                dumped["recipe"]["model"].pop(name, None)
+        return dict(_flat(dumped))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of :meth:`told`."""
+        return hashlib.sha256(json.dumps(self.told(), sort_keys=True).encode()).hexdigest()
+
     def check_same(self, other: "RunPlan", folder: Path) -> None:
         """Raises BenchmarkError, naming the differences, unless the plan in ``folder`` is the same."""
-        old, new = dict(_flat(other.model_dump(mode="json"))), dict(_flat(self.model_dump(mode="json")))
+        old, new = other.told(), self.told()
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         if names:
-            differences = "; ".join(f"{name}: {old.get(name)!r} there, {new.get(name)!r} here" for name in names)
+            differences = "; ".join(self._difference(name, old.get(name), new.get(name)) for name in names)
             raise BenchmarkError(f"{folder} holds another run ({differences}); choose another folder.")
+
+    def _difference(self, name: str, old: Any, new: Any) -> str:
+        if name.startswith("content."):
+            source = "".join(f" of {path}" for path in self.files.values())
+            old, new = (f"SHA-256 {str(value)[:12]}" for value in (old, new))
+            return f"the {name.removeprefix('content.')}{source} were edited: {old} there, {new} here"
+        return f"{name}: {old!r} there, {new!r} here"
+
+    def of(self, benchmark: Benchmark) -> Self:
+        """This plan with the content of the benchmark's prompts. Raises BenchmarkError: JSON cannot hold them."""
+        return self.model_copy(update={"content": content_of(self.items(list(benchmark.items())), benchmark)})
+
+    def check_content(self, benchmark: Benchmark, folder: Path) -> None:
+        """Raises BenchmarkError unless the benchmark has the prompts and questions that the run was made of."""
+        if self.of(benchmark).content != self.content:
+            source = "".join(f" of {path}" for path in self.files.values())
+            raise BenchmarkError(
+                f"{folder} was made of other prompts or questions than those{source} now; restore them, or run them "
+                "into another folder."
+            )
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

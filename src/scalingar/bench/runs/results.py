@@ -16,7 +16,9 @@ from scalingar.bench.benchmark import Benchmark, Judged, Summary, Verdict, check
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.store import RunStore
 from scalingar.bench.statistics import ScoreTable
+from scalingar.core.errors import BenchmarkError
 from scalingar.core.outputs import Ledger
+from scalingar.core.text_file import lines_of
 
 SCHEMA = "scalingar.bench/1"
 RESULTS = "results.json"
@@ -62,17 +64,25 @@ class RunResults:
 
 
 def read_results(folder: Path, benchmark: Benchmark) -> RunResults:
-    """Read a run's folder. Raises BenchmarkError: it holds no run, or images are missing."""
+    """Read a run's folder.
+
+    Raises:
+        BenchmarkError: it holds no run, images or costs are missing, or the benchmark asks something else now.
+    """
     plan = RunPlan.read(folder)
+    plan.check_content(benchmark, folder)
     store = RunStore(folder)
-    samples = store.samples()
+    samples, shards = store.samples(), store.costs()
     items = plan.items(list(benchmark.items()))
     by_id = {item.id: item for item in items}
     judged = [
         Judged(by_id[line["id"]], line["number"], Verdict(**line["verdict"])) for line in samples if line["id"] in by_id
     ]
     check_judged(items, judged, plan.images_per_prompt)
-    return RunResults(folder, plan, samples, judged, benchmark.summary(judged), costs(samples, store.costs()))
+    timed = sum(shard["images"] for shard in shards)
+    if plan.derived_from is None and timed != len(samples):
+        raise BenchmarkError(f"{folder} has the costs of {timed} images of {len(samples)}; resume it with 'bench run'.")
+    return RunResults(folder, plan, samples, judged, benchmark.summary(judged), costs(samples, shards))
 
 
 def costs(samples: Sequence[dict[str, Any]], shards: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -106,7 +116,7 @@ def write_results(results: RunResults, store: RunStore) -> None:
 def hardware() -> dict[str, Any]:
     """The properties of this machine that decide timings."""
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    lines = lines_of(cpuinfo.read_text()) if cpuinfo.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return {
         "machine": platform.machine(),

@@ -1,28 +1,24 @@
 """Draws and judges the images of a plan, shard by shard, so that a killed run loses at most one shard."""
 
-import hashlib
 import io
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from threading import Lock
-from typing import Any
 
 import numpy as np
 
 from scalingar.bench.benchmark import Benchmark, Verdict
 from scalingar.bench.runs.plan import Job, RunPlan
-from scalingar.bench.runs.store import COSTS, IMAGES, SAMPLES, TRACES, RunStore
+from scalingar.bench.runs.receipts import Line, digest
+from scalingar.bench.runs.store import IMAGES, TRACES, RunStore
 from scalingar.bench.runs.workers import Stopped, in_order
-from scalingar.core.errors import BenchmarkError
 from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.core.pixels import png_bytes
 from scalingar.core.threads import torch_threads
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.report.plain import plain_number
-
-Line = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,8 @@ class _Shard:
     number: int
     lines: list[Line]
     cost: Line
-    traces: bytes | None
+    files: dict[str, bytes]
+    """Pictures, side files and traces, by their paths in the run's folder."""
 
 
 class _StoppedError(Exception):
@@ -61,24 +58,15 @@ class Runner:
     def run(self) -> Iterator[ShardDone]:
         """Compute the remaining shards; finished ones are kept. Raises BenchmarkError, DecodingError, OutputError."""
         jobs = self.plan.jobs(list(self.benchmark.items()))
-        done = self.store.open(self.plan)
-        if done > len(jobs):
-            raise BenchmarkError(f"{self.store.folder} holds {done} images of {len(jobs)}; choose another folder.")
-        yield ShardDone(done, len(jobs))
-        shards = list(enumerate(self.plan.shards(jobs)))
-        left = shards[done // self.plan.shard :] if done < len(jobs) else []
-        with torch_threads(self.plan.threads):
+        shards = self.plan.shards(jobs)
+        with self.store.writing(self.plan, shards) as folder, torch_threads(self.plan.threads):
+            left = [numbered for numbered in enumerate(shards) if not folder.done(numbered[0])]
+            done = len(jobs) - sum(len(shard) for _, shard in left)
+            yield ShardDone(done, len(jobs))
             for shard in in_order(self._shard, left, workers=self.workers, threads=self.plan.threads):
-                end = min((shard.number + 1) * self.plan.shard, len(jobs))
-                self._write(shard, skip=max(0, done - shard.number * self.plan.shard))
-                yield ShardDone(end, len(jobs))
-
-    def _write(self, shard: _Shard, skip: int) -> None:
-        """Write a shard; ``skip``: lines of it that an interrupted run has already written."""
-        if shard.traces is not None:
-            self.store.write(f"{TRACES}/{shard.number:05d}.npz", shard.traces)
-        self.store.append(COSTS, [shard.cost])
-        self.store.append(SAMPLES, shard.lines[skip:])
+                folder.add(shard.number, shard.lines, shard.cost, shard.files)
+                done += len(shard.lines)
+                yield ShardDone(done, len(jobs))
 
     def _shard(self, numbered: tuple[int, Sequence[Job]], stopped: Stopped) -> _Shard:
         """Compute a whole shard, even if part of it was written before, so that its bytes come out the same."""
@@ -103,8 +91,10 @@ class Runner:
         undecoded = [c for result in results for c in self._judged(result) if c.image is None]
         with self._judging:  # judges may keep state
             judging = time.perf_counter()
-            lines = self._lines(jobs, results)
+            lines, files = self._lines(jobs, results)
         traced, decoder = self.plan.all_candidates and self.pipe.decoding == "next-token", self.pipe.decoder()
+        if traced:
+            files[f"{TRACES}/{number:05d}.npz"] = traces(results, grid=decoder.grid, vocab_size=decoder.vocab_size)
         return _Shard(
             number,
             lines,
@@ -117,12 +107,13 @@ class Runner:
                 "judge_decodes": len(undecoded),
                 "ledger": stream.output.ledger.to_dict(),
             },
-            traces(results, grid=decoder.grid, vocab_size=decoder.vocab_size) if traced else None,
+            files,
         )
 
-    def _lines(self, jobs: Sequence[Job], results: Sequence[PromptResult]) -> list[Line]:
-        """Judge and write the images of a shard, one prompt at a time."""
-        lines = []
+    def _lines(self, jobs: Sequence[Job], results: Sequence[PromptResult]) -> tuple[list[Line], dict[str, bytes]]:
+        """Judge the images of a shard, one prompt at a time; returns the lines, and the pictures with side files."""
+        lines: list[Line] = []
+        files: dict[str, bytes] = {}
         pairs = zip(jobs, results, strict=True)
         for _, group in groupby(pairs, key=lambda pair: pair[0].item.id):
             members = list(group)
@@ -131,27 +122,26 @@ class Runner:
             verdicts = iter(self.benchmark.score(members[0][0].item, images))
             for (job, result), candidates in zip(members, judged, strict=True):
                 by_index = {candidate.index: next(verdicts) for candidate in candidates}
-                lines.append(self._line(job, result, by_index))
-        return lines
+                picture = png_bytes(self.pipe.preview(result.best))
+                lines.append(self._line(job, result, by_index, digest(picture)))
+                files[lines[-1]["image"]] = picture
+            for name, text in self.benchmark.side_files(members[0][0].item).items():
+                files[f"{IMAGES}/{name}"] = text.encode()
+        return lines, files
 
     def _judged(self, result: PromptResult) -> list[Candidate]:
         """The chosen candidate, or all that finished."""
         return [c for c in result.candidates if c.finished] if self.plan.all_candidates else [result.best]
 
-    def _line(self, job: Job, result: PromptResult, verdicts: dict[int, Verdict]) -> Line:
-        path = f"{IMAGES}/{self.benchmark.image_path(job.item, job.number)}"
-        content = png_bytes(self.pipe.preview(result.best))
-        self.store.write(path, content)
-        for name, text in self.benchmark.side_files(job.item).items():
-            self.store.write(f"{IMAGES}/{name}", text.encode())
+    def _line(self, job: Job, result: PromptResult, verdicts: dict[int, Verdict], sha256: str) -> Line:
         return {
             "id": job.item.id,
             "number": job.number,
             "task": job.item.task,
             "prompt": job.item.prompt,
             "seed": job.seed,
-            "image": path,
-            "sha256": hashlib.sha256(content).hexdigest(),
+            "image": f"{IMAGES}/{self.benchmark.image_path(job.item, job.number)}",
+            "sha256": sha256,
             "chosen": result.chosen,
             "tokens": sum(candidate.drawn for candidate in result.candidates),
             "verdict": asdict(verdicts[result.chosen]),

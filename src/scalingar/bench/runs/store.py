@@ -1,18 +1,26 @@
 """The files of a run: a line per image, and the images."""
 
-import json
-import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scalingar.bench.runs.plan import PLAN, RunPlan
+from scalingar.bench.benchmark import shortened
+from scalingar.bench.runs.examination import COSTS, SAMPLES, Examination, WrittenShard, complete_lines, examine
+from scalingar.bench.runs.lines import read_costs, read_samples
+from scalingar.bench.runs.plan import PLAN, Job, RunPlan
+from scalingar.bench.runs.receipts import Receipt, encoded, read_signed, signed
 from scalingar.core.errors import BenchmarkError, OutputError
-from scalingar.core.files import check_writable, write_file
+from scalingar.core.files import append, check_writable, write_file, write_files
+from scalingar.core.locks import sole_writer
 
-SAMPLES, COSTS, IMAGES, TRACES = "samples.jsonl", "costs.jsonl", "images", "traces"
+IMAGES, TRACES = "images", "traces"
+
+
+class RepairWarning(UserWarning):
+    """Part of a run was not as it was written, and is drawn again."""
 
 
 @dataclass(frozen=True)
@@ -20,78 +28,104 @@ class RunStore:
     """The folder of one run.
 
     ``samples.jsonl``: a line per image in the order of the plan's jobs, free of timings.
-    ``costs.jsonl``: a line per shard with its costs and timings.
+    ``costs.jsonl``: a line per shard with its costs, timings and receipt.
     ``images/``: in the benchmark's official layout. ``traces/``: arrays per shard, if all candidates are judged.
     """
 
     folder: Path
 
-    def open(self, plan: RunPlan) -> int:
-        """Start or resume a run; returns how many images are complete.
+    @contextmanager
+    def writing(self, plan: RunPlan, shards: Sequence[Sequence[Job]]) -> Iterator["Writing"]:
+        """Start or resume a run, as the only one who writes into its folder.
 
-        An incomplete last line, left by a kill, is removed.
+        What is not as it was written is dropped, with a RepairWarning, and so is what a kill left half done.
 
         Raises:
             BenchmarkError: the folder holds another run or other files.
-            OutputError: the folder cannot be written to.
+            OutputError: the folder cannot be written to, or another process writes there.
         """
         check_writable(self.folder)
-        if (self.folder / PLAN).exists():
-            plan.check_same(RunPlan.read(self.folder), self.folder)
-        elif (self.folder / SAMPLES).exists():
-            raise BenchmarkError(f"{self.folder} holds {SAMPLES} but no {PLAN}; choose another folder.")
-        else:
-            plan.write(self.folder)
-        self._truncate(self.folder / COSTS)
-        return self._truncate(self.folder / SAMPLES)
+        with sole_writer(self.folder):
+            self._take_up(plan)
+            found = examine(self.folder, plan, shards)
+            for name, content in found.contents().items():
+                if (self.folder / name).exists() and (self.folder / name).read_bytes() != content:
+                    write_file(self.folder / name, content)
+            if found.complaints:
+                left = sum(map(len, shards)) - sum(len(shards[number]) for number in found.whole)
+                warnings.warn(
+                    f"{self.folder} is not as it was written: {shortened(found.complaints)}. That was dropped; "
+                    f"{left} images are left to draw.",
+                    RepairWarning,
+                    stacklevel=3,
+                )
+            yield Writing(self.folder, plan.digest, found)
 
     def samples(self) -> list[dict[str, Any]]:
         """All complete lines. Raises BenchmarkError."""
-        return list(_read_lines(self.folder / SAMPLES))
+        return read_samples(self.folder / SAMPLES)
 
     def costs(self) -> list[dict[str, Any]]:
         """A line per complete shard, the last one if it was computed twice. Raises BenchmarkError."""
-        by_shard = {line["shard"]: line for line in _read_lines(self.folder / COSTS)}
+        by_shard = {line["shard"]: line for line in read_costs(self.folder / COSTS)}
         return [by_shard[shard] for shard in sorted(by_shard)]
 
-    def append(self, name: str, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Append lines and wait until they are on disk. Raises OutputError."""
-        text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
-        try:
-            with (self.folder / name).open("a", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise OutputError(f"cannot write {self.folder / name}: {error.strerror}; the run can be resumed.") from None
-
     def write(self, name: str, content: bytes) -> None:
-        """Write a file atomically, creating its folders. Raises OutputError."""
-        path = self.folder / name
-        with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, content)
+        """Write a file atomically. Raises OutputError."""
+        write_file(self.folder / name, content)
 
-    def _truncate(self, path: Path) -> int:
-        """Remove an incomplete last line; returns the number of lines."""
-        if not path.exists():
-            return 0
-        content = path.read_bytes()
-        complete = content[: content.rfind(b"\n") + 1]
-        if len(complete) < len(content):
-            write_file(path, complete)
-        return complete.count(b"\n")
+    def _take_up(self, plan: RunPlan) -> None:
+        """See that the folder holds this plan. One that was lost or changed after the run began is restored."""
+        receipts = [told for raw in complete_lines(self.folder / COSTS)[0] if (told := read_signed(raw)) is not None]
+        ours = bool(receipts) and {receipt.plan for _, receipt in receipts} == {plan.digest}
+        if not (self.folder / PLAN).exists():
+            if not ours and ((self.folder / SAMPLES).exists() or (self.folder / COSTS).exists()):
+                raise BenchmarkError(f"{self.folder} holds {SAMPLES} but no {PLAN}; choose another folder.")
+        else:
+            try:
+                there = RunPlan.read(self.folder)
+                plan.check_same(there, self.folder)
+                if there.files == plan.files:
+                    return
+            except BenchmarkError:
+                if not ours:
+                    raise
+                warnings.warn(f"{self.folder / PLAN} was changed and is restored.", RepairWarning, stacklevel=5)
+        plan.write(self.folder)
 
 
-def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        return
-    except (OSError, UnicodeDecodeError):
-        raise BenchmarkError(f"{path} cannot be read; copy the run again.") from None
-    for number, line in enumerate(text.splitlines(), 1):
+@dataclass
+class Writing:
+    """A run's folder while it is open to this process alone."""
+
+    folder: Path
+    plan: str
+    """Digest of the plan."""
+    found: Examination = field(repr=False)
+    """What is written so far."""
+
+    def done(self, number: int) -> bool:
+        """Whether a shard is written, whole and unchanged."""
+        return number in self.found.whole
+
+    def add(
+        self, number: int, lines: Sequence[Mapping[str, Any]], cost: dict[str, Any], files: Mapping[str, bytes]
+    ) -> None:
+        """Write a shard: its files, then its lines, then its costs with the receipt, each on disk before the next.
+
+        Raises:
+            OutputError: the run can be resumed.
+        """
+        samples = encoded(lines)
+        shard = WrittenShard(samples, signed(cost, Receipt.of(self.plan, samples, files)))
+        last = all(number > other for other in self.found.whole)
+        self.found.whole[number] = shard
         try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            raise BenchmarkError(f"{path}, line {number} is damaged; resume the run with 'bench run'.") from None
+            write_files(self.folder, files)
+            if last:
+                append(self.folder / SAMPLES, b"".join(samples))
+                append(self.folder / COSTS, shard.cost)
+            else:  # it was lost, and belongs between others
+                write_files(self.folder, self.found.contents())
+        except OSError as error:
+            raise OutputError(f"cannot write into {self.folder}: {error.strerror}; the run can be resumed.") from None

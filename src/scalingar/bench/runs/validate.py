@@ -1,10 +1,11 @@
-"""Checking that a run is complete and that its images are the ones that were judged."""
+"""Checking that a run is complete, and that everything in it is as it was written."""
 
-import hashlib
+import json
 from pathlib import Path
 
 from scalingar.bench.benchmark import Benchmark, shortened
-from scalingar.bench.runs.results import read_results
+from scalingar.bench.runs.examination import examine
+from scalingar.bench.runs.results import RESULTS, RunResults, read_results
 from scalingar.core.errors import BenchmarkError
 
 
@@ -12,7 +13,8 @@ def check_run(folder: Path, benchmark: Benchmark) -> int:
     """Check a run; returns its number of images.
 
     Raises:
-        BenchmarkError: images are missing or changed, or the run was judged by another version or derived.
+        BenchmarkError: images, lines, costs or the plan are missing or changed, or the run was judged by another
+            version or derived.
     """
     results = read_results(folder, benchmark)
     plan = results.plan
@@ -25,13 +27,23 @@ def check_run(folder: Path, benchmark: Benchmark) -> int:
         raise BenchmarkError(
             f"{folder} was computed from the run {plan.derived_from['run']} and has no images; validate that run."
         )
-    complaints = []
-    for line in results.samples:
-        path = folder / line["image"]
-        if not path.is_file():
-            complaints.append(f"{line['image']} is missing")
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != line["sha256"]:
-            complaints.append(f"{line['image']} was changed")
+    shards = plan.shards(plan.jobs(list(benchmark.items())))
+    complaints = examine(folder, plan, shards).complaints + _changed_results(results)
     if complaints:
-        raise BenchmarkError(f"{folder} is not as it was judged: {shortened(complaints)}.")
+        raise BenchmarkError(
+            f"{folder} is not as it was written: {shortened(complaints)}. Run it again with 'bench run' to mend it."
+        )
     return len(results.samples)
+
+
+def _changed_results(results: RunResults) -> list[str]:
+    """A complaint about ``results.json`` if it is there and says something else than the lines do."""
+    try:
+        told = json.loads((results.folder / RESULTS).read_text("utf-8"))
+        now = json.loads(json.dumps(results.to_dict()))
+        changed = [name for name in ("scores", "costs") if told[name] != now[name]]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return [f"{RESULTS} is damaged"]
+    return [f"{RESULTS} has other {' and '.join(changed)}"] if changed else []

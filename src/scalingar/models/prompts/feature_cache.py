@@ -12,7 +12,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from scalingar.core.errors import OutputError
-from scalingar.core.files import cache_folder, write_file
+from scalingar.core.files import cache_folder, sweep, write_file
 
 
 def default_folder() -> Path:
@@ -29,6 +29,11 @@ class FeatureCache:
     """A file per caption in ``folder``; None: no cache. A file that cannot be read counts as missing."""
 
     folder: Path | None
+
+    def __post_init__(self) -> None:
+        """Removes what processes left in the folder that were killed while they wrote."""
+        if self.folder is not None:
+            sweep(self.folder)
 
     def get(self, key: str) -> dict[str, Tensor] | None:
         """The tensors kept under ``key``, on the CPU, or None."""

@@ -70,6 +70,13 @@ def points(benchmark: T2ICompBench) -> list[float]:
     return [benchmark.score(item, [PICTURE])[0].points for item in benchmark.items()]
 
 
+def test_the_names_by_which_things_are_counted_are_provenance(folder: Path) -> None:
+    before = bench(folder, "numeracy", Seen(FOUND)).provenance["singulars"]
+    names = folder / "new_objects.txt"
+    names.write_text(names.read_text() + "ox - oxen\n")
+    assert bench(folder, "numeracy", Seen(FOUND)).provenance["singulars"] != before
+
+
 def test_spatial(folder: Path) -> None:
     seen = Seen(FOUND)
     benchmark = bench(folder, "spatial", seen)

@@ -133,5 +133,6 @@ def test_depth_from_files(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match=r"there is no depth map .*a dog_000001\.png: No such file"):
         maps(image)
     assert isinstance(maps, DepthMaps)
+    assert maps.name.startswith("precomputed sha256:")
     with pytest.raises(ConfigError, match="needs its folder of maps"):
         load_depth("precomputed", None, device="cpu", dtype=torch.float32)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from PIL import Image
 
+from scalingar.bench.judges.pretrained import weights_name
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.pixels import levels, standardised
 from scalingar.models.hf.loading import load_network
@@ -32,7 +33,7 @@ def load_depth(kind: str, source: str | None, *, device: str | torch.device, dty
     from transformers import DPTForDepthEstimation  # noqa: PLC0415
 
     name = source or DEFAULT
-    return DPTDepth(load_network(DPTForDepthEstimation, name, device=device, dtype=dtype), str(name))
+    return DPTDepth(load_network(DPTForDepthEstimation, name, device=device, dtype=dtype), weights_name(name))
 
 
 class DPTDepth:
@@ -58,7 +59,7 @@ class DepthMaps:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.name = f"precomputed in {folder}"
+        self.name = f"precomputed {weights_name(folder)}"
 
     def __call__(self, image: Image.Image) -> Float[np.ndarray, "h w"]:
         """Raises BenchmarkError for an image without a file name, without a map, or with one of another size."""

@@ -5,6 +5,7 @@ boxes of a detector, complex by a mean of several. Upstream's detector is UniDet
 takes its place, which the label says, or detections that were made elsewhere.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -108,10 +109,13 @@ class T2ICompBench(Benchmark):
 
     @property
     def provenance(self) -> dict[str, str]:
-        """The judges."""
+        """The judges, and the hash of the names by which things are counted."""
         judges = self.judges
         named = {"vqa": judges.yes, "similarity": judges.similarity, "objects": judges.objects, "depth": judges.depth}
-        return {name: str(getattr(judge, "name", "given")) for name, judge in named.items() if judge is not None}
+        names = {name: str(getattr(judge, "name", "given")) for name, judge in named.items() if judge is not None}
+        if judges.singulars is not None:
+            names["singulars"] = hashlib.sha256(repr(sorted(judges.singulars.items())).encode()).hexdigest()
+        return names
 
     def items(self) -> list[Item]:
         """Category after category, in the order of the files."""

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.bench.judges.detectors.detector import DETECTORS, Box, Detection, Detector
+from scalingar.bench.judges.pretrained import weights_name
 from scalingar.core.errors import WeightsError
 from scalingar.core.pixels import levels
 from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
@@ -72,7 +73,7 @@ def mask2former(source: str | Path | None, *, device: str | torch.device, dtype:
 
     source = source or DEFAULT
     network = load_network(Mask2FormerForUniversalSegmentation, source, device=device, dtype=dtype)
-    return Mask2FormerDetector(network, str(source))
+    return Mask2FormerDetector(network, weights_name(source))
 
 
 def prepare(image: Image.Image) -> Prepared:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from scalingar.bench.judges.questions.question_judge import Answers
 from scalingar.core.errors import OutputError
-from scalingar.core.files import write_file
+from scalingar.core.files import sweep, write_file
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,10 @@ class AnswerCache:
     """One small JSON file per image and prompt. A file that cannot be read counts as missing."""
 
     folder: Path
+
+    def __post_init__(self) -> None:
+        """Removes what processes left in the folder that were killed while they wrote."""
+        sweep(self.folder)
 
     def get(self, key: str) -> Answers | None:
         """The answers kept under ``key``, or None."""
