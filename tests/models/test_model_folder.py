@@ -92,7 +92,7 @@ def test_files_that_were_changed_are_refused(folder: Path, tmp_path: Path) -> No
     with pytest.raises(WeightsError, match=f"{PIPELINE} says family 'unheard'; choose from .*llamagen, var"):
         load(Choice(name=folder))
     (folder / PIPELINE).write_text(json.dumps({**told, "text": "unheard"}))
-    with pytest.raises(WeightsError, match=f"{PIPELINE} is damaged: Input should be 'grammar', 'label' or"):
+    with pytest.raises(WeightsError, match=f"{PIPELINE} is damaged: text='unheard': must be 'grammar', 'label' or"):
         read_info(folder)
     with pytest.raises(WeightsError, match=f"holds no {PIPELINE}"):
         read_info(tmp_path / "none")

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from scalingar.core.errors import WeightsError
-from scalingar.models.weights.checkpoint import fit_weights, read_weights
+from scalingar.models.weights.checkpoint import read_weights
+from scalingar.models.weights.fitting import fit_weights
 
 WEIGHTS = {
     "layer.weight": torch.arange(6, dtype=torch.float32).view(2, 3),

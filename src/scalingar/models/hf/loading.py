@@ -12,8 +12,8 @@ from scalingar.core.errors import WeightsError
 from scalingar.core.files import expanded
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.author_defaults import Defaults
-from scalingar.models.weights.checkpoint import listed_keys
 from scalingar.models.weights.hub import split_revision
+from scalingar.models.weights.listed import listed_keys
 
 REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
 """What transformers raises on a folder it cannot load."""
