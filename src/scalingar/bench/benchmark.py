@@ -17,6 +17,8 @@ from scalingar.core.errors import BenchmarkError
 from scalingar.core.files import expanded
 from scalingar.core.registry import Registry
 
+UNANSWERED = "unanswered"
+"""Marks verdicts on images about which a judge gave no answer, and names their number in a summary."""
 _SHOWN = 5
 """Complaints that a message lists; the others are counted."""
 
@@ -46,6 +48,11 @@ class Verdict:
     def correct(self) -> bool:
         """Whether it earned all points."""
         return self.points == self.total
+
+
+def unanswered(total: float, error: object) -> Verdict:
+    """No points for an image about which the judge gave no answer; such images are counted beside the score."""
+    return Verdict(0.0, total, reason=f"no answer: {error}", details={UNANSWERED: True})
 
 
 @dataclass(frozen=True)
@@ -146,11 +153,15 @@ class Benchmark(ABC):
         return {}
 
     def summary(self, judged: Sequence[Judged]) -> Summary:
-        """The scores of a complete run (see :func:`check_judged`)."""
+        """The scores of a complete run (see :func:`check_judged`). Raises BenchmarkError if no image was answered."""
+        silent = sum(bool(image.verdict.details.get(UNANSWERED)) for image in judged)
+        if judged and silent == len(judged):
+            raise BenchmarkError(f"the judge gave no answer about any of {silent} images; there is no score.")
         table = score_table(judged)
         tasks = task_estimates(table)
         weights = self.weights(table)
-        return Summary(self.label, overall(tasks, weights), tasks, self.further(judged, tasks), weights)
+        further = self.further(judged, tasks) | ({UNANSWERED: float(silent)} if silent else {})
+        return Summary(self.label, overall(tasks, weights), tasks, further, weights)
 
 
 BENCHMARKS: Registry[type[Benchmark]] = Registry("benchmarks")

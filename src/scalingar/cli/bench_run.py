@@ -18,6 +18,7 @@ from scalingar.cli.progress import plain_warnings
 from scalingar.cli.terminal import console, say
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import check_writable
+from scalingar.core.secrets import all_struck
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.strategies import Strategy
@@ -67,7 +68,7 @@ def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark
     return RunPlan(
         benchmark=request.benchmark,
         benchmark_version=benchmark.version,
-        settings=dict(request.settings),
+        settings=all_struck(request.settings),
         provenance=dict(benchmark.provenance),
         recipe=recipe,
         weights=pipe.hashes,

@@ -79,7 +79,7 @@ def check_pair(model: LlamaGen, tokenizer: VQTokenizer, size: int | None = None)
     if size is not None and (made := tuple(stride * side for side in grid)) != (size, size):
         raise WeightsError(
             f"the transformer draws {grid[0]}x{grid[1]} codes for {size} pixels, the tokenizer makes "
-            f"{made[0]}x{made[1]} pixels of them (stride {stride}); choose the tokenizer published with the transformer."
+            f"{made[0]}x{made[1]} pixels of them (stride {stride}); choose the tokenizer published with it."
         )
 
 
