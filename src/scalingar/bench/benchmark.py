@@ -35,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The score of one image: ``points`` of ``total``, which is 1 or the number of questions asked about it."""
+    """The score of one image: ``points`` of ``total``, which is 1 or the number of questions answered about it."""
 
     points: float
     total: float = 1.0
@@ -47,12 +47,12 @@ class Verdict:
     @property
     def correct(self) -> bool:
         """Whether it earned all points."""
-        return self.points == self.total
+        return 0 < self.points == self.total
 
 
-def unanswered(total: float, error: object) -> Verdict:
-    """No points for an image about which the judge gave no answer; such images are counted beside the score."""
-    return Verdict(0.0, total, reason=f"no answer: {error}", details={UNANSWERED: True})
+def unanswered(error: object) -> Verdict:
+    """No verdict: the judge gave no answer. The image counts neither as right nor as wrong, but beside the score."""
+    return Verdict(0.0, 0.0, reason=f"no answer: {error}", details={UNANSWERED: True})
 
 
 @dataclass(frozen=True)
@@ -154,13 +154,14 @@ class Benchmark(ABC):
 
     def summary(self, judged: Sequence[Judged]) -> Summary:
         """The scores of a complete run (see :func:`check_judged`). Raises BenchmarkError if no image was answered."""
-        silent = sum(bool(image.verdict.details.get(UNANSWERED)) for image in judged)
-        if judged and silent == len(judged):
+        answered = [image for image in judged if not image.verdict.details.get(UNANSWERED)]
+        silent = len(judged) - len(answered)
+        if judged and not answered:
             raise BenchmarkError(f"the judge gave no answer about any of {silent} images; there is no score.")
-        table = score_table(judged)
+        table = score_table(answered)
         tasks = task_estimates(table)
         weights = self.weights(table)
-        further = self.further(judged, tasks) | ({UNANSWERED: float(silent)} if silent else {})
+        further = self.further(answered, tasks) | ({UNANSWERED: float(silent)} if silent else {})
         return Summary(self.label, overall(tasks, weights), tasks, further, weights)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from scalingar.bench.benchmark import BENCHMARKS, Benchmark
+from scalingar.bench.benchmark import BENCHMARKS, UNANSWERED, Benchmark
 from scalingar.bench.build_benchmark import build_benchmark
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.results import read_results, write_results
@@ -59,7 +59,9 @@ def run_all(request: Request) -> None:
             score = results.summary.overall
             reward = runner.plan.recipe.strategy.needs().reward
             by = "" if reward is None else f" by the reward {reward}"
-            say(f"{label}{by}: {results.summary.label} {score.value:.4f}, results in {store.folder}")
+            silent = results.summary.further.get(UNANSWERED, 0)
+            without = f" ({silent:.0f} images without an answer of the judge left out)" if silent else ""
+            say(f"{label}{by}: {results.summary.label} {score.value:.4f}{without}, results in {store.folder}")
 
 
 def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark: Benchmark) -> RunPlan:

@@ -81,7 +81,7 @@ class IPVTxt(Benchmark):
         try:
             answers = self.judge(image, [QUESTION.format(prompt=item.prompt)])
         except UnansweredError as error:
-            return unanswered(1.0, error)
+            return unanswered(error)
         follows = answers.yes[0]
         return Verdict(float(follows), reason="" if follows else "not followed", details={"judge": answers.model})
 

@@ -105,7 +105,7 @@ class TIIF(Benchmark):
         try:
             answers = self.judge(image, item.metadata["questions"])
         except UnansweredError as error:
-            return unanswered(len(item.metadata["questions"]), error)
+            return unanswered(error)
         pairs = zip(answers.yes, item.metadata["answers"], strict=True)
         wrong = [number for number, (answer, expected) in enumerate(pairs, 1) if answer != expected]
         return Verdict(
