@@ -16,7 +16,7 @@ from scalingar.models.weights.fitting import fit_weights
 M = TypeVar("M", bound=nn.Module)
 
 
-_ALLOCATING = (torch.empty, torch.zeros, torch.ones, torch.full, torch.arange)
+_ALLOCATING = (torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.arange)
 _TABLES = 2**22
 """Numbers that a network may compute, beside those that it stores."""
 _BUFFERS = 1000

@@ -111,7 +111,8 @@ def _local(name: str | Path, path: Path, variant: str | None, tokenizer: Path | 
 def _own_folder(name: str | Path, folder: Path) -> tuple[Family, Source]:
     info = read_info(folder)
     if info.family not in FAMILIES:
-        raise WeightsError(f"{folder / PIPELINE} says family {info.family!r}{suggestion(info.family, list(FAMILIES))}")
+        known = suggestion(info.family, list(FAMILIES))
+        raise WeightsError(f"{folder / PIPELINE} says family {listed_keys([info.family])}{known}")
     source = Source(name=name, transformer=folder / TRANSFORMER, tokenizer=folder / TOKENIZER, info=info)
     return FAMILIES[info.family], source
 
