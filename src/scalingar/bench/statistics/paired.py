@@ -63,9 +63,7 @@ def paired_bootstrap(
     return {name: _difference(observed[name][0], drawn[name], sizes[name]) for name in (*tasks, OVERALL)}
 
 
-def shared(
-    tables: Sequence[ScoreTable], weights: Mapping[str, float] | None
-) -> tuple[list[ScoreTable], list[float]]:
+def shared(tables: Sequence[ScoreTable], weights: Mapping[str, float] | None) -> tuple[list[ScoreTable], list[float]]:
     """The tables with the rows of the first that all of them answered, and the weights of the tasks that are left.
 
     A prompt about which a judge did not answer in one of the runs says nothing about their difference.

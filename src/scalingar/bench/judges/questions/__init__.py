@@ -11,4 +11,13 @@ from scalingar.bench.judges.questions.question_judge import (
 )
 from scalingar.bench.judges.questions.wording import Wording
 
-__all__ = ["JUDGES", "Answers", "Judge", "JudgeSettings", "OpenAICompatibleJudge", "UnansweredError", "Wording", "load_judge"]
+__all__ = [
+    "JUDGES",
+    "Answers",
+    "Judge",
+    "JudgeSettings",
+    "OpenAICompatibleJudge",
+    "UnansweredError",
+    "Wording",
+    "load_judge",
+]
