@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.core.files import expanded
 from scalingar.models.llamagen.config import LlamaGenConfig
 from scalingar.models.llamagen.names import TOKENIZER_PARTS, TRANSFORMER_PARTS, from_llama_names, part
 from scalingar.models.llamagen.transformer import LlamaGen
@@ -51,7 +52,7 @@ def load_llamagen(
     Raises:
         WeightsError: the file cannot be read or is another model, or its image size is unknown.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     weights = from_llama_names(part(read_weights(path), TRANSFORMER_PARTS))
     config = llamagen_config(weights, path, grid=grid, image_size=image_size, heads=heads)
     make = partial(LlamaGen, config, collapse_prefix=collapse_prefix)
@@ -85,7 +86,7 @@ def check_pair(model: LlamaGen, tokenizer: VQTokenizer, size: int | None = None)
 
 def known_size(path: str | Path, *, grid: tuple[int, int] | None = None, image_size: int | None = None) -> int | None:
     """Side in pixels of the images that were asked for or that the file's name says; None where a grid overrides it."""
-    path = _named_place(Path(path).expanduser())
+    path = _named_place(expanded(path))
     if image_size is not None or grid is not None:
         return image_size
     return _folder_settings(path).get("image_size") or _named_size(path)

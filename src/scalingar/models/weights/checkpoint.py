@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.files import expanded
 from scalingar.models.weights.containers import CONTAINERS, tensors_in, without_wrappers
 from scalingar.models.weights.formats import read_file
 from scalingar.models.weights.weight_files import weight_files
@@ -18,7 +19,7 @@ class Contents:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).expanduser()
+        self.path = expanded(path)
         self._files = {file: read_file(file) for file in weight_files(self.path)}
 
     def weights(self, containers: tuple[str, ...] = CONTAINERS) -> dict[str, Tensor]:

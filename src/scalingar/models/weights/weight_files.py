@@ -6,7 +6,7 @@ from os.path import isdir, isfile  # unlike those of pathlib they say no to a pa
 from pathlib import Path
 
 from scalingar.core.errors import WeightsError
-from scalingar.core.files import sha256
+from scalingar.core.files import expanded, sha256
 from scalingar.models.weights.formats import READERS
 from scalingar.models.weights.listed import listed_keys
 
@@ -66,7 +66,7 @@ def _models(folder: Path) -> list[Path]:
 
 def file_hashes(*paths: str | Path) -> dict[str, str]:
     """SHA-256 of the weight files in files and folders, by file name. Raises WeightsError."""
-    files = [file for path in dict.fromkeys(map(Path, paths)) for file in weight_files(path.expanduser())]
+    files = [file for path in dict.fromkeys(map(expanded, paths)) for file in weight_files(path)]
     names = [file.name for file in files]
     labels = [file.name if names.count(file.name) == 1 else f"{file.parent.name}/{file.name}" for file in files]
     return {label: sha256(file) for label, file in zip(labels, files, strict=True)}
