@@ -17,7 +17,7 @@ def test_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_folder_that_generate_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     transformer, tokenizer = released_files.save_c2i(tmp_path)
     model = tmp_path / "model"
-    options = ["--tokenizer", str(tokenizer), "model.heads=3", "model.image_size=256"]
+    options = ["--tokenizer", str(tokenizer), "model.heads=3", "model.grid=[16,16]"]
     assert main(["convert", str(transformer), str(model), *options]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
     run = ["generate", "5", "--model", str(model), "--strategy", "single", "-o", str(tmp_path / "out"), "--quiet"]

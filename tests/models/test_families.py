@@ -14,7 +14,8 @@ from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.models.family import FAMILIES, Loaded, model_options
 from scalingar.models.options import VARIANT, Choice, Option
-from scalingar.models.weights.checkpoint import Contents, weight_file_names
+from scalingar.models.weights.checkpoint import Contents
+from scalingar.models.weights.weight_files import weight_file_names
 from scalingar.pipeline.loading import family_of, load
 from scalingar.pipeline.loading.conversion import convert
 from scalingar.pipeline.loading.locating import locate

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from scalingar.core.errors import WeightsError
@@ -16,6 +17,7 @@ from scalingar.models.var.family import FAMILY as VAR_FAMILY
 from scalingar.models.var.multiscale_vq import MultiScaleVQ
 from scalingar.models.var.transformer import VAR
 from scalingar.pipeline.loading import load
+from tests.tiny.package import save_tiny_package
 from tests.tiny.var import CLASS_CONFIG, WORDS_CONFIG, tiny_tokenizer, tiny_var
 
 CONFIG = WORDS_CONFIG.model_copy(update={"condition_vocab": len(TERMINALS)})
@@ -89,10 +91,41 @@ def test_files_that_were_changed_are_refused(folder: Path, tmp_path: Path) -> No
         load(Choice(name=folder))
     told = json.loads((folder / PIPELINE).read_text())
     (folder / PIPELINE).write_text(json.dumps({**told, "family": "unheard"}))
-    with pytest.raises(WeightsError, match=f"{PIPELINE} says family 'unheard'; choose from .*llamagen, var"):
+    with pytest.raises(WeightsError, match=f"{PIPELINE} says family 'unheard'; choose from .*llamagen, .*var"):
         load(Choice(name=folder))
     (folder / PIPELINE).write_text(json.dumps({**told, "text": "unheard"}))
-    with pytest.raises(WeightsError, match=f"{PIPELINE} is damaged: Input should be 'grammar', 'label' or"):
+    with pytest.raises(WeightsError, match=f"{PIPELINE} is damaged: text='unheard': must be 'grammar', 'label' or"):
         read_info(folder)
     with pytest.raises(WeightsError, match=f"holds no {PIPELINE}"):
         read_info(tmp_path / "none")
+
+
+@pytest.mark.parametrize("scale", ["NaN", "Infinity", "1e999"])
+def test_a_guidance_scale_that_is_no_number(folder: Path, scale: str) -> None:
+    told = (folder / PIPELINE).read_text()
+    (folder / PIPELINE).write_text(told.replace('"guidance_scale": 2.0', f'"guidance_scale": {scale}'))
+    with pytest.raises(WeightsError, match="guidance_scale"):
+        load(Choice(name=folder))
+
+
+def test_a_description_that_does_not_fit_the_transformer(folder: Path) -> None:
+    told = json.loads((folder / PIPELINE).read_text())
+    (folder / PIPELINE).write_text(json.dumps({**told, "text": "label"}))
+    with pytest.raises(WeightsError, match="says text 'label'; the transformer reads 'words'"):
+        load(Choice(name=folder))
+    save_tiny_package(folder)
+    told = json.loads((folder / PIPELINE).read_text())
+    (folder / PIPELINE).write_text(json.dumps({**told, "text": "caption"}))
+    with pytest.raises(WeightsError, match="says text 'caption'; the transformer reads 'words'"):
+        load(Choice(name=folder))
+
+
+@pytest.mark.parametrize("file", [TRANSFORMER, TOKENIZER])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_numbers_draw_no_black_picture(folder: Path, file: str, value: float) -> None:
+    with safe_open(folder / file, "pt") as opened:
+        told, weights = opened.metadata(), {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    next(iter(weights.values())).view(-1)[-1] = value
+    save_file(weights, folder / file, told)
+    with pytest.raises(WeightsError, match=f"{file}: .* holds values that are not numbers"):
+        load(Choice(name=folder))

@@ -134,7 +134,7 @@ def test_the_published_file_is_fetched_by_name(folder: Path, monkeypatch: pytest
 def test_weights_that_overflow_are_refused(tmp_path: Path) -> None:
     save_tiny_image_reward(tmp_path)
     weights = dict(reference.load("imagereward_tiny").weights)
-    weights["mlp.layers.7.bias"] = torch.full((1,), torch.nan)
+    weights["mlp.layers.7.weight"] = torch.full_like(weights["mlp.layers.7.weight"], 3e38)
     torch.save(weights, tmp_path / "ImageReward.pt")
     with pytest.raises(WeightsError, match=r"gives values that are not numbers in torch.float32; use fp32"):
         ImageReward(tmp_path).score("a cat", pictures((48, 48)))

@@ -21,7 +21,7 @@ def save_tiny_package(folder: Path, *, seed: int = 0, broken: bool = False) -> P
     model = tiny.tiny_llamagen(config, seed=seed)
     if broken:
         with torch.no_grad():
-            model.output.weight.fill_(torch.nan)
+            model.output.weight.fill_(3e38)  # finite, as weights must be, but their products are not
     info = PackageInfo(name="tiny", family=FAMILY.name, guidance_scale=2.0, reward="pmi")
     FAMILY.save(folder, info, model, tiny.tiny_vq(seed=seed), torch.float32)
     return folder

@@ -42,7 +42,7 @@ def save_ar_grpo(folder: Path) -> Path:
     for prefix, weights in (("gpt_model.", T2I.weights), ("vq_model.", VQ.weights)):
         both |= {prefix + name: tensor for name, tensor in weights.items()}
     save_file(both, folder / "model.safetensors")
-    (folder / "config.json").write_text('{"model_type": "ImgGen_HF", "image_size": 128, "downsample_size": 16}')
+    (folder / "config.json").write_text('{"model_type": "ImgGen_HF", "image_size": 64, "downsample_size": 8}')
     return folder
 
 

@@ -17,6 +17,8 @@ from scalingar.core.errors import BenchmarkError
 from scalingar.core.files import expanded
 from scalingar.core.registry import Registry
 
+UNANSWERED = "unanswered"
+"""Marks verdicts on images about which a judge gave no answer, and names their number in a summary."""
 _SHOWN = 5
 """Complaints that a message lists; the others are counted."""
 
@@ -33,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The score of one image: ``points`` of ``total``, which is 1 or the number of questions asked about it."""
+    """The score of one image: ``points`` of ``total``, which is 1 or the number of questions answered about it."""
 
     points: float
     total: float = 1.0
@@ -45,7 +47,12 @@ class Verdict:
     @property
     def correct(self) -> bool:
         """Whether it earned all points."""
-        return self.points == self.total
+        return 0 < self.points == self.total
+
+
+def unanswered(error: object) -> Verdict:
+    """No verdict: the judge gave no answer. The image counts neither as right nor as wrong, but beside the score."""
+    return Verdict(0.0, 0.0, reason=f"no answer: {error}", details={UNANSWERED: True})
 
 
 @dataclass(frozen=True)
@@ -146,11 +153,16 @@ class Benchmark(ABC):
         return {}
 
     def summary(self, judged: Sequence[Judged]) -> Summary:
-        """The scores of a complete run (see :func:`check_judged`)."""
-        table = score_table(judged)
+        """The scores of a complete run (see :func:`check_judged`). Raises BenchmarkError if no image was answered."""
+        answered = [image for image in judged if not image.verdict.details.get(UNANSWERED)]
+        silent = len(judged) - len(answered)
+        if judged and not answered:
+            raise BenchmarkError(f"the judge gave no answer about any of {silent} images; there is no score.")
+        table = score_table(answered)
         tasks = task_estimates(table)
         weights = self.weights(table)
-        return Summary(self.label, overall(tasks, weights), tasks, self.further(judged, tasks), weights)
+        further = self.further(answered, tasks) | ({UNANSWERED: float(silent)} if silent else {})
+        return Summary(self.label, overall(tasks, weights), tasks, further, weights)
 
 
 BENCHMARKS: Registry[type[Benchmark]] = Registry("benchmarks")

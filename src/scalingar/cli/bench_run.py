@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from scalingar.bench.benchmark import BENCHMARKS, Benchmark
+from scalingar.bench.benchmark import BENCHMARKS, UNANSWERED, Benchmark
 from scalingar.bench.build_benchmark import build_benchmark
 from scalingar.bench.runs.content import separated
 from scalingar.bench.runs.plan import RunPlan
@@ -19,6 +19,7 @@ from scalingar.cli.progress import plain_warnings
 from scalingar.cli.terminal import console, say
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import check_writable
+from scalingar.core.secrets import all_struck
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.strategies import Strategy
@@ -59,7 +60,9 @@ def run_all(request: Request) -> None:
             score = results.summary.overall
             reward = runner.plan.recipe.strategy.needs().reward
             by = "" if reward is None else f" by the reward {reward}"
-            say(f"{label}{by}: {results.summary.label} {score.value:.4f}, results in {store.folder}")
+            silent = results.summary.further.get(UNANSWERED, 0)
+            without = f" ({silent:.0f} images without an answer of the judge left out)" if silent else ""
+            say(f"{label}{by}: {results.summary.label} {score.value:.4f}{without}, results in {store.folder}")
 
 
 def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark: Benchmark) -> RunPlan:
@@ -69,8 +72,8 @@ def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark
     plan = RunPlan(
         benchmark=request.benchmark,
         benchmark_version=benchmark.version,
-        settings=settings,
-        files=files,
+        settings=all_struck(settings),
+        files=all_struck(files),
         content={},
         provenance=dict(benchmark.provenance),
         recipe=recipe,

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from rich.table import Table
 
 from scalingar.bench.benchmark import BENCHMARKS, Judged, Summary, check_judged
 from scalingar.bench.benchmarks.geneval.geneval import GenEval
 from scalingar.bench.build_benchmark import build_benchmark
+from scalingar.bench.image_files import read_image
 from scalingar.bench.runs.comparison import with_error
 from scalingar.cli.terminal import console
 from scalingar.core.errors import ConfigError
@@ -36,7 +36,7 @@ def score_folder(
     paths = benchmark.find_images(folder, items, count)
     judged, lines = [], []
     for item in items:
-        images = [Image.open(path) for path in paths[item.id]]
+        images = [read_image(path) for path in paths[item.id]]
         for number, (path, verdict) in enumerate(zip(paths[item.id], benchmark.score(item, images), strict=True)):
             judged.append(Judged(item, number, verdict))
             if isinstance(benchmark, GenEval):

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from scalingar.core.device.threads import torch_threads
 from scalingar.core.errors import OutputError
-from scalingar.core.threads import torch_threads
 from scalingar.pipeline.png import RecipeInfo
 from scalingar.pipeline.recipe import Recipe
 

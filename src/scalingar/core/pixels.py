@@ -9,6 +9,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
+from scalingar.core.errors import ConfigError
+
 
 def rounded(picture: Float[Tensor, "3 h w"]) -> Image.Image:
     """RGB in [-1, 1] to 8 bits: ``trunc(127.5 x + 128)``, clamped, as LlamaGen rounds."""
@@ -25,10 +27,32 @@ def from_levels(pictures: UInt8[Tensor, "n 3 h w"]) -> list[Image.Image]:
     return [Image.fromarray(image) for image in pictures.permute(0, 2, 3, 1).cpu().numpy()]
 
 
+def rgb(image: Image.Image) -> Image.Image:
+    """RGB of 8 bits. Grey of 16 bits and floating numbers is scaled, where Pillow would clip it.
+
+    Floating pictures are in [0, 1], integers of 32 bits in 0 to 65535.
+
+    Raises:
+        ConfigError: the numbers are in another range.
+    """
+    if not image.mode.startswith(("I", "F")):
+        return image.convert("RGB")
+    numbers = np.asarray(image, dtype=np.float64)
+    whole = 1.0 if image.mode == "F" else 65535.0
+    # Integers of 32 bits that fit into 8 could be meant either way.
+    smallest = 256.0 if image.mode == "I" else 0.0
+    if not (np.isfinite(numbers).all() and numbers.min() >= 0 and smallest <= numbers.max() <= whole):
+        raise ConfigError(
+            f"a picture of mode {image.mode} has numbers from {numbers.min():g} to {numbers.max():g}, which could mean "
+            "anything; save it with 8 bits a channel."
+        )
+    return Image.fromarray(np.rint(numbers * (255 / whole)).astype(np.uint8)).convert("RGB")
+
+
 def levels(images: Sequence[Image.Image]) -> Float[Tensor, "n 3 h w"]:
     """RGB of images of one size, fp32 in 0 to 255, channels last in memory."""
-    rgb = np.stack([np.asarray(image.convert("RGB")) for image in images])
-    return torch.from_numpy(rgb).permute(0, 3, 1, 2).float()
+    pixels = np.stack([np.asarray(rgb(image)) for image in images])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
 
 
 def standardised(

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
-from scalingar.core.kernels import has_kernels
+from scalingar.core.device.kernels import has_kernels
 from scalingar.decoding.noise import KeyedNoise
 from scalingar.decoding.philox import philox_exponential
 

@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.core.transfer import to_device
 from scalingar.decoding.contracts import NextScaleModel, ScaleTokenizer
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.sampling import draw, filter_logits

@@ -9,8 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
+from scalingar.core.device.transfer import to_device
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.core.transfer import to_device
 from scalingar.decoding.ahead import Ahead
 from scalingar.decoding.contracts import ImageTokenizer, NextTokenModel
 from scalingar.decoding.device_noise import DeviceNoise

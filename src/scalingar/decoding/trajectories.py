@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from scalingar.core.captures import Captures
-from scalingar.core.transfer import to_device
+from scalingar.core.device.captures import Captures
+from scalingar.core.device.transfer import to_device
 from scalingar.decoding.contracts import CacheT
 from scalingar.decoding.noise import Noise
 from scalingar.profile.statistics.guidance import Scale

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from scalingar.core.captures import Captures
+from scalingar.core.device.captures import Captures
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 """Numbers of rows that steps are captured for; larger batches have a multiple of the last."""

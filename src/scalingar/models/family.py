@@ -16,7 +16,8 @@ from scalingar.models.author_defaults import Defaults
 from scalingar.models.model_folder import FolderFormat, PackageInfo
 from scalingar.models.options import Choice, Option
 from scalingar.models.prompts.encoders import PromptEncoder
-from scalingar.models.weights.checkpoint import Contents, file_hashes
+from scalingar.models.weights.checkpoint import Contents
+from scalingar.models.weights.weight_files import file_hashes
 
 Part = Literal["transformer", "tokenizer"]
 

@@ -15,6 +15,8 @@ from torch import nn
 from scalingar.core.errors import OutputError, WeightsError
 from scalingar.core.files import sha256
 from scalingar.core.sampling_config import SamplingConfig
+from scalingar.core.validation import sentence
+from scalingar.models.embedded.grammar import TERMINALS
 from scalingar.models.options import Choice, Option
 from scalingar.models.prompts.encoders import PromptEncoder
 from scalingar.models.prompts.t5_loading import FLAN_T5_XL
@@ -27,7 +29,7 @@ PIPELINE, TRANSFORMER, TOKENIZER = "pipeline.json", "transformer.safetensors", "
 class PackageInfo(BaseModel):
     """The content of ``pipeline.json``."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     family: str = Field(description="which networks the weight files hold")
@@ -114,6 +116,15 @@ def read_info(folder: Path) -> PackageInfo:
         return PackageInfo.model_validate_json((folder / PIPELINE).read_text("utf-8"))
     except FileNotFoundError:
         raise WeightsError(f"{folder} holds no {PIPELINE}; it is not a model folder.") from None
-    except (ValidationError, UnicodeDecodeError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+    except (OSError, ValidationError, UnicodeDecodeError) as error:
+        reason = sentence(error, PackageInfo) if isinstance(error, ValidationError) else str(error)
         raise WeightsError(f"{folder / PIPELINE} is damaged: {reason}; save or install the model again.") from None
+
+
+def check_grammar(folder: Path, words: int | None) -> None:
+    """Raises WeightsError unless a transformer of ``words`` words knows this version's; None: it reads others."""
+    if words not in (None, len(TERMINALS)):
+        raise WeightsError(
+            f"{folder / TRANSFORMER} knows {words} words, the grammar has {len(TERMINALS)}; it was saved by another "
+            "version: save it again with this one."
+        )

@@ -9,8 +9,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import WeightsError
-from scalingar.core.transfer import to_device
 from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.models.hf.loading import check_type, load_network
 from scalingar.rewards.learned_reward import LearnedReward

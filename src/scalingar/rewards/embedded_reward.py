@@ -9,8 +9,8 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.outputs import Truncation
-from scalingar.core.transfer import to_device
 from scalingar.models.embedded.grammar import parse
 from scalingar.models.embedded.installed_weights import embedded_file
 from scalingar.models.embedded.scene_pixels import scene_batches

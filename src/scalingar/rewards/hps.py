@@ -13,7 +13,8 @@ from torch import Tensor
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.models.hf.clip_pixels import padded
 from scalingar.models.weights.build_module import empty_transformers
-from scalingar.models.weights.checkpoint import fit_weights, read_weights
+from scalingar.models.weights.checkpoint import read_weights
+from scalingar.models.weights.fitting import fit_weights
 from scalingar.models.weights.shapes import numbered
 from scalingar.rewards.clip_towers import ClipReward
 from scalingar.rewards.reward import REWARDS

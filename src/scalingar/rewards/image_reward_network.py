@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import WeightsError
-from scalingar.core.transfer import to_device
 from scalingar.models.weights.build_module import empty_transformers
-from scalingar.models.weights.checkpoint import fit_weights
+from scalingar.models.weights.fitting import fit_weights
 from scalingar.models.weights.shapes import numbered
 
 MEAN, STD = 0.16717362830052426, 1.0333394966054072

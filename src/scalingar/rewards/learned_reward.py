@@ -13,11 +13,11 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import WeightsError
 from scalingar.core.files import expanded
 from scalingar.core.outputs import Truncation
-from scalingar.core.transfer import to_device
-from scalingar.models.hf.loading import REFUSALS, first_sentence
+from scalingar.models.hf.loading import first_sentence
 from scalingar.models.weights.hub import fetch, split_name
 from scalingar.rewards.reward import REWARDS, PixelReward
 
@@ -137,8 +137,10 @@ class LearnedReward(PixelReward):
             if isinstance(location, Path) and not _has_tokenizer(location):
                 # transformers would invent a vocabulary of five words.
                 raise OSError(f"it has none of {', '.join(_TOKENIZER_FILES)}")
-            return getattr(transformers, self.tokenizer_kind).from_pretrained(str(location))
-        except REFUSALS as error:
+            return getattr(transformers, self.tokenizer_kind).from_pretrained(str(location), trust_remote_code=False)
+        except (ImportError, MemoryError):
+            raise
+        except Exception as error:  # transformers raises anything on files it cannot read
             raise WeightsError(
                 f"the reward {self.name} finds no tokenizer at {location} ({first_sentence(error).rstrip('.')}); "
                 f"put the tokenizer files of {self.tokenizer_repo} beside the weights."

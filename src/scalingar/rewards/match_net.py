@@ -9,7 +9,7 @@ import math
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from scalingar.models.embedded.grammar import TERMINALS
@@ -23,19 +23,25 @@ class MatchNetConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    widths: tuple[int, int, int] = (32, 64, 160)
+    widths: tuple[PositiveInt, PositiveInt, PositiveInt] = (32, 64, 160)
     """At half, quarter and eighth resolution."""
-    blocks: tuple[int, int] = (1, 4)
+    blocks: tuple[PositiveInt, PositiveInt] = (1, 4)
     """At quarter and eighth resolution."""
-    grid: int = 12
+    grid: PositiveInt = 12
     """Patches along each side."""
-    dim: int = 128
+    dim: PositiveInt = 128
     """Width of the word embeddings."""
-    heads: int = 4
-    layers: int = 2
-    words: int = 8
+    heads: PositiveInt = 4
+    layers: PositiveInt = 2
+    words: PositiveInt = 8
     """Terminals of a prompt that are read; further ones are ignored."""
-    vocabulary: int = len(TERMINALS)
+    vocabulary: int = Field(len(TERMINALS), ge=len(TERMINALS))
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "MatchNetConfig":
+        if self.dim % self.heads:
+            raise ValueError(f"{self.dim} channels do not split into {self.heads} heads")
+        return self
 
 
 class DepthwiseBlock(nn.Module):

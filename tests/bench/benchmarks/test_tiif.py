@@ -1,16 +1,19 @@
 """Aggregation against published counts, and a run on made-up data in the official layout."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from scalingar.bench.benchmark import Item, Judged, Verdict, check_judged
+from scalingar.bench.benchmark import Item, Judged, Verdict, check_judged, score_table
 from scalingar.bench.benchmarks.tiif import GROUPS, TIIF, TYPES, TIIFSettings, group_scores
-from scalingar.bench.judges.questions import JudgeSettings
+from scalingar.bench.judges.questions import Answers, JudgeSettings, UnansweredError
+from scalingar.bench.statistics import paired_bootstrap
 from scalingar.core.errors import BenchmarkError
 from tests.bench.judging import Reciting
 
@@ -86,6 +89,43 @@ def test_a_run(tmp_path: Path) -> None:
     assert summary.overall.prompts == 78
     short = TIIF(TIIFSettings(folder=tmp_path, judge=JUDGE, length="short"), judge)
     assert short.items()[1].prompt == "s1"
+
+
+class Shy(Reciting):
+    """Says nothing about some images."""
+
+    def __init__(self, silent: set[int]) -> None:
+        super().__init__(lambda _: True)
+        self.silent = silent
+
+    def __call__(self, image: Image.Image, questions: Sequence[str]) -> Answers:
+        if image.getpixel((0, 0)) in self.silent:
+            raise UnansweredError("shy gave no 3 answers; its last reply begins 'I cannot'.")
+        return super().__call__(image, questions)
+
+
+def test_images_without_an_answer_count_beside_the_score(tmp_path: Path) -> None:
+    """Neither as right nor as wrong; a run goes on, and can be compared with one that has all answers."""
+    settings = TIIFSettings(folder=write(tmp_path), judge=JUDGE)
+    benchmark, whole = TIIF(settings, Shy({3, 4, 5})), TIIF(settings, Shy(set()))
+    images = [Image.new("L", (2, 2), level) for level in range(len(TYPES) * 2)]
+    pairs = list(zip(benchmark.items(), images, strict=True))
+    judged = [Judged(item, 0, benchmark.score(item, [image])[0]) for item, image in pairs]
+    complete = [Judged(item, 0, whole.score(item, [image])[0]) for item, image in pairs]
+    check_judged(benchmark.items(), judged, 1)
+    assert judged[4].verdict.reason.startswith("no answer: shy gave no 3 answers")
+    assert not judged[4].verdict.correct
+    summary = benchmark.summary(judged)
+    assert summary.further["unanswered"] == 3
+    assert TYPES[2] not in summary.tasks  # both of its images
+    assert summary.tasks[TYPES[0]].value == pytest.approx(5 / 6)
+    assert summary.tasks[TYPES[1]].value == pytest.approx(2 / 3)  # row 0 alone
+    assert "unanswered" not in whole.summary(complete).further
+    gaps = paired_bootstrap(score_table(judged), score_table(complete), np.random.default_rng(0), resamples=50)
+    assert TYPES[2] not in gaps
+    assert gaps["overall"].value == pytest.approx(0)
+    with pytest.raises(BenchmarkError, match="no answer about any of 2 images"):
+        benchmark.summary(judged[4:6])
 
 
 def test_a_limited_run_means_what_is_there() -> None:

@@ -85,7 +85,7 @@ def test_coverage_of_the_overall_standard_error() -> None:
 
 @pytest.mark.parametrize("total", [0.0, -1.0])
 def test_tables_that_make_no_sense(total: float) -> None:
-    with pytest.raises(BenchmarkError, match="without images"):
+    with pytest.raises(BenchmarkError, match="no answered prompt"):
         ScoreTable(("x",), ("a",), np.array([0.0]), np.array([total]))
     with pytest.raises(BenchmarkError, match="one row per prompt"):
         ScoreTable(("x", "y"), ("a",), np.array([0.0]), np.array([1.0]))

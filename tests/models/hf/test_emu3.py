@@ -18,6 +18,7 @@ from scalingar.models.hf.emu3 import Emu3, Emu3Images, code_grid, load_emu3
 from scalingar.pipeline.pipeline import ImagePipeline
 from tests.tiny import hf as tiny_hf
 from tests.tiny import llamagen as tiny
+from tests.tiny.t5 import save_tiny_t5
 
 GRID = (3, 5)
 BEGIN = 28
@@ -251,3 +252,20 @@ def test_vocabulary_and_tokenizer_must_agree(tmp_path: Path) -> None:
 def test_another_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="is janus, not emu3"):
         load_emu3(tiny_hf.save_janus(tmp_path))
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
+    """It would give ids of other words, or none, and draw pictures of nothing."""
+    folder, other = tiny_hf.save_emu3(tmp_path / "emu3"), save_tiny_t5(tmp_path / "t5")
+    for file in other.glob("tokenizer*"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(WeightsError, match=r"its tokenizer is not Emu3's: .*'<\|extra_203\|>'"):
+        load_emu3(folder)
+
+
+@pytest.mark.parametrize("values", ["[0.5, NaN, 0.5]", "[0.5]", '["a", 1, 1]', '"half"'])
+def test_a_scale_of_pixels_that_is_none(tmp_path: Path, values: str) -> None:
+    folder = tiny_hf.save_emu3(tmp_path)
+    (folder / "preprocessor_config.json").write_text(f'{{"image_mean": {values}, "image_std": [1, 1, 1]}}')
+    with pytest.raises(WeightsError, match=r"image_mean is .*; three numbers are needed"):
+        load_emu3(folder)

@@ -219,8 +219,7 @@ def test_heads_of_the_published_widths(dim: int, heads: int) -> None:
         weights = {
             "tok_embeddings.weight": torch.zeros(16384, dim),
             "cls_embedding.embedding_table.weight": torch.zeros(1001, dim),
-            "layers.0.feed_forward.w1.weight": torch.zeros(9, dim),
-            "layers.11.feed_forward.w1.weight": torch.zeros(9, dim),
+            **{f"layers.{layer}.feed_forward.w1.weight": torch.zeros(9, dim) for layer in range(12)},
         }
     config = llamagen_config(weights, "c2i_B_256.pt")
     assert config.heads == heads

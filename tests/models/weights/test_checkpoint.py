@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from scalingar.core.errors import WeightsError
-from scalingar.models.weights.checkpoint import fit_weights, read_weights
+from scalingar.models.weights.checkpoint import read_weights
+from scalingar.models.weights.fitting import fit_weights
+from scalingar.models.weights.weight_files import weight_file_names
 
 WEIGHTS = {
     "layer.weight": torch.arange(6, dtype=torch.float32).view(2, 3),
@@ -65,15 +68,38 @@ def test_bare_wins_over_a_container_name(tmp_path: Path) -> None:
     assert same(read_weights(saved(tmp_path / "w.pt", content)))
 
 
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_fsdp_wrapped_module."])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.", "_fsdp_wrapped_module.", "module.module.",
+        "_orig_mod.module._orig_mod.module.", "_fsdp_wrapped_module._orig_mod.module.", "_forward_module.",
+        "module._fsdp_wrapped_module._checkpoint_wrapped_module.",
+    ],
+)  # fmt: skip
 def test_wrapper_prefixes_go(tmp_path: Path, prefix: str) -> None:
     wrapped = {prefix + name: tensor for name, tensor in WEIGHTS.items()}
     assert same(read_weights(saved(tmp_path / "w.pt", wrapped)))
 
 
-def test_wrappers_inside_a_name_go(tmp_path: Path) -> None:
-    inner = {name.replace("layer.", "layer._orig_mod."): t for name, t in WEIGHTS.items()}
+@pytest.mark.parametrize("wrapper", ["_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module._orig_mod."])
+def test_wrappers_inside_a_name_go(tmp_path: Path, wrapper: str) -> None:
+    inner = {f"module.{name}".replace("layer.", f"layer.{wrapper}"): t for name, t in WEIGHTS.items()}
     assert same(read_weights(saved(tmp_path / "w.pt", inner)))
+
+
+COUNTERS = {"step": torch.tensor(100), "rng_state": torch.zeros(9999, dtype=torch.uint8), "epoch": 3}
+
+
+def test_counters_beside_a_container(tmp_path: Path) -> None:
+    """Tensors, but not the model's."""
+    weights = {**WEIGHTS, "head.weight": torch.ones(2, 2)}
+    assert same(read_weights(saved(tmp_path / "a.pt", {**COUNTERS, "model": weights})), weights)
+    assert same(read_weights(saved(tmp_path / "b.pt", {**COUNTERS, "state_dict": {"module": weights}})), weights)
+
+
+def test_a_container_that_is_empty_is_passed_over(tmp_path: Path) -> None:
+    path = saved(tmp_path / "w.pt", {"ema": None, "model": WEIGHTS, "module": {}})
+    assert same(read_weights(path, containers=("module", "ema", "model")))
 
 
 def test_a_module_inside_a_name_stays(tmp_path: Path) -> None:
@@ -114,6 +140,18 @@ def test_folder_with_one_file(tmp_path: Path, name: str) -> None:
     save_file(WEIGHTS, tmp_path / name)
     (tmp_path / "config.json").write_text("{}")
     assert same(read_weights(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "anything.safetensors"])
+def test_a_trainers_folder(tmp_path: Path, name: str) -> None:
+    """The states of everything else lie beside the model, in pickles of anything."""
+    save_file(WEIGHTS, tmp_path / name)
+    for other in ("optimizer.pt", "optimizer_1.bin", "scheduler.pt", "training_args.bin", "rng_state_0.pth"):
+        torch.save({"state": Path()}, tmp_path / other)
+    torch.save(WEIGHTS, tmp_path / "zero_pp_rank_0_mp_rank_00_optim_states.pt")
+    (tmp_path / "trainer_state.json").write_text("{}")
+    assert same(read_weights(tmp_path))
+    assert weight_file_names(tmp_path) == [tmp_path / name]
 
 
 def test_consolidated_folder(tmp_path: Path) -> None:
@@ -250,7 +288,10 @@ def test_missing_shard(tmp_path: Path) -> None:
     assert index.exists()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"weight_map": 3}', '{"weight_map": {"a": []}}'])
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", "{}", '{"weight_map": 3}', '{"weight_map": {"a": []}}', '{"weight_map": {"a": 5}}', "[" * 100_000],
+)
 def test_damaged_index(tmp_path: Path, content: str) -> None:
     sharded(tmp_path).write_text(content)
     with pytest.raises(WeightsError, match=r"model.safetensors.index.json is damaged"):
@@ -266,6 +307,72 @@ def test_shards_outside_the_folder(tmp_path: Path) -> None:
         (inside / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"layer.bias": name}}))
         with pytest.raises(WeightsError, match="must lie in the same folder"):
             read_weights(inside)
+
+
+# --- claims that a file does not keep ---------------------------------------------------------------
+
+
+def repacked(path: Path, method: int) -> Path:
+    """The same archive with every member compressed."""
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_compressed_members_are_read_as_they_were_written(tmp_path: Path) -> None:
+    weights = {"a": torch.randn(3000), "b": torch.zeros(50, 50)}
+    assert same(read_weights(repacked(saved(tmp_path / "w.pt", weights), zipfile.ZIP_DEFLATED)), weights)
+
+
+def test_an_archive_that_grows_a_hundredfold(tmp_path: Path) -> None:
+    path = repacked(saved(tmp_path / "w.pt", {"a": torch.zeros(1_000_000)}), zipfile.ZIP_DEFLATED)
+    assert "claims to be many times its size" in refusal(path)
+
+
+@pytest.mark.parametrize("name", ["model", "x"])
+def test_a_dictionary_that_holds_itself(tmp_path: Path, name: str) -> None:
+    content: dict[str, Any] = {"y": {}}
+    content |= {name: content, "state_dict": content, "module": content["y"]}
+    content["y"] |= {"model": content, "module": content["y"], "state_dict": content}
+    assert "holds no weights" in refusal(saved(tmp_path / "w.pt", content))
+    assert same(read_weights(saved(tmp_path / "v.pt", {**content, **WEIGHTS})))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_tensor_that_repeats_one_number(tmp_path: Path, zipped: bool) -> None:
+    path = tmp_path / "w.pt"
+    torch.save({"a": torch.zeros(1).expand(10**12)}, path, _use_new_zipfile_serialization=zipped)
+    assert "claims 1000000000000 numbers" in refusal(path)
+
+
+def test_a_tensor_that_reaches_into_the_next(tmp_path: Path) -> None:
+    path = saved(tmp_path / "w.pt", {"a": torch.arange(64.0), "b": torch.arange(64.0)})
+    content = path.read_bytes()
+    # In the pickle: the number of elements of a storage, then its shape.
+    told = content.replace(b"cpuq\x06K@", b"cpuq\x06K\x60", 1)
+    assert told != content
+    path.write_bytes(told)
+    assert "claims 64 numbers, more than the file has for it" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.eye(3).to_sparse(), torch.empty(3, device="meta")],
+    ids=["sparse", "meta"],
+)
+def test_tensors_of_other_kinds(tmp_path: Path, tensor: Tensor) -> None:
+    message = refusal(saved(tmp_path / "w.pt", {"model": {"a": tensor, **WEIGHTS}}))
+    assert "no plain tensor" in message or "not only tensors" in message
+
+
+@pytest.mark.parametrize("name", ["w" * 5000 + ".pt", "w\0.pt"])
+def test_paths_that_cannot_be(name: str) -> None:
+    with pytest.raises(WeightsError, match="there is no such file") as caught:
+        read_weights(name)
+    assert len(str(caught.value)) < 400
 
 
 # --- fitting -----------------------------------------------------------------------------------
@@ -303,6 +410,8 @@ def test_fit_does_not_hold_on_to_the_file(tmp_path: Path) -> None:
         ({"layer.bias": torch.zeros(3)}, "layer.bias is 3 and should be 2;"),
         ({"layer.bias": torch.tensor(0.0)}, "layer.bias is a single number and should be 2;"),
         ({"layer.bias": torch.zeros(2).to(torch.int8)}, "layer.bias is int8; quantised"),
+        ({"layer.bias": torch.tensor([0.0, torch.nan])}, "'layer.bias' holds values that are not numbers in float32"),
+        ({"layer.bias": torch.tensor([0.0, torch.inf])}, "'layer.bias' holds values that are not numbers in float32"),
     ],
 )
 def test_fit_is_strict(change: dict[str, Tensor | None], message: str) -> None:

@@ -10,6 +10,7 @@ import torch
 from scalingar.core.errors import ConfigError, PromptError, WeightsError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.llamagen.transformer import LlamaGen
+from scalingar.models.llamagen.vq import VQConfig
 from scalingar.models.prompts.encoders import LabelEncoder
 from scalingar.models.prompts.t5 import T5Encoder
 from scalingar.pipeline.pipeline import ImagePipeline
@@ -47,8 +48,12 @@ def test_two_files(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_both_files_and_the_size_from_the_name(tmp_path: Path) -> None:
-    released_files.save_t2i(tmp_path)
+    _, tokenizer = released_files.save_t2i(tmp_path)
     (tmp_path / "notes.txt").touch()
+    with pytest.raises(WeightsError, match=r"16x16 codes for 256 pixels, the tokenizer makes 128x128 .* \(stride 8\)"):
+        ImagePipeline.from_pretrained(tmp_path, text_encoder=read_captions)
+    coarse = VQConfig(codebook_size=96, codebook_dim=4, channels=32, channel_mult=(1,) * 5, z_channels=32, res_blocks=1)
+    torch.save({"model": tiny.tiny_vq(coarse).state_dict()}, tokenizer)
     pipe = ImagePipeline.from_pretrained(tmp_path, text_encoder=read_captions)
     assert pipe.grids == ((16, 16),)
     assert ImagePipeline.from_pretrained(tmp_path, image_size=256, text_encoder=read_captions).grids == ((16, 16),)

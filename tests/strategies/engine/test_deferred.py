@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from scalingar.core.captures import Captures
+from scalingar.core.device.captures import Captures
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.pipeline.output import ImageOutput
 from scalingar.strategies.engine.host_reads import HostReads

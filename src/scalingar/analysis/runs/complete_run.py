@@ -112,7 +112,7 @@ class TracedRun:
     @cached_property
     def correct(self) -> Bool[np.ndarray, "i n"]:
         """Whether each candidate earned all points."""
-        return self.points == self.total[:, None]
+        return (self.points == self.total[:, None]) & (self.total[:, None] > 0)
 
     @cached_property
     def chosen(self) -> Int[np.ndarray, " i"]:

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from pydantic import Field
 
-from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict
+from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict, unanswered
 from scalingar.bench.benchmarks.ipv_subsets import SUBSETS
 from scalingar.bench.data_files import read_text
-from scalingar.bench.judges.questions import Judge, JudgeSettings, load_judge
+from scalingar.bench.judges.questions import Judge, JudgeSettings, UnansweredError, load_judge
 from scalingar.bench.statistics import Estimate, ScoreTable, wilson_interval
 from scalingar.core.errors import BenchmarkError
 from scalingar.core.text_file import parse_json
@@ -78,7 +78,10 @@ class IPVTxt(Benchmark):
         return [self._verdict(item, image) for image in images]
 
     def _verdict(self, item: Item, image: Image.Image) -> Verdict:
-        answers = self.judge(image, [QUESTION.format(prompt=item.prompt)])
+        try:
+            answers = self.judge(image, [QUESTION.format(prompt=item.prompt)])
+        except UnansweredError as error:
+            return unanswered(error)
         follows = answers.yes[0]
         return Verdict(float(follows), reason="" if follows else "not followed", details={"judge": answers.model})
 

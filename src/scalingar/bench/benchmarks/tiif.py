@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from pydantic import Field
 
-from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict
+from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict, unanswered
 from scalingar.bench.benchmarks.tiif_protocol import OfficialProtocol, read_protocol
 from scalingar.bench.data_files import read_lines
 from scalingar.bench.file_names import file_name
-from scalingar.bench.judges.questions import Judge, JudgeSettings, load_judge
+from scalingar.bench.judges.questions import Judge, JudgeSettings, UnansweredError, load_judge
 from scalingar.bench.statistics import Estimate, ScoreTable
 from scalingar.core.errors import BenchmarkError
 from scalingar.core.text_file import parse_json
@@ -102,7 +102,10 @@ class TIIF(Benchmark):
         return [self._verdict(item, image) for image in images]
 
     def _verdict(self, item: Item, image: Image.Image) -> Verdict:
-        answers = self.judge(image, item.metadata["questions"])
+        try:
+            answers = self.judge(image, item.metadata["questions"])
+        except UnansweredError as error:
+            return unanswered(error)
         pairs = zip(answers.yes, item.metadata["answers"], strict=True)
         wrong = [number for number, (answer, expected) in enumerate(pairs, 1) if answer != expected]
         return Verdict(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from scalingar.bench.benchmark import UNANSWERED
 from scalingar.bench.runs.results import RunResults
 from scalingar.bench.statistics import Difference, paired_bootstrap
 from scalingar.bench.statistics.paired import OVERALL
@@ -79,10 +80,16 @@ def markdown(comparison: Comparison) -> str:
 
     Below it, which runs share no noise with the baseline.
     """
-    tasks = list(comparison.runs[0].summary.tasks)
+    # A task has no score in a run where the judge answered about none of its images.
+    tasks = list(dict.fromkeys(task for run in comparison.runs for task in run.summary.tasks))
     head = ["strategy", *(task.replace("_", " ") for task in tasks), "overall", f"against {comparison.baseline}"]
     head += ["tokens/image", "s/image"]
-    table = markdown_table(head, [_cells(run, comparison, tasks) for run in comparison.runs])
+    rows = [_cells(run, comparison, tasks) for run in comparison.runs]
+    silent = [run.summary.further.get(UNANSWERED, 0.0) for run in comparison.runs]
+    if any(silent):
+        head.append(UNANSWERED)
+        rows = [[*row, f"{count:.0f}"] for row, count in zip(rows, silent, strict=True)]
+    table = markdown_table(head, rows)
     return table if comparison.note is None else f"{table}\n{comparison.note}\n"
 
 
@@ -92,7 +99,7 @@ def _cells(run: RunResults, comparison: Comparison, tasks: Sequence[str]) -> lis
     gap = None if differences is None else differences[OVERALL]
     return [
         run.name,
-        *(f"{summary.tasks[task].value:.3f}" for task in tasks),
+        *(f"{summary.tasks[task].value:.3f}" if task in summary.tasks else "–" for task in tasks),
         with_error(summary.overall.value, summary.overall.standard_error),
         "" if gap is None else with_interval(gap.value, gap.low, gap.high, sign="+"),
         f"{run.costs['tokens_per_image']:.0f}",

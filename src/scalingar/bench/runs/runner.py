@@ -14,9 +14,9 @@ from scalingar.bench.runs.plan import Job, RunPlan
 from scalingar.bench.runs.receipts import Line, digest
 from scalingar.bench.runs.store import IMAGES, TRACES, RunStore
 from scalingar.bench.runs.workers import Stopped, in_order
+from scalingar.core.device.threads import torch_threads
 from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.core.pixels import png_bytes
-from scalingar.core.threads import torch_threads
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.report.plain import plain_number
 

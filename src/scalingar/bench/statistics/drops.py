@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from scalingar.bench.statistics.paired import QUANTILES, RESAMPLES, aligned, draw_counts
-from scalingar.bench.statistics.task_scores import ScoreTable, task_weights
+from scalingar.bench.statistics.paired import QUANTILES, RESAMPLES, draw_counts, shared
+from scalingar.bench.statistics.task_scores import ScoreTable
 from scalingar.core.errors import BenchmarkError
 
 
@@ -77,10 +77,11 @@ def score_drops(
 
 def _scores(group: Group, rng: np.random.Generator, resamples: int) -> dict[str, Float[np.ndarray, " r"]]:
     """Overall scores: observed first, then one per resample of the prompts, which all strategies share."""
-    first = next(iter(group.tables.values()))
-    tables = {name: aligned(first, table) for name, table in group.tables.items()}
+    rows_of_all, shares = shared(list(group.tables.values()), group.weights)
+    tables = dict(zip(group.tables, rows_of_all, strict=True))
+    first = rows_of_all[0]
     totals = {name: np.zeros(resamples + 1) for name in tables}
-    for task, share in zip(first.names, task_weights(first.names, group.weights), strict=True):
+    for task, share in zip(first.names, shares, strict=True):
         rows = first.rows(task)
         counts = np.vstack([np.ones((1, len(rows))), draw_counts(len(rows), resamples, rng)])
         for name, table in tables.items():

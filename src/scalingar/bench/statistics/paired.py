@@ -1,6 +1,6 @@
 """Differences between two runs on the same prompts, with bootstrap intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,18 +50,35 @@ def paired_bootstrap(
         resamples: R.
 
     Raises:
-        BenchmarkError: the tables do not hold the same prompts.
+        BenchmarkError: the tables do not hold the same prompts, or no prompt has a score in both.
     """
-    second = aligned(first, second)
+    (first, second), shares = shared([first, second], weights)
     tasks = first.names
     observed = {task: _means(first, second, task, np.ones((1, len(first.rows(task))))) for task in tasks}
     drawn = {task: _means(first, second, task, draw_counts(len(first.rows(task)), resamples, rng)) for task in tasks}
-    shares = task_weights(tasks, weights)
     sizes = {task: len(first.rows(task)) for task in tasks}
     for means in (observed, drawn):
         means[OVERALL] = sum(share * means[task] for share, task in zip(shares, tasks, strict=True))  # type: ignore[assignment]
     sizes[OVERALL] = len(first.prompts)
     return {name: _difference(observed[name][0], drawn[name], sizes[name]) for name in (*tasks, OVERALL)}
+
+
+def shared(tables: Sequence[ScoreTable], weights: Mapping[str, float] | None) -> tuple[list[ScoreTable], list[float]]:
+    """The tables with the rows of the first that all of them answered, and the weights of the tasks that are left.
+
+    A prompt about which a judge did not answer in one of the runs says nothing about their difference.
+
+    Raises:
+        BenchmarkError: the tables do not hold the same prompts, or no prompt has a score in all of them.
+    """
+    first = tables[0]
+    rows = [first, *(aligned(first, table) for table in tables[1:])]
+    answered = np.logical_and.reduce([table.answered for table in rows])
+    if answered.all():
+        return rows, task_weights(first.names, weights)
+    rows = [table.only(answered) for table in rows]
+    shares = task_weights(rows[0].names, weights)
+    return rows, [share / sum(shares) for share in shares]
 
 
 def aligned(first: ScoreTable, second: ScoreTable) -> ScoreTable:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
 from scalingar.core.errors import BenchmarkError
@@ -17,7 +17,7 @@ class ScoreTable:
     """The scores of one run, a row for each of ``p`` prompts.
 
     ``prompts``, ``tasks``: id and task of each prompt. ``correct``: points of all its images. ``total``: points that
-    they could earn, above 0.
+    they could earn, 0 where a judge answered about none of them.
     """
 
     prompts: tuple[str, ...]
@@ -38,13 +38,24 @@ class ScoreTable:
         sizes = {len(self.prompts), len(self.tasks), len(self.correct), len(self.total)}
         if len(sizes) != 1 or sizes == {0}:
             raise BenchmarkError(f"a table of scores needs one row per prompt; its columns have {sorted(sizes)} rows.")
-        if not (np.isfinite(self.correct).all() and (self.total > 0).all()):
-            raise BenchmarkError("a table of scores holds a prompt without images or a score that is no number.")
+        if not (np.isfinite(self.correct).all() and (self.total >= 0).all() and self.total.any()):
+            raise BenchmarkError("a table of scores holds no answered prompt or a score that is no number.")
 
     @property
     def names(self) -> list[str]:
         """The tasks in the order of their first prompts."""
         return list(dict.fromkeys(self.tasks))
+
+    @property
+    def answered(self) -> Bool[np.ndarray, " p"]:
+        """Prompts that have a score."""
+        return self.total > 0
+
+    def only(self, kept: Bool[np.ndarray, " p"]) -> Self:
+        """The same table with some of its rows."""
+        rows = np.flatnonzero(kept)
+        prompts, tasks = tuple(self.prompts[row] for row in rows), tuple(self.tasks[row] for row in rows)
+        return type(self)(prompts, tasks, self.correct[rows], self.total[rows])
 
     def rows(self, task: str) -> np.ndarray:
         """Indices of a task's prompts."""

@@ -7,6 +7,7 @@ arrays are inputs and outputs, ``meta_json`` has its kind and settings. Each kin
 import json
 import math
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,11 @@ from scalingar.decoding.noise import SharedNoise
 LOGITS, GUIDED, IMAGES, ROTARY, EXACT = 1e-4, 5e-4, 1e-4, 1e-5, 0.0
 """Largest allowed differences: of raw logits, guided logits, pictures and latents, rotary tables, indices."""
 
+_DAMAGED = (
+    OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError, KeyError, MemoryError,
+    RecursionError, NotImplementedError,
+)  # fmt: skip
+"""What reading raises on a file that is none, or that claims arrays it does not hold."""
 _WEIGHT = "w."
 _OLD_SIZES = ("dim", "heads", "layers", "n_cls", "grid", "vocab", "num_classes", "caption_dim", "multiple_of")
 """Entries of the array ``meta`` in older files, which have no ``meta_json``."""
@@ -123,8 +129,8 @@ def read_golden(path: str | Path) -> GoldenFile:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         meta, config = _description(arrays)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise WeightsError(f"{path} cannot be read as golden data: {' '.join(str(error).split())}.") from None
+    except _DAMAGED as error:
+        raise WeightsError(f"{path} cannot be read as golden data: {' '.join(str(error).split())[:200]}.") from None
     words = {name: arrays.pop(name).ravel().tolist() for name in [*arrays] if arrays[name].dtype.kind == "U"}
     tensors = {name: torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
     return GoldenFile(

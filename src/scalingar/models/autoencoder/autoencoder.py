@@ -4,7 +4,7 @@ from collections import OrderedDict
 from typing import Literal
 
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
 from scalingar.models.autoencoder.conv_blocks import AttnBlock, Keys, Level, ResBlock, feature_norm
@@ -18,10 +18,12 @@ class AutoencoderConfig(BaseModel):
     pixels into channels, which saves the costly full-resolution level.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     channels: int = Field(160, gt=0, description="width of the first level")
-    channel_mult: tuple[int, ...] = Field((1, 1, 2, 2, 4), min_length=1, description="width of each level")
+    channel_mult: tuple[PositiveInt, ...] = Field(
+        (1, 1, 2, 2, 4), min_length=1, max_length=16, description="width of each level"
+    )
     z_channels: int = Field(32, gt=0, description="channels of the latent")
     res_blocks: int = Field(2, gt=0, description="residual blocks per encoder level")
     norm: Literal["group", "channel"] = "group"

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from scalingar.core.pixels import levels, standardised
+from scalingar.core.pixels import levels, rgb, standardised
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -37,7 +37,7 @@ def padded(image: Image.Image, side: int) -> Image.Image:
 
 def _resized(image: Image.Image, width: int, height: int) -> Image.Image:
     # RGB first: Pillow does not interpolate palettes.
-    return image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+    return rgb(image).resize((width, height), Image.Resampling.BICUBIC)
 
 
 def normalised(images: Sequence[Image.Image]) -> Float[Tensor, "n 3 h w"]:

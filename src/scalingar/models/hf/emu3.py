@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import ConfigError, WeightsError
-from scalingar.core.transfer import to_device
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.hf.hf_cache import HFCache
 from scalingar.models.hf.loading import (
@@ -28,6 +28,7 @@ from scalingar.models.hf.loading import (
 )
 from scalingar.models.hf.prompt_tokens import PromptTokens, unpadded
 from scalingar.models.options import width_and_height
+from scalingar.models.weights.listed import listed_keys
 
 GUIDANCE_SCALE = 3.0
 """The authors'."""
@@ -181,7 +182,9 @@ def load_emu3(
     check_vocabulary(network, path)
     images = Emu3Images(network, *load_pixel_scale(path))
     grid = code_grid(aspect_ratio, image_area, images.downsample)
-    prompts = Emu3Prompts(load_text_tokenizer(path), grid)
+    tokenizer = load_text_tokenizer(path)
+    check_tokenizer(tokenizer, network, path)
+    prompts = Emu3Prompts(tokenizer, grid)
     model = Emu3(network=network, grid=grid, negative=list(prompts([negative_prompt])[0]))
     return model, images, prompts, generation_defaults(network, GUIDANCE_SCALE)
 
@@ -200,6 +203,19 @@ def code_grid(aspect_ratio: float | str, image_area: int, downsample: int) -> tu
             "side; draw a larger image."
         )
     return grid
+
+
+def check_tokenizer(tokenizer: Any, network: Any, path: str | Path) -> None:
+    """Raises WeightsError unless the tokenizer knows the tokens around a prompt, and the same words as the model."""
+    known, words = tokenizer.get_vocab(), int(network.config.text_config.vocab_size)
+    around = [getattr(tokenizer, name, None) or default for name, default in _TOKENS.items()]
+    missing = [token for token in around if token not in known]
+    other = [name for name, word in (network.config.vocabulary_map or {}).items() if known.get(name, word) != word]
+    if missing or other or max(known.values(), default=0) >= words:
+        raise WeightsError(
+            f"{path}: its tokenizer is not Emu3's: it has {len(known)} tokens for {words} words of the model, and "
+            f"lacks or renumbers {listed_keys([*missing, *other]) or 'none of them'}; copy the model again."
+        )
 
 
 def check_vocabulary(network: Any, path: str | Path) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
 
-from scalingar.core.captures import Captures
+from scalingar.core.device.captures import Captures
 from scalingar.models.arenas import Arena, Arenas, Lease, Step, fitting, full_mask
 from scalingar.models.hf.hf_cache import HFCache
 

@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import WeightsError
-from scalingar.core.transfer import to_device
 from scalingar.models.arenas import Arenas
 from scalingar.models.attention import BACKENDS
 from scalingar.models.author_defaults import Defaults
@@ -147,18 +147,30 @@ def load_janus(
         )
     tokenizer = load_text_tokenizer(path)
     begin = getattr(tokenizer, "boi_token", None) or "<begin_of_image>"
-    model = Janus(network=network, **_special_ids(network.generation_config, tokenizer, begin, path))
+    words = int(network.config.text_config.vocab_size)
+    model = Janus(network=network, **_special_ids(network.generation_config, tokenizer, begin, words, path))
     return model, JanusImages(network), JanusPrompts(tokenizer, begin), generation_defaults(network, GUIDANCE_SCALE)
 
 
-def _special_ids(config: Any, tokenizer: Any, begin_of_image: str, path: str | Path) -> dict[str, Any]:
-    """Ids of the null prompt, from the generation config or else the tokenizer."""
+def _special_ids(config: Any, tokenizer: Any, begin_of_image: str, words: int, path: str | Path) -> dict[str, Any]:
+    """Ids of the null prompt, from the generation config or else the tokenizer.
+
+    Raises:
+        WeightsError: the tokenizer is another model's.
+    """
     settings = getattr(config, "generation_kwargs", None) or {}
     ids = {
         "begin of sequence": _first(config.bos_token_id, tokenizer.bos_token_id),
         "begin of image": _first(settings.get("boi_token_id"), tokenizer.get_vocab().get(begin_of_image)),
         "padding": _first(config.pad_token_id, tokenizer.pad_token_id),
     }
+    known = tokenizer.get_vocab()
+    if known.get(begin_of_image) != ids["begin of image"] or max(known.values(), default=0) >= words:
+        raise WeightsError(
+            f"{path}: the tokenizer has {len(known)} tokens and reads {begin_of_image} as {known.get(begin_of_image)}, "
+            f"the model has {words} and begins images with {ids['begin of image']}; its tokenizer is not Janus', copy "
+            "the model again."
+        )
     if missing := [name for name, value in ids.items() if value is None]:
         raise WeightsError(
             f"{path} names no token for {', '.join(missing)}; its tokenizer is not Janus'; copy the model again."

@@ -1,22 +1,37 @@
 """Strict loading of transformers' classes: the right model type, no missing tensors, finite values."""
 
+import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os.path import exists
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
-from scalingar.core.errors import WeightsError
+from scalingar.core.errors import ConfigError, ScalingarError, WeightsError
 from scalingar.core.files import expanded
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.author_defaults import Defaults
-from scalingar.models.weights.checkpoint import listed_keys
+from scalingar.models.hf.folder_claims import check_folder
+from scalingar.models.weights.fitting import check_finite
 from scalingar.models.weights.hub import split_revision
+from scalingar.models.weights.listed import listed_keys
 
-REFUSALS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
-"""What transformers raises on a folder it cannot load."""
+
+@contextmanager
+def refused(what: str) -> Iterator[None]:
+    """Whatever transformers raises on a folder that it cannot load, as a WeightsError that begins with ``what``.
+
+    Missing packages and full memory are no fault of the folder.
+    """
+    try:
+        yield
+    except (ScalingarError, ImportError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        raise WeightsError(f"{what}: {first_sentence(error)}") from None
 
 
 def load_network(kind: type, path: str | Path, *, device: str | torch.device, dtype: torch.dtype) -> Any:
@@ -27,19 +42,18 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
     """
     model_type = kind.config_class.model_type  # type: ignore[attr-defined]
     check_type(path, model_type)
+    check_folder(expanded(path), model_type)
     # A subclass, so that the class attribute changes for this load only; in the same module, because transformers
     # renames the tensors of older files only for its own classes.
     exact = type(kind.__name__, (kind,), {"_keep_in_fp32_modules_strict": ["vqmodel"], "__module__": kind.__module__})
-    try:
+    with refused(f"{path} cannot be loaded as {model_type}"):
         name, revision = located(path)
-        network, info = exact.from_pretrained(name, dtype=dtype, output_loading_info=True, **revision)  # type: ignore[attr-defined]
-    except REFUSALS as error:
-        raise WeightsError(f"{path} cannot be loaded as {model_type}: {first_sentence(error)}") from None
+        network, info = exact.from_pretrained(  # type: ignore[attr-defined]
+            name, dtype=dtype, output_loading_info=True, trust_remote_code=False, **revision
+        )
     if missing := sorted(map(str, info["missing_keys"])):
         raise WeightsError(f"{path} lacks {listed_keys(missing)}; it is no complete {model_type} model: copy it again.")
-    for name, tensor in network.state_dict().items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise WeightsError(f"{path}: {name} holds values that are not numbers; copy or convert the model again.")
+    check_finite(network.state_dict(), path)
     return network.to(device).eval().requires_grad_(False)
 
 
@@ -55,11 +69,9 @@ def check_type(path: str | Path, model_type: str) -> None:
     """Raises WeightsError unless the model type in ``config.json`` is ``model_type``."""
     from transformers import PreTrainedConfig  # noqa: PLC0415
 
-    try:
+    with refused(f"{path} holds no readable config.json"):
         name, revision = located(path)
-        found_type = PreTrainedConfig.get_config_dict(name, **revision)[0].get("model_type")
-    except REFUSALS as error:
-        raise WeightsError(f"{path} holds no readable config.json: {first_sentence(error)}") from None
+        found_type = PreTrainedConfig.get_config_dict(name, trust_remote_code=False, **revision)[0].get("model_type")
     if found_type is None:
         raise WeightsError(f"{path} holds no config.json that names a model type; transformers did not write it.")
     if found_type != model_type:
@@ -70,11 +82,9 @@ def load_text_tokenizer(path: str | Path) -> Any:
     """The tokenizer of the prompts, padding on the left. Raises WeightsError."""
     from transformers import AutoTokenizer  # noqa: PLC0415
 
-    try:
+    with refused(f"{path} holds no tokenizer for its prompts"):
         name, revision = located(path)
-        return AutoTokenizer.from_pretrained(name, padding_side="left", **revision)
-    except REFUSALS as error:
-        raise WeightsError(f"{path} holds no tokenizer for its prompts: {first_sentence(error)}") from None
+        return AutoTokenizer.from_pretrained(name, padding_side="left", trust_remote_code=False, **revision)
 
 
 def load_pixel_scale(path: str | Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -82,21 +92,35 @@ def load_pixel_scale(path: str | Path) -> tuple[tuple[float, ...], tuple[float, 
     from transformers.image_processing_base import ImageProcessingMixin  # noqa: PLC0415
 
     try:
-        name, revision = located(path)
-        settings = ImageProcessingMixin.get_image_processor_dict(name, **revision)[0]
-    except REFUSALS:
-        settings = {}
+        with refused(str(path)):
+            name, revision = located(path)
+            settings = ImageProcessingMixin.get_image_processor_dict(name, **revision)[0]
+    except WeightsError:
+        settings = {}  # it has none
     mean, std = (settings.get(name) or (0.5, 0.5, 0.5) for name in ("image_mean", "image_std"))
+    for setting, values in (("image_mean", mean), ("image_std", std)):
+        if not (isinstance(values, list | tuple) and len(values) == 3 and all(map(_is_number, values))):
+            raise WeightsError(f"{path}: {setting} is {str(values)[:40]}; three numbers are needed.")
     return tuple(mean), tuple(std)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def generation_defaults(network: Any, guidance_scale: float) -> Defaults:
     """From the checkpoint's generation config; ``guidance_scale`` and no filtering where it sets none."""
     config = network.generation_config
-    return Defaults(
-        guidance_scale=float(config.guidance_scale or guidance_scale),
-        sampling=SamplingConfig(**generation_sampling(config)),
-    )
+    scale = config.guidance_scale or guidance_scale
+    if not _is_number(scale):
+        raise WeightsError(f"the model's generation_config.json says guidance_scale {scale!r}, which is no number.")
+    try:
+        sampling = SamplingConfig(**generation_sampling(config))
+    except (ConfigError, ValueError) as error:
+        raise WeightsError(
+            f"the model's generation_config.json sets impossible values: {first_sentence(error)}"
+        ) from None
+    return Defaults(guidance_scale=float(scale), sampling=sampling)
 
 
 def generation_sampling(config: Any) -> dict[str, Any]:

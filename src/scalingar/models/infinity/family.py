@@ -29,7 +29,8 @@ from scalingar.models.prompts.encoders import PromptEncoder
 from scalingar.models.prompts.feature_cache import FeatureCache, default_folder
 from scalingar.models.prompts.infinity_prompts import infinity_prompts
 from scalingar.models.prompts.t5_loading import FLAN_T5_XL
-from scalingar.models.weights.checkpoint import CONTAINERS, Contents
+from scalingar.models.weights.checkpoint import Contents
+from scalingar.models.weights.containers import CONTAINERS
 
 _REPO = "FoundationVision/Infinity"
 _CONTAINERS: dict[Part, tuple[str, ...]] = {

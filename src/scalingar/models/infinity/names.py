@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
+from scalingar.models.weights.shapes import complete
 
 _CHUNKED = re.compile(r"block_chunks\.(\d+)\.module\.(\d+)\.")
 _PLAIN = re.compile(r"blocks\.(\d+)\.")
@@ -20,15 +21,21 @@ _WRAPPER = re.compile(r"(?<!downsample)(?<!upsample)\.(?:conv|norm)(?=\.(?:weigh
 
 
 def chunk_sizes(weights: Mapping[str, Tensor]) -> tuple[int, ...]:
-    """How many blocks each chunk has; a file without chunks counts as one. Empty where there are no blocks."""
-    chunks: dict[int, int] = {}
+    """How many blocks each chunk has; a file without chunks counts as one.
+
+    Raises:
+        WeightsError: there are no blocks, or one is missing.
+    """
+    chunks: dict[str, set[str]] = {}
     for name in weights:
         if match := _CHUNKED.match(name):
-            chunk, block = int(match[1]), int(match[2])
-            chunks[chunk] = max(chunks.get(chunk, 0), block + 1)
+            chunks.setdefault(match[1], set()).add(match[2])
         elif match := _PLAIN.match(name):
-            chunks[0] = max(chunks.get(0, 0), int(match[1]) + 1)
-    return tuple(chunks.get(chunk, 0) for chunk in range(max(chunks, default=-1) + 1))
+            chunks.setdefault("0", set()).add(match[1])
+    if not chunks:
+        raise WeightsError("there are no blocks.")
+    count = complete("block_chunks", chunks)
+    return tuple(complete(f"block_chunks.{chunk}.module", chunks[str(chunk)]) for chunk in range(count))
 
 
 def from_infinity_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

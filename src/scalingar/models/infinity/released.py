@@ -14,7 +14,8 @@ from scalingar.models.infinity.names import chunk_sizes, from_infinity_names, fr
 from scalingar.models.infinity.schedules import InfinitySchedule, infinity_schedule
 from scalingar.models.infinity.transformer import Avoided, Infinity
 from scalingar.models.weights.build_module import build_module
-from scalingar.models.weights.checkpoint import CONTAINERS, read_weights
+from scalingar.models.weights.checkpoint import read_weights
+from scalingar.models.weights.containers import CONTAINERS
 from scalingar.models.weights.shapes import Shapes
 
 _LONGEST_TEXT = 512
@@ -80,21 +81,23 @@ def infinity_config(weights: Mapping[str, Tensor], path: str | Path) -> Infinity
         WeightsError: the tensors are not an Infinity transformer's.
     """
     shapes = Shapes(weights, path, "Infinity transformer", dict.fromkeys(VAE_MARKS, "the autoencoder"))
-    pool_heads = shapes[TRANSFORMER_MARK][1]
-    dim, bits = shapes["word_embed.weight"]
-    chunks = chunk_sizes(weights)
-    if not chunks or not all(chunks):
-        raise WeightsError(f"{path} lacks chunk {chunks.index(0) if chunks else 0} of the blocks; copy it again.")
+    pool_heads = shapes.of(TRANSFORMER_MARK, 3)[1]
+    dim, bits = shapes.of("word_embed.weight", 2)
+    try:
+        chunks = chunk_sizes(weights)
+    except WeightsError as error:
+        raise WeightsError(f"{path} holds no complete Infinity transformer: {error}") from None
     first = "block_chunks.0.module.0" if "block_chunks.0.module.0.ada_gss" in weights else "blocks.0"
-    text_tokens, text_dim = shapes["cfg_uncond"]
-    return InfinityConfig(
+    text_tokens, text_dim = shapes.of("cfg_uncond", 2)
+    return shapes.config(
+        InfinityConfig,
         layers=sum(chunks),
         dim=dim,
-        heads=shapes[f"{first}.sa.scale_mul_1H11"].numel(),
-        hidden=shapes[f"{first}.ffn.fc1.weight"][0],
+        heads=shapes.of(f"{first}.sa.scale_mul_1H11", 4).numel(),
+        hidden=shapes.of(f"{first}.ffn.fc1.weight", 2)[0],
         bits=bits,
         pool_heads=pool_heads,
-        levels=shapes["lvl_embed.weight"][0],
+        levels=shapes.of("lvl_embed.weight", 2)[0],
         text_dim=text_dim,
         text_tokens=min(text_tokens, _LONGEST_TEXT),
     )
@@ -129,10 +132,15 @@ def bsq_vae_config(weights: Mapping[str, Tensor], path: str | Path) -> Autoencod
         WeightsError: the tensors are not those of Infinity's autoencoder.
     """
     shapes = Shapes(weights, path, "Infinity autoencoder", {TRANSFORMER_MARK: "the transformer"})
-    bits = shapes[VAE_MARKS[0]][1]
+    bits = shapes.of(VAE_MARKS[0], 4)[1]
     channels, channel_mult, res_blocks = shapes.levels("down", "block")
-    return AutoencoderConfig(
-        channels=channels, channel_mult=channel_mult, z_channels=bits, res_blocks=res_blocks, attention=False
+    return shapes.config(
+        AutoencoderConfig,
+        channels=channels,
+        channel_mult=channel_mult,
+        z_channels=bits,
+        res_blocks=res_blocks,
+        attention=False,
     )
 
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import PromptError
-from scalingar.core.transfer import to_device
 
 
 @dataclass(frozen=True)

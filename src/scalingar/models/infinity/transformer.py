@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import ConfigError, PromptError
-from scalingar.core.transfer import to_device
 from scalingar.models.infinity.block import Block
 from scalingar.models.infinity.config import InfinityConfig
 from scalingar.models.infinity.schedules import InfinitySchedule

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 SIZES: dict[str, tuple[int, int, int]] = {
     "B": (12, 12, 768),
@@ -17,16 +17,20 @@ SIZES: dict[str, tuple[int, int, int]] = {
 """Published sizes: layers, heads, width."""
 
 
+MOST_TOKENS = 2**16
+"""Codes of an image, at most: 4096 pixels on a side at 16 pixels a code."""
+
+
 class LlamaGenConfig(BaseModel):
     """Sizes of a LlamaGen transformer; :meth:`published` fills in those of a released size."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     layers: int = Field(gt=0)
     heads: int = Field(gt=0)
     dim: int = Field(gt=0)
     hidden: int = Field(gt=0, description="width of the SwiGLU")
-    grid: tuple[int, int] = Field(description="rows and columns of the code grid")
+    grid: tuple[PositiveInt, PositiveInt] = Field(description="rows and columns of the code grid")
     vocab_size: int = Field(16384, gt=0, description="image codes V")
     condition: Literal["class", "text", "words"] = "class"
     condition_tokens: int = Field(1, gt=0, description="slots before the image")
@@ -35,6 +39,14 @@ class LlamaGenConfig(BaseModel):
     condition_positions: Literal["zero", "learned"] = "zero"
     rope_base: float = Field(10000.0, gt=0)
     norm_eps: float = Field(1e-5, gt=0)
+
+    @model_validator(mode="after")
+    def _possible(self) -> "LlamaGenConfig":
+        if self.dim % (4 * self.heads):
+            raise ValueError(f"{self.dim} channels do not split into {self.heads} heads")
+        if self.image_tokens > MOST_TOKENS:  # no tensor has the size of the grid
+            raise ValueError(f"a grid of {self.grid[0]}x{self.grid[1]} codes is larger than any image")
+        return self
 
     @classmethod
     def published(

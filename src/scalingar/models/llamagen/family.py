@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from scalingar.core.errors import WeightsError
 from scalingar.models import options
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.family import FAMILIES, Family, Network, Part, Source
@@ -14,19 +15,21 @@ from scalingar.models.llamagen.names import TOKENIZER_PARTS, TRANSFORMER_PARTS, 
 from scalingar.models.llamagen.released import (
     check_pair,
     checkpoint,
+    known_size,
     load_llamagen,
     load_vq,
 )
 from scalingar.models.llamagen.releases import DEFAULTS, RELEASES
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
-from scalingar.models.model_folder import Component, FolderFormat, PackageInfo
+from scalingar.models.model_folder import PIPELINE, Component, FolderFormat, PackageInfo, check_grammar
 from scalingar.models.options import Choice
 from scalingar.models.prompts.encoders import GrammarEncoder, LabelEncoder, PromptEncoder
 from scalingar.models.prompts.feature_cache import FeatureCache, default_folder
 from scalingar.models.prompts.t5 import T5Encoder
 from scalingar.models.prompts.t5_loading import FLAN_T5_XL
-from scalingar.models.weights.checkpoint import CONTAINERS, Contents
+from scalingar.models.weights.checkpoint import Contents
+from scalingar.models.weights.containers import CONTAINERS
 
 TRANSFORMER_MARKS = ("tok_embeddings.weight", "model.embed_tokens.weight")
 """One of these is in every transformer, besides ``cls_embedding``; the last is LANTERN's."""
@@ -58,8 +61,11 @@ def _official(contents: Contents, kind: Part) -> Mapping[str, Tensor]:
 def _build(source: Source, choice: Choice) -> Network:
     transformer, tokenizer_path = source.pair
     grid, image_size = choice.get(options.GRID), choice.get(options.IMAGE_SIZE)
+    size = known_size(transformer, grid=grid, image_size=image_size)
     if source.release is not None and grid is None and image_size is None:
         grid = source.release.grid
+        # What was published together fits, whatever the file is called.
+        size = None if choice.get(options.TOKENIZER) is None else size
     model = load_llamagen(
         transformer,
         device=choice.device,
@@ -70,7 +76,7 @@ def _build(source: Source, choice: Choice) -> Network:
         collapse_prefix=choice.get(options.COLLAPSE_PREFIX),
     )
     tokenizer = load_vq(tokenizer_path, device=choice.device)
-    check_pair(model, tokenizer)
+    check_pair(model, tokenizer, size)
     defaults = DEFAULTS[checkpoint(transformer)]
     prompts = _prompts(source.name, model, choice, defaults, FLAN_T5_XL)
     return Network(_running(model, choice), tokenizer, prompts, defaults)
@@ -114,8 +120,16 @@ def _make(config: LlamaGenConfig, choice: Choice) -> LlamaGen:
     return _running(LlamaGen(config, collapse_prefix=choice.get(options.COLLAPSE_PREFIX)), choice)
 
 
+_READ_AS = {"words": "grammar", "class": "label", "text": "caption"}
+
+
 def _check(folder: Path, info: PackageInfo, model: LlamaGen, tokenizer: Any) -> None:
+    """Description, transformer and tokenizer agree, and so do the model's vocabulary and this version's."""
     check_pair(model, tokenizer)
+    config = model.config
+    if info.text != _READ_AS[config.condition]:
+        raise WeightsError(f"{folder / PIPELINE} says text {info.text!r}; the transformer reads {config.condition!r}.")
+    check_grammar(folder, config.condition_vocab if config.condition == "words" else None)
 
 
 def _folder_prompts(folder: Path, info: PackageInfo, model: LlamaGen, choice: Choice) -> PromptEncoder:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scalingar.core.captures import Captures
+from scalingar.core.device.captures import Captures
 from scalingar.models.arenas import Arena, Arenas, Lease, MakeStep, Step, fitting
 from scalingar.models.llamagen.kv_cache import KVCache
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from scalingar.core.kernels import has_kernels
+from scalingar.core.device.kernels import has_kernels
 from scalingar.models.arenas import full_mask
 from scalingar.models.attention import attention
 from scalingar.models.layers import Turns, turns

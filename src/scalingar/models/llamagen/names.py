@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from scalingar.models.weights.containers import without_wrappers
+
 TRANSFORMER_PARTS = ("gpt_model.",)
 """Prefixes of the transformer in files that hold several models (AR-GRPO)."""
 
@@ -37,7 +39,8 @@ def part(weights: Mapping[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, 
     A reference model kept for training (``ref_model.``) is left behind.
     """
     prefix = next((p for p in prefixes if any(name.startswith(p) for name in weights)), "")
-    own = {name[len(prefix) :]: t for name, t in weights.items() if name.startswith(prefix)}
+    # A part may have been wrapped by itself.
+    own = {without_wrappers(name[len(prefix) :]): t for name, t in weights.items() if name.startswith(prefix)}
     return {
         name: tensor
         for name, tensor in own.items()

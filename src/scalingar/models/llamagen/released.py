@@ -1,6 +1,5 @@
 """Loading published LlamaGen-like checkpoints; their sizes follow from tensor shapes."""
 
-import json
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -11,13 +10,17 @@ import torch
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.core.files import expanded
 from scalingar.models.llamagen.config import LlamaGenConfig
 from scalingar.models.llamagen.names import TOKENIZER_PARTS, TRANSFORMER_PARTS, from_llama_names, part
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import KEYS, VQConfig, VQTokenizer
 from scalingar.models.weights.build_module import build_module
-from scalingar.models.weights.checkpoint import CONTAINERS, FOLDER_FILES, read_weights
+from scalingar.models.weights.checkpoint import read_weights
+from scalingar.models.weights.containers import CONTAINERS
+from scalingar.models.weights.json_file import read_object
 from scalingar.models.weights.shapes import Shapes, check_sizes
+from scalingar.models.weights.weight_files import FOLDER_FILES
 
 Checkpoint = Literal["llamagen-c2i", "llamagen-t2i", "ar-grpo-c2i", "ar-grpo-t2i"]
 """Authors of the weights, and class or text condition."""
@@ -49,7 +52,7 @@ def load_llamagen(
     Raises:
         WeightsError: the file cannot be read or is another model, or its image size is unknown.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     weights = from_llama_names(part(read_weights(path), TRANSFORMER_PARTS))
     config = llamagen_config(weights, path, grid=grid, image_size=image_size, heads=heads)
     make = partial(LlamaGen, config, collapse_prefix=collapse_prefix)
@@ -66,16 +69,34 @@ def load_vq(path: str | Path, *, device: str | torch.device = "cpu", dtype: torc
     return build_module(partial(VQTokenizer, vq_config(weights, path)), weights, path, dtype=dtype, device=device)
 
 
-def check_pair(model: LlamaGen, tokenizer: VQTokenizer) -> None:
-    """Raises WeightsError unless the tokenizer can decode what the transformer predicts."""
+def check_pair(model: LlamaGen, tokenizer: VQTokenizer, size: int | None = None) -> None:
+    """Raises WeightsError unless the tokenizer can decode what the transformer predicts.
+
+    ``size``: side of the images in pixels, where it is known; the published tokenizers of stride 8 and 16 have equally
+    many codes.
+    """
     check_sizes([("predicts {} codes", model.vocab_size, tokenizer.config.codebook_size)])
+    stride, grid = tokenizer.config.downsample, model.config.grid
+    if size is not None and (made := tuple(stride * side for side in grid)) != (size, size):
+        raise WeightsError(
+            f"the transformer draws {grid[0]}x{grid[1]} codes for {size} pixels, the tokenizer makes "
+            f"{made[0]}x{made[1]} pixels of them (stride {stride}); choose the tokenizer published with it."
+        )
+
+
+def known_size(path: str | Path, *, grid: tuple[int, int] | None = None, image_size: int | None = None) -> int | None:
+    """Side in pixels of the images that were asked for or that the file's name says; None where a grid overrides it."""
+    path = _named_place(expanded(path))
+    if image_size is not None or grid is not None:
+        return image_size
+    return _folder_settings(path).get("image_size") or _named_size(path)
 
 
 def checkpoint(path: str | Path) -> Checkpoint:
     """Which of the published checkpoints it is. Raises WeightsError."""
     weights = read_weights(path)
     tensors = from_llama_names(part(weights, TRANSFORMER_PARTS))
-    _ = _transformer_shapes(tensors, path)[_TRANSFORMER_MARK]
+    _transformer_shapes(tensors, path).of(_TRANSFORMER_MARK, 2)
     tuned = any(name.startswith(TRANSFORMER_PARTS) for name in weights)
     if "cls_embedding.cap_proj.fc1.weight" in tensors:
         return "ar-grpo-t2i" if tuned else "llamagen-t2i"
@@ -96,13 +117,14 @@ def llamagen_config(
         WeightsError: the tensors are not a LlamaGen transformer's, or the image size is unknown.
     """
     shapes = _transformer_shapes(weights, path)
-    vocab_size, dim = shapes[_TRANSFORMER_MARK]
+    vocab_size, dim = shapes.of(_TRANSFORMER_MARK, 2)
     text = "cls_embedding.cap_proj.fc1.weight" in weights
-    return LlamaGenConfig(
+    return shapes.config(
+        LlamaGenConfig,
         layers=shapes.count("layers"),
         heads=shapes.heads(dim, heads, published=_HEADS, multiple=4),
         dim=dim,
-        hidden=shapes["layers.0.feed_forward.w1.weight"][0],
+        hidden=shapes.of("layers.0.feed_forward.w1.weight", 2)[0],
         grid=_grid(Path(path), grid, image_size),
         vocab_size=vocab_size,
         **(_caption_sizes if text else _label_sizes)(shapes),
@@ -110,12 +132,12 @@ def llamagen_config(
 
 
 def _caption_sizes(shapes: Shapes) -> dict[str, int | str]:
-    slots, caption_dim = shapes["cls_embedding.uncond_embedding"]
+    slots, caption_dim = shapes.of("cls_embedding.uncond_embedding", 2)
     return {"condition": "text", "condition_tokens": slots, "caption_dim": caption_dim}
 
 
 def _label_sizes(shapes: Shapes) -> dict[str, int | str]:
-    return {"condition": "class", "condition_vocab": shapes["cls_embedding.embedding_table.weight"][0] - 1}
+    return {"condition": "class", "condition_vocab": shapes.of("cls_embedding.embedding_table.weight", 2)[0] - 1}
 
 
 def vq_config(weights: Mapping[str, Tensor], path: str | Path) -> VQConfig:
@@ -125,14 +147,15 @@ def vq_config(weights: Mapping[str, Tensor], path: str | Path) -> VQConfig:
         WeightsError: the tensors are not a LlamaGen tokenizer's.
     """
     shapes = Shapes(weights, path, "LlamaGen tokenizer", {_TRANSFORMER_MARK: "a transformer"})
-    codebook_size, codebook_dim = shapes[TOKENIZER_MARK]
+    codebook_size, codebook_dim = shapes.of(TOKENIZER_MARK, 2)
     channels, channel_mult, res_blocks = shapes.levels(KEYS.down, KEYS.blocks)
-    return VQConfig(
+    return shapes.config(
+        VQConfig,
         codebook_size=codebook_size,
         codebook_dim=codebook_dim,
         channels=channels,
         channel_mult=channel_mult,
-        z_channels=shapes["quant_conv.weight"][1],
+        z_channels=shapes.of("quant_conv.weight", 4)[1],
         res_blocks=res_blocks,
     )
 
@@ -145,8 +168,7 @@ def _grid(path: Path, grid: tuple[int, int] | None, image_size: int | None) -> t
     """From the arguments, ``config.json`` or the name, which must not contradict each other."""
     if grid is not None:
         return grid
-    if path.name in FOLDER_FILES:
-        path = path.parent
+    path = _named_place(path)
     downsample = int(_folder_settings(path).get("downsample_size", 16))
     known = _folder_settings(path).get("image_size") or _named_size(path)
     size = image_size or known
@@ -164,6 +186,11 @@ def _grid(path: Path, grid: tuple[int, int] | None, image_size: int | None) -> t
     return (size // downsample, size // downsample)
 
 
+def _named_place(path: Path) -> Path:
+    """The folder of a file whose own name says nothing."""
+    return path.parent if path.name in FOLDER_FILES else path
+
+
 def _named_size(path: Path) -> int | None:
     match = _NAMED_SIZE.search(path.name)
     return int(match[1]) if match else None
@@ -171,10 +198,5 @@ def _named_size(path: Path) -> int | None:
 
 def _folder_settings(path: Path) -> dict[str, int]:
     """Positive integers in the folder's ``config.json``."""
-    try:
-        content = json.loads((path / "config.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(content, dict):
-        return {}
+    content = read_object(path / "config.json")
     return {key: value for key, value in content.items() if type(value) is int and value > 0}

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import ConfigError
-from scalingar.core.transfer import to_device
 from scalingar.models.arenas import Arenas
 from scalingar.models.layers import FeedForward, Linear, RMSNorm, Turns, apply_rope, rope_table, turns
 from scalingar.models.llamagen.compiling import compiled, fix_sizes

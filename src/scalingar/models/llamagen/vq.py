@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, Integer
 from pydantic import Field
 from torch import Tensor, nn
 
-from scalingar.core.transfer import to_device
+from scalingar.core.device.transfer import to_device
 from scalingar.models.autoencoder.autoencoder import AutoencoderConfig, Decoder, Encoder
 from scalingar.models.autoencoder.conv_blocks import Keys
 

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import DecodingError
-from scalingar.core.transfer import to_device
 
 
 @dataclass(frozen=True)

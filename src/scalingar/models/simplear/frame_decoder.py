@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import WeightsError
-from scalingar.core.transfer import to_device
 from scalingar.models.simplear.haar import last_frame
 from scalingar.models.weights.build_module import build_module
 from scalingar.models.weights.checkpoint import read_weights

@@ -3,9 +3,9 @@
 from itertools import accumulate
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from scalingar.models.var.multiscale_vq import SIDES_256, SIDES_512
+from scalingar.models.var.multiscale_vq import MOST_SCALES, SIDES_256, SIDES_512
 
 SIZES: dict[str, tuple[int, tuple[int, ...], bool]] = {
     "d16": (16, SIDES_256, False),
@@ -20,13 +20,15 @@ SIZES: dict[str, tuple[int, tuple[int, ...], bool]] = {
 class VARConfig(BaseModel):
     """Sizes of a VAR transformer; :meth:`published` fills in those of a released size."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     layers: int = Field(gt=0)
     heads: int = Field(gt=0)
     dim: int = Field(gt=0)
     hidden: int = Field(gt=0, description="width of the feed-forward")
-    sides: tuple[int, ...] = Field(SIDES_256, min_length=1, description="side of each scale's token grid")
+    sides: tuple[PositiveInt, ...] = Field(
+        SIDES_256, min_length=1, max_length=MOST_SCALES, description="side of each scale's token grid"
+    )
     vocab_size: int = Field(4096, gt=0, description="image codes V")
     code_dim: int = Field(32, gt=0, description="channels of the tokenizer's latent")
     shared_modulation: bool = Field(False, description="blocks share one projection to AdaLN vectors")
@@ -36,6 +38,12 @@ class VARConfig(BaseModel):
     condition_tokens: int = Field(1, gt=0, description="most words of a prompt")
     word_layers: int = Field(0, ge=0, description="blocks in which words see each other")
     guidance_ramp: bool = Field(True, description="guidance grows from none at the first scale, as VAR's does")
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "VARConfig":
+        if self.dim % self.heads:
+            raise ValueError(f"{self.dim} channels do not split into {self.heads} heads")
+        return self
 
     @classmethod
     def published(cls, size: str) -> "VARConfig":

@@ -9,9 +9,8 @@ from scalingar.core.errors import WeightsError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models import options
 from scalingar.models.author_defaults import Defaults
-from scalingar.models.embedded.grammar import TERMINALS
 from scalingar.models.family import FAMILIES, Family, Network, Part, Release, Source
-from scalingar.models.model_folder import PIPELINE, TRANSFORMER, Component, FolderFormat, PackageInfo
+from scalingar.models.model_folder import PIPELINE, Component, FolderFormat, PackageInfo, check_grammar
 from scalingar.models.options import Choice
 from scalingar.models.prompts.encoders import GrammarEncoder, LabelEncoder, PromptEncoder
 from scalingar.models.var.config import VARConfig
@@ -26,7 +25,8 @@ from scalingar.models.var.released import (
     load_var,
 )
 from scalingar.models.var.transformer import VAR
-from scalingar.models.weights.checkpoint import CONTAINERS, Contents
+from scalingar.models.weights.checkpoint import Contents
+from scalingar.models.weights.containers import CONTAINERS
 
 DEFAULTS = Defaults(guidance_scale=5.0, sampling=SamplingConfig(top_k=900, top_p=0.95))
 """Of VAR's demonstration, whose cfg = 4 is s = 5 here. FID was measured at cfg = 1.5, top-p 0.96, top-k 900."""
@@ -64,11 +64,7 @@ def _check(folder: Path, info: PackageInfo, model: VAR, tokenizer: MultiScaleVQ)
     config = model.config
     if info.text != ("grammar" if config.condition == "words" else "label"):
         raise WeightsError(f"{folder / PIPELINE} says text {info.text!r}; the transformer reads {config.condition!r}.")
-    if config.condition == "words" and config.condition_vocab != len(TERMINALS):
-        raise WeightsError(
-            f"{folder / TRANSFORMER} knows {config.condition_vocab} words, the grammar has {len(TERMINALS)}; it was "
-            "saved by another version: save it again with this one."
-        )
+    check_grammar(folder, config.condition_vocab if config.condition == "words" else None)
 
 
 def _folder_prompts(folder: Path, info: PackageInfo, model: VAR, choice: Choice) -> PromptEncoder:

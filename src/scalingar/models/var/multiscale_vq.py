@@ -21,13 +21,16 @@ from scalingar.models.autoencoder.conv_blocks import Keys
 SIDES_256 = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16)
 SIDES_512 = (1, 2, 3, 4, 6, 9, 13, 18, 24, 32)
 """Sides of the token grids of VAR's published models, for 256 and 512 pixels."""
+MOST_SCALES = 64
 
 
 class MultiScaleVQConfig(AutoencoderConfig):
     """Sizes of a multi-scale tokenizer. Defaults are VAR's, for 256 pixels."""
 
     codebook_size: int = Field(4096, gt=0, description="number of codes V")
-    sides: tuple[int, ...] = Field(SIDES_256, min_length=1, description="side of each scale's token grid, growing")
+    sides: tuple[int, ...] = Field(
+        SIDES_256, min_length=1, max_length=MOST_SCALES, description="side of each scale's token grid, growing"
+    )
     shared_phis: int = Field(4, gt=0, description="convolutions that the scales share")
     phi_ratio: float = Field(0.5, ge=0, le=1, description="share of the convolution in what a scale adds")
     quant_kernel: int = Field(3, gt=0, description="kernel of the convolutions around the quantiser, odd")

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from scalingar.core.errors import WeightsError
 from scalingar.models.var.config import VARConfig
-from scalingar.models.var.multiscale_vq import SIDES_256, SIDES_512, MultiScaleVQ, MultiScaleVQConfig
+from scalingar.models.var.multiscale_vq import MOST_SCALES, SIDES_256, SIDES_512, MultiScaleVQ, MultiScaleVQConfig
 from scalingar.models.var.transformer import VAR
 from scalingar.models.weights.build_module import build_module
-from scalingar.models.weights.checkpoint import CONTAINERS, read_weights
+from scalingar.models.weights.checkpoint import read_weights
+from scalingar.models.weights.containers import CONTAINERS
 from scalingar.models.weights.shapes import Shapes, check_sizes
 
 TRANSFORMER_MARK = "pos_1LC"
@@ -96,19 +97,20 @@ def var_config(
         WeightsError: the tensors are not a VAR transformer's, or leave its schedule or heads undetermined.
     """
     shapes = Shapes(weights, path, "VAR transformer", {TOKENIZER_MARK: "a VAR tokenizer"})
-    tokens, dim = shapes[TRANSFORMER_MARK][1:]
+    tokens, dim = shapes.of(TRANSFORMER_MARK, 3)[1:]
     scale_mul = weights.get("blocks.0.attn.scale_mul_1H11")
-    return VARConfig(
+    return shapes.config(
+        VARConfig,
         layers=shapes.count("blocks"),
         heads=scale_mul.numel() if scale_mul is not None else shapes.heads(dim, heads),
         dim=dim,
-        hidden=shapes["blocks.0.ffn.fc1.weight"][0],
-        sides=_sides(weights, tokens, shapes["lvl_embed.weight"][0], sides, path),
-        vocab_size=shapes["head.weight"][0],
-        code_dim=shapes["word_embed.weight"][1],
+        hidden=shapes.of("blocks.0.ffn.fc1.weight", 2)[0],
+        sides=_sides(weights, tokens, shapes.of("lvl_embed.weight", 2)[0], sides, path),
+        vocab_size=shapes.of("head.weight", 2)[0],
+        code_dim=shapes.of("word_embed.weight", 2)[1],
         shared_modulation="shared_ada_lin.1.weight" in weights,
         normalised_attention=scale_mul is not None,
-        condition_vocab=shapes["class_emb.weight"][0] - 1,
+        condition_vocab=shapes.of("class_emb.weight", 2)[0] - 1,
     )
 
 
@@ -121,10 +123,11 @@ def multiscale_vq_config(
         WeightsError: the tensors are not those of VAR's tokenizer.
     """
     shapes = Shapes(weights, path, "VAR tokenizer", {TRANSFORMER_MARK: "a VAR transformer"})
-    _ = shapes[TOKENIZER_MARK]
-    codebook_size, z_channels = shapes["quantize.embedding.weight"]
+    shapes.of(TOKENIZER_MARK, 4)
+    codebook_size, z_channels = shapes.of("quantize.embedding.weight", 2)
     channels, channel_mult, res_blocks = shapes.levels("down", "block")
-    return MultiScaleVQConfig(
+    return shapes.config(
+        MultiScaleVQConfig,
         channels=channels,
         channel_mult=channel_mult,
         z_channels=z_channels,
@@ -133,7 +136,7 @@ def multiscale_vq_config(
         codebook_size=codebook_size,
         sides=sides,
         shared_phis=shapes.count("quantize.quant_resi.qresi_ls"),
-        quant_kernel=shapes["quant_conv.weight"][-1],
+        quant_kernel=shapes.of("quant_conv.weight", 4)[-1],
     )
 
 
@@ -148,7 +151,13 @@ def _sides(
     """As given, counted in the buffer of levels, or the published schedule with as many tokens."""
     levels = weights.get("lvl_1L")
     if sides is None and levels is not None:
-        sides = tuple(isqrt(count) for count in levels.flatten().bincount().tolist())
+        # As many scales as have an embedding: the buffer may hold any number.
+        counts = (
+            [int((levels == scale).sum()) for scale in range(scales)]
+            if levels.numel() == tokens and scales <= MOST_SCALES
+            else []
+        )
+        sides = tuple(isqrt(count) for count in counts)
     for known in (SIDES_256, SIDES_512) if sides is None else (sides,):
         if len(known) == scales and [*accumulate(side * side for side in known)][-1] == tokens:
             return known

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import DecodingError
-from scalingar.core.transfer import to_device
 from scalingar.models.scales.scale_cache import PromptMemory, ScaleCache, TextMemory
 from scalingar.models.scales.scale_layers import (
     AdaptiveNorm,

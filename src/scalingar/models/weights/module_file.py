@@ -10,6 +10,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.validation import sentence
+from scalingar.models.weights.build_module import build_module
 from scalingar.models.weights.weight_file import save_weights
 
 C = TypeVar("C", bound=BaseModel)
@@ -41,16 +43,11 @@ def read_module(path: Path, kind: type[C]) -> tuple[C, dict[str, Tensor]]:
     try:
         return kind.model_validate_json(metadata.get("config", "")), weights
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
+        reason = sentence(error, kind)
         raise WeightsError(f"{path} has a damaged configuration: {reason}; copy it again.") from None
 
 
 def load_module(path: Path, kind: type[C], make: Callable[[C], M]) -> M:
-    """The network in a file of :func:`save_module`, in fp32. Raises WeightsError."""
+    """The network in a file of :func:`save_module`, in fp32 and frozen. Raises WeightsError."""
     config, weights = read_module(path, kind)
-    module = make(config)
-    try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        raise WeightsError(f"{path} does not fit its own configuration ({error}); install it again.") from None
-    return module.eval()
+    return build_module(lambda: make(config), weights, path)

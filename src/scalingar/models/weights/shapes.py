@@ -3,18 +3,41 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
+from pydantic import BaseModel, ValidationError
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError, WeightsError
-from scalingar.models.weights.checkpoint import listed_keys
+from scalingar.core.validation import sentence
+from scalingar.models.weights.listed import listed_keys
+
+C = TypeVar("C", bound=BaseModel)
+_LONGEST_NUMBER = 6
+"""Digits of a number in a tensor's name."""
 
 
 def numbered(weights: Mapping[str, Tensor], stem: str) -> int:
-    """Length of the module list ``stem``: one more than its highest index."""
-    numbers = (name[len(stem) + 1 :].split(".")[0] for name in weights if name.startswith(f"{stem}."))
-    return 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
+    """Length of the module list ``stem``: one more than its highest index.
+
+    Raises:
+        WeightsError: an index below the highest is missing. (A name can claim any number of modules; the file has to
+            hold them.)
+    """
+    names = {name[len(stem) + 1 :].split(".")[0] for name in weights if name.startswith(f"{stem}.")}
+    return complete(stem, {name for name in names if name.isdecimal()})
+
+
+def complete(stem: str, numbers: Iterable[str]) -> int:
+    """How many ``numbers`` there are, from 0. Raises WeightsError if one of them is missing."""
+    found = set(numbers)
+    longest = max(map(len, found), default=0)
+    highest = max(map(int, found), default=-1) if longest <= _LONGEST_NUMBER else None
+    if highest is None or highest >= len(found):
+        shown = f"(a number of {longest} digits)" if highest is None else highest
+        raise WeightsError(f"there is {stem}.{shown}, but only {len(found)} of its kind; the file is incomplete.")
+    return highest + 1
 
 
 def check_sizes(pairs: Iterable[tuple[str, object, object]]) -> None:
@@ -38,17 +61,42 @@ class Shapes:
     others: Mapping[str, str]
     """Kinds of other files, for messages, by the name of a tensor that only they have."""
 
-    def __getitem__(self, name: str) -> torch.Size:
-        """Raises WeightsError if the tensor is missing, saying what the file is instead, if known."""
-        if name in self.weights:
-            return self.weights[name].shape
-        other = next((other for mark, other in self.others.items() if mark in self.weights), None)
-        hint = f"it is {other}, the other of the two files" if other else f"it starts with {listed_keys(self.weights)}"
-        raise WeightsError(f"{self.path} holds no {self.kind}: {name!r} is missing; {hint}.")
+    def of(self, name: str, axes: int) -> torch.Size:
+        """The sides of a tensor of ``axes`` axes, none of them empty.
+
+        Raises:
+            WeightsError: it is missing, saying what the file is instead, if known; or it has another number of axes.
+        """
+        if name not in self.weights:
+            other = next((other for mark, other in self.others.items() if mark in self.weights), None)
+            hint = (
+                f"it is {other}, the other of the two files" if other else f"it starts with {listed_keys(self.weights)}"
+            )
+            raise WeightsError(f"{self.path} holds no {self.kind}: {name!r} is missing; {hint}.")
+        shape = self.weights[name].shape
+        if len(shape) != axes or 0 in shape:
+            raise WeightsError(
+                f"{self.path}: {name} is {'x'.join(map(str, shape)) or 'a single number'}, no {self.kind}'s; choose "
+                "another file."
+            )
+        return shape
 
     def count(self, stem: str) -> int:
-        """See :func:`numbered`."""
-        return numbered(self.weights, stem)
+        """See :func:`numbered`. Raises WeightsError also where there are none."""
+        try:
+            count = numbered(self.weights, stem)
+        except WeightsError as error:
+            raise WeightsError(f"{self.path} holds no complete {self.kind}: {error}") from None
+        if not count:
+            raise WeightsError(f"{self.path} holds no complete {self.kind}: there is no {stem}.0.")
+        return count
+
+    def config(self, kind: type[C], **sizes: Any) -> C:
+        """The configuration with these sizes. Raises WeightsError for sizes that make no network."""
+        try:
+            return kind(**sizes)
+        except ValidationError as error:
+            raise WeightsError(f"{self.path} holds no {self.kind}: {sentence(error, kind)}.") from None
 
     def heads(
         self, dim: int, heads: int | None, *, published: Mapping[int, int] | None = None, multiple: int = 1
@@ -77,12 +125,12 @@ class Shapes:
 
         ``levels``, ``blocks``: names of the module lists. Raises WeightsError, also for unpublished widths.
         """
-        channels = self["encoder.conv_in.weight"][0]
+        channels = self.of("encoder.conv_in.weight", 4)[0]
         if channels % 32:
             raise WeightsError(
                 f"{self.path}: the first level has {channels} channels; published ones have multiples of 32, so this "
                 f"is no {self.kind}."
             )
         stems = [f"encoder.{levels}.{level}.{blocks}" for level in range(self.count(f"encoder.{levels}"))]
-        widths = tuple(self[f"{stem}.0.conv1.weight"][0] // channels for stem in stems)
+        widths = tuple(self.of(f"{stem}.0.conv1.weight", 4)[0] // channels for stem in stems)
         return channels, widths, self.count(f"encoder.{levels}.0.{blocks}")

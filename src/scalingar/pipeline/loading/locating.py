@@ -1,6 +1,6 @@
 """Which family a name, file or folder belongs to, and which files on this machine it means."""
 
-import json
+from os.path import exists
 from pathlib import Path
 
 from scalingar.core.errors import ConfigError, ScalingarError, WeightsError
@@ -11,8 +11,11 @@ from scalingar.models.embedded.installed_weights import EMBEDDED, embedded_folde
 from scalingar.models.family import FAMILIES, Family, Part, Release, Source
 from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, read_info
 from scalingar.models.options import Choice
-from scalingar.models.weights.checkpoint import Contents, listed_keys, weight_file_names
+from scalingar.models.weights.checkpoint import Contents
 from scalingar.models.weights.hub import commit_of, fetch, split_name, split_revision
+from scalingar.models.weights.json_file import read_object
+from scalingar.models.weights.listed import listed_keys
+from scalingar.models.weights.weight_files import weight_file_names
 
 
 def locate(choice: Choice) -> tuple[Family, Source]:
@@ -28,13 +31,13 @@ def locate(choice: Choice) -> tuple[Family, Source]:
     if name in EMBEDDED:
         return _embedded(str(name))
     path = expanded(name)
-    if path.exists():
+    if exists(path):  # unlike Path.exists, False for a path too long to be one
         return _local(name, path, variant, own_tokenizer)
     parts = split_name(str(name))
     if parts is None:
         raise WeightsError(
-            f"no model {str(name)!r}: it is neither 'embedded' nor a file or folder that exists, nor a name on the "
-            "hub such as FoundationVision/LlamaGen."
+            f"no model {listed_keys([str(name)])}: it is neither 'embedded' nor a file or folder that exists, nor a "
+            "name on the hub such as FoundationVision/LlamaGen."
         )
     repo, variant = parts[0], variant or parts[1]
     family, revision = _publisher(repo), split_revision(str(name))[1]
@@ -47,7 +50,7 @@ def locate(choice: Choice) -> tuple[Family, Source]:
 def pinned_name(choice: Choice, source: Source) -> str | None:
     """The name on the hub with the commit that the files come from; None for a model from elsewhere."""
     commit = commit_of(source.transformer)
-    if commit is None or choice.name in EMBEDDED or expanded(choice.name).exists():
+    if commit is None or choice.name in EMBEDDED or exists(expanded(choice.name)):
         return None
     return _at(split_revision(str(choice.name))[0], commit)
 
@@ -65,7 +68,7 @@ def family_of(model: str) -> Family | None:
         if model in EMBEDDED:
             return _embedded(model)[0]
         path = expanded(model)
-        if path.exists():
+        if exists(path):
             return _local(model, path, None, None)[0]
     except (ScalingarError, OSError):
         return None
@@ -108,18 +111,15 @@ def _local(name: str | Path, path: Path, variant: str | None, tokenizer: Path | 
 def _own_folder(name: str | Path, folder: Path) -> tuple[Family, Source]:
     info = read_info(folder)
     if info.family not in FAMILIES:
-        raise WeightsError(f"{folder / PIPELINE} says family {info.family!r}{suggestion(info.family, list(FAMILIES))}")
+        known = suggestion(info.family, list(FAMILIES))
+        raise WeightsError(f"{folder / PIPELINE} says family {listed_keys([info.family])}{known}")
     source = Source(name=name, transformer=folder / TRANSFORMER, tokenizer=folder / TOKENIZER, info=info)
     return FAMILIES[info.family], source
 
 
 def _of_transformers(folder: Path) -> Family | None:
     """The family of a folder written by transformers, by its ``config.json``."""
-    try:
-        content = json.loads((folder / "config.json").read_text())
-    except (OSError, ValueError):
-        return None
-    model_type = content.get("model_type") if isinstance(content, dict) else None
+    model_type = read_object(folder / "config.json").get("model_type")
     families = (FAMILIES[name] for name in FAMILIES)
     return next((family for family in families if model_type and family.model_type == model_type), None)
 
@@ -138,7 +138,7 @@ def _weight_files(name: str | Path, path: Path, tokenizer: Path | None) -> tuple
         if len(files) > 1:
             names = listed_keys(file.name for file in files)
             raise WeightsError(f"{path} holds several {part}s ({names}); give the path of one of them, or a variant.")
-    if refused and not all(by_part.values()):
+    if refused and not (by_part["transformer"] and (by_part["tokenizer"] or tokenizer)):
         raise refused[0]
     if not by_part["transformer"]:
         raise WeightsError(

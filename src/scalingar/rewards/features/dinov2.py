@@ -9,9 +9,9 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import ConfigError
-from scalingar.core.pixels import levels, standardised
-from scalingar.core.transfer import to_device
+from scalingar.core.pixels import levels, rgb, standardised
 from scalingar.rewards.features.feature import FEATURES, Feature
 
 RELEASED = "facebook/dinov2-with-registers-large"
@@ -26,7 +26,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def preprocess(images: Sequence[Image.Image], size: int = SIZE) -> Float[Tensor, "n 3 s s"]:
     """Resized to ``size`` × ``size`` (bilinear, antialiased, no crop), with ImageNet's mean and deviation."""
-    resized = [image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR) for image in images]
+    resized = [rgb(image).resize((size, size), Image.Resampling.BILINEAR) for image in images]
     return standardised(levels(resized), _MEAN, _STD)
 
 

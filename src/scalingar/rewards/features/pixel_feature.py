@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError
-from scalingar.core.pixels import levels
+from scalingar.core.pixels import levels, rgb
 from scalingar.rewards.features.feature import FEATURES, Feature
 
 
@@ -22,7 +22,7 @@ class PixelFeature:
     def __call__(self, images: Sequence[Image.Image]) -> Float[Tensor, "n t 3"]:
         """RGB in [0, 1]; by default as many tokens as DINOv2 has patches."""
         size = (self.side, self.side)
-        small = [image.convert("RGB").resize(size, Image.Resampling.BOX) for image in images]
+        small = [rgb(image).resize(size, Image.Resampling.BOX) for image in images]
         return levels(small).flatten(2).transpose(1, 2) / 255
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from scalingar.core.transfer import to_device
+from scalingar.core.device.transfer import to_device
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.strategies.engine.image_run import BatchView, ImageRun
 

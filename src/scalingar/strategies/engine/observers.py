@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
-from scalingar.core.transfer import to_device
+from scalingar.core.device.transfer import to_device
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.duration import share_of

@@ -74,3 +74,38 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         PrecomputedDetections.read(None)
     with pytest.raises(BenchmarkError, match=r"cannot read .*; give a \.jsonl of detections"):
         PrecomputedDetections.read(tmp_path / "none.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"class": "mouse"}, "'mouse' is no class of GenEval; did you mean 'computer mouse'"),
+        ({"class": "remote"}, "did you mean 'tv remote'"),
+        ({"class": "zzz"}, "'zzz' is no class of GenEval, which knows 80"),
+        ({"color": "crimson"}, "'crimson' is no colour of GenEval"),
+        ({"score": 97}, "must be <= 1"),
+        ({"score": -0.1}, "must be >= 0"),
+    ],
+)
+def test_detections_in_other_words(change: dict[str, Any], complaint: str, tmp_path: Path) -> None:
+    path = write(tmp_path, {"filename": "0/samples/0.png", "detections": [DOG | change]})
+    with pytest.raises(BenchmarkError, match=f"line 1: .*{complaint}"):
+        PrecomputedDetections.read(path)
+
+
+@pytest.mark.parametrize("box", [[0, 0, 80, 8], [-3, 0, 5, 5], [5, 5, 2, 6], [0, 6, 5, 1], [0, 10, 5, 12]])
+def test_boxes_of_other_pictures(box: list[float], tmp_path: Path) -> None:
+    path = write(tmp_path, {"filename": "0/samples/0.png", "detections": [DOG | {"box": box}]})
+    with pytest.raises(BenchmarkError, match=r"0.png: the box .* of a dog is none .* inside the picture of 8 x 8"):
+        PrecomputedDetections.read(path)([image(tmp_path, "0/samples/0.png")])
+
+
+def test_boxes_that_end_at_the_edge(tmp_path: Path) -> None:
+    path = write(tmp_path, {"filename": "0/samples/0.png", "detections": [DOG | {"box": [-0.5, 0, 8, 8.5]}]})
+    assert len(PrecomputedDetections.read(path)([image(tmp_path, "0/samples/0.png")])[0]) == 1
+
+
+def test_masks_of_other_pictures(tmp_path: Path) -> None:
+    path = write(tmp_path, {"filename": "0/samples/0.png", "detections": [DOG | {"mask": encode_mask(np.eye(4) > 0)}]})
+    with pytest.raises(BenchmarkError, match="a mask is 4 x 4 pixels, its picture 8 x 8"):
+        PrecomputedDetections.read(path)([image(tmp_path, "0/samples/0.png")])

@@ -22,13 +22,13 @@ def encode_mask(mask: np.ndarray) -> dict[str, list[int]]:
 def test_by_hand() -> None:
     """Columns 01, 11, 00: one zero, three ones, two zeros."""
     assert encode_mask(MASK) == {"size": [2, 3], "counts": [1, 3, 2]}
-    assert (decode_mask({"size": [2, 3], "counts": [1, 3, 2]}) == MASK).all()
+    assert (decode_mask({"size": [2, 3], "counts": [1, 3, 2]}, (3, 2)) == MASK).all()
     assert encode_mask(np.ones((1, 2), dtype=bool))["counts"] == [0, 2]
 
 
 @given(arrays(bool, array_shapes(min_dims=2, max_dims=2)))
 def test_back_and_forth(mask: np.ndarray) -> None:
-    assert (decode_mask(encode_mask(mask)) == mask).all()
+    assert (decode_mask(encode_mask(mask), (mask.shape[1], mask.shape[0])) == mask).all()
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1))
@@ -58,8 +58,13 @@ def compress(runs: list[int]) -> str:
         ({"size": [2], "counts": [2]}, "no COCO run-length encoding"),
         ({"size": [2, 3], "counts": "~~"}, "does not occur"),
         ({"size": [2, 3], "counts": "P"}, "cut off"),
+        ({"size": [3, 2], "counts": [6]}, "a mask is 2 x 3 pixels, its picture 3 x 2"),
+        ({"size": [10**9, 10**9], "counts": [10**18]}, "a mask is 1000000000 x"),
+        ({"size": [-2, -3], "counts": [6]}, "a mask is -3 x -2 pixels"),
+        ({"size": [2, 3], "counts": [2**62, 2**62, 6]}, "cover"),
+        ({"size": [2, 3], "counts": [2**70]}, "no COCO run-length encoding"),
     ],
 )
 def test_damaged_masks(encoded: dict[str, object], complaint: str) -> None:
     with pytest.raises(BenchmarkError, match=complaint):
-        decode_mask(encoded)
+        decode_mask(encoded, (3, 2))

@@ -3,7 +3,10 @@
 import base64
 import io
 import json
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import httpx2
@@ -12,9 +15,9 @@ from openai import OpenAI
 from PIL import Image
 from pydantic import ValidationError
 
-from scalingar.bench.judges.questions import Answers, JudgeSettings, Wording, load_judge
+from scalingar.bench.judges.questions import Answers, JudgeSettings, UnansweredError, Wording, load_judge
 from scalingar.bench.judges.questions.answer_cache import AnswerCache, answer_key
-from scalingar.bench.judges.questions.openai_compatible import OpenAICompatibleJudge, parse_answers
+from scalingar.bench.judges.questions.openai_compatible import OpenAICompatibleJudge
 from scalingar.core.errors import BenchmarkError, ConfigError, OutputError
 
 QUESTIONS = ["Is there a dog?", "Is it\n red?"]
@@ -23,13 +26,16 @@ QUESTIONS = ["Is there a dog?", "Is it\n red?"]
 class Endpoint:
     """Replies one text after another and remembers what it was sent."""
 
-    def __init__(self, *texts: str | int) -> None:
+    def __init__(self, *texts: str | int | tuple[int, Any]) -> None:
         self.texts = list(texts)
         self.requests: list[dict[str, Any]] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(json.loads(request.content))
         text = self.texts.pop(0)
+        if isinstance(text, tuple):
+            status, body = text
+            return httpx2.Response(status, content=body if isinstance(body, str) else json.dumps(body))
         if isinstance(text, int):
             return httpx2.Response(text, json={"error": {"message": "no credit left", "code": "billing"}})
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
@@ -39,7 +45,7 @@ class Endpoint:
 
 def judge(endpoint: Endpoint, cache: Path, **settings: Any) -> OpenAICompatibleJudge:
     http = httpx2.Client(transport=httpx2.MockTransport(endpoint))
-    client = OpenAI(api_key="none", base_url="http://judge.invalid/v1", http_client=http, max_retries=0)
+    client = OpenAI(api_key="sesame", base_url="http://judge.invalid/v1", http_client=http, max_retries=0)
     return OpenAICompatibleJudge(JudgeSettings(model="seer", cache=cache, **settings), client)
 
 
@@ -113,23 +119,6 @@ def test_an_endpoint_that_refuses(tmp_path: Path) -> None:
         judge(Endpoint(402), tmp_path)(picture(), QUESTIONS)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("yes\nno", (True, False)),
-        ("  Yes, it is.\n\nNO", (True, False)),
-        ("1. yes\n2) no", (True, False)),
-        ("Here you are:\nyes\nno", (True, False)),
-        ("yes", None),
-        ("yes\nno\nyes", None),
-        ("nothing\nyesterday", None),
-        ("", None),
-    ],
-)
-def test_reading_answers(text: str, expected: tuple[bool, ...] | None) -> None:
-    assert parse_answers(text, 2) == expected
-
-
 def test_a_damaged_file_counts_as_missing(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path)
     key = answer_key(picture(), prompt="p")
@@ -137,9 +126,135 @@ def test_a_damaged_file_counts_as_missing(tmp_path: Path) -> None:
     assert cache.get(key) == Answers((True,), "m", "yes")
     (tmp_path / f"{key}.json").write_text('{"yes": [tru')
     assert cache.get(key) is None
+    for yes in (["no"], "no", [0], 5):  # a word is true in Python
+        (tmp_path / f"{key}.json").write_text(json.dumps({"yes": yes, "model": "m", "text": "no"}))
+        assert cache.get(key) is None
+    (tmp_path / f"{key}.json").write_text("[" * 100_000)
+    assert cache.get(key) is None
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot keep answers"):
         AnswerCache(tmp_path / "file" / "below").put(key, Answers((True,), "m", "yes"))
+
+
+def test_a_kept_reply_that_is_no_answer_is_asked_again(tmp_path: Path) -> None:
+    endpoint = Endpoint("yes\nno", "no\nno")
+    asked = judge(endpoint, tmp_path)
+    asked(picture(), QUESTIONS)
+    (kept,) = tmp_path.glob("*.json")
+    kept.write_text(json.dumps({"yes": [False, True], "model": "m", "text": "No, I cannot help.\nyes"}))
+    assert asked(picture(), QUESTIONS).yes == (False, False)
+
+
+# --- endpoints that answer nonsense, or not at all ------------------------------------------------
+
+
+def test_a_refusal_is_unanswered_and_the_next_image_is_asked(tmp_path: Path) -> None:
+    endpoint = Endpoint(*["No, I cannot help with identifying people."] * 3, "yes\nno", 400, "no\nno")
+    asked = judge(endpoint, tmp_path)
+    with pytest.raises(UnansweredError, match="gave no 2 answers in 3 attempts; its last reply begins 'No, I cannot"):
+        asked(picture(), QUESTIONS)
+    assert asked(picture(90), QUESTIONS).yes == (True, False)
+    with pytest.raises(BenchmarkError, match="cannot be asked") as caught:
+        asked(picture(91), QUESTIONS)
+    assert not isinstance(caught.value, UnansweredError)
+    assert asked(picture(92), QUESTIONS).yes == (False, False)
+
+
+def test_an_image_that_the_endpoint_will_not_look_at(tmp_path: Path) -> None:
+    endpoint = Endpoint(*[(400, {"error": {"message": "no", "code": "content_policy_violation"}})] * 3)
+    with pytest.raises(UnansweredError):
+        judge(endpoint, tmp_path)(picture(), QUESTIONS)
+
+
+def test_a_judge_that_never_answers_is_none(tmp_path: Path) -> None:
+    asked = judge(Endpoint(*["Certainly!"] * 20), tmp_path, attempts=1)
+    for level in range(19):
+        with pytest.raises(UnansweredError):
+            asked(picture(level), QUESTIONS)
+    with pytest.raises(BenchmarkError, match="no answer to any of the first 20 images"):
+        asked(picture(99), QUESTIONS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>busy</html>", "", "[]", "5", "null", '"busy"', "[" * 100_000, '{"choices": [{"message": null}]}',
+        '{"choices": [null]}', '{"choices": 5}', '{"choices": [{"message": {"content": 5}}]}', "\x00",
+    ],
+)  # fmt: skip
+def test_a_body_that_is_no_completion_is_asked_for_again(tmp_path: Path, body: str) -> None:
+    endpoint = Endpoint((200, body), "yes\nno")
+    assert judge(endpoint, tmp_path)(picture(), QUESTIONS).yes == (True, False)
+    endpoint = Endpoint(*[(200, body)] * 3)
+    with pytest.raises(BenchmarkError, match="sent no completion in 3 attempts") as caught:
+        judge(endpoint, tmp_path)(picture(90), QUESTIONS)
+    assert not isinstance(caught.value, UnansweredError)
+
+
+def test_answers_in_parts(tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": "yes\n"}, {"type": "image"}, {"type": "text", "text": "no"}]
+    body = {"choices": [{"message": {"role": "assistant", "content": parts}}], "model": "m"}
+    assert judge(Endpoint((200, body)), tmp_path)(picture(), QUESTIONS).yes == (True, False)
+
+
+def test_secrets_are_in_no_name_and_no_message(tmp_path: Path) -> None:
+    endpoint = Endpoint((402, {"error": {"message": "bad key sesame \x1b[31m for http://me:open@h/?token=abc"}}))
+    asked = judge(endpoint, tmp_path, base_url="http://me:open@h/v1?api_key=abc")
+    assert asked.name == "seer at http://***@h/v1?api_key=***, temperature 0"
+    with pytest.raises(BenchmarkError) as caught:
+        asked(picture(), QUESTIONS)
+    assert all(word not in str(caught.value) for word in ("sesame", "open", "abc", "\x1b"))
+
+
+class Server(BaseHTTPRequestHandler):
+    """Sends as its ``way`` says."""
+
+    way = ""
+    release = Event()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if self.way == "nothing":
+            self.release.wait(20)
+            return
+        status, headers = (302, {"Location": "http://elsewhere.invalid/"}) if self.way == "redirect" else (200, {})
+        self.send_response(status)
+        for name, value in ({"Content-Encoding": "gzip"} if self.way == "gzip" else headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+        with suppress(OSError):
+            if self.way == "endless":
+                while not self.release.is_set():
+                    self.wfile.write(b" " * 2**16)
+            while self.way == "drip" and not self.release.wait(0.05):
+                self.wfile.write(b" ")
+
+
+@pytest.mark.parametrize(
+    ("way", "reason"),
+    [
+        ("nothing", "no reply within 1.5 seconds"),
+        ("drip", "its reply took longer than 0.5 seconds"),
+        ("endless", "its reply is longer than"),
+        ("gzip", "it sends compressed replies"),
+        ("redirect", "302|Redirect|redirect"),
+    ],
+)
+def test_a_request_ends(way: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    monkeypatch.setattr(Server, "way", way)
+    monkeypatch.setattr(Server, "release", Event())
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}/v1"
+        asked = load_judge(JudgeSettings(model="m", base_url=endpoint, cache=tmp_path, timeout=0.5))
+        with pytest.raises(BenchmarkError, match=f"cannot be asked: .*({reason})"):
+            asked(picture(), QUESTIONS)
+        Server.release.set()
+        server.shutdown()
 
 
 def test_loaded_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.bench.judges.pretrained import PretrainedJudge
+from scalingar.core.pixels import rgb
 from scalingar.models.hf.clip_pixels import normalised
 
 SIDE = 480
@@ -29,7 +30,7 @@ class BlipVQA(PretrainedJudge):
     @torch.inference_mode()
     def __call__(self, image: Image.Image, questions: list[str]) -> list[float]:
         """One probability per question; the image is encoded once."""
-        square = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        square = rgb(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
         pixels = self.to_network(normalised([square]))
         patches = self.network.vision_model(pixel_values=pixels, interpolate_pos_encoding=True)[0]
         return [self._yes(patches, question) for question in questions]

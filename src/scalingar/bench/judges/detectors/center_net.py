@@ -1,10 +1,10 @@
 """A small fully convolutional detector with a prediction per grid cell, as in "Objects as Points" (Zhou 2019)."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch.nn.functional as F
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PositiveInt
 from torch import Tensor, nn
 
 STRIDE = 8
@@ -16,12 +16,12 @@ class CenterNetConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    classes: int = 80
-    colors: int = 11
+    classes: Literal[80] = 80
+    colors: Literal[11] = 11
     """The ten named ones and, last, "several or none of these"."""
-    widths: tuple[int, int, int] = (32, 48, 128)
+    widths: tuple[PositiveInt, PositiveInt, PositiveInt] = (32, 48, 128)
     """At half, quarter and eighth resolution."""
-    blocks: tuple[int, int] = (1, 3)
+    blocks: tuple[PositiveInt, PositiveInt] = (1, 3)
     """Residual blocks at quarter and eighth resolution."""
 
 

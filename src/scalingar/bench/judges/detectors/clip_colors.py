@@ -12,6 +12,7 @@ from torch import Tensor
 from scalingar.bench.judges.detectors.detector import COLOR_CLASSIFIERS, ColorClassifier, Detection
 from scalingar.bench.judges.pretrained import PretrainedJudge
 from scalingar.core.errors import BenchmarkError, WeightsError
+from scalingar.core.pixels import rgb
 from scalingar.models.embedded.vocabulary import COLORS
 from scalingar.models.hf.clip_pixels import cropped, normalised
 
@@ -72,7 +73,7 @@ def clip(source: str | Path | None, *, device: str | torch.device, dtype: torch.
 
 def masked_crop(image: Image.Image, detection: Detection) -> Image.Image:
     """The object on a grey background, cropped to its box. Raises BenchmarkError for a detection without mask."""
-    image = ImageOps.exif_transpose(image).convert("RGB")
+    image = rgb(ImageOps.exif_transpose(image))
     if detection.mask is None:
         raise BenchmarkError(f"the {detection.name} at {detection.box} has no mask; GenEval's colours need one.")
     if detection.mask.shape != (image.height, image.width):

@@ -15,6 +15,9 @@ from scalingar.core.registry import Registry
 Box = tuple[float, float, float, float]
 """``(x0, y0, x1, y1)`` in pixels, y downwards."""
 
+MIXED = "mixed"
+"""Colour of an object for which none of the ten names fits."""
+
 
 @dataclass(frozen=True)
 class Detection:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from scalingar.bench.judges.detectors.center_net import STRIDE, CenterNet, CenterNetConfig, Heads
-from scalingar.bench.judges.detectors.detector import DETECTORS, Detection
+from scalingar.bench.judges.detectors.detector import DETECTORS, MIXED, Detection
 from scalingar.core.files import sha256
 from scalingar.models.embedded.installed_weights import embedded_file
 from scalingar.models.embedded.scene_pixels import scene_batches
@@ -22,8 +22,6 @@ MIN_SCORE = 0.05
 """Detections with lower scores are not reported; it lies far below every threshold in use."""
 REACH = 2
 """Cells around a centre in which no second object is reported; objects are five cells wide."""
-MIXED = "mixed"
-"""Colour of an object for which none of the ten names fits."""
 
 
 @DETECTORS.register("embedded")

@@ -9,36 +9,60 @@ objects has an empty list; an image without a line is an error.
 """
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from scalingar.bench.data_files import read_lines
-from scalingar.bench.judges.detectors.detector import DETECTORS, Detection, Detector
+from scalingar.bench.judges.detectors.detector import DETECTORS, MIXED, Detection, Detector
 from scalingar.bench.judges.detectors.rle import decode_mask
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import sha256
 from scalingar.core.validation import sentence
+from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES
 
 _PARTS = 3
 """Parts of a path, from the end, that identify an image: ``NNNNN/samples/NNNN.png``."""
+_EDGE = 1.0
+"""Pixels by which a box may lie outside: programs count its ends in or out, and round."""
 Key = tuple[str, ...]
+
+
+def _one_of(kind: str, names: Sequence[str]) -> AfterValidator:
+    """Refuses other names, which would be scored as nothing found."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            close = [known for known in names if name in known] or get_close_matches(name, names, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else f", which knows {len(names)}, such as {names[0]!r}"
+            raise ValueError(f"{name!r} is no {kind} of GenEval{hint}")
+        return name
+
+    return AfterValidator(check)
 
 
 class _Detection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    name: str = Field(alias="class")
+    name: Annotated[str, _one_of("class", OBJECT_CLASSES)] = Field(alias="class")
     box: tuple[float, float, float, float]
-    score: float
-    color: str | None = None
+    score: float = Field(ge=0, le=1)
+    color: Annotated[str, _one_of("colour", (*COLORS, MIXED))] | None = None
     mask: dict[str, Any] | None = None
 
-    def detection(self) -> Detection:
-        mask = None if self.mask is None else decode_mask(self.mask)
+    def detection(self, size: tuple[int, int], where: str) -> Detection:
+        """On a picture of ``size``, width and height. Raises BenchmarkError for what lies outside."""
+        x0, y0, x1, y1 = self.box
+        if not (-_EDGE <= x0 <= x1 <= size[0] + _EDGE and -_EDGE <= y0 <= y1 <= size[1] + _EDGE):
+            raise BenchmarkError(
+                f"{where}: the box {list(self.box)} of a {self.name} is none [x0, y0, x1, y1] inside the picture of "
+                f"{size[0]} x {size[1]} pixels; write boxes in pixels of the picture that is scored."
+            )
+        mask = None if self.mask is None else decode_mask(self.mask, size)
         return Detection(self.name, self.box, self.score, self.color, mask)
 
 
@@ -75,10 +99,10 @@ class PrecomputedDetections:
 
     def __call__(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
         """Looked up by ``filename``. Raises BenchmarkError for an image that has none or is not in the file."""
-        return [[entry.detection() for entry in self._of(image)] for image in images]
+        return [[entry.detection(image.size, _named(image)) for entry in self._of(image)] for image in images]
 
     def _of(self, image: Image.Image) -> tuple[_Detection, ...]:
-        name = str(getattr(image, "filename", ""))
+        name = _named(image)
         if not name:
             raise BenchmarkError("an image without a file name has no precomputed detections; score images on disk.")
         if (key := _key(name)) not in self._detections:
@@ -92,6 +116,10 @@ class PrecomputedDetections:
 def precomputed(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Detector:
     """Detections another program wrote to a JSONL file, such as mmdet's."""
     return PrecomputedDetections.read(source)
+
+
+def _named(image: Image.Image) -> str:
+    return str(getattr(image, "filename", ""))
 
 
 def _parsed(line: str, where: str) -> _Line:

@@ -12,6 +12,7 @@ from PIL import Image
 from scalingar.bench.judges.questions.question_judge import Answers
 from scalingar.core.errors import OutputError
 from scalingar.core.files import sweep, write_file
+from scalingar.core.pixels import rgb
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,11 @@ class AnswerCache:
         """The answers kept under ``key``, or None."""
         try:
             record = json.loads((self.folder / f"{key}.json").read_text("utf-8"))
-            return Answers(tuple(map(bool, record["yes"])), str(record["model"]), str(record["text"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            answers = Answers(tuple(record["yes"]), record["model"], record["text"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
+        words = isinstance(answers.model, str) and isinstance(answers.text, str)
+        return answers if words and all(isinstance(yes, bool) for yes in answers.yes) else None
 
     def put(self, key: str, answers: Answers) -> None:
         """Keep answers with their date. Raises OutputError, because losing paid answers must not go unnoticed."""
@@ -44,6 +47,6 @@ class AnswerCache:
 
 def answer_key(image: Image.Image, **request: Any) -> str:
     """A hash of an image's pixels and of everything else that the answers depend on."""
-    rgb = image.convert("RGB")
-    pixels = hashlib.sha256(rgb.tobytes()).hexdigest()
-    return hashlib.sha256(json.dumps([rgb.size, pixels, request], sort_keys=True).encode()).hexdigest()
+    picture = rgb(image)
+    pixels = hashlib.sha256(picture.tobytes()).hexdigest()
+    return hashlib.sha256(json.dumps([picture.size, pixels, request], sort_keys=True).encode()).hexdigest()

@@ -9,6 +9,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from scalingar.bench.judges.questions.wording import Wording
+from scalingar.core.errors import BenchmarkError
 from scalingar.core.registry import Registry
 
 
@@ -23,6 +24,7 @@ class JudgeSettings(BaseModel):
     temperature: float = Field(0.0, ge=0, le=2)
     wording: Wording | None = Field(None, description="system message and templates; None: the judge's own")
     attempts: int = Field(3, ge=1, description="calls per image before giving up on an answer that cannot be read")
+    timeout: float = Field(120.0, gt=0, le=3600, description="seconds that a request may take")
     cache: Path | None = Field(None, description="folder of answers; None: the user's cache folder")
 
 
@@ -35,6 +37,10 @@ class Answers:
     text: str
 
 
+class UnansweredError(BenchmarkError):
+    """The judge was asked about an image and gave no answer, such as a refusal. The image counts as unanswered."""
+
+
 class Judge(Protocol):
     """Answers questions about one image."""
 
@@ -43,7 +49,7 @@ class Judge(Protocol):
         """The model and its endpoint; printed with every score."""
 
     def __call__(self, image: Image.Image, questions: Sequence[str]) -> Answers:
-        """Raises BenchmarkError if it cannot be reached or gives no readable answer."""
+        """Raises UnansweredError without a readable answer about this image, BenchmarkError if it cannot be asked."""
 
 
 JUDGES: Registry[Callable[[JudgeSettings], Judge]] = Registry("judges")

@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor
 
-from scalingar.core.transfer import to_device
+from scalingar.core.device.transfer import to_device
 from tests.tiny.pretended_device import DEVICE, PretendedDevice, Upload
 
 

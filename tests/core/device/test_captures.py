@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from scalingar.core.captures import Captures
+from scalingar.core.device.captures import Captures
 
 
 @dataclass(frozen=True)
