@@ -7,6 +7,7 @@ from scalingar.rewards.hps import HPSv2, HPSv21
 from scalingar.rewards.image_reward import ImageReward
 from scalingar.rewards.learned_reward import TruncationWarning
 from scalingar.rewards.pick_score import PickScore
+from scalingar.rewards.rank_sum import RankSum
 from scalingar.rewards.reward import (
     REWARDS,
     PixelReward,
@@ -27,6 +28,7 @@ __all__ = [
     "ImageReward",
     "PickScore",
     "PixelReward",
+    "RankSum",
     "Reward",
     "TruncationWarning",
     "WithoutWeights",

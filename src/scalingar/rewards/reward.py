@@ -28,6 +28,8 @@ class PixelReward:
     """Base of rewards that score images against their prompt; subclasses implement :meth:`score`."""
 
     counts_images = True
+    compares = False
+    """A candidate's score depends on the others of its prompt, so that further ones change it."""
     independent = False
     """No image's score depends on the other images, so they may be scored in parts."""
     title = "the reward"
@@ -129,7 +131,14 @@ def _entry(text: str) -> tuple[RewardFactory, str | None]:
     name, source = split_source("reward", text)
     if isinstance(REWARDS[name], WithoutWeights) and source is not None:
         raise ConfigError(f"the reward {name!r} has no weights to choose; leave {':' + source!r} out.")
+    if (check := getattr(REWARDS[name], "check", None)) is not None:
+        check(source)
     return REWARDS[name], source
+
+
+def compares(text: str) -> bool:
+    """Whether the reward of this name scores candidates against each other. Raises ConfigError for an unknown one."""
+    return bool(getattr(_entry(text)[0], "compares", False))
 
 
 def build_reward(text: str, *, device: str | torch.device) -> Reward:

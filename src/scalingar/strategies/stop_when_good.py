@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from scalingar.core.outputs import Candidate
 from scalingar.policy.stopping import StoppingRule
+from scalingar.rewards.reward import compares
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Candidates, Pick, Search, Start
 from scalingar.strategies.setting import Setting
@@ -33,6 +34,10 @@ class StopWhenGood(Strategy):
             raise ValueError(f"a wave of {self.rule.wave} is larger than num_trajectories, {self.num_trajectories}")
         if self.rule.threshold is None and self.rule.patience is None:
             raise ValueError("set rule.threshold or rule.patience; with neither it is best-of-n")
+        if self.reward is not None and compares(self.reward):
+            raise ValueError(
+                f"{self.reward} ranks finished candidates, so that no value of it is good; name one reward"
+            )
         return self
 
     def needs(self) -> Needs:

@@ -49,6 +49,7 @@ STRATEGIES: list[dict[str, Any]] = [
         "profile": {"rolling_window": 5, "minimum_window": 0.4},
         "gate": {"mode": "recovery", "threshold_every": 3, "recovery_steps": 0.1, "hard_fail": 0.3},
     },
+    {"name": "best-of-n", "num_trajectories": 4, "reward": "rank-sum:pmi,0.5*log_likelihood,confidence"},
     {
         "name": "stop-when-good",
         "num_trajectories": 4,

@@ -1,6 +1,6 @@
 """Run folders of strategies that are computed from a complete run instead of decoded."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ from scalingar.core.locks import sole_writer
 from scalingar.core.outputs import Candidate, Cut
 from scalingar.profile.signals import signals
 from scalingar.rewards.intrinsic import INTRINSIC
+from scalingar.rewards.rank_sum import NAME as RANK_SUM
+from scalingar.rewards.rank_sum import rank_sums, terms_of
 from scalingar.strategies import Strategy
 from scalingar.strategies.setting import Setting
 
@@ -136,8 +138,15 @@ def _replayed(run: CompleteRun, replayed: Replay) -> Iterator[list[Candidate]]:
 
 def _set_rewards(run: CompleteRun, line: Line, candidates: list[Candidate], reward: str) -> None:
     """Fill in a reward: computed if it is one of the model's own signals, else as recorded. Raises BenchmarkError."""
+    scores: Sequence[float]
     if reward in INTRINSIC:
         scores = INTRINSIC[reward](candidates)
+    elif reward.startswith(f"{RANK_SUM}:"):
+        terms = terms_of(reward.removeprefix(f"{RANK_SUM}:"))
+        for term in terms:
+            _set_rewards(run, line, candidates, term.name)
+        columns = [[candidate.rewards.pop(term.name) for candidate in candidates] for term in terms]
+        scores = rank_sums(np.array(columns), [term.weight for term in terms]).tolist()
     elif reward in (recorded := line["candidates"][0]["rewards"]):
         scores = [line["candidates"][candidate.index]["rewards"][reward] for candidate in candidates]
     else:

@@ -45,7 +45,9 @@ class RunPlan(BaseModel):
     files: dict[str, str] = Field(
         default_factory=dict, description="settings that say where data lie; another place is no other plan"
     )
-    content: dict[str, str] = Field(description="SHA-256 of the prompts of this run, with all that is asked about them")
+    content: dict[str, str] = Field(
+        {}, description="SHA-256 of the prompts of this run, with all that is asked about them; a run fills it in"
+    )
     provenance: dict[str, str] = Field(description="detections and judges with their versions")
     recipe: RecordedRecipe = Field(
         description="model, strategy, guidance, sampling, seed, noise; nothing left to defaults"

@@ -59,7 +59,7 @@ class Runner:
         """Compute the remaining shards; finished ones are kept. Raises BenchmarkError, DecodingError, OutputError."""
         jobs = self.plan.jobs(list(self.benchmark.items()))
         shards = self.plan.shards(jobs)
-        with self.store.writing(self.plan, shards) as folder, torch_threads(self.plan.threads):
+        with self.store.writing(self.plan.of(self.benchmark), shards) as folder, torch_threads(self.plan.threads):
             left = [numbered for numbered in enumerate(shards) if not folder.done(numbered[0])]
             done = len(jobs) - sum(len(shard) for _, shard in left)
             yield ShardDone(done, len(jobs))

@@ -72,7 +72,8 @@ class ImageLooks:
         if self.reward is None:
             raise ConfigError("this strategy needs a reward, and none is set; name one.")
         name = self.reward_name
-        unscored = [candidate for candidate in candidates if name not in candidate.rewards]
+        compares = getattr(self.reward, "compares", False)
+        unscored = [candidate for candidate in candidates if compares or name not in candidate.rewards]
         if self.reward.counts_images:
             self.decode(unscored)
             self.ledger.reward_calls += len(unscored)

@@ -1,0 +1,117 @@
+"""Several rewards and signals as one: the sum of the candidates' ranks under each."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from scipy.stats import rankdata
+
+from scalingar.core.errors import ConfigError
+from scalingar.core.outputs import Candidate, Truncation
+from scalingar.rewards.reward import REWARDS, PixelReward, Reward, build_reward, score_candidates
+
+NAME = "rank-sum"
+_TERM = re.compile(r"(?:(?P<weight>\d+(?:\.\d+)?)\*)?(?P<name>[^*]+)")
+
+
+@dataclass(frozen=True)
+class Term:
+    """A reward of the sum, ``name`` or ``name:source``, and the weight of its rank."""
+
+    weight: float
+    name: str
+
+
+def terms_of(source: str | None) -> list[Term]:
+    """The terms of ``embedded,0.5*log-likelihood``; underscores serve as hyphens.
+
+    Raises:
+        ConfigError: fewer than two terms, one twice or nested, a weight of 0, or an unknown reward.
+    """
+    words = [word.strip() for word in (source or "").split(",") if word.strip()]
+    terms = [_term(word) for word in words]
+    names = [term.name for term in terms]
+    if len(terms) < 2 or len(set(names)) < len(names):
+        raise ConfigError(
+            f"a rank sum needs two or more different rewards, not {source or 'none'}; write "
+            f"{NAME}:embedded,log-likelihood."
+        )
+    return terms
+
+
+def rank_sums(scores: Float[np.ndarray, "r n"], weights: Sequence[float]) -> Float[np.ndarray, " n"]:
+    """Σ weight · rank of each of n candidates under r rewards; the worst has rank 0, equals share a mean rank."""
+    ranks = rankdata(scores, axis=1) - 1
+    total: np.ndarray = np.asarray(weights) @ ranks
+    return total
+
+
+@REWARDS.register(NAME)
+class RankSum(PixelReward):
+    """Σ weight · rank among a prompt's candidates; scales of the rewards do not matter, and no one of them rules.
+
+    An imperfect reward is over-optimised by the maximum of many; ranks under a second signal hold against it.
+    """
+
+    compares = True
+
+    def __init__(self, source: str | None, *, device: str | torch.device) -> None:
+        self.terms = terms_of(source)
+        self.rewards: list[Reward] = [build_reward(term.name, device=device) for term in self.terms]
+
+    @staticmethod
+    def check(source: str | None) -> None:
+        """Raises ConfigError as :func:`terms_of`."""
+        terms_of(source)
+
+    @property
+    def counts_images(self) -> bool:  # type: ignore[override]
+        """Whether one of its rewards looks at images."""
+        return any(reward.counts_images for reward in self.rewards)
+
+    def prepare(self) -> None:
+        """See :meth:`PixelReward.prepare`."""
+        for reward in self.rewards:
+            if isinstance(reward, PixelReward):
+                reward.prepare()
+
+    def truncation(self, prompt: str) -> Truncation | None:
+        """What the first of its rewards that does not read the whole prompt leaves out."""
+        cuts = (reward.truncation(prompt) for reward in self.rewards if isinstance(reward, PixelReward))
+        return next((cut for cut in cuts if cut is not None), None)
+
+    def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:
+        """Not of images alone: signals belong to candidates."""
+        raise ConfigError("a rank sum scores candidates; images alone have no signals of the model.")
+
+    def __call__(self, candidates: list[Candidate]) -> list[float]:
+        """Rank sums among the candidates of each prompt."""
+        rows = zip(self.terms, self.rewards, strict=True)
+        scores = np.array([score_candidates(reward, term.name, candidates) for term, reward in rows])
+        prompts = np.array([candidate.prompt for candidate in candidates])
+        sums = np.empty(len(candidates))
+        for prompt in dict.fromkeys(prompts.tolist()):
+            own = prompts == prompt
+            sums[own] = rank_sums(scores[:, own], [term.weight for term in self.terms])
+        return sums.tolist()
+
+
+def _term(word: str) -> Term:
+    match = _TERM.fullmatch(word)
+    if match is None:
+        raise ConfigError(f"{word!r} is no term of a rank sum; write a reward's name, or 0.5*name.")
+    weight, name = float(match["weight"] or 1), match["name"].strip()
+    head, colon, source = name.partition(":")
+    if head not in REWARDS and head.replace("_", "-") in REWARDS:
+        name = head.replace("_", "-") + colon + source
+    if head == NAME:
+        raise ConfigError("a rank sum cannot be a term of another.")
+    if head not in REWARDS and name not in REWARDS:
+        REWARDS[head]  # says which names are close
+    if not weight:
+        raise ConfigError(f"the weight of {name} is 0; leave it out of the rank sum.")
+    return Term(weight, name)
