@@ -63,7 +63,7 @@ def test_prompts_do_not_feel_each_other(name: str, max_rows: int | None) -> None
         assert torch.equal(together[place], codes(run(made(name), prompt, seed=place))[0])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "stop-when-good"])  # which begins several times
 def test_ledger_adds_up(name: str) -> None:
     model = tiny.TinyScales()
     engine = run(made(name), decoder=tiny.decoder(model))

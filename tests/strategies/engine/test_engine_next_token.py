@@ -7,6 +7,7 @@ import torch
 from scalingar.core.errors import ConfigError
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies import STRATEGIES, MostConfidentOfN
+from scalingar.strategies.build_strategy import build_strategy
 from scalingar.strategies.search import Search, Step
 from tests.tiny.pipes import tiny_pipe
 
@@ -17,7 +18,7 @@ PROMPTS = ["a dog", "two cats", "a blue cow", "a bird above a cup", "three clock
 def test_images_do_not_depend_on_how_many_rows_are_alive(name: str) -> None:
     pipe = tiny_pipe()
     together = pipe(PROMPTS, strategy=name, seed=4)
-    count = len(together.candidates[0])
+    count = build_strategy(name).num_trajectories
     for max_rows in (count, 2 * count, 3 * count + 1):
         few = pipe(PROMPTS, strategy=name, seed=4, max_rows=max_rows)
         for wanted, got in zip(together.results, few.results, strict=True):
