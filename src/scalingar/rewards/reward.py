@@ -137,8 +137,9 @@ def _entry(text: str) -> tuple[RewardFactory, str | None]:
 
 
 def compares(text: str) -> bool:
-    """Whether the reward of this name scores candidates against each other. Raises ConfigError for an unknown one."""
-    return bool(getattr(_entry(text)[0], "compares", False))
+    """Whether the reward of this name, if there is one, scores candidates against each other."""
+    name = text.partition(":")[0]
+    return name in REWARDS and bool(getattr(REWARDS[name], "compares", False))
 
 
 def build_reward(text: str, *, device: str | torch.device) -> Reward:
