@@ -58,7 +58,10 @@ def test_images_are_decoded_and_counted_where_a_term_looks_at_them() -> None:
         ("rank-sum:pmi", "needs two or more different rewards, not pmi"),
         ("rank-sum:pmi,pmi", "needs two or more different rewards"),
         ("rank-sum:pmi,confidnce", "'confidnce' is not among the rewards.*confidence"),
-        ("rank-sum:pmi,0*confidence", "the weight of confidence is 0"),
+        ("rank-sum:pmi,0*confidence", "the weight of confidence is 0; it must be above 0"),
+        ("rank-sum:pmi,1e400*confidence", "the weight of confidence is inf; it must be above 0 and at most"),
+        ("rank-sum:pmi,,confidence", "is no term of a rank sum"),
+        ("rank-sum:pmi,٣*confidence", "is no term of a rank sum|not among"),
         ("rank-sum:pmi,x*y*z", "is no term of a rank sum"),
         ("rank-sum:pmi,rank-sum:a", "cannot be a term of another"),
     ],
@@ -69,9 +72,10 @@ def test_what_is_no_sum_is_refused_before_anything_is_drawn(text: str, message: 
 
 
 def test_weights_and_spellings() -> None:
-    assert [(term.weight, term.name) for term in terms_of("image-reward:a/b, 0.5*log_likelihood")] == [
+    assert [(term.weight, term.name) for term in terms_of("image-reward:a/b, .5 * log_likelihood,1e-3*pmi")] == [
         (1.0, "image-reward:a/b"),
         (0.5, "log-likelihood"),
+        (0.001, "pmi"),
     ]
 
 

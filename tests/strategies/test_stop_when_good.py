@@ -4,6 +4,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from scalingar.policy.stopping import StoppingRule
 from scalingar.strategies import BestOfN, StopWhenGood
 from tests.tiny import scale_pipes
 from tests.tiny.pipes import PROMPT, tiny_pipe
@@ -43,11 +44,17 @@ def test_a_limit_of_rows_changes_no_picture() -> None:
         assert [c.codes.tolist() for c in first.candidates] == [c.codes.tolist() for c in second.candidates]
 
 
+def test_a_rule_that_names_only_its_wave_keeps_the_default_patience() -> None:
+    assert StopWhenGood.model_validate({"rule": {"wave": 2}}).rule == StoppingRule(wave=2, patience=3)
+    assert StopWhenGood.model_validate({"rule": {"threshold": 2.0}}).rule == StoppingRule(threshold=2.0)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"num_trajectories": 4, "rule": {"wave": 5, "patience": 1}}, "a wave of 5 is larger than num_trajectories, 4"),
-        ({"rule": {}}, "set rule.threshold or rule.patience"),
+        ({"rule": {"patience": None}}, "set rule.threshold or rule.patience"),
+        ({"rule": {"patience": True}}, "must be a number"),
         ({"rule": {"threshold": float("nan")}}, "finite number"),
         ({"rule": {"patience": 0}}, "greater than or equal to 1"),
     ],

@@ -248,6 +248,9 @@ def benchmark_of(folder: Path) -> "Benchmark":
 
 
 def _results(folder: Path) -> "RunResults":
+    from scalingar.bench.runs.examination import check_lines  # noqa: PLC0415
     from scalingar.bench.runs.results import read_results  # noqa: PLC0415
 
-    return read_results(folder, benchmark_of(folder))
+    results = read_results(folder, benchmark_of(folder))
+    check_lines(folder)
+    return results

@@ -8,21 +8,20 @@ from typing import Literal, Self
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from scalingar.profile.duration import Duration, steps_of
 from scalingar.profile.row_state import RowState, shape_of
+from scalingar.profile.settings import Settings
 from scalingar.profile.statistics.token_statistics import ema
 
 
-class GuidanceConfig(BaseModel):
+class GuidanceConfig(Settings):
     """Hyperparameters of Eqs. (14) and (15); the defaults are those printed in v3 of the paper.
 
     Raises:
         pydantic.ValidationError: an unknown key or a value out of range.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     enabled: bool = Field(default=True, description="off: every step is guided with s_base")
     form: Literal["additive", "relative"] = Field(

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from scalingar.profile.settings import Settings
 
 
-class StoppingRule(BaseModel):
+class StoppingRule(Settings):
     """Waves of trajectories until one is good enough; with neither threshold nor patience never before the last.
 
     The baselines that "how many samples for this prompt" is held against in text models (arXiv 2510.01394 and its
     reviews): a fixed threshold, and no rise for k draws.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     wave: int = Field(1, ge=1, description="k, trajectories drawn together before the next look at their rewards")
     threshold: float | None = Field(None, description="reward at which to stop; None: at none")

@@ -8,10 +8,11 @@ from typing import Literal, Self
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from scalingar.profile.duration import Duration, share_of, steps_of
 from scalingar.profile.row_state import RowState
+from scalingar.profile.settings import Settings
 from scalingar.profile.statistics.token_statistics import ema
 
 NOT_A_NUMBER = "not a number"
@@ -24,14 +25,12 @@ Threshold = Float[np.ndarray, "*images 1"] | float
 """θ: a number for one image, `(…, 1)` for many."""
 
 
-class GateConfig(BaseModel):
+class GateConfig(Settings):
     """Hyperparameters of the gate; the defaults are those printed in v3 of the paper.
 
     Raises:
         pydantic.ValidationError: an unknown key or a value out of range.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     enabled: bool = Field(default=True, description="off: only rows that are not a number are cut")
     warmup_fraction: float = Field(

@@ -6,9 +6,10 @@ import math
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from scalingar.profile.duration import Duration
+from scalingar.profile.settings import Settings
 from scalingar.profile.statistics.token_statistics import Distribution
 
 Window = Literal["pooled", "trajectory"]
@@ -24,7 +25,7 @@ class ChannelWeights(NamedTuple):
     conditional: float
 
 
-class ProfileConfig(BaseModel):
+class ProfileConfig(Settings):
     """Hyperparameters of Eqs. (3) to (12); the defaults are those printed in v3 of the paper.
 
     v1 differs only in the optional map of Eq. (11), whose (a, b) it does not print; `sigmoid_map` sets it.
@@ -35,8 +36,6 @@ class ProfileConfig(BaseModel):
         pydantic.ValidationError: an unknown key, a value out of range, a pair of weights that
             does not sum to 1, or no channel left.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     alpha_entropy: float = Field(default=0.5, ge=0, le=1, description="α_H, weight of H / ln V, Eq. (5)")
     alpha_margin: float = Field(default=0.5, ge=0, le=1, description="α_M, weight of 1 − m, Eq. (5)")

@@ -15,7 +15,8 @@ from scalingar.core.outputs import Candidate, Truncation
 from scalingar.rewards.reward import REWARDS, PixelReward, Reward, build_reward, score_candidates
 
 NAME = "rank-sum"
-_TERM = re.compile(r"(?:(?P<weight>\d+(?:\.\d+)?)\*)?(?P<name>[^*]+)")
+_TERM = re.compile(r"(?:(?P<weight>[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*\*\s*)?(?P<name>[^*]+)")
+_LARGEST_WEIGHT = 1e6
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def terms_of(source: str | None) -> list[Term]:
     Raises:
         ConfigError: fewer than two terms, one twice or nested, a weight of 0, or an unknown reward.
     """
-    words = [word.strip() for word in (source or "").split(",") if word.strip()]
+    words = [word.strip() for word in source.split(",")] if source else []
     terms = [_term(word) for word in words]
     names = [term.name for term in terms]
     if len(terms) < 2 or len(set(names)) < len(names):
@@ -103,7 +104,7 @@ class RankSum(PixelReward):
 def _term(word: str) -> Term:
     match = _TERM.fullmatch(word)
     if match is None:
-        raise ConfigError(f"{word!r} is no term of a rank sum; write a reward's name, or 0.5*name.")
+        raise ConfigError(f"{word!r} is no term of a rank sum; write a reward's name, or a number, * and the name.")
     weight, name = float(match["weight"] or 1), match["name"].strip()
     head, colon, source = name.partition(":")
     if head not in REWARDS and head.replace("_", "-") in REWARDS:
@@ -112,6 +113,6 @@ def _term(word: str) -> Term:
         raise ConfigError("a rank sum cannot be a term of another.")
     if head not in REWARDS and name not in REWARDS:
         REWARDS[head]  # says which names are close
-    if not weight:
-        raise ConfigError(f"the weight of {name} is 0; leave it out of the rank sum.")
+    if not 0 < weight <= _LARGEST_WEIGHT:
+        raise ConfigError(f"the weight of {name} is {weight:g}; it must be above 0 and at most {_LARGEST_WEIGHT:g}.")
     return Term(weight, name)

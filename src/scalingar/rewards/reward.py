@@ -1,6 +1,6 @@
 """The interface and registry of rewards."""
 
-import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -75,8 +75,8 @@ def one_each(values: Any, count: int, title: str) -> list[float]:
     for place, number in enumerate(numbers):
         if not isinstance(number, int | float):
             raise ConfigError(f"{title} returned {shown(number)} for image {place}; it must be a number.")
-        if not math.isfinite(number):
-            raise ConfigError(f"{title} returned {number} for image {place}; it must be finite.")
+        if not -sys.float_info.max <= number <= sys.float_info.max:  # nan neither
+            raise ConfigError(f"{title} returned {shown(number)} for image {place}; it must be finite.")
     return [float(number) for number in numbers]
 
 

@@ -1,10 +1,10 @@
 """Best-of-N with a budget per prompt: waves of trajectories until one is good enough."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from scalingar.core.outputs import Candidate
 from scalingar.policy.stopping import StoppingRule
@@ -27,6 +27,13 @@ class StopWhenGood(Strategy):
         None, description="name of the reward, or name:source for weights of your own; None: the model's own"
     )
     rule: StoppingRule = StoppingRule(patience=3)
+
+    @field_validator("rule", mode="before")
+    @classmethod
+    def _complete(cls, rule: Any) -> Any:
+        """A rule that says neither when it is good nor when to give up has the default's patience."""
+        says = not isinstance(rule, dict) or {"threshold", "patience"} & set(rule)
+        return rule if says else {**rule, "patience": cls.model_fields["rule"].default.patience}
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.core.registry import Registry
 from scalingar.profile.confidence import ProfileConfig
+from scalingar.profile.settings import Settings
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Search
 from scalingar.strategies.setting import Setting
@@ -19,13 +20,11 @@ MOST_TRAJECTORIES = 65_536
 """Of an image: no machine holds as many, and larger numbers are slips."""
 
 
-class Strategy(BaseModel):
+class Strategy(Settings):
     """Base of all strategies: settings only. A new one is a class under ``@STRATEGIES.register``.
 
     ``serves``: the kinds of models it supports; both, if it only chooses among complete trajectories.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     serves: ClassVar[tuple[Decoding, ...]] = ("next-token", "next-scale")
     fixed: ClassVar[tuple[str, ...]] = ()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scalingar.bench.runs.examination import check_lines
 from scalingar.bench.runs.plan import PLAN, RunPlan
 from scalingar.bench.runs.results import read_results, write_results
 from scalingar.bench.runs.store import COSTS, SAMPLES, RepairWarning
@@ -141,6 +142,30 @@ def test_edited_results_are_noticed(folder: Path) -> None:
     (folder / "results.json").write_text(json.dumps(told))
     with pytest.raises(BenchmarkError, match=r"results\.json has other scores"):
         check_run(folder, Bright())
+    told["scores"]["overall"]["value"] -= 0.1
+    told["plan"]["recipe"]["seed"] = 7
+    (folder / "results.json").write_text(json.dumps(told))
+    with pytest.raises(BenchmarkError, match=r"results\.json has other plan"):
+        check_run(folder, Bright())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda some: [*some, some[0]],
+        lambda some: some[::-1],
+        lambda some: some[1:],
+        lambda some: [judged_otherwise(some[0]), *some[1:]],
+    ],
+    ids=["doubled", "reversed", "lost", "edited"],
+)
+def test_reports_and_analyses_take_only_lines_as_they_were_written(
+    folder: Path, spoil: Callable[[list[bytes]], list[bytes]]
+) -> None:
+    check_lines(folder)
+    change(folder / SAMPLES, spoil)
+    with pytest.raises(BenchmarkError, match="is not as it was written; 'bench validate' says what was changed"):
+        check_lines(folder)
 
 
 def test_costs_that_are_lost_are_not_taken_for_small_ones(folder: Path) -> None:

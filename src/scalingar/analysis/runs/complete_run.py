@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from scalingar.analysis.runs.trace_files import TraceFiles
+from scalingar.bench.runs.examination import check_lines
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.results import RESULTS
 from scalingar.bench.runs.store import TRACES, RunStore
@@ -39,6 +40,7 @@ class TracedRun:
         if not (folder / RESULTS).exists():
             raise BenchmarkError(f"{folder} is not finished ({RESULTS} is missing); resume it with 'bench run'.")
         run = cls(folder, plan, RunStore(folder).samples())
+        check_lines(folder)
         run.check()
         return run
 
@@ -135,6 +137,12 @@ class CompleteRun(TracedRun):
             raise BenchmarkError(
                 f"{self.folder} scheduled the guidance scale, and other scales draw other images; "
                 "give a run at a fixed scale, such as one of best-of-n."
+            )
+        counts = {len(line["candidates"]) for line in self.lines}
+        if counts != {strategy.num_trajectories}:
+            raise BenchmarkError(
+                f"{self.folder} has images with {', '.join(map(str, sorted(counts)))} trajectories where its plan has "
+                f"{strategy.num_trajectories}; give a run that completes all, such as one of best-of-n."
             )
         if cut := sum(candidate["cut"] is not None for line in self.lines for candidate in line["candidates"]):
             raise BenchmarkError(

@@ -74,7 +74,12 @@ def calibrated(
         ConfigError: both or none are given; no rule is as cheap, or none reaches the score.
     """
     if (trajectories is None) == (reach is None):
-        raise ConfigError("give either a mean number of trajectories or a score to reach.")
+        given = "neither is" if reach is None else "both are"
+        raise ConfigError(
+            f"give either trajectories, a mean number of them, or reach, a score to reach; {given} given."
+        )
+    if reach is not None and not 0 < reach < np.inf:
+        raise ConfigError(f"reach is {reach:g}; it must be a score above 0.")
     n = budget.run.trajectories
     if trajectories is not None and not wave <= trajectories <= n:
         raise ConfigError(f"{trajectories:g} trajectories per image are not between a wave, {wave}, and the run's {n}.")

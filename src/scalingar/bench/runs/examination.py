@@ -64,6 +64,23 @@ def examine(folder: Path, plan: RunPlan, shards: Sequence[Sequence[Job]]) -> Exa
     return found
 
 
+def check_lines(folder: Path) -> None:
+    """See that ``samples.jsonl`` holds the lines that the receipts name, in their order; a derived run has none.
+
+    Pictures are not looked at; ``bench validate`` does. Raises BenchmarkError.
+    """
+    costs, _ = complete_lines(folder / COSTS)
+    receipts = dict(read for raw in costs if (read := read_signed(raw)) is not None)
+    if not costs:
+        return
+    lines, torn = complete_lines(folder / SAMPLES)
+    expected = [key for number in sorted(receipts) for key in receipts[number].samples]
+    if torn or len(receipts) < len(costs) or [digest(line) for line in lines] != expected:
+        raise BenchmarkError(
+            f"{folder} is not as it was written; 'bench validate' says what was changed, 'bench run' draws it again."
+        )
+
+
 def complete_lines(path: Path) -> tuple[list[bytes], bool]:
     """The lines of a file that end, with their line feeds, and whether one follows that does not.
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 import scalingar
 from scalingar.bench.benchmark import Benchmark, Item
@@ -18,6 +18,7 @@ from scalingar.bench.image_seeds import image_seed
 from scalingar.bench.runs.content import content_of
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import write_file
+from scalingar.core.validation import sentence
 from scalingar.pipeline.recipe import RecordedRecipe
 
 PLAN = "plan.json"
@@ -91,6 +92,10 @@ class RunPlan(BaseModel):
             return cls.model_validate_json(path.read_text("utf-8"))
         except FileNotFoundError:
             raise BenchmarkError(f"{folder} holds no run ({PLAN} is missing); give a folder of 'bench run'.") from None
+        except NotADirectoryError:
+            raise BenchmarkError(f"{folder} is a file; give a folder of 'bench run'.") from None
+        except ValidationError as error:
+            raise BenchmarkError(f"{path} cannot be read as the plan of a run: {sentence(error, cls)}.") from None
         except (OSError, ValueError, ConfigError) as error:
             first = " ".join(str(error).split())[:200]
             raise BenchmarkError(f"{path} cannot be read as the plan of a run: {first}.") from None

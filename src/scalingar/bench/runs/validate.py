@@ -41,7 +41,7 @@ def _changed_results(results: RunResults) -> list[str]:
     try:
         told = json.loads((results.folder / RESULTS).read_text("utf-8"))
         now = json.loads(json.dumps(results.to_dict()))
-        changed = [name for name in ("scores", "costs") if told[name] != now[name]]
+        changed = [name for name in ("plan", "scores", "costs") if told[name] != now[name]]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError, RecursionError):

@@ -27,14 +27,21 @@ def calibrate(
     from scalingar.cli.terminal import say  # noqa: PLC0415
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
     from scalingar.core.files import check_writable, write_file  # noqa: PLC0415
+    from scalingar.rewards.intrinsic import INTRINSIC  # noqa: PLC0415
     from scalingar.strategies import StopWhenGood  # noqa: PLC0415
 
     complete = CompleteRun.read(run)
-    name = reward or next(iter(complete.rewards), None)
+    recorded = list(complete.rewards)
+    name = reward if reward is not None else next(iter(recorded), None)
     if name is None:
-        raise ConfigError(f"{run} recorded no reward; give a run of best-of-n.")
+        raise ConfigError(f"{run} recorded no reward; give a run of best-of-n, or --reward with a signal's name.")
+    own = name.replace("_", "-")
+    if name not in recorded and own not in INTRINSIC:
+        known = ", ".join([*recorded, *INTRINSIC])
+        raise ConfigError(f"{name!r} is no reward that a strategy could stop by in {run}; choose from {known}.")
+    asked, name = (name, name) if name in recorded else (own.replace("-", "_"), own)
     check_writable(output)
-    rule, findings = budget_findings(complete, name, wave=wave, trajectories=trajectories, reach=reach, seed=seed)
+    rule, findings = budget_findings(complete, asked, wave=wave, trajectories=trajectories, reach=reach, seed=seed)
     show(findings, output)
     strategy = StopWhenGood(num_trajectories=complete.trajectories, reward=name, rule=rule)
     recipe = complete.plan.recipe.model_copy(update={"strategy": strategy})

@@ -180,7 +180,7 @@ class ImageRun:
         if not valid.any() and not self.pending and not len(self.finished):
             raise DecodingError(
                 f"no trajectory of {self.prompt!r} is left at {self.setting.step_name} {self.log.position}: "
-                f"{NOT_A_NUMBER} in every row; check the weights and their dtype."
+                f"{NOT_A_NUMBER} in every row; check the weights, their dtype and the guidance scale."
             )
         return Decision.of(np.flatnonzero(valid), len(valid), NOT_A_NUMBER)
 
