@@ -74,7 +74,6 @@ def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark
         benchmark_version=benchmark.version,
         settings=all_struck(settings),
         files=all_struck(files),
-        content={},
         provenance=dict(benchmark.provenance),
         recipe=recipe,
         weights=pipe.hashes,

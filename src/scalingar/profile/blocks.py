@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from scalingar.profile.duration import steps_of
+from scalingar.profile.duration import share_of, steps_of
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.recent_values import RecentValues
 from scalingar.profile.row_state import RowState, pool_shape, shape_of
@@ -216,8 +216,7 @@ def _visited(
 
 def worst_count(worst_fraction: float, eligible: int) -> int:
     """How many blocks are the worst q of `eligible` ones: rounded up, at least one (chosen)."""
-    # 0.1 * 30 is 3.0000000000000004 in binary, which must not become 4.
-    return max(1, math.ceil(round(worst_fraction * eligible, 9)))
+    return max(1, share_of(worst_fraction, eligible))
 
 
 def worst_block_entropy(means: Float[np.ndarray, "*n k"], count: int) -> Float[np.ndarray, "*n"]:

@@ -24,8 +24,6 @@ class ConfidenceProfile(RowState):
     """The confidence of an image's `n` live trajectories after some steps, or of many images' `(…, n)`."""
 
     config: ProfileConfig
-    warmup: int
-    """W₀ in steps; 0 where there is no gate."""
     blocks: BlockStability
     moments: Moments
     """Of K, Eq. (9)."""
@@ -58,7 +56,6 @@ class ConfidenceProfile(RowState):
         )
         return cls(
             config=config,
-            warmup=warmup,
             blocks=BlockStability.start(config, rows, grid),
             moments=Moments.start(rows, config.conditional_window, rolling),
             minimum=RunningMinimum.start(config, rows, warmup=warmup, window=back),
@@ -97,14 +94,13 @@ class ConfidenceProfile(RowState):
             **{"entropy": stats.entropy, "margin": stats.margin, "u": u, "s_tok": s_tok, "B": blocks.stability},
             **{"K": stats.kl, "D": d, "D_hat": d_hat, "I": i, "I_hat": i_hat, "C": c, "R": r},
         }
-        return ConfidenceProfile(config, self.warmup, blocks, moments, minimum, values)
+        return ConfidenceProfile(config, blocks, moments, minimum, values)
 
     def extended(self, m: int) -> ConfidenceProfile:
         """The profile with `m` new rows; pooled windows are kept."""
-        fresh = ConfidenceProfile.start(self.config, m, self.blocks.grid, warmup=self.warmup)
+        fresh = ConfidenceProfile.start(self.config, m, self.blocks.grid, warmup=self.minimum.begins)
         return ConfidenceProfile(
             config=self.config,
-            warmup=self.warmup,
             blocks=self.blocks.extended(m),
             moments=self.moments.joined(fresh.moments),
             minimum=self.minimum.joined(fresh.minimum),
@@ -126,7 +122,7 @@ class ConfidenceProfile(RowState):
         steps = len(trace["entropy"])
         if not steps:
             return self.extended(1)
-        alone = ConfidenceProfile.start(self.config, 1, self.blocks.grid, warmup=self.warmup)
+        alone = ConfidenceProfile.start(self.config, 1, self.blocks.grid, warmup=self.minimum.begins)
         minimum = alone.minimum
         for step in range(steps):
             minimum = minimum.update(trace["C"][step : step + 1], step)
@@ -135,7 +131,6 @@ class ConfidenceProfile(RowState):
             alone = alone.update(statistics, step)
         return ConfidenceProfile(
             config=self.config,
-            warmup=self.warmup,
             blocks=self.blocks.joined(alone.blocks),
             moments=self.moments.joined(alone.moments),
             minimum=self.minimum.joined(minimum),

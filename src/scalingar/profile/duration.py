@@ -28,6 +28,6 @@ def steps_of(duration: int | float, total_steps: int) -> int:
 
 
 def share_of(share: float, total_steps: int) -> int:
-    """A share of T in steps, rounded up."""
+    """A share of a number, such as of T, rounded up."""
     # 0.1 * 30 is 3.0000000000000004 in binary, which must not become 4.
     return math.ceil(round(share * total_steps, 9))

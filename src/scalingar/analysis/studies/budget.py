@@ -42,14 +42,16 @@ class Budget:
 
     def after(self, taken: Int[np.ndarray, " i"], name: str) -> Outcome:
         """The best by reward of the first ``taken`` trajectories of each image."""
-        seen = np.arange(self.run.trajectories) < taken[:, None]
-        chosen = np.where(seen, self.rewards, -np.inf).argmax(axis=1)
+        chosen = self._seen(taken).argmax(axis=1)
         return outcome_of(self.run, chosen, name, taken * self.run.tokens_per_trajectory)
 
     def picked(self, taken: Int[np.ndarray, " i"]) -> Float[np.ndarray, " i"]:
         """The reward of what is handed out."""
-        seen = np.arange(self.run.trajectories) < taken[:, None]
-        return np.where(seen, self.rewards, -np.inf).max(axis=1)
+        return self._seen(taken).max(axis=1)
+
+    def _seen(self, taken: Int[np.ndarray, " i"]) -> Float[np.ndarray, "i n"]:
+        """The rewards of what is drawn, -inf for the rest."""
+        return np.where(np.arange(self.run.trajectories) < taken[:, None], self.rewards, -np.inf)
 
     def rules(self, wave: int, images: Bool[np.ndarray, " i"]) -> Iterator[StoppingRule]:
         """Thresholds at quantiles of these images' rewards, each with every patience and with none."""
@@ -110,7 +112,7 @@ def budget_findings(
 ) -> tuple[StoppingRule, Findings]:
     """The rule, and on the prompts that did not choose it: Best-of-N at the same tokens, and controls.
 
-    The controls: the same numbers of trajectories handed to the prompts by chance, within and across tasks, and an
+    The controls: the same numbers of trajectories handed to the prompts by chance, across tasks, and an
     oracle that stops at the first image that the judge calls right.
 
     Raises:
