@@ -9,12 +9,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from scalingar.profile.rounding import ROUNDING
 from scalingar.profile.row_state import as_array
 
 Reduction = Literal["per-image", "shared", "pool"]
-EQUAL = 1e-5
-"""Distances that differ by less than this share of them, or of the features' own length, are equal. The two members of
-a cluster of two are equally far from their centre; which of them rounding puts nearer depends on the processor."""
 
 
 def reduce_features(tokens: Float[Tensor, "n *t d"], reduction: Reduction) -> Float[np.ndarray, "n f"]:
@@ -65,9 +63,9 @@ def principal_axis(centred: Float[Tensor, "*n t d"]) -> Float[Tensor, "*n d"]:
 
 
 def largest_component(axis: Float[Tensor, "n d"]) -> Float[Tensor, "n 1"]:
-    """The component of largest magnitude, the first of :data:`EQUAL` ones."""
+    """The component of largest magnitude, the first of equal ones."""
     size = axis.abs()
-    largest = size >= size.amax(-1, keepdim=True) * (1 - EQUAL)
+    largest = size >= size.amax(-1, keepdim=True) * (1 - ROUNDING)
     return axis.gather(-1, largest.float().argmax(-1, keepdim=True))
 
 
@@ -89,9 +87,9 @@ def select_diverse(features: Float[np.ndarray, "n f"], count: int, *, seed: int 
 
 
 def distinct(features: Float[np.ndarray, "n f"]) -> int:
-    """How many rows differ from all rows before them, by more than :data:`EQUAL` of their length."""
+    """How many rows differ from all rows before them, by more than rounding."""
     gaps = np.linalg.norm(features[:, None] - features[None], axis=2)
-    same = gaps <= EQUAL * np.linalg.norm(features, axis=1)
+    same = gaps <= ROUNDING * np.linalg.norm(features, axis=1)
     return int((~np.tril(same, -1).any(axis=1)).sum())
 
 
@@ -106,18 +104,21 @@ def clustered(
 
 
 def nearest(features: Float[np.ndarray, "n f"], members: np.ndarray, centre: Float[np.ndarray, " f"]) -> int:
-    """The member nearest to the centre, the first of :data:`EQUAL` ones."""
+    """The member nearest to the centre, the first of equal ones.
+
+    The two of a cluster of two are equally far from it; which of them rounding puts nearer depends on the processor.
+    """
     distances = np.where(members, np.linalg.norm(features - centre, axis=1), np.inf)
     nearest = distances.min()
-    return int((distances <= nearest + EQUAL * (nearest + np.linalg.norm(centre))).argmax())
+    return int((distances <= nearest + ROUNDING * (nearest + np.linalg.norm(centre))).argmax())
 
 
 def filled_up(features: Float[np.ndarray, "n f"], chosen: list[int], count: int) -> list[int]:
-    """``chosen``, extended one by one by the row farthest from all chosen, the first of :data:`EQUAL` ones."""
+    """``chosen``, extended one by one by the row farthest from all chosen, the first of equal ones."""
     while len(chosen) < count:
         gaps = np.linalg.norm(features[:, None] - features[None, chosen], axis=2).min(axis=1)
         gaps[chosen] = -np.inf
         farthest = int(gaps.argmax())
-        tolerance = EQUAL * (gaps[farthest] + np.linalg.norm(features[farthest]))
+        tolerance = ROUNDING * (gaps[farthest] + np.linalg.norm(features[farthest]))
         chosen = [*chosen, int((gaps >= gaps[farthest] - tolerance).argmax())]
     return chosen

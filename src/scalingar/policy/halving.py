@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
+from scalingar.profile.rounding import descending
 from scalingar.profile.row_state import RowState
 
 Signal = Literal["final_confidence", "confidence", "entropy", "deepconf"]
@@ -35,7 +36,6 @@ class Halving(RowState):
         return Halving(self.signal, self.sums + value)
 
     def best(self, count: int) -> Bool[np.ndarray, "*images n"]:
-        """Mask of the `count` best rows of each image, the first on ties; NaN rows come last."""
+        """Mask of the `count` best rows of each image, the first of equal ones; NaN rows come last."""
         assert self.sums is not None, "there is no step to rank by"
-        order = np.argsort(-self.sums, axis=-1, kind="stable")
-        return np.argsort(order, axis=-1) < count
+        return np.argsort(descending(self.sums), axis=-1) < count

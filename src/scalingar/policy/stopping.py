@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
+from scalingar.profile.rounding import reaches, rises
 from scalingar.profile.settings import Settings
 
 
@@ -26,22 +27,22 @@ class StoppingRule(Settings):
         """How many more trajectories to draw after those with these rewards, at most ``most`` in all; 0: stop."""
         if not rewards:
             return min(self.wave, most)
-        best = max(rewards)
-        good = self.threshold is not None and best >= self.threshold
-        stuck = self.patience is not None and len(rewards) - 1 - list(rewards).index(best) >= self.patience
-        return 0 if good or stuck else min(self.wave, most - len(rewards))
+        stop = self._stops(np.asarray(rewards, np.float64))[-1]
+        return 0 if stop else min(self.wave, most - len(rewards))
 
     def taken(self, rewards: Float[np.ndarray, "i n"]) -> Int[np.ndarray, " i"]:
         """How many of n trajectories, whose rewards are known in advance, would be drawn of each image."""
-        counts = np.arange(1, rewards.shape[-1] + 1)
-        best = np.maximum.accumulate(rewards, axis=-1)
-        rises = np.diff(best, axis=-1, prepend=-np.inf) > 0
-        since = counts - np.maximum.accumulate(np.where(rises, counts, 0), axis=-1)
-        stops = np.zeros(rewards.shape, bool)
-        if self.threshold is not None:
-            stops |= best >= self.threshold
-        if self.patience is not None:
-            stops |= since >= self.patience
-        stops &= counts % self.wave == 0
+        stops = self._stops(rewards) & (np.arange(1, rewards.shape[-1] + 1) % self.wave == 0)
         stops[..., -1] = True
         return stops.argmax(axis=-1) + 1
+
+    def _stops(self, rewards: Float[np.ndarray, "*i n"]) -> Bool[np.ndarray, "*i n"]:
+        """Whether no more would be drawn after each of the trajectories."""
+        counts = np.arange(1, rewards.shape[-1] + 1)
+        best = np.maximum.accumulate(rewards, axis=-1)
+        stops = np.zeros(rewards.shape, bool)
+        if self.threshold is not None:
+            stops |= reaches(best, self.threshold)
+        if self.patience is not None:
+            stops |= counts - np.maximum.accumulate(np.where(rises(best), counts, 0), axis=-1) >= self.patience
+        return stops

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
 from scalingar.profile.duration import Duration, share_of, steps_of
+from scalingar.profile.rounding import below, first_largest
 from scalingar.profile.row_state import RowState
 from scalingar.profile.settings import Settings
 from scalingar.profile.statistics.token_statistics import ema
@@ -99,9 +100,9 @@ class GateDecision:
     threshold: Threshold
     """θ, NaN during warm-up and when the gate is off."""
     below: Bool[np.ndarray, "*images n"]
-    """C < θ."""
+    """C < θ, by more than rounding."""
     unrecovered: Bool[np.ndarray, "*images n"]
-    """R < δ_rec."""
+    """R < δ_rec, by more than rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,21 +151,21 @@ class Gate(RowState):
             confidence: C_t of the rows.
             recovery: R_t.
         """
-        alive, unrecovered = np.isfinite(confidence), recovery < self.config.recovery_threshold
-        below, cuts = np.zeros_like(alive), Cuts()
+        alive, unrecovered = np.isfinite(confidence), below(recovery, self.config.recovery_threshold)
+        fallen, cuts = np.zeros_like(alive), Cuts()
         gate = self._remembering(confidence) if self.config.enabled else self
         foremost = step if isinstance(step, int) else int(np.max(step))
         if self.config.enabled and self.config.hard_fail is not None:
-            cuts[HARD_FAIL] = confidence < self.config.hard_fail
+            cuts[HARD_FAIL] = below(confidence, self.config.hard_fail)
         if self.config.enabled and foremost >= self.warmup_steps:
             judged = np.where(alive & (step >= self.warmup_steps), confidence, np.nan)
             gate = gate._with_threshold(foremost, judged)
-            below = judged < np.asarray(gate.threshold, confidence.dtype)
-            gate, late = gate._with_flags(step, judged, below, unrecovered)
+            fallen = below(judged, gate.threshold)
+            gate, late = gate._with_flags(step, judged, fallen, unrecovered)
             horizon = self.config.protection_horizon
             cuts |= late if horizon is None else {reason: cut & (step >= horizon) for reason, cut in late.items()}
         keep = _survivors(alive, cuts, confidence)
-        return gate, GateDecision(keep, _reasons(keep, alive, cuts), gate.threshold, below, unrecovered)
+        return gate, GateDecision(keep, _reasons(keep, alive, cuts), gate.threshold, fallen, unrecovered)
 
     def extended(self, m: int) -> Gate:
         """The gate with `m` new rows, not flagged."""
@@ -266,7 +267,7 @@ def _survivors(alive: Bool[np.ndarray, "*images n"], cuts: Cuts, confidence: np.
         keep = keep & ~cut
     lost = ~np.logical_or.reduce(keep, axis=-1, keepdims=True)
     if lost.any():
-        best = np.where(alive, confidence, -np.inf).argmax(axis=-1, keepdims=True)
+        best = first_largest(np.where(alive, confidence, -np.inf))[..., None]
         keep = keep | (alive & lost & (np.arange(alive.shape[-1]) == best))
     return keep
 

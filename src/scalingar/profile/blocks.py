@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from scalingar.profile.duration import share_of, steps_of
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.profile.recent_values import RecentValues
+from scalingar.profile.rounding import ROUNDING
 from scalingar.profile.row_state import RowState, pool_shape, shape_of
 
 Rows = Int[np.ndarray, " _m"] | EllipsisType
@@ -234,7 +235,7 @@ def block_stability(
 ) -> Float[np.ndarray, "*images n"]:
     """ScalingAR, Eq. (7), second half: B_t = 1 − (E_worst − min) / (max − min).
 
-    1 where the running minimum and maximum do not differ yet (chosen).
+    1 where the running minimum and maximum do not differ yet, by more than rounding (chosen).
     """
     spread = high - low
-    return 1 - (worst - low) / np.where(spread > 0, spread, np.float32(np.inf))
+    return 1 - (worst - low) / np.where(spread > ROUNDING, spread, np.float32(np.inf))

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 
 from scalingar.profile.profile_config import Window
 from scalingar.profile.recent_values import RecentValues
+from scalingar.profile.rounding import ROUNDING
 from scalingar.profile.row_state import RowState, pool_shape, shape_of
 
 Numbers = Float[np.ndarray, "*images n"] | Float[np.ndarray, "*images 1"] | float
@@ -66,9 +67,10 @@ class Moments(RowState):
     def standardise(self, values: Float[np.ndarray, "*images n"], epsilon: float) -> Float[np.ndarray, "*images n"]:
         """ScalingAR, Eq. (9), second half: z_t = (K_t − μ) / (σ + ε).
 
-        σ is the population deviation (chosen).
+        σ is the population deviation; z is 0 where the values do not differ yet, by more than rounding (chosen).
         """
-        mean, spread = self.mean, np.sqrt(self.squares / (self.count + (self.count == 0))) + epsilon
+        mean, deviation = self.mean, np.sqrt(self.squares / (self.count + (self.count == 0)))
+        spread = np.where(deviation > ROUNDING, deviation + epsilon, np.inf)
         if self.window == "pooled":
             # In the values' own precision, so that equal values do not deviate from their mean.
             mean, spread = np.asarray(mean, values.dtype), np.asarray(spread, values.dtype)

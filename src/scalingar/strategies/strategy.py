@@ -11,6 +11,7 @@ from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.core.registry import Registry
 from scalingar.profile.confidence import ProfileConfig
+from scalingar.profile.rounding import first_largest
 from scalingar.profile.settings import Settings
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Search
@@ -71,9 +72,8 @@ def check_serves(strategy: Strategy, decoding: Decoding) -> None:
 
 
 def argmax(values: Iterable[float]) -> int:
-    """Position of the highest value, the first on ties."""
-    scores = list(values)
-    return scores.index(max(scores))
+    """Position of the highest value, the first of equal ones."""
+    return int(first_largest(np.array(list(values), np.float64)))
 
 
 def choice_generator(setting: Setting) -> np.random.Generator:

@@ -9,6 +9,7 @@ from scalingar.analysis.replay.replay import check_profile, replay
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.policy.termination import GateConfig
+from scalingar.profile.rounding import first_largest
 
 
 def random_of(run: CompleteRun, n: int) -> Outcome:
@@ -25,7 +26,7 @@ def oracle_of(run: CompleteRun, n: int) -> Outcome:
 
 def best_by(run: CompleteRun, name: str, n: int) -> Outcome:
     """Picks the highest value of a reward or signal among the first ``n``, the first of equal ones."""
-    return _full(run, f"{name}-of-{n}", picked(run, candidate_scores(run, name, n).argmax(axis=1)), n)
+    return _full(run, f"{name}-of-{n}", picked(run, first_largest(candidate_scores(run, name, n))), n)
 
 
 def importance_of(run: CompleteRun, name: str, n: int, temperature_inverse: float = 10.0) -> Outcome:

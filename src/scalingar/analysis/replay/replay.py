@@ -17,6 +17,7 @@ from scalingar.policy.halving import NOT_AMONG_THE_BEST, Halving
 from scalingar.policy.termination import Gate, GateConfig, GateDecision
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.profile_config import ProfileConfig
+from scalingar.profile.rounding import first_largest
 from scalingar.profile.statistics.token_statistics import TokenStatistics, normalized_entropy
 from scalingar.strategies import ScalingAR, Strategy
 from scalingar.strategies.successive_halving import SuccessiveHalving
@@ -63,7 +64,7 @@ class Replay:
 
     def best(self, scores: Float[np.ndarray, "i n"]) -> Int[np.ndarray, " i"]:
         """The survivor with the highest score of each image."""
-        return np.where(self.finished, scores, -np.inf).argmax(axis=1)
+        return first_largest(np.where(self.finished, scores, -np.inf))
 
 
 Rule = Callable[[int, ConfidenceProfile, TokenStatistics], GateDecision]

@@ -15,6 +15,7 @@ from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.prompt_split import fitting_images
 from scalingar.core.errors import ConfigError
 from scalingar.policy.stopping import StoppingRule
+from scalingar.profile.rounding import first_largest
 from scalingar.report.figure import new_figure, own_style, quiet_axes
 from scalingar.report.palette import CHOSEN, INK, MUTED
 
@@ -42,7 +43,7 @@ class Budget:
 
     def after(self, taken: Int[np.ndarray, " i"], name: str) -> Outcome:
         """The best by reward of the first ``taken`` trajectories of each image."""
-        chosen = self._seen(taken).argmax(axis=1)
+        chosen = first_largest(self._seen(taken))
         return outcome_of(self.run, chosen, name, taken * self.run.tokens_per_trajectory)
 
     def picked(self, taken: Int[np.ndarray, " i"]) -> Float[np.ndarray, " i"]:

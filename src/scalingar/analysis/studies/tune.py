@@ -16,6 +16,7 @@ from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.prompt_split import fitting_images
 from scalingar.analysis.studies.joint_signal import JointSignal, fit_joint_signal
 from scalingar.analysis.studies.signal_study import concordance
+from scalingar.profile.rounding import descending, first_largest
 from scalingar.strategies import SuccessiveHalving
 
 FRACTIONS = (0.125, 0.25, 0.5, 0.75)
@@ -61,7 +62,7 @@ class Tuner:
         """Choosing among all complete candidates, by each signal."""
         tokens = np.full(self.run.images, float(self.run.trajectories * self.run.steps))
         for name, values in self.at(self.run.steps - 1).items():
-            yield outcome_of(self.run, values.argmax(axis=1), f"pick by {name}", tokens)
+            yield outcome_of(self.run, first_largest(values), f"pick by {name}", tokens)
 
     def gates(self) -> Iterator[Outcome]:
         """Keeping the best k after a share of the steps, and choosing among them by the joint signal."""
@@ -83,8 +84,8 @@ class Tuner:
 
 def kept_best(early: Float[np.ndarray, "i n"], late: Float[np.ndarray, "i n"], k: int) -> Int[np.ndarray, " i"]:
     """Index, per image, of the highest late signal among the ``k`` candidates with the highest early one."""
-    order = np.argsort(-early, axis=1, kind="stable")[:, :k]
-    best = np.take_along_axis(late, order, axis=1).argmax(axis=1)
+    order = np.sort(descending(early)[:, :k], axis=1)
+    best = first_largest(np.take_along_axis(late, order, axis=1))
     return np.take_along_axis(order, best[:, None], axis=1)[:, 0]
 
 

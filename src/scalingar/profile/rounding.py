@@ -1,0 +1,52 @@
+"""What counts as equal: last digits differ between batch sizes, thread counts and processors, and decide nothing."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+ROUNDING = 1e-5
+"""Confidences that differ by less are equal; so are rewards, distances and sums that differ by less than this share.
+A smaller spread of entropies (of ln V) or of divergences (in nats) is no spread, and nothing is divided by it."""
+
+
+def below(
+    values: Float[np.ndarray, "*images n"], limit: float | Float[np.ndarray, "*images _"]
+) -> Bool[np.ndarray, "*images n"]:
+    """Smaller than the limit by more than :data:`ROUNDING`; NaN is not."""
+    # In the values' own precision, so that one image and many are compared alike.
+    return values < np.asarray(limit, values.dtype) - values.dtype.type(ROUNDING)
+
+
+def reaches(values: Float[np.ndarray, "*n"], limit: float) -> Bool[np.ndarray, "*n"]:
+    """At least the limit, of which a share of :data:`ROUNDING` may be missing."""
+    return values >= limit - ROUNDING * abs(limit)
+
+
+def first_largest(values: Float[np.ndarray, "*n k"]) -> Int[np.ndarray, "*n"]:
+    """Index of the largest of the last axis, the first of equal ones; NaN is never the largest."""
+    known = np.where(np.isnan(values), -np.inf, values)
+    largest = known.max(axis=-1, keepdims=True)
+    share = ROUNDING * np.where(np.isfinite(largest), np.abs(largest), 0)
+    return np.asarray((known >= largest - share).argmax(axis=-1))
+
+
+def rises(best: Float[np.ndarray, "*n k"]) -> Bool[np.ndarray, "*n k"]:
+    """Where a running maximum exceeds the value before it; the first value does."""
+    before = np.concatenate([np.full_like(best[..., :1], -np.inf), best[..., :-1]], axis=-1)
+    share = ROUNDING * np.where(np.isfinite(before), np.abs(before), 0)
+    return best > before + share
+
+
+def descending(values: Float[np.ndarray, "*n k"]) -> Int[np.ndarray, "*n k"]:
+    """Indices of the last axis by value, the largest first, equal ones in their order, NaN last.
+
+    Values of which each equals the next are all equal.
+    """
+    order = np.argsort(-values, axis=-1, kind="stable")
+    ordered = np.take_along_axis(values, order, -1)
+    before, after = ordered[..., :-1], ordered[..., 1:]
+    share = ROUNDING * np.where(np.isfinite(before), np.abs(before), 0)
+    same = after >= before - share
+    group = np.concatenate([np.zeros_like(order[..., :1]), (~same).cumsum(axis=-1)], axis=-1)
+    grouped = np.empty_like(order)
+    np.put_along_axis(grouped, order, group, -1)
+    return np.argsort(grouped, axis=-1, kind="stable")

@@ -1,0 +1,43 @@
+"""Comparisons in which the last digits have no say."""
+
+import numpy as np
+import pytest
+
+from scalingar.profile.rounding import below, descending, first_largest, reaches, rises
+
+NAN, INF = np.nan, np.inf
+
+
+def test_below_is_more_than_rounding() -> None:
+    values = np.array([0.66190267, 0.6618, 0.66192, NAN], np.float32)
+    assert below(values, 0.6619029).tolist() == [False, True, False, False]
+
+
+def test_a_threshold_may_be_missed_by_rounding() -> None:
+    assert reaches(np.array([2.99999, 2.9999, 3.0]), 3.0).tolist() == [True, False, True]
+    assert reaches(np.array([-3.00001, -3.001]), -3.0).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("values", "largest"),
+    [
+        ([1.0, 2.0, 2.0000001], 1),
+        ([NAN, -5.0, -4.0], 2),
+        ([-INF, -INF], 0),
+        ([1.0, INF, INF], 1),
+        ([0.0, 1e-9], 1),  # a share of nothing is nothing
+        ([[1.0, 3.0], [3.0, 1.0]], [1, 0]),
+    ],
+)
+def test_the_first_of_equal_ones_is_the_largest(values: object, largest: object) -> None:
+    assert first_largest(np.array(values)).tolist() == largest
+
+
+def test_only_more_than_rounding_is_a_rise() -> None:
+    best = np.maximum.accumulate(np.array([1.0, 1.000001, 0.5, 1.1, 1.1]))
+    assert rises(best).tolist() == [True, False, False, True, False]
+
+
+def test_equal_values_keep_their_order() -> None:
+    values = np.array([[1.0, 2.0, 2.0000001, NAN, 3.0], [-INF, 0.0, -INF, 0.0, INF]])
+    assert descending(values).tolist() == [[4, 1, 2, 0, 3], [4, 1, 3, 0, 2]]
