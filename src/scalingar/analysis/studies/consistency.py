@@ -1,6 +1,5 @@
 """How early a reward can be trusted: rewards of a next-scale model's partial images against the complete ones."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
@@ -9,15 +8,17 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from scipy.stats import pearsonr, spearmanr
 
-from scalingar.analysis.outcomes.findings import Findings
+from scalingar.analysis.outcomes.findings import Findings, Interval
+from scalingar.analysis.outcomes.outcome import SEED
 from scalingar.bench.image_seeds import image_seed
+from scalingar.bench.statistics.paired import QUANTILES, RESAMPLES, draw_counts
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.profile.rounding import first_largest
 from scalingar.profile.statistics.scale_statistics import scale_signals
 from scalingar.report.figure import new_figure, own_style, quiet_axes, title
 from scalingar.report.palette import CHOSEN, FINISHED, INK
-from scalingar.report.plain import plain_number
 from scalingar.rewards.reward import score_candidates
 from scalingar.strategies import RandomOfN
 
@@ -42,20 +43,18 @@ def consistency_findings(
     seeds = [image_seed(seed, prompt, 0) for prompt in prompts]
     output = pipe(list(prompts), strategy=RandomOfN(num_trajectories=trajectories), seed=seeds)
     scores = np.stack([scale_rewards(pipe, result.candidates, reward) for result in output.results])
-    curves = {"Spearman": rank_correlations(scores), "Pearson": correlations(scores)}
-    agreement = best_agreement(scores)
+    curves = {name: mean_curve(values) for name, values in per_prompt(scores).items()}
     rows = [
         {
             "scale": f"{scale} ({height} x {width})",
-            **{name: plain_number(curve[scale]) for name, curve in curves.items()},
-            "same best": float(agreement[scale]),
+            **{name: curve[scale] for name, curve in curves.items()},
             "mean reward": float(scores[..., scale].mean()),
         }
         for scale, (height, width) in enumerate(pipe.grids)
     ]
     note = (
         f"{reward}, {len(prompts)} prompts of {trajectories} complete trajectories each; correlations within a prompt, "
-        "averaged. Same best: share of prompts whose best trajectory is already the best."
+        "averaged. Same best: share of prompts whose best trajectory is already the best. 95 % intervals, by prompt."
     )
     return Findings("consistency", rows, _plot(curves, reward), notes=[note])
 
@@ -74,32 +73,38 @@ def scale_rewards(pipe: ImagePipeline, candidates: Sequence[Candidate], reward: 
     return np.array(columns, np.float64).T
 
 
-def rank_correlations(scores: Float[np.ndarray, "p n k"]) -> Float[np.ndarray, " k"]:
-    """Spearman's ρ with the last scale, mean over prompts; NaN where no prompt has one."""
-    return _mean_correlation(scores, lambda first, last: float(spearmanr(first, last).statistic))
+def per_prompt(scores: Float[np.ndarray, "p n k"]) -> dict[str, Float[np.ndarray, "p k"]]:
+    """Agreement of each scale with the last one: Spearman's ρ, Pearson's r, and whether the same one is the best.
+
+    Correlations are NaN where all rewards of a prompt are equal.
+    """
+    best = first_largest(np.moveaxis(scores, 1, -1))
+    return {
+        "Spearman": _correlations(scores, lambda first, last: float(spearmanr(first, last).statistic)),
+        "Pearson": _correlations(scores, lambda first, last: float(pearsonr(first, last).statistic)),
+        "same best": (best == best[:, -1:]).astype(np.float64),
+    }
 
 
-def correlations(scores: Float[np.ndarray, "p n k"]) -> Float[np.ndarray, " k"]:
-    """Pearson's r with the last scale, mean over prompts; NaN where no prompt has one."""
-    return _mean_correlation(scores, lambda first, last: float(pearsonr(first, last).statistic))
+def mean_curve(values: Float[np.ndarray, "p k"]) -> list[Interval | None]:
+    """Per scale the mean over prompts that are no NaN, with a bootstrap interval over prompts; None without any."""
+    curve: list[Interval | None] = []
+    for column in values.T:
+        known = column[~np.isnan(column)]
+        counts = draw_counts(len(known), RESAMPLES, np.random.default_rng(SEED)) if len(known) else None
+        low, high = (np.nan, np.nan) if counts is None else np.quantile(counts @ known / len(known), QUANTILES)
+        curve.append(Interval(float(known.mean()), float(low), float(high)) if len(known) else None)
+    return curve
 
 
-def best_agreement(scores: Float[np.ndarray, "p n k"]) -> Float[np.ndarray, " k"]:
-    """Share of prompts whose highest reward belongs to the trajectory that has it at the last scale."""
-    best = scores.argmax(axis=1)
-    return (best == best[:, -1:]).mean(axis=0)
-
-
-def _mean_correlation(scores: Float[np.ndarray, "p n k"], correlation: Correlation) -> Float[np.ndarray, " k"]:
+def _correlations(scores: Float[np.ndarray, "p n k"], correlation: Correlation) -> Float[np.ndarray, "p k"]:
     prompts, _, scales = scores.shape
     values = np.full((prompts, scales), np.nan)
     for prompt, rewards in enumerate(scores):
         for scale in range(scales):
             if np.ptp(rewards[:, scale]) > 0 and np.ptp(rewards[:, -1]) > 0:
                 values[prompt, scale] = correlation(rewards[:, scale], rewards[:, -1])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Mean of empty slice")
-        return np.nanmean(values, axis=0)
+    return values
 
 
 def _truncated(candidate: Candidate, scale: int, end: int) -> Candidate:
@@ -117,15 +122,20 @@ def _truncated(candidate: Candidate, scale: int, end: int) -> Candidate:
 
 
 @own_style
-def _plot(curves: dict[str, Float[np.ndarray, " k"]], reward: str) -> Figure:
+def _plot(curves: dict[str, list[Interval | None]], reward: str) -> Figure:
     figure = new_figure(7.0, 4.0)
     axes = figure.subplots()
     quiet_axes(axes)
-    for (name, curve), colour in zip(curves.items(), (CHOSEN, FINISHED), strict=True):
-        axes.plot(curve, color=colour, linewidth=1.8, marker="o", markersize=4, label=name)
+    lowest = 0.0
+    for name, colour in (("Spearman", CHOSEN), ("Pearson", FINISHED)):
+        known = {scale: each for scale, each in enumerate(curves[name]) if each is not None}
+        values, lows, highs = ([getattr(each, part) for each in known.values()] for part in ("value", "low", "high"))
+        axes.plot(list(known), values, color=colour, linewidth=1.8, marker="o", markersize=4, label=name)
+        axes.fill_between(list(known), lows, highs, color=colour, alpha=0.15, linewidth=0)
+        lowest = min(lowest, *lows, 0.0)
     axes.set_xlabel("scale", color=INK, fontsize=9.5)
     axes.set_ylabel("correlation with the final reward", color=INK, fontsize=9.5)
-    axes.set_ylim(min(0.0, *(float(np.nanmin(curve, initial=0.0)) for curve in curves.values())), 1.05)
+    axes.set_ylim(lowest, 1.05)
     axes.legend(frameon=False, fontsize=9)
     title(axes, reward)
     return figure
