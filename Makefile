@@ -1,6 +1,7 @@
 # make demo    an image from the embedded model, with the trajectories that were cut and why
 # make test    lint, types and tests
 # make test-device    the tests of tests/device, on a GPU
+# make results   tables and figures of docs/results, from docs/data; RUNS=folder first packs new runs
 # make chaos   benchmarks that are killed again and again (twenty minutes)
 # All build .venv with pinned versions when it is not there.
 
@@ -11,7 +12,7 @@ BIN := .venv/bin
 STAGES := world.art generators.tokenizer generators.transformer generators.export generators.scale_tokenizer \
 	generators.scale_transformer generators.export_scale judges.detector judges.reward judges.export_judges
 
-.PHONY: demo test test-device lint train $(STAGES) speed speed-device chaos clean
+.PHONY: demo test test-device lint train $(STAGES) speed speed-device results chaos clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -50,6 +51,10 @@ speed: .venv/ready
 
 speed-device: .venv/ready
 	$(BIN)/python -m speed.device --out out/speed-device
+
+results: .venv/ready
+	$(if $(RUNS),$(BIN)/python -m results.collect $(RUNS))
+	$(BIN)/python -m results
 
 chaos: .venv/ready
 	$(BIN)/python -m tests.chaos.operations --kills 60 --workers 2

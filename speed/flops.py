@@ -1,7 +1,8 @@
 """Arithmetic of each strategy, counted as torch does it: ``python -m speed.flops --model embedded``.
 
 Prints GFLOP per image (a product and a sum are two) of everything that runs: transformer, tokenizer, reward and
-feature, beside the tokens they were spent on. Nothing is timed, so other work may run beside it.
+feature, beside the tokens they were spent on. Nothing is timed, so other work may run beside it. ``--size B --grid 16``
+takes a LlamaGen of that size with random weights instead: how cost grows with the length of a trajectory.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode, register_flop_formula, sdp
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies import STRATEGIES
+from speed.generate import add_model_arguments, chosen_model
 from speed.machine import describe
 
 PROMPT = "a photo of a red apple left of a dog"
@@ -36,15 +38,17 @@ def counted(pipe: ImagePipeline, strategy: str, seed: int) -> tuple[float, Image
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="embedded")
+    add_model_arguments(parser)
+    parser.add_argument("--strategies", help="with commas between them; all that serve the model")
     parser.add_argument("--repeats", type=int, default=3, help="seeds, of which the median is printed")
     args = parser.parse_args(words)
-    pipe = ImagePipeline.from_pretrained(args.model)
+    pipe = chosen_model(parser, args)
     print(describe())
     print(f"{pipe.name}: {PROMPT}")
     print(f"{'strategy':22s} {'GFLOP':>8s} {'× single':>9s} {'tokens':>7s} {'decodes':>8s}")
     base = None
     names = [name for name in STRATEGIES if pipe.decoding in STRATEGIES[name].serves]
+    names = args.strategies.split(",") if args.strategies else names
     for name in sorted(names, key=lambda name: name != "single"):
         flops, outputs = zip(*(counted(pipe, name, seed) for seed in range(args.repeats)), strict=True)
         middle = statistics.median(flops)

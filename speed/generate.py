@@ -47,6 +47,23 @@ def random_llamagen(config: LlamaGenConfig) -> ImagePipeline:
     )
 
 
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which model is measured."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--model", default="embedded")
+    source.add_argument("--size", choices=SIZES, help="a random LlamaGen of this size in place of --model")
+    parser.add_argument("--grid", type=int, help="codes along each side of the random model's image")
+
+
+def chosen_model(parser: argparse.ArgumentParser, args: argparse.Namespace) -> ImagePipeline:
+    """The model of these arguments."""
+    if (args.size is None) != (args.grid is None):
+        parser.error("--size and --grid go together: a model that is loaded has a grid of its own")
+    if args.size:
+        return random_llamagen(LlamaGenConfig.published(args.size, (args.grid, args.grid)))
+    return ImagePipeline.from_pretrained(args.model)
+
+
 def first_label(prompts: list[str]) -> tuple[Tensor, None]:
     """The same class for every prompt."""
     return torch.zeros(len(prompts), 1, dtype=torch.long), None
@@ -65,18 +82,9 @@ def measured(pipe: ImagePipeline, strategy: str, repeats: int) -> tuple[float, l
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--model", default="embedded")
-    source.add_argument("--size", choices=SIZES, help="a random LlamaGen of this size in place of --model")
-    parser.add_argument("--grid", type=int, help="codes along each side of the random model's image")
+    add_model_arguments(parser)
     parser.add_argument("--repeats", type=int, default=7)
-    args = parser.parse_args()
-    if (args.size is None) != (args.grid is None):
-        parser.error("--size and --grid go together: a model that is loaded has a grid of its own")
-    if args.size:
-        pipe = random_llamagen(LlamaGenConfig.published(args.size, (args.grid, args.grid)))
-    else:
-        pipe = ImagePipeline.from_pretrained(args.model)
+    pipe = chosen_model(parser, args := parser.parse_args())
     print(describe())
     print(pipe.name)
     print(f"{'strategy':22s} {'seconds':>8s} {'codes':>6s} {'ms/step':>8s} {'policy':>7s}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scalingar.core.errors import OutputError
-from scalingar.core.locks import LOCK, sole_writer
+from scalingar.core.locks import LOCK, sole_writer, writer_of
 
 HOLD = "import sys, time\nfrom pathlib import Path\nfrom scalingar.core.locks import acquire\n"
 HOLD += "acquire(Path(sys.argv[1]))\nprint('held', flush=True)\ntime.sleep(60)\n"
@@ -67,3 +67,12 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write to the folder"), sole_writer(tmp_path):
         pass
     assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_who_writes_is_told_without_waiting(tmp_path: Path) -> None:
+    assert writer_of(tmp_path) is None
+    with sole_writer(tmp_path):
+        assert f"process {os.getpid()} on" in str(writer_of(tmp_path))
+    assert writer_of(tmp_path) is None
+    (tmp_path / LOCK).write_text("process 1 on another machine")  # left by a kill
+    assert writer_of(tmp_path) is None

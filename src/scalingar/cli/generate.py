@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalingar.cli.model_options import takes_model
-from scalingar.cli.words.prompt_and_settings import names_a_file, split_words
+from scalingar.cli.words.prompt_and_settings import may_be_prompt, names_a_file, split_words
 
 if TYPE_CHECKING:
     from scalingar.pipeline.png import RecipeInfo
@@ -90,7 +90,7 @@ def generate(
         raise typer.BadParameter("--config and --like both give a recipe; choose one")
     info = None if like is None else _info(like)
     # Together, because which strategy is the default depends on the model.
-    recipe = _base(config, info).with_values(_together(values, overrides))
+    recipe = _recipe(_base(config, info), _together(values, overrides), words or [])
     if print_config:
         from scalingar.cli.terminal import can_write, say  # noqa: PLC0415
 
@@ -117,6 +117,18 @@ def _info(like: Path) -> "RecipeInfo":
     from scalingar.pipeline.png import read_recipe  # noqa: PLC0415
 
     return read_recipe(like)
+
+
+def _recipe(base: "Recipe", values: dict[str, Any], words: list[str]) -> "Recipe":
+    """The base with these values. Raises ConfigError, with a hint where a prompt may have been taken for a setting."""
+    from scalingar.core.errors import ConfigError  # noqa: PLC0415
+
+    try:
+        return base.with_values(values)
+    except ConfigError as error:
+        if (prompt := may_be_prompt(words)) is None:
+            raise
+        raise ConfigError(f"{error} If {prompt!r} is the prompt, write it after --.") from None
 
 
 def _base(config: Path | None, info: "RecipeInfo | None") -> "Recipe":

@@ -75,6 +75,21 @@ def acquire(path: Path) -> int:
         os.close(file)
 
 
+def writer_of(folder: Path) -> str | None:
+    """Who writes into ``folder`` at the moment; None where nobody does, or where that cannot be known."""
+    try:
+        file = os.open(folder / LOCK, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return None
+    try:
+        _lock(file, folder / LOCK)
+    except LockedError as error:
+        return str(error)
+    finally:
+        os.close(file)
+    return None
+
+
 def release(file: int, path: Path) -> None:
     """Remove and unlock the file."""
     with suppress(OSError):

@@ -12,6 +12,7 @@ from scalingar.bench.runs.runner import Runner
 from scalingar.bench.runs.store import COSTS, SAMPLES, RepairWarning, RunStore
 from scalingar.bench.runs.validate import check_run
 from scalingar.core.errors import BenchmarkError
+from scalingar.core.locks import sole_writer
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.strategies.build_strategy import build_strategy
@@ -150,6 +151,8 @@ def test_validation_finds_what_is_missing_or_was_changed(tmp_path: Path) -> None
     run = runner(tmp_path)
     finish(run)
     assert check_run(tmp_path, run.benchmark) == 10
+    with sole_writer(tmp_path), pytest.raises(BenchmarkError, match="is being written by process"):
+        check_run(tmp_path, run.benchmark)
     first = tmp_path / run.store.samples()[0]["image"]
     first.write_bytes(b"something else")
     with pytest.raises(BenchmarkError, match=r"0000\.png was changed"):

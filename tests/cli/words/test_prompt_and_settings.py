@@ -3,7 +3,13 @@ from pathlib import Path
 import pytest
 import typer
 
-from scalingar.cli.words.prompt_and_settings import names_a_file, prompts_of, split_words, with_literal_prompt
+from scalingar.cli.words.prompt_and_settings import (
+    may_be_prompt,
+    names_a_file,
+    prompts_of,
+    split_words,
+    with_literal_prompt,
+)
 from scalingar.core.errors import ConfigError
 from scalingar.pipeline.recipe import parse_override
 
@@ -26,6 +32,11 @@ from scalingar.pipeline.recipe import parse_override
 )
 def test_prompt_and_settings(words: list[str], prompt: str | None, settings: list[str]) -> None:
     assert split_words(words) == (prompt, settings)
+
+
+def test_a_word_that_begins_like_no_setting_may_be_the_prompt() -> None:
+    assert may_be_prompt(["cat=dog"]) == "cat=dog"
+    assert may_be_prompt(["seed=1"]) is may_be_prompt(["strategy.nmae=x"]) is may_be_prompt(["a=b", "c=d"]) is None
 
 
 def test_two_prompts_are_wrong_usage() -> None:

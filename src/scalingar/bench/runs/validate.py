@@ -7,15 +7,18 @@ from scalingar.bench.benchmark import Benchmark, shortened
 from scalingar.bench.runs.examination import examine
 from scalingar.bench.runs.results import RESULTS, RunResults, read_results
 from scalingar.core.errors import BenchmarkError
+from scalingar.core.locks import writer_of
 
 
 def check_run(folder: Path, benchmark: Benchmark) -> int:
     """Check a run; returns its number of images.
 
     Raises:
-        BenchmarkError: images, lines, costs or the plan are missing or changed, or the run was judged by another
-            version or derived.
+        BenchmarkError: images, lines, costs or the plan are missing or changed, the run was judged by another version
+            or derived, or it is still being written.
     """
+    if (writer := writer_of(folder)) is not None:
+        raise BenchmarkError(f"{folder} is being written by {writer}; validate it when that is done.")
     results = read_results(folder, benchmark)
     plan = results.plan
     if plan.benchmark_version != benchmark.version:

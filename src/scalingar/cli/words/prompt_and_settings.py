@@ -31,6 +31,12 @@ def is_setting(word: str) -> bool:
     return len(word.split()) == 1 or "." in match[1] or match[1] in _names()
 
 
+def may_be_prompt(words: Sequence[str]) -> str | None:
+    """The only word, where it was taken for a setting and no setting begins like this."""
+    alone = len(words) == 1 and re.split(r"[.=]", words[0])[0] not in _names()
+    return words[0] if alone and _LITERAL not in words else None
+
+
 def _names() -> set[str]:
     from scalingar.pipeline.arguments import FOREIGN  # noqa: PLC0415
     from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415

@@ -41,7 +41,7 @@ class Metadata(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tag: str
+    tag: Annotated[str, AfterValidator(_among("task", TASKS))]
     include: tuple[Clause, ...] = Field(min_length=1)
     exclude: tuple[Clause, ...] = ()
     prompt: str = Field(min_length=1)

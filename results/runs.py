@@ -1,0 +1,52 @@
+"""Groups of runs, as they lie packed under docs/data: drawn from the same noise and judged on the same prompts."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from results.packs import SUFFIX, unpack
+from scalingar.analysis.replay.derive import derive
+from scalingar.analysis.runs.complete_run import CompleteRun
+from scalingar.bench.runs.results import RunResults, read_results
+from scalingar.bench.runs.suite import read_suite
+from scalingar.cli.bench import benchmark_of
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "docs" / "data"
+SUITES = ROOT / "recipes" / "suites"
+COMPLETE = "best-of-8"
+"""The run that others are read off."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs by name."""
+
+    folder: Path
+    runs: Mapping[str, RunResults]
+
+    def __getitem__(self, name: str) -> RunResults:
+        return self.runs[name]
+
+    @property
+    def complete(self) -> CompleteRun:
+        """The run of complete trajectories, for analyses that need no traces."""
+        return CompleteRun.read(self.folder / COMPLETE)
+
+
+@contextmanager
+def group(name: str, suite: str | None = None) -> Iterator[Group]:
+    """The runs packed in docs/data/NAME, and those of a suite that can be read off the complete one among them.
+
+    What of the suite needs traces, which are not packed, is packed itself. Empty where nothing is packed yet.
+    """
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        found = [unpack(file, folder) for file in sorted((DATA / name).glob(f"*{SUFFIX}"))]
+        if suite is not None and (folder / COMPLETE).is_dir():
+            there = {run.name for run in found}
+            missing = {label: each for label, each in read_suite(SUITES / suite).items() if label not in there}
+            found += derive(CompleteRun.read(folder / COMPLETE), missing, folder)
+        yield Group(folder, {run.name: read_results(run, benchmark_of(run)) for run in found})

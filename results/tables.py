@@ -1,0 +1,64 @@
+"""Tables of runs: scores beside their costs, and paired differences."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from results.runs import Group
+from scalingar.bench.runs.comparison import SEED
+from scalingar.bench.runs.results import RunResults
+from scalingar.bench.statistics import Difference, paired_bootstrap
+from scalingar.bench.statistics.paired import OVERALL
+from scalingar.report.markdown import markdown_table, with_error, with_interval
+
+Pair = tuple[str, str, str]
+"""A question, and the two runs whose difference answers it: the second minus the first."""
+
+
+def scores(group: Group, titles: Mapping[str, str], baseline: str, *, looks: bool = False) -> str:
+    """Runs in the order of ``titles``: tasks, overall with its error, the difference to a baseline, and costs."""
+    runs = {title: group[name] for name, title in titles.items()}
+    tasks = list(next(iter(runs.values())).summary.tasks)
+    head = ["strategy", *(task.replace("_", " ") for task in tasks), "overall", f"against {titles[baseline]}"]
+    head += ["tokens/image", *(["looks"] if looks else []), "s/image"]
+    rows = [_row(title, run, tasks, group[baseline], looks=looks) for title, run in runs.items()]
+    return markdown_table(head, rows)
+
+
+def _row(title: str, run: RunResults, tasks: Sequence[str], base: RunResults, *, looks: bool) -> list[str]:
+    summary, seconds = run.summary, run.costs["seconds_per_image"]
+    return [
+        title,
+        *(f"{summary.tasks[task].value:.3f}" for task in tasks),
+        with_error(summary.overall.value, summary.overall.standard_error),
+        "" if run is base else told(difference(base, run)),
+        f"{run.costs['tokens_per_image']:.0f}",
+        *([_looks(run)] if looks else []),
+        "–" if seconds is None else f"{seconds:.2f}",
+    ]
+
+
+def _looks(run: RunResults) -> str:
+    ledger = run.costs["ledger"]
+    return "–" if ledger is None else f"{ledger['decodes'] / run.costs['images']:.0f}"
+
+
+def differences(group: Group, pairs: Iterable[Pair]) -> str:
+    """Answers as paired differences with their intervals, beside the tokens that either side draws."""
+    head = ["question", "difference", "tokens/image"]
+    rows = []
+    for question, first, second in pairs:
+        tokens = (f"{group[name].costs['tokens_per_image']:.0f}" for name in (second, first))
+        rows.append([question, told(difference(group[first], group[second])), " against ".join(tokens)])
+    return markdown_table(head, rows)
+
+
+def difference(first: RunResults, second: RunResults) -> Difference:
+    """The second's overall score minus the first's, paired by prompt."""
+    rng, weights = np.random.default_rng(SEED), first.summary.weights
+    return paired_bootstrap(first.table, second.table, rng, weights=weights)[OVERALL]
+
+
+def told(gap: Difference) -> str:
+    """A difference with its 95 % interval."""
+    return with_interval(gap.value, gap.low, gap.high, sign="+")
