@@ -22,7 +22,7 @@ STAGES := world.art generators.tokenizer generators.transformer generators.expor
 	touch $@
 
 demo: .venv/ready
-	$(BIN)/scalingar generate "$(PROMPT)" --strategy scaling-ar -n 8 --seed 7 -o out/demo
+	$(BIN)/scalingar generate "$(PROMPT)" --strategy scaling-ar -n 8 --seed 7 -o out/demo --overwrite
 
 test: lint
 	$(BIN)/pytest

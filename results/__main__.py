@@ -1,32 +1,33 @@
-"""Write every table and figure of docs/results again, from docs/data: ``make results``."""
+"""Write every computed table and figure of README and docs again, from docs/data: ``make results``."""
 
-from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 
 from results import guidance, next_scale, next_token, robustness, verdicts
 from results.figures import figures
-from results.page import fill
+from results.page import fill, names
 from results.runs import ROOT
 
-PAGES = {
-    "results/next-token.md": (next_token.blocks, guidance.blocks, robustness.blocks),
-    "results/next-scale.md": (next_scale.blocks,),
-    "world.md": (verdicts.blocks,),
-}
+PARTS = (next_token.blocks, guidance.blocks, robustness.blocks, next_scale.blocks, verdicts.blocks)
 
 
-def computed() -> Iterator[tuple[str, dict[str, str]]]:
-    """Every page with its blocks."""
-    for page, parts in PAGES.items():
-        yield page, dict(chain.from_iterable(part() for part in parts))
+def blocks() -> dict[str, str]:
+    """Everything that a page may show, by name."""
+    return dict(chain.from_iterable(part() for part in PARTS))
+
+
+def pages() -> list[Path]:
+    """The pages that show something computed."""
+    return [page for page in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))) if names(page.read_text())]
 
 
 def main() -> None:
-    for page, blocks in computed():
-        fill(ROOT / "docs" / page, blocks)
-        print(page)
+    computed = blocks()
+    for page in pages():
+        fill(page, computed)
+        print(page.relative_to(ROOT))
     for figure in figures():
-        print(figure.name)
+        print(figure.relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ def figures() -> Iterator[Path]:
         yield _written("results-quality", quality(runs, next_token.TITLES))
         yield _written("results-confidence", confidence(runs))
     with group("next-scale", "tts-var-derived.yaml") as runs:
-        yield _written("tts-var-quality", quality(runs, next_scale.TITLES))
+        if runs.runs:
+            yield _written("tts-var-quality", quality(runs, next_scale.TITLES))
     yield _written("results-sweeps", sweeps(DATA / "next-token"))
 
 

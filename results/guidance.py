@@ -24,7 +24,7 @@ BASE = "2.0"
 def blocks() -> Iterator[tuple[str, str]]:
     """Every computed block on guidance."""
     with group("schedule") as schedules:
-        yield "schedules", _rows(schedules, {key: key_title for key, key_title in SCHEDULES.items()}, "as-printed")
+        yield "schedules", _rows(schedules, SCHEDULES, "as-printed")
     with group("guidance") as fixed:
         scales = {name: name.removesuffix("-single") for name in sorted(fixed.runs, key=_scale)}
         yield "fixed-scales", _rows(fixed, scales, f"{BASE}-single")
@@ -35,9 +35,9 @@ def _scale(name: str) -> float:
 
 
 def _rows(runs: Group, titles: dict[str, str], base: str) -> str:
-    there = {name: title for name, title in titles.items() if name in runs.runs}
+    there = {name: title for name, title in titles.items() if {name, base} <= set(runs.runs)}
     rows = [[title, *_cells(runs[name], runs[base])] for name, title in there.items()]
-    return markdown_table(["", "score", f"against {titles[base]}", "tokens/image"], rows)
+    return markdown_table(["", "score", f"against {titles.get(base, base)}", "tokens/image"], rows)
 
 
 def _cells(run: RunResults, base: RunResults) -> list[str]:

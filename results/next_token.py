@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from results import csv_tables as of
 from results.runs import DATA, Group, group
-from results.tables import Pair, differences, scores
+from results.tables import Pair, differences, scores, summary
 from scalingar.report.markdown import markdown_table
 
 TITLES = {
@@ -38,6 +38,8 @@ PAIRS: list[Pair] = [
     ("rank sum of reward and likelihood, over the reward", "best-of-8", "rank-sum-of-8"),
     ("importance sampling, over the best by reward", "best-of-8", "importance-sampling"),
 ]
+SUMMARY = ("single", "scaling-ar-v3", "most-confident-of-8", "best-of-8")
+"""What README quotes."""
 SCALING = {
     "random": "random",
     "reward": "embedded",
@@ -56,6 +58,7 @@ def blocks() -> Iterator[tuple[str, str]]:
     with group("next-token", "derived.yaml") as runs:
         titles = {name: title for name, title in TITLES.items() if name in runs.runs}
         yield "next-token", scores(runs, titles, "single")
+        yield "summary", summary(runs, {name: TITLES[name].replace("**", "") for name in SUMMARY})
         yield "next-token-differences", differences(runs, _there(runs, PAIRS))
     yield "ablation", _ablation()
     yield "choices", _choices()

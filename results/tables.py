@@ -25,6 +25,17 @@ def scores(group: Group, titles: Mapping[str, str], baseline: str, *, looks: boo
     return markdown_table(head, rows)
 
 
+def summary(group: Group, titles: Mapping[str, str]) -> str:
+    """Overall scores and tokens alone."""
+    runs = {title: group[name] for name, title in titles.items()}
+    rows = [
+        [title, with_error(overall.value, overall.standard_error), f"{run.costs['tokens_per_image']:.0f}"]
+        for title, run in runs.items()
+        for overall in [run.summary.overall]
+    ]
+    return markdown_table(["", "score", "tokens/image"], rows)
+
+
 def _row(title: str, run: RunResults, tasks: Sequence[str], base: RunResults, *, looks: bool) -> list[str]:
     summary, seconds = run.summary, run.costs["seconds_per_image"]
     return [

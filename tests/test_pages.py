@@ -15,7 +15,7 @@ ROOMS = tuple(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 PATH = re.compile(
-    rf"(?<![\w./~-])(?:{'|'.join((*TOP, *ROOMS))})(?:/[\w-]+)*/(?:[\w-]+\.(?:py|md|yaml|txt|json|npz)\b)?"
+    rf"(?<![\w./~-])(?:{'|'.join({*TOP, *ROOMS} - {'results'})})(?:/[\w-]+)*/(?:[\w-]+\.(?:py|md|yaml|txt|json|npz)\b)?"
 )
 THREE_PLACES = re.compile(r"\b0\.\d{3}\b")
 

@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from scalingar.cli.main import main
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.png import KEY, Picture, read_recipe
+from scalingar.pipeline.run_folder import own_folder
 from scalingar.strategies import ScalingAR
 from tests.tiny.package import save_tiny_package
 
@@ -78,13 +79,38 @@ def test_json_is_all_there_is_on_stdout(package: Path, tmp_path: Path, capsys: p
     assert "trace" not in told["images"][0]["candidates"][0]
 
 
-def test_several_images_are_numbered_and_replace_older_ones(package: Path, tmp_path: Path) -> None:
-    tmp_path.joinpath("image-0001.png").write_text("old")
-    assert generate(package, tmp_path, "-k", "2", "-n", "2", "-q") == 0
+def test_several_images_are_numbered_and_a_folder_holds_one_run(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "o" / "image-0001.png"
+    mine.parent.mkdir()
+    mine.write_text("mine")
     stems = {f"{kind}-000{number}.png" for kind in ("image", "sheet", "confidence", "entropy") for number in (0, 1)}
-    assert names(tmp_path) == stems | {"trace.json"}
-    assert generate(package, tmp_path / "other", "-n", "2", "--seed", "1", "-q") == 0
-    assert read_recipe(tmp_path / "image-0001.png").image == 1
+    assert generate(package, tmp_path / "o", "-k", "2", "-n", "2") == 0
+    assert names(tmp_path / "o-2") == stems | {"trace.json"}
+    assert read_recipe(tmp_path / "o-2" / "image-0001.png").image == 1
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "o-2" / "image-0001.png")
+    assert generate(package, tmp_path / "o-2", "-n", "2", "-q") == 0  # a run of other names is a run
+    assert names(tmp_path / "o-2-2") == {"image.png", "sheet.png", "confidence.png", "entropy.png", "trace.json"}
+    assert (names(tmp_path / "o"), mine.read_text()) == ({"image-0001.png"}, "mine")
+    (tmp_path / "o-2" / "notes.txt").write_text("mine")
+    assert generate(package, tmp_path / "o-2", "-n", "2", "--seed", "1", "-q", "--overwrite") == 0
+    assert names(tmp_path / "o-2") == names(tmp_path / "o-2-2") | {"notes.txt"}
+    assert read_recipe(tmp_path / "o-2" / "image.png").recipe.seed == 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "folder"),
+    [
+        ("a photo of a Dog!", "a-photo-of-a-dog-7"),
+        ("../etc/passwd", "etc-passwd-7"),
+        ("ein Bär & 狗", "ein-bär-狗-7"),
+        ("!?", "image-7"),
+        ("word " * 40, "word-" * 12 + "7"),
+    ],
+)
+def test_a_run_has_a_folder_of_its_own(prompt: str, folder: str) -> None:
+    assert own_folder(prompt, 7) == Path("out") / folder
 
 
 def test_quiet_is_quiet(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,7 +213,7 @@ def test_like_follows_the_noise_of_the_picture(
     assert f"identical to {source}" in capsys.readouterr().out
     assert main(["generate", "--like", str(source), "--noise", "host", "-o", str(tmp_path / "p")]) == 0
     assert "identical" not in capsys.readouterr().out
-    assert not np.array_equal(pixels(tmp_path / "p" / "image.png"), pixels(source))
+    assert not np.array_equal(pixels(tmp_path / "p-2" / "image.png"), pixels(source))
 
 
 def test_like_repeats_a_picture_that_does_not_name_its_noise(

@@ -1,6 +1,7 @@
 import io
 import os
 import tempfile
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from scalingar.core.files import (
     append,
     check_writable,
     content_hash,
+    free_file,
+    free_folder,
+    numbered,
     staging,
     write_file,
     write_files,
@@ -162,3 +166,21 @@ def test_the_hash_of_a_folder_is_of_its_content(tmp_path: Path) -> None:
     assert content_hash(tmp_path / "one") == content_hash(tmp_path / "two") != content_hash(tmp_path / "one" / "in")
     (tmp_path / "two" / "in" / "f").write_bytes(b"2")
     assert content_hash(tmp_path / "one") != content_hash(tmp_path / "two")
+
+
+def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
+    folder, told = tmp_path / "v1.5", {"a.md": b"one", "b.md": b"two"}
+    assert free_folder(folder, told) == folder
+    for place in (folder, tmp_path / "v1.5-2"):
+        place.mkdir()
+    write_files(folder, told)
+    assert free_folder(folder, told) == folder  # the same once more
+    assert free_folder(folder, {"c.md": b"three"}) == folder
+    assert free_folder(folder, {**told, "b.md": b"other"}) == tmp_path / "v1.5-2"
+    write_file(tmp_path / "v1.5-2" / "b.md", b"mine")
+    assert free_folder(folder, {"b.md": b"other"}) == tmp_path / "v1.5-3"
+    picture = tmp_path / "pictures.png"
+    write_file(picture, b"old")
+    assert free_file(picture, b"old") == picture
+    assert free_file(picture, b"new") == tmp_path / "pictures-2.png"
+    assert list(islice(numbered(Path(".")), 2)) == [Path("."), Path("results-2")]

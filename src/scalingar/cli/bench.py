@@ -170,11 +170,12 @@ def pictures(
 ) -> None:
     """Show the same prompts in several runs, where the first and the last differ in who is right."""
     from scalingar.bench.runs.side_by_side import pictures as drawn  # noqa: PLC0415
-    from scalingar.core.files import check_writable, write_file  # noqa: PLC0415
+    from scalingar.core.files import check_writable, free_file, write_file  # noqa: PLC0415
     from scalingar.core.pixels import png_bytes  # noqa: PLC0415
 
     sheet = drawn([_results(folder) for folder in folders])
     check_writable(output.parent)
+    output = free_file(output, png_bytes(sheet))
     write_file(output, png_bytes(sheet))
     say(f"wrote {output}", to_stderr=True)
 

@@ -49,9 +49,19 @@ def generate(
         int | None,
         typer.Option(help="Pictures decoded together; 1 on the CPU, else 8 if not given.", rich_help_panel=_RUN),
     ] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.", rich_help_panel=_RUN)] = Path(
-        "out"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Folder of results; one that holds results is left alone, and the next number taken.",
+            show_default="out/PROMPT-SEED",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the results in the folder.", rich_help_panel=_RUN)
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.", rich_help_panel=_RUN)] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no tables.", rich_help_panel=_RUN)] = False,
     config: Annotated[Path | None, typer.Option(help="Start from this YAML recipe.", rich_help_panel=_SOURCE)] = None,
@@ -99,7 +109,7 @@ def generate(
     elif recipe.prompt is None:
         raise typer.BadParameter("there is no prompt; say in quotes what the image should show")
     else:
-        _run(recipe, output, like, info, as_json=as_json, quiet=quiet)
+        _run(recipe, output, like, info, overwrite=overwrite, as_json=as_json, quiet=quiet)
 
 
 def _together(options: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
@@ -140,10 +150,18 @@ def _base(config: Path | None, info: "RecipeInfo | None") -> "Recipe":
 
 
 def _run(
-    recipe: "Recipe", output: Path, like: Path | None, info: "RecipeInfo | None", *, as_json: bool, quiet: bool
+    recipe: "Recipe",
+    output: Path | None,
+    like: Path | None,
+    info: "RecipeInfo | None",
+    *,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     from scalingar.cli.repeat import Repeat  # noqa: PLC0415
     from scalingar.cli.run import Show, run  # noqa: PLC0415
 
     repeat = None if like is None or info is None else Repeat.of(like, info)
-    run(recipe, output, Show.JSON if as_json else Show.NOTHING if quiet else Show.TABLES, repeat)
+    show = Show.JSON if as_json else Show.NOTHING if quiet else Show.TABLES
+    run(recipe, output, show, repeat, overwrite=overwrite)

@@ -13,7 +13,7 @@ from scalingar.models.prompts.encoders import check_prompts
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
-from scalingar.pipeline.run_folder import run_dict
+from scalingar.pipeline.run_folder import own_folder, run_dict
 from scalingar.report import ledger_table, trajectory_table
 from scalingar.strategies.build_strategy import strategy_name
 
@@ -26,13 +26,16 @@ class Show(Enum):
     NOTHING = auto()
 
 
-def run(recipe: Recipe, folder: Path, show: Show, repeat: Repeat | None = None) -> None:
-    """Follow a recipe and leave its results in ``folder``.
+def run(
+    recipe: Recipe, folder: Path | None, show: Show, repeat: Repeat | None = None, *, overwrite: bool = False
+) -> None:
+    """Follow a recipe and leave its results in ``folder``; None: in one named by prompt and seed.
 
     Raises:
         ScalingarError: one sentence on what is wrong; a folder that cannot be written is refused before decoding.
     """
     check_prompts([recipe.prompt or ""])
+    folder = own_folder(recipe.prompt or "", recipe.seed) if folder is None else folder
     check_writable(folder)
     with plain_warnings(), nullcontext() if repeat is None else repeat.threads():
         pipe = ImagePipeline.load(recipe.model)
@@ -42,7 +45,7 @@ def run(recipe: Recipe, folder: Path, show: Show, repeat: Repeat | None = None) 
         full_tokens = output.full_tokens
         if repeat is not None:
             output = output.only(repeat.info.image)
-        files = [str(path) for path in output.save(folder)]
+        files = [str(path) for path in output.save(folder, overwrite=overwrite)]
     equal = repeat is not None and repeat.promises_equality(output.infos[0].recipe)
     if repeat is not None and equal:
         repeat.check(output.pictures[0])
@@ -72,7 +75,9 @@ def print_tables(output: ImageOutput, full_tokens: int, files: list[str], identi
         screen.print()
     screen.print(ledger_table(output.ledger, full_tokens))
     screen.print()
-    names = ", ".join(Path(file).name for file in files)
-    screen.print(f"wrote {names} to {Path(files[0]).parent}", soft_wrap=True)
     if identical_to is not None:
         screen.print(f"identical to {identical_to}, pixel by pixel", soft_wrap=True)
+    pictures, others = files[: len(output.results)], files[len(output.results) :]
+    screen.print(f"wrote {', '.join(Path(file).name for file in others)} beside", soft_wrap=True)
+    for picture in pictures:
+        screen.print(picture, soft_wrap=True)

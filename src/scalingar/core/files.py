@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 from scalingar.core.errors import ConfigError, OutputError
@@ -137,6 +138,32 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
                 (stage / str(number)).replace(path)
             for parent in {(folder / name).parent for name in contents}:
                 _sync_folder(parent)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}; choose another folder.") from None
+
+
+def numbered(path: Path, suffix: str = "") -> Iterator[Path]:
+    """The path, and those beside it with a number from 2 on before their suffix: what is there is not replaced."""
+    yield path
+    base = path if path.name not in ("", "..") else path / "results"
+    yield from (base.with_name(f"{base.name.removesuffix(suffix)}-{number}{suffix}") for number in count(2))
+
+
+def free_folder(folder: Path, contents: Mapping[str, bytes]) -> Path:
+    """The first of the numbered folders in which no file of these names says something else. Raises OutputError."""
+    return next(
+        place for place in numbered(folder) if all(_is_free(place / name, told) for name, told in contents.items())
+    )
+
+
+def free_file(path: Path, content: bytes) -> Path:
+    """The first of the numbered paths that does not hold something else. Raises OutputError."""
+    return next(place for place in numbered(path, path.suffix) if _is_free(place, content))
+
+
+def _is_free(path: Path, content: bytes) -> bool:
+    try:
+        return not path.exists() or path.read_bytes() == content
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}; choose another folder.") from None
 

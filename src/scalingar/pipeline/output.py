@@ -81,14 +81,15 @@ class ImageOutput:
         keep = slice(number, number + 1)
         return replace(self, images=self.images[keep], results=self.results[keep], infos=self.infos[keep])
 
-    def save(self, folder: str | Path) -> list[Path]:
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
         """Leave images, contact sheets, plots and ``trace.json`` in ``folder``, as ``scalingar generate -o`` does.
 
+        A folder holds one run: where it holds another, this one goes to ``folder-2`` and so on, unless ``overwrite``.
         Returns the files' paths, the images first. Raises OutputError.
         """
         from scalingar.pipeline.run_folder import write_run  # noqa: PLC0415  plots take matplotlib
 
-        return write_run(self, expanded(folder))
+        return write_run(self, expanded(folder), overwrite=overwrite)
 
 
 def _converted(candidate: Candidate, info: RecipeInfo, output_type: OutputType) -> Any:

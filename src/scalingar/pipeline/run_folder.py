@@ -1,19 +1,25 @@
 """Writing the files of a run."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from PIL import Image
 
-from scalingar.core.files import check_writable, write_files
+from scalingar.core.errors import OutputError
+from scalingar.core.files import check_writable, numbered, write_files
 from scalingar.core.locks import sole_writer
 from scalingar.core.outputs import Ledger, PromptResult
 from scalingar.core.pixels import png_bytes
 from scalingar.pipeline.png import RecipeInfo
 from scalingar.pipeline.preview import Previewer
 from scalingar.report import confidence_plot, contact_sheet, entropy_map, figure, result_dict, scale_strip, tiles_of
+
+_LONGEST_NAME = 60
+"""Bytes of a prompt in the name of its folder."""
+_OURS = re.compile(r"(?:image|sheet|confidence|entropy|scales)(?:-\d{4,})?\.png|trace\.json")
 
 
 class RunOutput(Protocol):
@@ -30,19 +36,46 @@ class RunOutput(Protocol):
         ...
 
 
-def write_run(output: RunOutput, folder: Path) -> list[Path]:
-    """Write all files, replacing older ones, and return their paths, the images first.
+def write_run(output: RunOutput, folder: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write all files and return their paths, the images first.
 
-    Two who write into one folder do so one after the other, so that its files belong together. Raises OutputError.
+    A folder holds one run. If this one holds another, or a file of a name that is needed, the files go to a folder
+    beside it, ``folder-2`` and so on; with ``overwrite`` they take the place of the other run's. Raises OutputError.
     """
-    check_writable(folder)
     files = [(_name("image", output, number), png_bytes(picture)) for number, picture in enumerate(output.pictures)]
     for kind, draw in _drawings(output.pipe).items():
         files += [(_name(kind, output, number), draw(result)) for number, result in enumerate(output.results)]
     files.append(("trace.json", json.dumps(run_dict(output, steps=True)).encode()))
-    with sole_writer(folder, wait=True):
-        write_files(folder, dict(files))
-    return [folder / name for name, _ in files]
+    contents = dict(files)
+    for place in [folder] if overwrite else numbered(folder):
+        check_writable(place)
+        with sole_writer(place, wait=True):  # two who want one folder take it one after the other
+            if overwrite or not any((place / name).exists() for name in contents):
+                write_files(place, contents)
+                _remove_others(place, contents)
+                return [place / name for name in contents]
+    raise AssertionError("there is always a next number")
+
+
+def own_folder(prompt: str, seed: int) -> Path:
+    """Where a run goes that is given no folder: ``out/PROMPT-SEED``, with the letters and digits of the prompt."""
+    words = re.findall(r"[^\W_]+", prompt.lower())
+    name = ""
+    for word in words:
+        if len(f"{name}-{word}".encode()) > _LONGEST_NAME:
+            break
+        name = f"{name}-{word}" if name else word
+    return Path("out") / f"{name or 'image'}-{seed}"
+
+
+def _remove_others(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Remove the files of an earlier run that this one does not have. Raises OutputError."""
+    for path in folder.iterdir():
+        if _OURS.fullmatch(path.name) and path.name not in contents:
+            try:
+                path.unlink()
+            except OSError as error:
+                raise OutputError(f"cannot remove {path}: {error.strerror}; choose another folder.") from None
 
 
 def run_dict(output: RunOutput, *, steps: bool) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from scalingar.bench.statistics import Difference, Estimate
-from scalingar.core.files import check_writable, write_files
+from scalingar.core.files import check_writable, free_folder, write_files
 from scalingar.report.figure import png_bytes
 from scalingar.report.markdown import markdown_table, with_error, with_interval
 
@@ -58,7 +58,7 @@ class Findings:
         return buffer.getvalue()
 
     def write(self, folder: Path) -> list[Path]:
-        """Markdown, CSV and PNG; returns their paths. Raises OutputError."""
+        """Markdown, CSV and PNG, beside others of these names; returns their paths. Raises OutputError."""
         check_writable(folder)
         contents = {
             "md": self.markdown().encode(),
@@ -66,6 +66,7 @@ class Findings:
             "png": png_bytes(self.figure),
         }
         files = {f"{self.name}.{suffix}": content for suffix, content in contents.items()}
+        folder = free_folder(folder, files)
         write_files(folder, files)
         return [folder / name for name in files]
 

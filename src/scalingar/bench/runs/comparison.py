@@ -12,7 +12,7 @@ from scalingar.bench.runs.results import RunResults
 from scalingar.bench.statistics import Difference, paired_bootstrap
 from scalingar.bench.statistics.paired import OVERALL
 from scalingar.core.errors import BenchmarkError
-from scalingar.core.files import check_writable, write_files
+from scalingar.core.files import check_writable, free_folder, write_files
 from scalingar.report.figure import new_figure, own_style, png_bytes, quiet_axes
 from scalingar.report.labels import label_points
 from scalingar.report.markdown import markdown_table, with_error, with_interval
@@ -127,8 +127,9 @@ def quality_plot(comparison: Comparison) -> Figure:
 
 
 def write_report(comparison: Comparison, folder: Path) -> list[Path]:
-    """``report.md`` and ``quality.png``; returns what was written. Raises OutputError."""
+    """``report.md`` and ``quality.png``, beside others of these names; returns what was written. Raises OutputError."""
     check_writable(folder)
     files = {"report.md": markdown(comparison).encode(), "quality.png": png_bytes(quality_plot(comparison))}
+    folder = free_folder(folder, files)
     write_files(folder, files)
     return [folder / name for name in files]
