@@ -1,5 +1,6 @@
 """Waves of one image: the candidates are the first of Best-of-N's, and easy prompts leave their rows to hard ones."""
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -26,7 +27,7 @@ def test_its_candidates_are_the_first_of_best_of_n(rule: dict[str, float], pipe:
     counts = []
     for whole, result in zip(complete.results, output.results, strict=True):
         rewards = [candidate.rewards[REWARD] for candidate in whole.candidates]
-        counts.append(strategy(**rule).taken(rewards))
+        counts.append(int(strategy(**rule).taken(np.array([rewards]))[0]))
         assert len(result.candidates) == counts[-1]
         for mine, theirs in zip(result.candidates, whole.candidates, strict=False):
             assert torch.equal(mine.codes, theirs.codes)

@@ -1,9 +1,9 @@
 """Best-of-N with a budget per prompt: waves of trajectories until one is good enough."""
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from jaxtyping import Float, Int
 from pydantic import Field, field_validator, model_validator
 
 from scalingar.core.outputs import Candidate
@@ -60,9 +60,13 @@ class StopWhenGood(Strategy):
         """It cuts nothing: of N complete trajectories it takes the first few."""
         return True
 
-    def taken(self, rewards: Sequence[float]) -> int:
-        """How many of N trajectories with these rewards it draws."""
-        return int(self.rule.taken(np.array([rewards], np.float64))[0])
+    def taken(self, rewards: Float[np.ndarray, "i n"]) -> Int[np.ndarray, " i"]:
+        """See :meth:`Strategy.taken`."""
+        return self.rule.taken(rewards)
+
+    def check_rewards(self, rewards: Float[np.ndarray, "i n"]) -> None:
+        """Raises ConfigError: the threshold lies outside of what was seen."""
+        self.rule.check_rewards(rewards)
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Position of the highest reward, the first on ties."""
@@ -73,6 +77,7 @@ class StopWhenGoodSearch(Search):
     """The waves of one image."""
 
     may_start = True
+    keeps_finished = False
 
     def __init__(self, setting: Setting, strategy: StopWhenGood) -> None:
         super().__init__(strategy, setting, starts=strategy.rule.next_wave([], strategy.num_trajectories))
