@@ -55,7 +55,9 @@ def test_round_by_round_it_draws_what_it_takes_of_known_rewards(
 ) -> None:
     rule, rewards = AllocationRule(first=first, budget=budget), table(images, n, seed)
     drawn = np.full(images, first)
-    while (more := rule.next_round([row[:k].tolist() for row, k in zip(rewards, drawn, strict=True)], drawn, n)).any():
+    while (
+        more := rule.next_round([row[:k].tolist() for row, k in zip(rewards, drawn, strict=True)], drawn.tolist(), n)
+    ).any():
         drawn += more
     assert drawn.tolist() == rule.taken(rewards).tolist()
 

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
-from scalingar.core.errors import ConfigError
 from scalingar.profile.rounding import reaches, rises
 from scalingar.profile.settings import Settings
 
@@ -36,15 +35,6 @@ class StoppingRule(Settings):
         stops = self._stops(rewards) & (np.arange(1, rewards.shape[-1] + 1) % self.wave == 0)
         stops[..., -1] = True
         return stops.argmax(axis=-1) + 1
-
-    def check_rewards(self, rewards: Float[np.ndarray, "i n"]) -> None:
-        """Raises ConfigError: the threshold is outside of a run's rewards, so that the run says nothing of it."""
-        low, high = float(np.nanmin(rewards)), float(np.nanmax(rewards))
-        if self.threshold is not None and not low <= self.threshold <= high:
-            raise ConfigError(
-                f"a threshold of {self.threshold:g} is outside of what the run has seen, {low:.4g} to {high:.4g}; "
-                "take one between them, or let 'scalingar calibrate' find it."
-            )
 
     def _stops(self, rewards: Float[np.ndarray, "*i n"]) -> Bool[np.ndarray, "*i n"]:
         """Whether no more would be drawn after each of the trajectories."""

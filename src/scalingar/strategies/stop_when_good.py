@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import Field, field_validator, model_validator
 
+from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.policy.stopping import StoppingRule
 from scalingar.rewards.reward import compares
@@ -65,8 +66,13 @@ class StopWhenGood(Strategy):
         return self.rule.taken(rewards)
 
     def check_rewards(self, rewards: Float[np.ndarray, "i n"]) -> None:
-        """Raises ConfigError: the threshold lies outside of what was seen."""
-        self.rule.check_rewards(rewards)
+        """Raises ConfigError: the threshold is outside of a run's rewards, so that the run says nothing of it."""
+        threshold, low, high = self.rule.threshold, float(np.nanmin(rewards)), float(np.nanmax(rewards))
+        if threshold is not None and not low <= threshold <= high:
+            raise ConfigError(
+                f"a threshold of {threshold:g} is outside of what the run has seen, {low:.4g} to {high:.4g}; "
+                "take one between them, or let 'scalingar calibrate' find it."
+            )
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Position of the highest reward, the first on ties."""
