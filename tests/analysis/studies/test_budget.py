@@ -27,9 +27,10 @@ def run(tmp_path: Path) -> CompleteRun:
 
 
 def test_a_reward_that_knows_reaches_best_of_n_for_less(run: CompleteRun) -> None:
-    budget, fit = Budget.of(run, "r"), fitting_images(run, 0)
+    budget, fit = Budget.of(run, "r", 0), fitting_images(run, 0)
     whole = best_by(run, "r", N).points[fit].mean()
-    rule = calibrated(budget, fit, wave=1, trajectories=None, reach=whole)
+    rule = calibrated(budget, "stop-when-good", reach=whole)
+    assert isinstance(rule, StoppingRule)
     outcome = budget.outcome(rule, "")
     assert outcome.points[fit].mean() >= whole
     assert outcome.tokens[fit].mean() < 0.6 * N * run.tokens_per_trajectory
@@ -38,14 +39,15 @@ def test_a_reward_that_knows_reaches_best_of_n_for_less(run: CompleteRun) -> Non
 
 
 def test_the_rule_keeps_to_its_cost_and_is_chosen_by_the_reward_alone(run: CompleteRun) -> None:
-    budget, fit = Budget.of(run, "r"), fitting_images(run, 0)
-    rule = calibrated(budget, fit, wave=2, trajectories=3.0, reach=None)
+    budget, fit = Budget.of(run, "r", 0), fitting_images(run, 0)
+    rule = calibrated(budget, "stop-when-good", wave=2, trajectories=3.0)
+    assert isinstance(rule, StoppingRule)
     taken = rule.taken(budget.rewards)
     assert rule.wave == 2
     assert taken[fit].mean() <= 3
     values = [
         budget.picked(other.taken(budget.rewards))[fit].mean()
-        for other in budget.rules(2, fit)
+        for other in budget.stopping_rules(2)
         if other.taken(budget.rewards)[fit].mean() <= 3
     ]
     assert budget.picked(taken)[fit].mean() == max(values)
@@ -61,6 +63,7 @@ def test_points_are_those_of_the_best_of_what_was_drawn(run: CompleteRun) -> Non
 
 def test_what_is_told_is_of_the_other_half(run: CompleteRun) -> None:
     rule, findings = budget_findings(run, "r", trajectories=3.0, seed=1)
+    assert isinstance(rule, StoppingRule)
     fit = fitting_images(run, 1)
     row = findings.rows[0]
     taken = rule.taken(Budget.of(run, "r").rewards)
