@@ -77,6 +77,18 @@ def test_what_an_image_gets_does_not_depend_on_its_place() -> None:
     assert [len(own) for own in forward.candidates] == [len(own) for own in backward.candidates[::-1]]
 
 
+def test_a_picture_can_be_repeated_without_the_others_of_its_call() -> None:
+    pipe = tiny_pipe()
+    output = pipe(PROMPTS, strategy=strategy(budget=3, share=0.5), seed=4)
+    counts = {len(own) for own in output.candidates}
+    assert len(counts) > 1
+    for result, info in zip(output.results, output.infos, strict=True):
+        arguments = info.recipe.arguments()
+        again = pipe(**arguments).results[info.image]
+        assert again.chosen == result.chosen
+        assert torch.equal(again.best.codes, result.best.codes)
+
+
 def test_no_cache_of_finished_trajectories_is_kept() -> None:
     peaks = {}
     for strategy_ in (strategy(budget=6), BestOfN(reward=REWARD, num_trajectories=6)):

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from scalingar.core.outputs import Candidate
 from scalingar.policy.allocation import AllocationRule
 from scalingar.rewards.reward import compares
+from scalingar.strategies.best_of_n import BestOfN
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Candidates, Pick, Search, Start
 from scalingar.strategies.setting import Setting
@@ -73,6 +74,10 @@ class Allocate(Strategy):
         if not more.any():
             return [Pick(own[argmax(scores)].index) for own, scores in zip(finished, rewards, strict=True)]
         return [search.start(count) for search, count in zip(own_searches, more.tolist(), strict=True)]
+
+    def alone(self, drawn: int) -> Strategy:
+        """Best-of-N with as many as it was given."""
+        return BestOfN(num_trajectories=drawn, profile=self.profile, reward=self.reward)
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Position of the highest reward, the first on ties."""

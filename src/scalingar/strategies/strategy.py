@@ -69,6 +69,10 @@ class Strategy(Settings):
         """
         raise NotImplementedError(type(self).__name__)
 
+    def alone(self, drawn: int) -> "Strategy":
+        """What draws this image by itself as it came out of its call, where ``drawn`` trajectories were its own."""
+        return self
+
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Position in ``candidates`` of the image to return; all are finished, and scored if a reward is needed."""
         raise NotImplementedError(type(self).__name__)

@@ -178,12 +178,13 @@ def budget_findings(
         for half in (budget.fit, tested):
             kernel[half] = taken_by_kernel_density(budget.rewards[half], float(taken[half].mean()))
         outcomes.append(budget.after(kernel, "by a kernel density of its own"))
+    whole = best_by(run, reward, run.trajectories)
     outcomes += [
         budget.after(chance, "the same numbers by chance"),
-        best_by(run, reward, run.trajectories),
+        whole,
         budget.after(first, "oracle's stop, then by reward"),
     ]
-    rows = [_row(run, outcome, equal, budget.fit) for outcome in outcomes]
+    rows = [_row(run, outcome, (equal, whole), budget.fit) for outcome in outcomes]
     by = "the reward" if reach is None else "the judge"
     note = (
         f"{_words(rule)}; chosen on {int(budget.fit.sum())} images by {by}, and told on the other "
@@ -193,8 +194,10 @@ def budget_findings(
     return rule, Findings("budget", rows, _plot(budget, outcomes), notes=notes)
 
 
-def _row(run: CompleteRun, outcome: Outcome, equal: Outcome, fit: Bool[np.ndarray, " i"]) -> dict[str, Cell]:
-    row = outcome_row(run, outcome, {equal.name: equal}, ~fit)
+def _row(
+    run: CompleteRun, outcome: Outcome, bases: tuple[Outcome, ...], fit: Bool[np.ndarray, " i"]
+) -> dict[str, Cell]:
+    row = outcome_row(run, outcome, {base.name: base for base in bases}, ~fit)
     each = row["tokens/image"]
     assert isinstance(each, float)
     head: dict[str, Cell] = {"rule": row.pop("rule"), "fitted": score(run, outcome.points, fit).value}
