@@ -1,9 +1,13 @@
 """Waves of one image: the candidates are the first of Best-of-N's, and easy prompts leave their rows to hard ones."""
 
+from contextlib import nullcontext
+
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
+from scalingar.core.errors import ConfigError
 from scalingar.policy.stopping import StoppingRule
 from scalingar.strategies import BestOfN, StopWhenGood
 from tests.tiny import scale_pipes
@@ -26,7 +30,7 @@ def test_its_candidates_are_the_first_of_best_of_n(rule: dict[str, float], pipe:
     counts = []
     for whole, result in zip(complete.results, output.results, strict=True):
         rewards = [candidate.rewards[REWARD] for candidate in whole.candidates]
-        counts.append(strategy(**rule).taken(rewards))
+        counts.append(int(strategy(**rule).taken(np.array([rewards]))[0]))
         assert len(result.candidates) == counts[-1]
         for mine, theirs in zip(result.candidates, whole.candidates, strict=False):
             assert torch.equal(mine.codes, theirs.codes)
@@ -47,6 +51,13 @@ def test_a_limit_of_rows_changes_no_picture() -> None:
 def test_a_rule_that_names_only_its_wave_keeps_the_default_patience() -> None:
     assert StopWhenGood.model_validate({"rule": {"wave": 2}}).rule == StoppingRule(wave=2, patience=3)
     assert StopWhenGood.model_validate({"rule": {"threshold": 2.0}}).rule == StoppingRule(threshold=2.0)
+
+
+@pytest.mark.parametrize(("threshold", "refused"), [(-1.0, False), (-3.5, True), (2.5, True), (2.0, False)])
+def test_a_threshold_that_a_run_has_never_seen_is_refused(threshold: float, refused: bool) -> None:
+    rewards = np.array([[-3.0, 1.0], [0.5, 2.0]])
+    with pytest.raises(ConfigError, match="outside of what the run has seen, -3 to 2;") if refused else nullcontext():
+        strategy(threshold=threshold).check_rewards(rewards)
 
 
 @pytest.mark.parametrize(

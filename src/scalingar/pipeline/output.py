@@ -45,7 +45,7 @@ class ImageOutput:
         """``recipes``: recipe of each image, and its number among that recipe's images."""
         infos = [
             RecipeInfo(
-                recipe=recipe,
+                recipe=recipe.model_copy(update={"strategy": recipe.strategy.alone(len(result.candidates))}),
                 image=image,
                 trajectory=result.chosen,
                 weights=pipe.hashes,

@@ -1,5 +1,6 @@
 """Test-time scaling strategies, one file each: a frozen config and a search per image. No decoding loop."""
 
+from scalingar.strategies.allocate import Allocate
 from scalingar.strategies.best_of_n import BestOfN
 from scalingar.strategies.controls import MostConfidentOfN, PmiOfN, RandomOfN
 from scalingar.strategies.importance_sampling import ImportanceSampling
@@ -12,6 +13,7 @@ from scalingar.strategies.tts_var import TTSVar
 
 __all__ = [
     "STRATEGIES",
+    "Allocate",
     "BestOfN",
     "ImportanceSampling",
     "MostConfidentOfN",

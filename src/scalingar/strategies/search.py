@@ -202,9 +202,11 @@ class Search:
 
     ``starts``: trajectories at the first step.
     ``may_start``: it may start trajectories later, so the caches they start from are kept.
+    ``keeps_finished``: among these those of finished trajectories; False if what it starts later is fresh.
     """
 
     may_start: bool = False
+    keeps_finished: bool = True
 
     def __init__(self, strategy: Method, setting: Setting, starts: int | None = None) -> None:
         self.strategy = strategy

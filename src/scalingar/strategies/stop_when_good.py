@@ -1,11 +1,12 @@
 """Best-of-N with a budget per prompt: waves of trajectories until one is good enough."""
 
-from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from jaxtyping import Float, Int
 from pydantic import Field, field_validator, model_validator
 
+from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.policy.stopping import StoppingRule
 from scalingar.rewards.reward import compares
@@ -60,9 +61,18 @@ class StopWhenGood(Strategy):
         """It cuts nothing: of N complete trajectories it takes the first few."""
         return True
 
-    def taken(self, rewards: Sequence[float]) -> int:
-        """How many of N trajectories with these rewards it draws."""
-        return int(self.rule.taken(np.array([rewards], np.float64))[0])
+    def taken(self, rewards: Float[np.ndarray, "i n"]) -> Int[np.ndarray, " i"]:
+        """See :meth:`Strategy.taken`."""
+        return self.rule.taken(rewards)
+
+    def check_rewards(self, rewards: Float[np.ndarray, "i n"]) -> None:
+        """Raises ConfigError: the threshold is outside of a run's rewards, so that the run says nothing of it."""
+        threshold, low, high = self.rule.threshold, float(np.nanmin(rewards)), float(np.nanmax(rewards))
+        if threshold is not None and not low <= threshold <= high:
+            raise ConfigError(
+                f"a threshold of {threshold:g} is outside of what the run has seen, {low:.4g} to {high:.4g}; "
+                "take one between them, or let 'scalingar calibrate' find it."
+            )
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Position of the highest reward, the first on ties."""
@@ -73,6 +83,7 @@ class StopWhenGoodSearch(Search):
     """The waves of one image."""
 
     may_start = True
+    keeps_finished = False
 
     def __init__(self, setting: Setting, strategy: StopWhenGood) -> None:
         super().__init__(strategy, setting, starts=strategy.rule.next_wave([], strategy.num_trajectories))

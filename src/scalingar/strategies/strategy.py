@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float, Int
 from pydantic import Field
 
 from scalingar.core.decoding_kind import Decoding
@@ -14,7 +15,7 @@ from scalingar.profile.confidence import ProfileConfig
 from scalingar.profile.rounding import first_largest
 from scalingar.profile.settings import Settings
 from scalingar.strategies.needs import Needs
-from scalingar.strategies.search import Search
+from scalingar.strategies.search import Candidates, Pick, Search, Start
 from scalingar.strategies.setting import Setting
 
 MOST_TRAJECTORIES = 65_536
@@ -32,6 +33,8 @@ class Strategy(Settings):
     """Settings with a single valid value, reset when switching from another strategy."""
     preset_parts: ClassVar[tuple[str, ...]] = ()
     """Settings filled in by its ``preset``, if it has one."""
+    together: ClassVar[bool] = False
+    """Whether the images of a call are concluded together, by :meth:`when_all_done`, and not by their searches."""
 
     num_trajectories: int = Field(8, ge=1, le=MOST_TRAJECTORIES, description="N, trajectories per image")
     profile: ProfileConfig = ProfileConfig()
@@ -49,9 +52,26 @@ class Strategy(Settings):
         """Whether it cuts nothing, forks nothing, and keeps the guidance scale."""
         return type(self).search is Strategy.search
 
-    def taken(self, rewards: Sequence[float]) -> int:
-        """How many of N complete trajectories with these rewards it draws, if it completes all that it draws."""
-        return len(rewards)
+    def taken(self, rewards: Float[np.ndarray, "i n"]) -> Int[np.ndarray, " i"]:
+        """How many of N complete trajectories with these rewards it draws of each image of a call.
+
+        Of a strategy that completes all that it draws.
+        """
+        return np.full(len(rewards), rewards.shape[1])
+
+    def check_rewards(self, rewards: Float[np.ndarray, "i n"]) -> None:
+        """Raises ConfigError if its settings do not fit the rewards of a run."""
+
+    def when_all_done(self, searches: Sequence[Search], finished: Sequence[Candidates]) -> Sequence[Start | Pick]:
+        """Of a strategy that concludes images together: called when no trajectory of the call is under way.
+
+        An answer for each image that is not handed out yet; an empty Start: nothing now, it is asked again.
+        """
+        raise NotImplementedError(type(self).__name__)
+
+    def alone(self, drawn: int) -> "Strategy":
+        """What draws this image by itself as it came out of its call, where ``drawn`` trajectories were its own."""
+        return self
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Position in ``candidates`` of the image to return; all are finished, and scored if a reward is needed."""

@@ -21,6 +21,8 @@ from tests.bench.fakes import Bright
 from tests.tiny import scale_pipes
 
 FIXED = {"guidance": {"enabled": False}}
+ALONE = {"block_window": "trajectory", "conditional_window": "trajectory"}
+"""Windows that do not depend on which other trajectories are alive."""
 STRATEGIES: list[dict[str, Any]] = [
     {"name": "single"},
     {"name": "random-of-n", "num_trajectories": 4},
@@ -55,7 +57,21 @@ STRATEGIES: list[dict[str, Any]] = [
         "num_trajectories": 4,
         "reward": "log-likelihood",
         "rule": {"patience": 1},
-        "profile": {"block_window": "trajectory", "conditional_window": "trajectory"},
+        "profile": ALONE,
+    },
+    {
+        "name": "allocate",
+        "num_trajectories": 4,
+        "reward": "log-likelihood",
+        "rule": {"budget": 2.5, "share": 0.5},
+        "profile": ALONE,
+    },
+    {
+        "name": "allocate",
+        "num_trajectories": 3,
+        "reward": "pmi",
+        "rule": {"first": 2, "budget": 2.4, "prior": 1},
+        "profile": ALONE,
     },
     {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.3, 3], [0.6, 1]]},
     {"name": "successive-halving", "num_trajectories": 4, "rounds": [[0.3, 3], [0.6, 2]], "signal": "deepconf"},

@@ -10,6 +10,7 @@ from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.prompt_split import fitting_images
 from scalingar.analysis.studies.budget import Budget, budget_findings, calibrated
 from scalingar.core.errors import BenchmarkError, ConfigError
+from scalingar.policy.allocation import AllocationRule
 from scalingar.policy.stopping import StoppingRule
 from tests.analysis.made_up_runs import write_made_up
 
@@ -27,9 +28,10 @@ def run(tmp_path: Path) -> CompleteRun:
 
 
 def test_a_reward_that_knows_reaches_best_of_n_for_less(run: CompleteRun) -> None:
-    budget, fit = Budget.of(run, "r"), fitting_images(run, 0)
+    budget, fit = Budget.of(run, "r", 0), fitting_images(run, 0)
     whole = best_by(run, "r", N).points[fit].mean()
-    rule = calibrated(budget, fit, wave=1, trajectories=None, reach=whole)
+    rule = calibrated(budget, "stop-when-good", reach=whole)
+    assert isinstance(rule, StoppingRule)
     outcome = budget.outcome(rule, "")
     assert outcome.points[fit].mean() >= whole
     assert outcome.tokens[fit].mean() < 0.6 * N * run.tokens_per_trajectory
@@ -38,14 +40,15 @@ def test_a_reward_that_knows_reaches_best_of_n_for_less(run: CompleteRun) -> Non
 
 
 def test_the_rule_keeps_to_its_cost_and_is_chosen_by_the_reward_alone(run: CompleteRun) -> None:
-    budget, fit = Budget.of(run, "r"), fitting_images(run, 0)
-    rule = calibrated(budget, fit, wave=2, trajectories=3.0, reach=None)
+    budget, fit = Budget.of(run, "r", 0), fitting_images(run, 0)
+    rule = calibrated(budget, "stop-when-good", wave=2, trajectories=3.0)
+    assert isinstance(rule, StoppingRule)
     taken = rule.taken(budget.rewards)
     assert rule.wave == 2
     assert taken[fit].mean() <= 3
     values = [
         budget.picked(other.taken(budget.rewards))[fit].mean()
-        for other in budget.rules(2, fit)
+        for other in budget.stopping_rules(2)
         if other.taken(budget.rewards)[fit].mean() <= 3
     ]
     assert budget.picked(taken)[fit].mean() == max(values)
@@ -61,6 +64,7 @@ def test_points_are_those_of_the_best_of_what_was_drawn(run: CompleteRun) -> Non
 
 def test_what_is_told_is_of_the_other_half(run: CompleteRun) -> None:
     rule, findings = budget_findings(run, "r", trajectories=3.0, seed=1)
+    assert isinstance(rule, StoppingRule)
     fit = fitting_images(run, 1)
     row = findings.rows[0]
     taken = rule.taken(Budget.of(run, "r").rewards)
@@ -92,3 +96,40 @@ def test_what_cannot_be_had_is_refused(run: CompleteRun, settings: dict[str, flo
 def test_an_unknown_reward_is_refused(run: CompleteRun) -> None:
     with pytest.raises(BenchmarkError, match="recorded no 'x'"):
         budget_findings(run, "x", trajectories=2.0)
+
+
+def test_an_allocation_spends_its_budget_where_the_best_reward_can_rise(run: CompleteRun) -> None:
+    rule, findings = budget_findings(run, "r", "allocate", trajectories=3.0, seed=1)
+    assert isinstance(rule, AllocationRule)
+    budget = Budget.of(run, "r", 1)
+    taken, tested = budget.taken(rule), ~budget.fit
+    assert taken[tested].mean() == taken[budget.fit].mean() == 3
+    solved, together = run.points[:, 0] == 1, budget.taken(rule, call=run.images)
+    assert together[tested & solved].mean() < 0.5 * together[tested & ~solved].mean()
+    rows = {row["rule"]: row for row in findings.rows}
+    assert rows["allocate, all in one call"]["score"].value > rows["r-of-3.00"]["score"].value  # type: ignore[union-attr]
+    assert {row["tokens/image"] for row in list(rows.values())[:5]} == {3.0 * run.tokens_per_trajectory}
+    assert "told on the other 30" in findings.notes[0]
+
+
+def test_calls_are_those_of_the_runs_shards_and_their_halves_are_apart(run: CompleteRun) -> None:
+    budget, rule = Budget.of(run, "r", 0), AllocationRule(budget=2)
+    first = np.flatnonzero(budget.fit)[: run.plan.shard]
+    assert np.array_equal(budget.taken(rule)[first], rule.taken(budget.rewards[first]))
+    whole = budget.taken(rule, call=run.images)
+    assert np.array_equal(whole[budget.fit], rule.taken(budget.rewards[budget.fit]))
+
+
+def test_an_allocation_for_a_score_is_the_cheapest_budget_that_reaches_it(run: CompleteRun) -> None:
+    budget = Budget.of(run, "r", 0)
+    rule = calibrated(budget, "allocate", reach=0.8)
+    assert isinstance(rule, AllocationRule)
+    assert rule.budget is not None
+    assert budget.outcome(rule, "").points[budget.fit].mean() >= 0.8
+    less = AllocationRule(budget=rule.budget - 0.25)
+    assert budget.outcome(less, "").points[budget.fit].mean() < 0.8
+
+
+def test_waves_are_of_the_stopping_rule(run: CompleteRun) -> None:
+    with pytest.raises(ConfigError, match="a wave of 2 is of stop-when-good"):
+        budget_findings(run, "r", "allocate", wave=2, trajectories=3.0)

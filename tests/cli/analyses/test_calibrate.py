@@ -7,7 +7,7 @@ import pytest
 
 from scalingar.cli.main import main
 from scalingar.pipeline.recipe import Recipe
-from scalingar.strategies import StopWhenGood
+from scalingar.strategies import Allocate, StopWhenGood
 from tests.analysis.made_up_runs import write_made_up
 
 
@@ -32,3 +32,35 @@ def test_a_cost_that_cannot_be_is_one_sentence(tmp_path: Path, capsys: pytest.Ca
     run = write_made_up(tmp_path / "run", np.ones((8, 4)), rewards={"r": np.ones((8, 4))})
     assert main(["calibrate", str(run), "--trajectories", "9", "-o", str(tmp_path / "out")]) == 1
     assert capsys.readouterr().err.startswith("error: 9 trajectories per image are not between")
+
+
+def test_an_allocation_from_images_taken_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    points = np.random.default_rng(0).integers(0, 2, (20, 4)).astype(float)
+    run = write_made_up(tmp_path / "run", points, rewards={"pmi": points}, images_per_prompt=2)
+    words = ["--strategy", "allocate", "--trajectories", "2.5", "--pool", "2", "-o", str(tmp_path / "out")]
+    assert main(["calibrate", str(run), *words]) == 0
+    assert "by a kernel density of its own" in capsys.readouterr().out
+    strategy = Recipe.from_yaml(tmp_path / "out" / "recipe.yaml").strategy
+    assert isinstance(strategy, Allocate)
+    assert (strategy.reward, strategy.num_trajectories, strategy.rule.budget) == ("pmi", 8, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--strategy", "best-of-n", "--trajectories", "2"],
+            "--strategy is 'best-of-n'; choose from stop",
+        ),
+        (["--strategy", "allocate", "--trajectories", "0.5"], "0.5 trajectories per image are not between"),
+        (["--trajectories", "2", "--pool", "3"], "has 1 images per prompt; 3 of them cannot be pooled"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_one_sentence(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_made_up(tmp_path / "run", np.ones((8, 4)), rewards={"r": np.ones((8, 4))})
+    assert main(["calibrate", str(run), *words, "-o", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1

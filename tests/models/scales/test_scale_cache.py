@@ -85,3 +85,18 @@ def test_what_is_not_there_is_refused() -> None:
         numbered(text=False).text(0)
     with pytest.raises(DecodingError, match="a row cannot start among others"):
         numbered().overwrite(torch.tensor([0]), numbered())
+
+
+def test_texts_of_other_lengths_are_padded_when_joined() -> None:
+    def memory(slots: int, mask: Tensor | None) -> TextMemory:
+        words = torch.full((1, 2, slots, 4), float(slots))
+        return TextMemory([words], [-words], mask)
+
+    short, long = memory(2, None), memory(3, torch.tensor([[True, True, False]]))
+    joined = short.joined(long)
+    assert joined.mask is not None
+    assert joined.mask.tolist() == [[True, True, False], [True, True, False]]
+    assert joined.keys[0][:, 0, :, 0].tolist() == [[2.0, 2.0, 0.0], [3.0, 3.0, 3.0]]
+    assert torch.equal(joined.keys[0], -joined.values[0])
+    assert short.joined(memory(2, None)).mask is None
+    assert torch.equal(memory(3, None).joined(short).keys[0], joined.keys[0].flip(0))

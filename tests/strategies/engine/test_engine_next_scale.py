@@ -14,6 +14,8 @@ from tests.tiny import scales as tiny
 
 NAMES = [name for name in STRATEGIES if "next-scale" in STRATEGIES[name].serves]
 
+BEGINS_AGAIN = ("stop-when-good", "allocate")
+
 
 def made(name: str, **settings: Any) -> Strategy:
     return STRATEGIES[name](**settings)
@@ -55,7 +57,7 @@ def test_one_trajectory_is_the_single_strategy(name: str) -> None:
     assert torch.equal(codes(run(made(name, num_trajectories=1)))[0], codes(run(Single()))[0])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if not STRATEGIES[name].together])
 @pytest.mark.parametrize("max_rows", [None, 1])
 def test_prompts_do_not_feel_each_other(name: str, max_rows: int | None) -> None:
     together = codes(run(made(name), "one", "two", "three", max_rows=max_rows))
@@ -63,7 +65,7 @@ def test_prompts_do_not_feel_each_other(name: str, max_rows: int | None) -> None
         assert torch.equal(together[place], codes(run(made(name), prompt, seed=place))[0])
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "stop-when-good"])  # which begins several times
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in BEGINS_AGAIN])
 def test_ledger_adds_up(name: str) -> None:
     model = tiny.TinyScales()
     engine = run(made(name), decoder=tiny.decoder(model))

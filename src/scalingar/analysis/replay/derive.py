@@ -60,15 +60,19 @@ def derived_plan(run: CompleteRun, strategy: Strategy) -> RunPlan:
 def derived_lines(run: CompleteRun, strategy: Strategy) -> list[Line]:
     """A line per image, as in a decoded run; hash and the judge's details only where the same image was chosen."""
     reward = strategy.needs().reward
-    images = _replayed(run, replay_strategy(run, strategy)) if run.traced else _recorded(run, strategy)
-    lines = []
-    for line, candidates in zip(run.lines, images, strict=True):
-        taken = len(candidates)
-        if reward is not None:
+    images = list(_replayed(run, replay_strategy(run, strategy)) if run.traced else _recorded(run, strategy))
+    taken = [len(candidates) for candidates in images]
+    if reward is not None:
+        for line, candidates in zip(run.lines, images, strict=True):
             _set_rewards(run, line, candidates, reward)
-            taken = strategy.taken([candidate.rewards[reward] for candidate in candidates])
-        lines.append(_derived_line(run, line, strategy, candidates[:taken], reward))
-    return lines
+        rewards = np.array([[candidate.rewards[reward] for candidate in candidates] for candidates in images])
+        strategy.check_rewards(rewards)
+        calls = range(0, run.images, run.plan.shard)
+        taken = [count for call in calls for count in strategy.taken(rewards[call : call + run.plan.shard]).tolist()]
+    return [
+        _derived_line(run, line, strategy, candidates[:count], reward)
+        for line, candidates, count in zip(run.lines, images, taken, strict=True)
+    ]
 
 
 def _derived_line(

@@ -139,6 +139,19 @@ def tune(run: Run, seed: Seed = 0, output: Output = _ANALYSIS) -> None:
     show(tune_findings(_complete(run), seed), output)
 
 
+@analyze.command()
+def choosing(
+    run: Run,
+    reward: Annotated[str | None, typer.Option(help="The run's first reward if not given.")] = None,
+    seed: Seed = 0,
+    output: Output = _ANALYSIS,
+) -> None:
+    """Rank sums, soft choices and fewer images against an imperfect reward, found on half of the prompts."""
+    from scalingar.analysis.studies.choosing import choosing_findings  # noqa: PLC0415
+
+    show(choosing_findings(_complete(run), reward, seed), output)
+
+
 def _complete(folder: Path) -> "CompleteRun":
     from scalingar.analysis.runs.complete_run import CompleteRun  # noqa: PLC0415
 

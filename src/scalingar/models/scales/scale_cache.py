@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Any, Self
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
@@ -22,6 +23,28 @@ class TextMemory:
     keys: list[Float[Tensor, "p h t d"]]
     values: list[Float[Tensor, "p h t d"]]
     mask: Bool[Tensor, "p t"] | None = None
+
+    def joined(self, other: Self) -> Self:
+        """The texts of both, the shorter ones padded."""
+        longest = max(self.keys[0].shape[2], other.keys[0].shape[2])
+        first, second = self._padded(longest), other._padded(longest)
+        pairs = ((first.keys, second.keys), (first.values, second.values))
+        keys, values = ([torch.cat(layer) for layer in zip(*pair, strict=True)] for pair in pairs)
+        if first.mask is None and second.mask is None:
+            return type(self)(keys, values)
+        return type(self)(keys, values, torch.cat([first._slots(), second._slots()]))
+
+    def _padded(self, longest: int) -> Self:
+        more = longest - self.keys[0].shape[2]
+        if not more:
+            return self
+        keys, values = ([F.pad(layer, (0, 0, 0, more)) for layer in part] for part in (self.keys, self.values))
+        return type(self)(keys, values, F.pad(self._slots(), (0, more)))
+
+    def _slots(self) -> Bool[Tensor, "p t"]:
+        """The mask, all true where there is none."""
+        keys = self.keys[0]
+        return keys.new_ones((keys.shape[0], keys.shape[2]), dtype=torch.bool) if self.mask is None else self.mask
 
 
 @dataclass(frozen=True)
@@ -55,6 +78,8 @@ def _joined(first: Any, second: Any) -> Any:
     """Row by row, whatever the two are made of."""
     if isinstance(first, Tensor):
         return torch.cat([first, second])
+    if isinstance(first, TextMemory):
+        return first.joined(second)
     if isinstance(first, list):
         return [_joined(*pair) for pair in zip(first, second, strict=True)]
     if first is None:

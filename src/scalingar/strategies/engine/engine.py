@@ -23,7 +23,7 @@ from scalingar.strategies.engine.looks import ImageLooks
 from scalingar.strategies.engine.observers import DeviceObservation, Observation, device_statistics_of, observe
 from scalingar.strategies.engine.starts import Decoder, Starts, Streams
 from scalingar.strategies.engine.step_event import StepEvent
-from scalingar.strategies.search import Pick, Start
+from scalingar.strategies.search import Candidates, Pick, Start
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import Strategy, check_serves
 
@@ -52,7 +52,8 @@ class Engine:
 
         ``max_rows``: limit of live trajectories when further prompts start; a single prompt may exceed it. Prompts
         wait for the rows of finished and cut trajectories, or, in lockstep, until the batch is done. None: all prompts
-        start together and every cut shrinks the batch at once. Trajectories started later are not counted.
+        start together and every cut shrinks the batch at once. What images are granted together waits likewise; other
+        trajectories started later are not counted.
         """
         self.decoder, self.strategy, self.guidance_scale = decoder, strategy, guidance_scale
         self.looks, self.max_rows, self.streams, self.show = looks, max_rows, streams, show
@@ -62,6 +63,8 @@ class Engine:
         self._encode: Encode = list
         self._waiting: deque[ImageRun] = deque()
         self._begun: list[ImageRun] = []
+        self._granted: deque[tuple[ImageRun, Start]] = deque()
+        """Trajectories that images will start once there is room, in strategies that conclude images together."""
         self._starts = Starts(decoder, self.ledger, streams)
         self._reads = HostReads()
         self._ahead: DeviceObservation | None = None
@@ -80,7 +83,7 @@ class Engine:
         pairs = enumerate(zip(prompts, seeds, strict=True))
         runs = [ImageRun(i, prompt, self._setting(seed), self.strategy, self.looks) for i, (prompt, seed) in pairs]
         self._waiting = deque(runs)
-        while self._waiting or self.live is not None or self._starts:
+        while self._waiting or self.live is not None or self._starts or self._granted:
             live = self._admit()
             yield from self._step(live)
             self._retire(live)
@@ -94,6 +97,9 @@ class Engine:
 
     def _admit(self) -> LiveBatch:
         """Add started trajectories to the batch where possible, then as many waiting prompts as fit."""
+        while self._granted and self._has_room(len(self._granted[0][1])):
+            run, start = self._granted.popleft()
+            self._starts.begin(run, start, self._starts.sources(run, None))
         for group in self._starts.ready(self.live):
             if self.live is None:
                 self.live = LiveBatch(group.trajectories, self.decoder.groups)
@@ -118,6 +124,15 @@ class Engine:
                 self._own(runs, self.live.insert(fresh))
         self.live.fit()
         return self.live
+
+    def _has_room(self, count: int) -> bool:
+        """Whether so many trajectories may start beside those that are live or about to be."""
+        rows = self._starts.rows
+        if self.live is not None:
+            if self.live.lockstep:
+                return False
+            rows += sum(len(run.rows) for run in self.live.runs)
+        return self.max_rows is None or not rows or rows + count <= self.max_rows
 
     def _next(self, count: int) -> list[ImageRun]:
         runs = [self._waiting.popleft() for _ in range(count)]
@@ -162,7 +177,7 @@ class Engine:
                 own = seen.statistics if live.owns_all(run) else seen.statistics.select(run.rows)
                 self._decided(live, run, partial(run.before_draw, own, live.view))
         with self.ledger.timed("select"):
-            rows = live.compact(keep_free=bool(self._waiting))
+            rows = live.compact(keep_free=self._more_to_come)
         if live.runs and self._may_run_ahead(live):
             self._run_ahead(live)
         elif live.runs:
@@ -175,9 +190,14 @@ class Engine:
             scale = self.decoder.scale_at(batch.positions, live.scales(self.guidance_scale))
             return observe(batch, scale, self.strategy.profile, self.decoder.decoding, self._reads)
 
+    @property
+    def _more_to_come(self) -> bool:
+        """Whether trajectories wait for rows."""
+        return bool(self._waiting or self._granted)
+
     def _may_run_ahead(self, live: LiveBatch) -> bool:
         """Whether nothing is to be decided, and no row comes or goes, before the next logits."""
-        stays = not self._waiting and not self._starts and not any(run.decides_after for run in live.runs)
+        stays = not self._more_to_come and not self._starts and not any(run.decides_after for run in live.runs)
         return stays and self.decoder.may_run_ahead(live.trajectories)
 
     def _run_ahead(self, live: LiveBatch) -> None:
@@ -220,7 +240,7 @@ class Engine:
             for run in list(live.runs):
                 self._decided(live, run, partial(run.after_draw, live.view))
         with self.ledger.timed("select"):
-            live.compact(keep_free=bool(self._waiting))
+            live.compact(keep_free=self._more_to_come)
 
     def _read(self) -> None:
         """Wait for the device and hand out its numbers; its work of the whole step counts as the transformer's."""
@@ -244,23 +264,48 @@ class Engine:
             self._starts.keep_finished(run, live)
             live.release(run.finish(live.view).tolist())
         live.drop_empty()
-        for run in [run for run in self._begun if run.done]:
-            self._conclude(run)
+        if self.strategy.together:
+            if not (live.runs or self._starts or self._more_to_come):
+                self._conclude_together()
+        else:
+            for run in [run for run in self._begun if run.done]:
+                answer = run.search.when_done(self._finished(run))
+                if isinstance(answer, Start) and len(answer):
+                    self._starts.begin(run, answer, self._starts.sources(run, None))
+                else:
+                    self._hand_out(run, answer)
         if not live.runs:
             self.live = None
 
-    def _conclude(self, run: ImageRun) -> None:
+    def _conclude_together(self) -> None:
+        """No trajectory of the call is under way: the strategy says which images go on, and which are handed out."""
+        runs = list(self._begun)
+        answers = self.strategy.when_all_done([run.search for run in runs], [self._finished(run) for run in runs])
+        idle = all(isinstance(answer, Start) and not len(answer) for answer in answers)
+        if len(answers) != len(runs) or idle:
+            raise DecodingError(
+                f"{type(self.strategy).__name__} neither starts a trajectory nor hands an image out, or gives "
+                f"{len(answers)} answers for {len(runs)} images."
+            )
+        for run, answer in zip(runs, answers, strict=True):
+            if not isinstance(answer, Start):
+                self._hand_out(run, answer)
+            elif len(answer):
+                self._granted.append((run, answer))
+
+    def _finished(self, run: ImageRun) -> Candidates:
+        """The image's candidates that finished. Raises DecodingError where there is none."""
         finished = run.finished
         if not len(finished):
             reasons = ", ".join(sorted({candidate.fate for candidate in run.ended}))
             raise DecodingError(
                 f"no trajectory of {run.prompt!r} is left ({reasons}); a search must keep at least one."
             )
-        answer = run.search.when_done(finished)
-        if isinstance(answer, Start) and len(answer):
-            self._starts.begin(run, answer, self._starts.sources(run, None))
-            return
-        if not isinstance(answer, Pick) or answer.index not in [candidate.index for candidate in finished]:
+        return finished
+
+    def _hand_out(self, run: ImageRun, answer: Start | Pick) -> None:
+        """Close the image with its pick. Raises DecodingError if that has not finished."""
+        if not isinstance(answer, Pick) or answer.index not in [candidate.index for candidate in run.finished]:
             raise DecodingError(
                 f"{type(run.search).__name__} picked {answer} for {run.prompt!r}, which has not finished."
             )

@@ -57,6 +57,11 @@ class Starts:
         return len(self._groups)
 
     @property
+    def rows(self) -> int:
+        """Trajectories that wait to join the batch."""
+        return sum(len(group.indices) for group in self._groups)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of everything kept and of the waiting groups."""
         sources = [source for by_index in self._kept.values() for source in by_index.values()]
@@ -74,7 +79,7 @@ class Starts:
     def keep_finished(self, run: ImageRun, live: LiveBatch) -> None:
         """Keep the image's complete rows before they leave the batch."""
         complete = run.complete
-        if not run.search.may_start or not complete.any():
+        if not (run.search.may_start and run.search.keeps_finished) or not complete.any():
             return
         rows = torch.from_numpy(run.rows[complete])
         batch = live.trajectories.copy(rows, live.trajectories.noise.select(rows))
