@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -21,6 +21,10 @@ from scalingar.pipeline.loading.conversion import convert
 from scalingar.pipeline.loading.locating import locate
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies import STRATEGIES
+from scalingar.strategies.controls import RandomOfN
+from scalingar.strategies.needs import Needs
+from scalingar.strategies.search import Decision, Search, Step
+from scalingar.strategies.setting import Setting
 from tests.tiny import hf as tiny_hf
 from tests.tiny import scale_pipes
 from tests.tiny import simplear as tiny_simplear
@@ -113,6 +117,45 @@ def test_it_loads_and_draws(family: str, folder: Path) -> None:
     assert torch.equal(first, again)
     assert not torch.equal(first, pipe(prompt, strategy="single", seed=4, output_type="codes").images[0])
     assert pipe(prompt, strategy="single", seed=3).images[0].size[0] >= 8
+
+
+class ReadsStates(RandomOfN):
+    """Random-of-N that reads the hidden states of every step, and gives up the second trajectory halfway."""
+
+    seen: ClassVar[list[Tensor]] = []
+
+    def needs(self) -> Needs:
+        return Needs(states=True)
+
+    def search(self, setting: Setting) -> Search:
+        return StatesSearch(self, setting)
+
+
+class StatesSearch(Search):
+    def before_draw(self, step: Step) -> Decision | None:
+        ReadsStates.seen.append(step.states)
+        assert step.states.shape[0] == len(step)
+        keep = [row for row, index in enumerate(step.indices) if index != 1]
+        halfway = step.position == self.setting.total_steps // 2
+        return Decision.of(keep, len(step), "by the test") if halfway and len(keep) < len(step) else None
+
+
+def test_hidden_states_are_told_and_change_no_bit(family: str, folder: Path) -> None:
+    choice = chosen(family, folder)
+    pipe = ImagePipeline.from_pretrained(folder, **choice.options)
+    prompt, seed = SAMPLES[family][2], 3
+    plain = pipe(prompt, strategy="random-of-n", num_trajectories=3, seed=seed, output_type="codes")
+    ReadsStates.seen.clear()
+    read = pipe(prompt, strategy=ReadsStates(num_trajectories=3), seed=seed, output_type="codes")
+    for before, after in zip(plain.candidates[0], read.candidates[0], strict=True):
+        assert torch.equal(before.codes[: len(after.codes)], after.codes)
+    assert read.candidates[0][1].cut is not None
+    seen = ReadsStates.seen
+    assert len(seen) == read.candidates[0][0].trace["log_p"].size
+    assert (len(seen[0]), len(seen[-1])) == (3, 2)
+    assert torch.equal(seen[0][0], seen[0][1])  # the prompt alone was read
+    assert not torch.allclose(*seen[-1])  # then codes of their own were
+    assert all(states.dtype == torch.float32 and states.isfinite().all() for states in seen)
 
 
 @torch.inference_mode()

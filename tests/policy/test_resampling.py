@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scalingar.policy.resampling import Method, probabilities, resample
+from scalingar.policy.resampling import Method, effective_sample_size, probabilities, resample
 
 INF, NAN = np.inf, np.nan
 
@@ -52,3 +52,9 @@ def test_systematic_counts_differ_by_less_than_one() -> None:
         rows = resample(logs, 10, "systematic", np.random.default_rng(seed))
         assert (np.abs(np.bincount(rows, minlength=3) - [5.5, 2.5, 2]) < 1).all()
         assert (np.diff(rows) >= 0).all()
+
+
+def test_effective_sample_size_by_hand() -> None:
+    assert effective_sample_size(np.full(4, 0.25)) == 4
+    assert effective_sample_size(np.array([0.0, 1.0, 0.0])) == 1
+    assert effective_sample_size(np.array([0.5, 0.25, 0.25])) == pytest.approx(1 / 0.375)

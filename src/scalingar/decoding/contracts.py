@@ -10,6 +10,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+NO_STATES = "the strategy reads hidden states, and the model ({}) tells none: it has no step_with_states."
+"""What is wrong where states are asked of such a model, by its class."""
+
 
 class Cache(Protocol):
     """A model's cache, one row per trajectory and branch."""
@@ -133,6 +136,40 @@ class NextScaleModel(Protocol[ConditionT, CacheT]):
 
     def guidance_at(self, scale: int, guidance_scale: float) -> float:
         """The effective guidance scale at one scale; models may ramp it."""
+        ...
+
+
+@runtime_checkable
+class TellsTokenStates(NextTokenModel[ConditionT, CacheT], Protocol[ConditionT, CacheT]):
+    """A next-token model that also gives the hidden states its logits are computed from.
+
+    ``states`` are the inputs of the output head at the last position, in fp32, one per row of the logits.
+    """
+
+    def prefill_with_states(
+        self, condition: ConditionT, *, guided: bool
+    ) -> tuple[Float[Tensor, "b v"], Float[Tensor, "b d"], CacheT]:
+        """:meth:`NextTokenModel.prefill` with the states of the first code's logits; the same logits, bit for bit."""
+        ...
+
+    def step_with_states(
+        self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: CacheT
+    ) -> tuple[Float[Tensor, "n v"], Float[Tensor, "n d"]]:
+        """:meth:`NextTokenModel.step` with the states."""
+        ...
+
+
+@runtime_checkable
+class TellsScaleStates(NextScaleModel[ConditionT, CacheT], Protocol[ConditionT, CacheT]):
+    """A next-scale model that also gives hidden states: the inputs of the output head, in fp32.
+
+    A row has one state for a scale, the mean over the scale's tokens.
+    """
+
+    def step_with_states(
+        self, features: Float[Tensor, "n l d"] | None, scale: int, cache: CacheT
+    ) -> tuple[Float[Tensor, "b l g v"], Float[Tensor, "b d"]]:
+        """:meth:`NextScaleModel.step` with the states; the same logits, bit for bit."""
         ...
 
 

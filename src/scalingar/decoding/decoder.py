@@ -39,8 +39,13 @@ class Decoder(Protocol):
         """Values that a code can have, V."""
         ...
 
-    def start(self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool) -> Any:
-        """Trajectories ``indices[i]`` of prompt ``i``, before their first step, with its logits."""
+    def start(
+        self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool, states: bool = False
+    ) -> Any:
+        """Trajectories ``indices[i]`` of prompt ``i``, before their first step, with its logits.
+
+        ``states``: keep the hidden states of each step. Raises ConfigError where the model does not tell them.
+        """
         ...
 
     def scale_at(self, positions: Int[Tensor, " n"], guidance_scale: Scale) -> Scale:

@@ -13,7 +13,7 @@ from scalingar.core.decoding_kind import Decoding
 from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.decoding.contracts import NextScaleModel, ScaleTokenizer
+from scalingar.decoding.contracts import NO_STATES, NextScaleModel, ScaleTokenizer, TellsScaleStates
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.sampling import draw, filter_logits
 from scalingar.decoding.trajectories import ScaleTrajectories
@@ -63,11 +63,16 @@ class NextScaleDecoder:
         return self.model.values
 
     @torch.inference_mode()
-    def start(self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool) -> ScaleTrajectories:
-        """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; scale 0 runs once per prompt."""
+    def start(
+        self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool, states: bool = False
+    ) -> ScaleTrajectories:
+        """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; scale 0 runs once per prompt.
+
+        ``states``: keep the hidden states of each scale. Raises ConfigError where the model does not tell them.
+        """
         prompts = torch.tensor([p for p, group in enumerate(indices) for _ in group])
         cache = self.model.prefill(condition, guided=guided)
-        logits = self.model.step(None, 0, cache)
+        logits, hidden = self._logits(None, 0, cache, states=states)
         rows = to_device(prompts, logits.device)
         count = len(indices)
         branches = torch.cat([rows, rows + count]) if guided else rows
@@ -80,6 +85,7 @@ class NextScaleDecoder:
             logits=logits.index_select(0, branches),
             cache=cache.select(branches),
             noise=noise,
+            states=None if hidden is None else hidden[rows],
             ends=ends,
             latent=self.tokenizer.start(len(rows), logits.device),
         )
@@ -125,8 +131,20 @@ class NextScaleDecoder:
         """Feed the latents and compute the logits of the next scale; no row may be finished."""
         scale = int(trajectories.positions[0])
         features = self.tokenizer.features(trajectories.latent, scale)
-        trajectories.logits = self.model.step(features, scale, trajectories.cache)
+        asked = trajectories.states is not None
+        trajectories.logits, hidden = self._logits(features, scale, trajectories.cache, states=asked)
+        trajectories.states = None if hidden is None else hidden[: len(trajectories)]
         return trajectories
+
+    def _logits(
+        self, features: Float[Tensor, "n l d"] | None, scale: int, cache: Any, *, states: bool
+    ) -> tuple[Float[Tensor, "b l g v"], Float[Tensor, "b e"] | None]:
+        """A step of the model; where asked with its hidden states."""
+        if not states:
+            return self.model.step(features, scale, cache), None
+        if not isinstance(self.model, TellsScaleStates):
+            raise ConfigError(NO_STATES.format(type(self.model).__name__))
+        return self.model.step_with_states(features, scale, cache)
 
     @torch.inference_mode()
     def rewind(self, trajectories: ScaleTrajectories, position: int) -> ScaleTrajectories:

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.device.transfer import to_device
+from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.ahead import Ahead
-from scalingar.decoding.contracts import ImageTokenizer, NextTokenModel
+from scalingar.decoding.contracts import NO_STATES, ImageTokenizer, NextTokenModel, TellsTokenStates
 from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.sampling import Draw, draw, filter_logits
@@ -46,10 +47,19 @@ class NextTokenDecoder:
         return self.model.vocab_size
 
     @torch.inference_mode()
-    def start(self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool) -> Trajectories:
-        """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; each prompt is prefilled once."""
+    def start(
+        self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool, states: bool = False
+    ) -> Trajectories:
+        """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; each prompt is prefilled once.
+
+        ``states``: keep the hidden states of each step. Raises ConfigError where the model does not tell them.
+        """
         prompts = torch.tensor([p for p, group in enumerate(indices) for _ in group])
-        logits, cache = self.model.prefill(condition, guided=guided)
+        hidden = None
+        if states:
+            logits, hidden, cache = self._telling.prefill_with_states(condition, guided=guided)
+        else:
+            logits, cache = self.model.prefill(condition, guided=guided)
         rows = to_device(prompts, logits.device)
         count = len(indices)
         branches = torch.cat([rows, rows + count]) if guided else rows
@@ -62,6 +72,7 @@ class NextTokenDecoder:
             logits=logits[branches],
             cache=cache.select(branches),
             noise=noise,
+            states=None if hidden is None else hidden[rows],
         )
 
     @torch.inference_mode()
@@ -93,7 +104,12 @@ class NextTokenDecoder:
         return (noise.exponential(trajectories.positions, self.vocab_size, device),)
 
     def may_run_ahead(self, trajectories: Trajectories) -> bool:
-        """Whether the next step can be one call of the device: its functions are captured, and no image ends."""
+        """Whether the next step can be one call of the device: its functions are captured, and no image ends.
+
+        Nor are hidden states to be kept.
+        """
+        if trajectories.states is not None:
+            return False
         return trajectories.captured and int(trajectories.positions.max()) + 1 < trajectories.total_steps
 
     @torch.inference_mode()
@@ -137,8 +153,19 @@ class NextTokenDecoder:
         positions = fed if trajectories.captured else trajectories.positions - 1
         if trajectories.guided:
             last, positions = torch.cat([last, last]), torch.cat([positions, positions])
-        trajectories.logits = self.model.step(last, positions, trajectories.cache)
+        if trajectories.states is None:
+            trajectories.logits = self.model.step(last, positions, trajectories.cache)
+            return trajectories
+        logits, hidden = self._telling.step_with_states(last, positions, trajectories.cache)
+        trajectories.logits, trajectories.states = logits, hidden[: len(trajectories)]
         return trajectories
+
+    @property
+    def _telling(self) -> TellsTokenStates:
+        """The model. Raises ConfigError where it tells no hidden states."""
+        if not isinstance(self.model, TellsTokenStates):
+            raise ConfigError(NO_STATES.format(type(self.model).__name__))
+        return self.model
 
     @torch.inference_mode()
     def rewind(self, trajectories: Trajectories, position: int) -> Trajectories:

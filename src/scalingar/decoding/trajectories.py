@@ -27,6 +27,8 @@ class Trajectories(Generic[CacheT]):
     ``logits``: raw fp32 logits of the next step, ``(b, v)`` or ``(b, l, g, v)`` for ``l`` tokens of ``g`` codes; ``b``
     is ``n``, or ``2 n`` with guidance (conditional rows, then unconditional ones).
     ``cache``: the same rows as ``logits``.
+    ``states``: the hidden states that the conditional logits are computed from, fp32 ``(n, e)``, of a next-scale model
+    the mean over the scale's tokens; None unless they were asked for at the start.
     """
 
     prompts: Int[Tensor, " n"]
@@ -36,6 +38,7 @@ class Trajectories(Generic[CacheT]):
     logits: Float[Tensor, "b *l v"]
     cache: CacheT
     noise: Noise
+    states: Float[Tensor, "n e"] | None = field(default=None, kw_only=True)
     _on_device: tuple[Tensor, Tensor] | None = field(default=None, init=False, repr=False)
     """Positions and their copy on the device."""
     _sent: tuple[np.ndarray, Tensor] | None = field(default=None, init=False, repr=False)
@@ -81,8 +84,9 @@ class Trajectories(Generic[CacheT]):
 
     @property
     def nbytes(self) -> int:
-        """Bytes held by the live rows: cache, logits, codes and latents."""
-        return self.cache.nbytes + self.logits.nbytes + self.codes.nbytes
+        """Bytes held by the live rows: cache, logits, codes, states and latents."""
+        states = 0 if self.states is None else self.states.nbytes
+        return self.cache.nbytes + self.logits.nbytes + self.codes.nbytes + states
 
     @property
     def deferred(self) -> bool:
@@ -156,6 +160,8 @@ class Trajectories(Generic[CacheT]):
         self.codes[on_device] = fresh.codes
         branches = self._rows_of(on_device)
         self.logits[branches] = fresh.logits
+        if self.states is not None and fresh.states is not None:
+            self.states = self.states.index_put((on_device,), fresh.states)
         self.cache.overwrite(branches, fresh.cache)
         self.noise = self.noise.overwrite(rows, fresh.noise)
         return self
@@ -210,7 +216,8 @@ class Trajectories(Generic[CacheT]):
 
     def _per_row(self) -> tuple[str, ...]:
         """Tensors with one entry per row and no branches."""
-        return ("prompts", "indices", "positions", "codes")
+        states = () if self.states is None else ("states",)
+        return ("prompts", "indices", "positions", "codes", *states)
 
     def _rows_of(self, rows: Int[Tensor, " m"]) -> Int[Tensor, " b"]:
         """Rows of both branches in logits and cache."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from weakref import finalize
 
 import torch
@@ -18,8 +18,22 @@ Layer = Float[Tensor, "2 n h s d"]
 """Keys and values of one layer."""
 PrefixMask = Bool[Tensor, "m t"] | Float[Tensor, "m t"]
 """Which of the first ``t`` slots a row may see, or what is added to their scores."""
-Step = Callable[[Tensor, Tensor], Tensor]
-"""Logits from a code and its position per row, ``(n,)`` each: a function that can be captured."""
+
+
+class Step(Protocol):
+    """A decoding step from a code and its position per row, ``(n,)`` each: functions that can be captured."""
+
+    def __call__(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], /) -> Float[Tensor, "n v"]:
+        """fp32 logits."""
+        ...
+
+    def with_states(
+        self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], /
+    ) -> tuple[Float[Tensor, "n v"], Float[Tensor, "n d"]]:
+        """Logits, and the fp32 inputs of the output head."""
+        ...
+
+
 MakeStep = Callable[[list[Layer], Float[Tensor, "n t"] | None], Step]
 """A decoding step on given memory: layers, and the mask of the first slots."""
 

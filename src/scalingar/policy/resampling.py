@@ -33,6 +33,11 @@ def resample(
     return np.searchsorted(chances.cumsum(), quantiles, side="right").clip(max=int(np.flatnonzero(chances)[-1]))
 
 
+def effective_sample_size(weights: Float[np.ndarray, " n"]) -> float:
+    """1 / Σ w² of weights that sum to 1 (Kong, Liu & Wong 1994): n if all are equal, 1 if one has everything."""
+    return float(1 / (weights * weights).sum())
+
+
 def probabilities(log_weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """w / Σ w in fp64, relative to the largest exponent, so that no reward overflows.
 

@@ -4,6 +4,7 @@ from scalingar.strategies.allocate import Allocate
 from scalingar.strategies.best_of_n import BestOfN
 from scalingar.strategies.controls import MostConfidentOfN, PmiOfN, RandomOfN
 from scalingar.strategies.importance_sampling import ImportanceSampling
+from scalingar.strategies.particles import Particles
 from scalingar.strategies.scaling_ar import ScalingAR
 from scalingar.strategies.single import Single
 from scalingar.strategies.stop_when_good import StopWhenGood
@@ -17,6 +18,7 @@ __all__ = [
     "BestOfN",
     "ImportanceSampling",
     "MostConfidentOfN",
+    "Particles",
     "PmiOfN",
     "RandomOfN",
     "ScalingAR",

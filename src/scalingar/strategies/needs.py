@@ -9,10 +9,12 @@ class Needs:
 
     ``rewarded``: it uses a reward; ``reward``: its name or ``name:source``, None if not yet named.
     ``feature``: ``name`` or ``name:source`` of the image feature it uses; None: none.
+    ``states``: it reads hidden states, which are kept only then.
     ``warmup``: share of the steps after which the profile's C_min begins anew (ScalingAR, Eq. 12); 0: it does not.
     """
 
     rewarded: bool = False
     reward: str | None = None
     feature: str | None = None
+    states: bool = False
     warmup: float = 0.0

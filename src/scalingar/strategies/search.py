@@ -100,7 +100,7 @@ class Step:
     ``profile``: the confidence profile with this step's statistics; None on next-scale models.
     ``scales``: guidance scales, the last step's before the draw and this one's after it, ``(n,)``.
     ``images``: the rows as candidates.
-    ``read_logits``: see ``logits``.
+    ``read_logits``, ``read_states``: see ``logits`` and ``states``.
     """
 
     positions: Int[np.ndarray, " n"]
@@ -110,6 +110,7 @@ class Step:
     scales: Float[np.ndarray, " n"]
     images: Candidates
     read_logits: Callable[[], Tensor]
+    read_states: Callable[[], Tensor]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -128,6 +129,15 @@ class Step:
     def logits(self) -> Float[Tensor, "c n *l v"]:
         """A copy of the rows' raw fp32 logits, conditional and, with guidance, unconditional."""
         return self.read_logits()
+
+    @property
+    def states(self) -> Float[Tensor, "n d"]:
+        """A copy of the rows' hidden states: what the conditional logits of this step are computed from, in fp32.
+
+        They have read all codes drawn before this step's; of a next-scale model it is the mean over the scale's tokens.
+        Raises DecodingError unless the strategy declared that it needs them.
+        """
+        return self.read_states()
 
     def rewards(self) -> Float[np.ndarray, " n"]:
         """See :meth:`Candidates.rewards`."""

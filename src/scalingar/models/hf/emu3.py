@@ -20,6 +20,7 @@ from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.hf.hf_cache import HFCache
+from scalingar.models.hf.hidden_steps import HiddenSteps
 from scalingar.models.hf.loading import (
     generation_defaults,
     load_network,
@@ -50,7 +51,7 @@ _TOKENS = {"bos_token": "<|extra_203|>", "boi_token": "<|image start|>", "image_
 
 
 @dataclass(frozen=True, kw_only=True)
-class Emu3:
+class Emu3(HiddenSteps):
     """A :class:`~scalingar.decoding.contracts.NextTokenModel` around ``Emu3ForConditionalGeneration``.
 
     ``grid``: rows and columns of codes; the prompt states the same numbers.
@@ -81,21 +82,18 @@ class Emu3:
         null = [ids.to(self.network.device) for ids in self.negative]
         return PromptTokens(rows, null if len(null) == len(rows) else null * len(rows))
 
-    def prefill(self, condition: PromptTokens, *, guided: bool) -> tuple[Float[Tensor, "b v"], HFCache]:
-        """Run the prompts once per branch; fp32 logits of the first code and the cache, conditional rows first."""
+    def _prefilled(self, condition: PromptTokens, *, guided: bool) -> tuple[Float[Tensor, "b d"], HFCache]:
         ids, pads = condition.batch(guided=guided)
         cache = HFCache.empty(self.network.config.text_config.num_hidden_layers, pads)
-        return self._logits(cache.feed(self.network.model.text_model, ids)), cache
+        return cache.feed(self.network.model.text_model, ids), cache
 
-    def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n v"]:
-        """Feed code number ``positions`` (CPU, all equal) of each row, and end-of-line after the last code of a line;
-        fp32 logits of the next code.
-        """
+    def _fed(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n d"]:
+        """Feeds end-of-line too, after the last code of a line."""
         position = cache.in_step(positions)
         ids = self.visual[codes][:, None]
         if (position + 1) % self.grid[1] == 0:
             ids = F.pad(ids, (0, 1), value=self.network.vocabulary_mapping.eol_token_id)
-        return self._logits(cache.feed(self.network.model.text_model, ids))
+        return cache.feed(self.network.model.text_model, ids)
 
     def sequence(self, codes: Int[Tensor, "n t"]) -> Int[Tensor, "n s"]:
         """Whole images as the model writes them, with end-of-line and closing tokens."""

@@ -13,8 +13,10 @@ from scalingar.core.device.captures import Captures
 from scalingar.models.arenas import Arena, Arenas, Lease, Step, fitting, full_mask
 from scalingar.models.hf.hf_cache import HFCache
 
-Forward = Callable[..., Float[Tensor, "n v"]]
-"""Logits after one code per row, ``forward(codes, **arguments of the language model)``."""
+Forward = Callable[..., Float[Tensor, "n d"]]
+"""Inputs of the output head after one code per row, ``forward(codes, **arguments of the language model)``."""
+Head = Callable[[Float[Tensor, "n d"]], Float[Tensor, "n v"]]
+"""fp32 logits from them."""
 
 
 class StepLayer(DynamicLayer):
@@ -41,11 +43,22 @@ class HFStep:
     """
 
     forward: Forward
+    head: Head
     stored: list[Float[Tensor, "2 n h s d"]]
     mask: Float[Tensor, "n t"]
 
     def __call__(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"]) -> Float[Tensor, "n v"]:
         """Logits after one code per row, all at the same position."""
+        return self.head(self._hidden(codes, positions))
+
+    def with_states(
+        self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"]
+    ) -> tuple[Float[Tensor, "n v"], Float[Tensor, "n d"]]:
+        """The same logits, and the fp32 inputs of the output head."""
+        states = self._hidden(codes, positions)
+        return self.head(states), states.float()
+
+    def _hidden(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
         slots = self.mask.shape[1] + positions
         visible = full_mask(self.mask, slots, self.stored[0].shape[3]) == 0
         return self.forward(
@@ -65,11 +78,12 @@ class FixedHFCache(HFCache):
 
     arenas: Arenas = field(kw_only=True)
     forward: Forward = field(kw_only=True)
+    head: Head = field(kw_only=True)
     capacity: int = field(kw_only=True)
     lease: Lease | None = None
 
     @classmethod
-    def of(cls, cache: HFCache, arenas: Arenas, forward: Forward, codes: int) -> Self:
+    def of(cls, cache: HFCache, arenas: Arenas, forward: Forward, head: Head, codes: int) -> Self:
         """After the prompt, with room for ``codes`` more slots."""
         return cls(
             cache.layers,
@@ -78,6 +92,7 @@ class FixedHFCache(HFCache):
             cache.ends,
             arenas=arenas,
             forward=forward,
+            head=head,
             capacity=cache.ends[-1] + codes,
         )
 
@@ -131,9 +146,18 @@ class FixedHFCache(HFCache):
         self.fed()
         return logits
 
+    @torch.inference_mode()
+    def step_with_states(
+        self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"]
+    ) -> tuple[Float[Tensor, "n v"], Float[Tensor, "n d"]]:
+        """See :meth:`step`, with the fp32 inputs of the output head; both are overwritten by the next step."""
+        logits, states = self.captures(self.step_function.with_states, codes, positions)
+        self.fed()
+        return logits, states
+
     def _make_step(self, stored: list[Tensor], mask: Tensor | None) -> HFStep:
         assert mask is not None
-        return HFStep(self.forward, stored, mask)
+        return HFStep(self.forward, self.head, stored, mask)
 
     def _mask(self) -> Bool[Tensor, "n t"]:
         """True where a slot of the prompt is no pad."""

@@ -20,6 +20,7 @@ from scalingar.models.attention import BACKENDS
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.hf.fixed_hf_cache import FixedHFCache
 from scalingar.models.hf.hf_cache import HFCache
+from scalingar.models.hf.hidden_steps import HiddenSteps
 from scalingar.models.hf.loading import generation_defaults, load_network, load_text_tokenizer
 from scalingar.models.hf.prompt_tokens import PromptTokens, unpadded
 
@@ -31,7 +32,7 @@ CONVERSATION = "<|User|>: {prompt}\n\n<|Assistant|>:"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Janus:
+class Janus(HiddenSteps):
     """A :class:`~scalingar.decoding.contracts.NextTokenModel` around ``JanusForConditionalGeneration``.
 
     ``kept``: ids that the null prompt keeps: begin of sequence and begin of image.
@@ -63,34 +64,45 @@ class Janus:
         null = torch.where(kept, ids, self.padding)
         return PromptTokens(unpadded(ids, mask), unpadded(null, mask))
 
-    def prefill(self, condition: PromptTokens, *, guided: bool) -> tuple[Float[Tensor, "b v"], HFCache]:
-        """Run the prompts once per branch; fp32 logits of the first code and the cache, conditional rows first."""
+    def _prefilled(self, condition: PromptTokens, *, guided: bool) -> tuple[Float[Tensor, "b d"], HFCache]:
         ids, pads = condition.batch(guided=guided)
         cache = HFCache.empty(self.network.config.text_config.num_hidden_layers, pads)
-        logits = self._logits(cache.feed(self.network.model.language_model, ids))
+        states = cache.feed(self.network.model.language_model, ids)
         if not self.captures:
-            return logits, cache
+            return states, cache
         later = self.grid[0] * self.grid[1] - 1  # the last code is never fed back
-        return logits, FixedHFCache.of(cache, self.arenas, self._forward, later)
+        return states, FixedHFCache.of(cache, self.arenas, self._forward, self._logits, later)
 
     def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n v"]:
         """Feed code number ``positions`` (all equal) of each row; fp32 logits of the next."""
         if isinstance(cache, FixedHFCache):
             return cache.step(codes, to_device(positions, self.network.device))
+        return super().step(codes, positions, cache)
+
+    def step_with_states(
+        self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache
+    ) -> tuple[Float[Tensor, "n v"], Float[Tensor, "n d"]]:
+        """See :meth:`step`, and the fp32 inputs of the output head."""
+        if isinstance(cache, FixedHFCache):
+            return cache.step_with_states(codes, to_device(positions, self.network.device))
+        return super().step_with_states(codes, positions, cache)
+
+    def _fed(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n d"]:
         cache.in_step(positions)
         embedded = self.network.prepare_embeddings_for_image_generation(codes[:, None])
-        return self._logits(cache.feed(self.network.model.language_model, embedded, embedded=True))
+        return cache.feed(self.network.model.language_model, embedded, embedded=True)
 
     @property
     def captures(self) -> bool:
         """Whether steps are captured."""
         return self.network.device.type == "cuda" if self.cuda_graphs is None else self.cuda_graphs
 
-    def _forward(self, codes: Int[Tensor, " n"], **arguments: Any) -> Float[Tensor, "n v"]:
+    def _forward(self, codes: Int[Tensor, " n"], **arguments: Any) -> Float[Tensor, "n d"]:
         embedded = self.network.prepare_embeddings_for_image_generation(codes[:, None])
         with sdpa_kernel(BACKENDS):
             output = self.network.model.language_model(inputs_embeds=embedded, use_cache=True, **arguments)
-        return self._logits(output.last_hidden_state[:, -1])
+        states: Tensor = output.last_hidden_state[:, -1]
+        return states
 
     def _logits(self, hidden: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
         return self.network.model.generation_head(hidden).float()

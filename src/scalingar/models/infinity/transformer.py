@@ -124,6 +124,17 @@ class Infinity(nn.Module):
         Of 16 rows at the last scale of a million pixels, 4096 tokens, 2B's logits have 17 MB, the fp32 stream 0.5 GB
         and the feed-forward's inside 1.1 GB in bf16, of one layer at a time; nothing is larger.
         """
+        return self._logits(self._hidden(features, scale, cache))
+
+    def step_with_states(
+        self, features: Float[Tensor, "n l c"] | None, scale: int, cache: ScaleCache
+    ) -> tuple[Float[Tensor, "b l g 2"], Float[Tensor, "b d"]]:
+        """See :meth:`step`, and per row the mean over the scale's tokens of the inputs of the output head, fp32."""
+        hidden = self._hidden(features, scale, cache)
+        return self._logits(hidden), hidden.float().mean(1)
+
+    def _hidden(self, features: Float[Tensor, "n l c"] | None, scale: int, cache: ScaleCache) -> Float[Tensor, "b l d"]:
+        """The inputs of the output head."""
         x = self._inputs(features, cache) + self.lvl_embed.weight[scale].float()
         ends = self._ends
         rope = self.rotary[ends[scale] : ends[scale + 1]]
@@ -131,7 +142,7 @@ class Infinity(nn.Module):
         last = scale == len(self.scales) - 1
         for layer, block in enumerate(self.blocks):
             x = block(x, layer, cache, rope, shared=shared, last=last)
-        return self._logits(x, cache)
+        return self._normed(x, cache)
 
     def guidance_at(self, scale: int, guidance_scale: float) -> float:
         """The same at every scale."""
@@ -151,7 +162,7 @@ class Infinity(nn.Module):
         shared = cache.modulation(0)[:, None]
         for layer, block in enumerate(self.blocks):
             x = block(x, layer, cache, self.rotary, shared=shared, mask=mask)
-        return self._logits(x, cache)
+        return self._logits(self._normed(x, cache))
 
     def _read(self, features: Float[Tensor, "p t c"], mask: Bool[Tensor, "p t"] | None) -> Text:
         text = Text.packed(to_device(features, self.device).float(), mask)
@@ -178,6 +189,9 @@ class Infinity(nn.Module):
         embedded = self.word_embed(features.to(self.word_embed.weight.dtype)).float()
         return embedded.repeat(cache.rows // len(embedded), 1, 1)
 
-    def _logits(self, x: Float[Tensor, "b l d"], cache: ScaleCache) -> Float[Tensor, "b l g 2"]:
-        normed = self.head_nm(x, cache.per_row(cache.prompts.head))
-        return self.head(normed.to(self.head.weight.dtype)).float().unflatten(-1, (-1, 2))
+    def _normed(self, x: Float[Tensor, "b l d"], cache: ScaleCache) -> Float[Tensor, "b l d"]:
+        normed: Tensor = self.head_nm(x, cache.per_row(cache.prompts.head)).to(self.head.weight.dtype)
+        return normed
+
+    def _logits(self, hidden: Float[Tensor, "b l d"]) -> Float[Tensor, "b l g 2"]:
+        return self.head(hidden).float().unflatten(-1, (-1, 2))

@@ -61,6 +61,14 @@ class FixedCache(KVCache):
         logits: Tensor = self.captures(self.step_function, codes, positions)
         return logits
 
+    @torch.inference_mode()
+    def step_with_states(
+        self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"]
+    ) -> tuple[Float[Tensor, "n v"], Float[Tensor, "n d"]]:
+        """See :meth:`step`, with the fp32 inputs of the output head; both are overwritten by the next step."""
+        logits, states = self.captures(self.step_function.with_states, codes, positions)
+        return logits, states
+
     def _settled(self) -> Arena:
         if self.lease is not None:
             return self.lease.arena

@@ -21,12 +21,14 @@ RunBlock = Callable[[nn.Module, Tensor, Turns, Tensor, Tensor, Tensor | None], T
 class Network:
     """The parts of a transformer that a step runs.
 
-    ``head``: fp32 logits from the last block's output. ``rope``: the rotary table, ``(prefix + codes, p, 2)``.
+    ``last``: the input of the output head from the last block's output. ``head``: fp32 logits from that.
+    ``rope``: the rotary table, ``(prefix + codes, p, 2)``.
     ``run_block``: of :func:`block_runner`, or its compiled form.
     """
 
     embed: Callable[[Tensor], Tensor]
     blocks: Sequence[nn.Module]
+    last: Callable[[Tensor], Tensor]
     head: Callable[[Tensor], Tensor]
     rope: Float[Tensor, "s p 2"]
     prefix: int
@@ -49,6 +51,16 @@ class FixedStep:
 
     def __call__(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"]) -> Float[Tensor, "n v"]:
         """fp32 logits after code number ``positions`` of each image."""
+        return self.network.head(self._hidden(codes, positions))
+
+    def with_states(
+        self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"]
+    ) -> tuple[Float[Tensor, "n v"], Float[Tensor, "n d"]]:
+        """The same logits, and the fp32 inputs of the output head."""
+        states = self._hidden(codes, positions)
+        return self.network.head(states), states.float()
+
+    def _hidden(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"]) -> Float[Tensor, "n d"]:
         network = self.network
         slots = positions + self.first
         turned: Turns = turns(network.rope[network.prefix + positions][:, None])
@@ -58,7 +70,7 @@ class FixedStep:
         x = network.embed(codes)[:, None]
         for block, stored in zip(network.blocks, self.stored, strict=True):
             x = network.run_block(block, x, turned, stored, slots, mask)
-        return network.head(x)
+        return network.last(x)
 
 
 def block_runner(device: torch.device) -> RunBlock:

@@ -189,6 +189,13 @@ class LlamaGen(nn.Module):
 
         Returns fp32 logits of the first code and the cache, both of ``p`` rows, or ``2 p`` when ``guided``.
         """
+        logits, _, cache = self.prefill_with_states(condition, guided=guided)
+        return logits, cache
+
+    def prefill_with_states(
+        self, condition: Condition, *, guided: bool
+    ) -> tuple[Float[Tensor, "b v"], Float[Tensor, "b d"], KVCache]:
+        """See :meth:`prefill`, and in the middle the fp32 inputs of the output head."""
         x = condition.conditional
         mask = condition.mask
         if guided:
@@ -197,29 +204,44 @@ class LlamaGen(nn.Module):
         prefix = self.config.condition_tokens
         later = self.config.image_tokens - 1  # the last code is never fed back
         cache = self._empty_cache(len(x), prefix if self.collapses else prefix + later, mask)
-        logits = self._run(x.to(self.dtype), turns(self.rope[:prefix]), cache.view(Slots(0, prefix)))
+        states = self._hidden(x.to(self.dtype), turns(self.rope[:prefix]), cache.view(Slots(0, prefix)))
         if self.collapses:
             cache = cache.collapse(prefix, later)
-        return logits, self._fixed(cache) if self.captures else cache
+        return self._logits(states), states.float(), self._fixed(cache) if self.captures else cache
 
     def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: KVCache) -> Float[Tensor, "n v"]:
         """Feed one code per row, code number ``positions`` (CPU) of its image; fp32 logits of the next one."""
         if isinstance(cache, FixedCache):
             return cache.step(codes, to_device(positions, self.device))
+        x, turned, view = self._inputs(codes, positions, cache)
+        if self._compiled is None or view.special:
+            return self._run(x, turned, view)
+        pairs = torch.view_as_real(turned)
+        fix_sizes(pairs, but=None if view.slots.uniform else 0)
+        fix_sizes(x, but=0)
+        for layer in cache.layers:
+            fix_sizes(layer, but=1)
+        return self._compiled(x, pairs, view)
+
+    def step_with_states(
+        self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: KVCache
+    ) -> tuple[Float[Tensor, "n v"], Float[Tensor, "n d"]]:
+        """See :meth:`step`, and the fp32 inputs of the output head. The step is not compiled as a whole."""
+        if isinstance(cache, FixedCache):
+            return cache.step_with_states(codes, to_device(positions, self.device))
+        states = self._hidden(*self._inputs(codes, positions, cache))
+        return self._logits(states), states.float()
+
+    def _inputs(
+        self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: KVCache
+    ) -> tuple[Float[Tensor, "n 1 d"], Turns, View]:
+        """What a step runs on: embedded codes, their rotations, and the cache as they see it."""
         prefix = self.config.condition_tokens
         slots = Slots.at(positions + (1 if cache.collapsed else prefix))
         turn = prefix + positions
         first = int(turn[0])
         rope = self.rope[first : first + 1] if slots.uniform else self.rope[turn.to(self.device)][:, None]
-        x, turned, view = self.tok_embeddings(codes)[:, None], turns(rope), cache.view(slots)
-        if self._compiled is None or view.special:
-            return self._run(x, turned, view)
-        pairs = torch.view_as_real(turned)
-        fix_sizes(pairs, but=None if slots.uniform else 0)
-        fix_sizes(x, but=0)
-        for layer in cache.layers:
-            fix_sizes(layer, but=1)
-        return self._compiled(x, pairs, view)
+        return self.tok_embeddings(codes)[:, None], turns(rope), cache.view(slots)
 
     def forward(
         self, condition: Float[Tensor, "n t d"], codes: Int[Tensor, "n i"], cells: Int[Tensor, " i"] | None = None
@@ -259,7 +281,8 @@ class LlamaGen(nn.Module):
         network = Network(
             embed=self.tok_embeddings,
             blocks=list(self.layers),
-            head=self._head,
+            last=self._last,
+            head=self._logits,
             rope=self.rope,
             prefix=prefix,
             run_block=self._block(),
@@ -269,10 +292,18 @@ class LlamaGen(nn.Module):
         return FixedCache(cache.layers, cache.prefix_mask, arenas=self._arenas, make_step=make_step)
 
     def _run(self, x: Float[Tensor, "n q d"], turned: Turns, view: View) -> Float[Tensor, "n v"]:
+        return self._logits(self._hidden(x, turned, view))
+
+    def _hidden(self, x: Float[Tensor, "n q d"], turned: Turns, view: View) -> Float[Tensor, "n d"]:
         for index, layer in enumerate(self.layers):
             x = layer(x, turned, partial(view.attend, index))
-        return self._head(x)
+        return self._last(x)
 
-    def _head(self, x: Float[Tensor, "n q d"]) -> Float[Tensor, "n v"]:
-        logits: Tensor = self.output(self.norm(x[:, -1])).float()
+    def _last(self, x: Float[Tensor, "n q d"]) -> Float[Tensor, "n d"]:
+        """The input of the output head at the last slot, from the last block's output."""
+        states: Tensor = self.norm(x[:, -1])
+        return states
+
+    def _logits(self, states: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
+        logits: Tensor = self.output(states).float()
         return logits

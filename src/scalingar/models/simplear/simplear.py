@@ -18,6 +18,7 @@ from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.hf.hf_cache import HFCache
+from scalingar.models.hf.hidden_steps import HiddenSteps
 from scalingar.models.hf.loading import load_network, load_text_tokenizer
 from scalingar.models.hf.prompt_tokens import PromptTokens, unpadded
 from scalingar.models.simplear.frame_decoder import CODES, FrameDecoder, load_frame_decoder
@@ -38,7 +39,7 @@ TASK, BEGIN = "<|t2i|>", "<|soi|>"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimpleAR:
+class SimpleAR(HiddenSteps):
     """A :class:`~scalingar.decoding.contracts.NextTokenModel` around ``Qwen2ForCausalLM``.
 
     ``grid``: rows and columns of codes. ``first``: the word of code 0. ``negative``: ids of the unconditional branch.
@@ -59,16 +60,14 @@ class SimpleAR:
         rows = unpadded(inputs.to(self.network.device), mask)
         return PromptTokens(rows, [self.negative.to(self.network.device)] * len(rows))
 
-    def prefill(self, condition: PromptTokens, *, guided: bool) -> tuple[Float[Tensor, "b v"], HFCache]:
-        """Run the prompts once per branch; fp32 logits of the first code and the cache, conditional rows first."""
+    def _prefilled(self, condition: PromptTokens, *, guided: bool) -> tuple[Float[Tensor, "b d"], HFCache]:
         ids, pads = condition.batch(guided=guided)
         cache = HFCache.empty(self.network.config.num_hidden_layers, pads)
-        return self._logits(cache.feed(self.network.model, ids)), cache
+        return cache.feed(self.network.model, ids), cache
 
-    def step(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n v"]:
-        """Feed code number ``positions`` (all equal) of each row; fp32 logits of the next."""
+    def _fed(self, codes: Int[Tensor, " n"], positions: Int[Tensor, " n"], cache: HFCache) -> Float[Tensor, "n d"]:
         cache.in_step(positions)
-        return self._logits(cache.feed(self.network.model, codes[:, None] + self.first))
+        return cache.feed(self.network.model, codes[:, None] + self.first)
 
     def _logits(self, hidden: Float[Tensor, "n d"]) -> Float[Tensor, "n v"]:
         """Of image codes only."""

@@ -170,12 +170,23 @@ class VAR(nn.Module):
         Raises:
             DecodingError: the cache stands at another scale, or the features do not fit the scale or the cache.
         """
+        return self._logits(self._hidden(features, scale, cache))
+
+    def step_with_states(
+        self, features: Float[Tensor, "n l c"] | None, scale: int, cache: ScaleCache
+    ) -> tuple[Float[Tensor, "b l g v"], Float[Tensor, "b d"]]:
+        """See :meth:`step`, and per row the mean over the scale's tokens of the inputs of the output head, fp32."""
+        hidden = self._hidden(features, scale, cache)
+        return self._logits(hidden), hidden.float().mean(1)
+
+    def _hidden(self, features: Float[Tensor, "n l c"] | None, scale: int, cache: ScaleCache) -> Float[Tensor, "b l d"]:
+        """The inputs of the output head."""
         x = self._input(features, scale, cache)
         last = scale == len(self.config.sides) - 1
         for index, block in enumerate(self.blocks):
             text = None if cache.prompts.text is None else cache.text(index)
             x = block(x, cache.modulation(index), text, store=partial(cache.extend, index, last=last))
-        return self._logits(x, cache.per_row(cache.prompts.head))
+        return self._normed(x, cache.per_row(cache.prompts.head))
 
     def forward(
         self, inputs: Tensor, features: Float[Tensor, "n i c"], mask: Bool[Tensor, "n t"] | None = None
@@ -201,7 +212,7 @@ class VAR(nn.Module):
         for index, block in enumerate(self.blocks):
             text = None if memory.text is None else cache.text(index)
             x = block(x, cache.modulation(index), text, mask=visible)
-        return self._logits(x, memory.head)
+        return self._logits(self._normed(x, memory.head))
 
     def _memory(self, embedded: Embedded) -> PromptMemory:
         vector = embedded.vector
@@ -245,5 +256,9 @@ class VAR(nn.Module):
         levels = self.levels[: self.config.ends[scales - 1]]
         return levels[:, None] >= levels
 
-    def _logits(self, x: Float[Tensor, "n l d"], vectors: Float[Tensor, "n 2 d"]) -> Float[Tensor, "n l g v"]:
-        return self.head(self.head_nm(x, vectors).to(self.dtype)).float()[:, :, None]
+    def _normed(self, x: Float[Tensor, "n l d"], vectors: Float[Tensor, "n 2 d"]) -> Float[Tensor, "n l d"]:
+        normed: Tensor = self.head_nm(x, vectors).to(self.dtype)
+        return normed
+
+    def _logits(self, hidden: Float[Tensor, "n l d"]) -> Float[Tensor, "n l g v"]:
+        return self.head(hidden).float()[:, :, None]

@@ -156,7 +156,8 @@ class Engine:
         with self.ledger.timed("prompts"), torch.inference_mode():
             condition = self._encode([run.prompt for run in runs])
         with self.ledger.timed("prefill"):
-            fresh = self.decoder.start(condition, indices, noise, guided=guided)
+            states = self.strategy.needs().states
+            fresh = self.decoder.start(condition, indices, noise, guided=guided, states=states)
         self.ledger.prefill_rows += len(runs) * (2 if guided else 1)
         first = 0
         for run in runs:

@@ -29,10 +29,12 @@ Rows = Int[np.ndarray, " m"]
 class BatchView:
     """Access to the live batch, by its rows.
 
-    ``logits``: raw logits of rows, by branch. ``codes``: the codes of a row's first steps.
+    ``logits``: raw logits of rows, by branch. ``states``: hidden states of rows. ``codes``: the codes of a row's first
+    steps.
     """
 
     logits: Callable[[Rows], Float[Tensor, "c n *l v"]]
+    states: Callable[[Rows], Float[Tensor, "n d"]]
     codes: Callable[[int, int], Tensor]
 
 
@@ -214,6 +216,7 @@ class ImageRun:
                 lambda: [self._candidate(row, view, None) for row in range(len(self.indices))], self.looks
             ),
             read_logits=lambda: view.logits(self.rows),
+            read_states=lambda: view.states(self.rows),
         )
 
     def _record(self, values: Columns) -> None:

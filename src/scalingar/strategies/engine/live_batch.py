@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 
 from scalingar.core.device.transfer import to_device
+from scalingar.core.errors import DecodingError
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.strategies.engine.image_run import BatchView, ImageRun
 
@@ -37,7 +38,7 @@ class LiveBatch:
     @property
     def view(self) -> BatchView:
         """Access by rows; made anew each time, so that the batch and its memory go when nobody uses them."""
-        return BatchView(self._logits, self._codes)
+        return BatchView(self._logits, self._states, self._codes)
 
     @property
     def lockstep(self) -> bool:
@@ -142,6 +143,12 @@ class LiveBatch:
     def _logits(self, rows: Int[np.ndarray, " m"]) -> torch.Tensor:
         branches = self.trajectories.branches
         return branches[:, to_device(torch.from_numpy(rows), branches.device)]
+
+    def _states(self, rows: Int[np.ndarray, " m"]) -> torch.Tensor:
+        states = self.trajectories.states
+        if states is None:
+            raise DecodingError("a search reads hidden states that its strategy's needs() does not ask for.")
+        return states[to_device(torch.from_numpy(rows), states.device)]
 
     def _codes(self, row: int, steps: int) -> torch.Tensor:
         codes = self._codes_on_host()[row, : self.trajectories.codes_until(steps)].clone()

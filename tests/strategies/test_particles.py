@@ -1,0 +1,110 @@
+"""Particles between importance sampling, Best-of-N and resampling at every check."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from scalingar.policy.resampling import probabilities
+from scalingar.strategies import BestOfN, ImportanceSampling, Particles
+from tests.tiny import scale_pipes
+from tests.tiny.pipes import PROMPT, tiny_pipe
+
+REWARD = "log-likelihood"
+PROMPTS = [PROMPT, "a bird", "two cats", "a red bus"]
+
+
+@pytest.mark.parametrize("pipe", [tiny_pipe, scale_pipes.infinity_pipe])
+def test_share_0_is_importance_sampling(pipe: Any) -> None:
+    share_0 = Particles(num_trajectories=5, potential="reward", reward=REWARD, ess_share=0, temperature_inverse=300)
+    importance = ImportanceSampling(num_trajectories=5, reward=REWARD, temperature_inverse=300)
+    ours, theirs = (pipe()(PROMPTS, strategy=strategy, seed=2) for strategy in (share_0, importance))
+    assert [result.chosen for result in ours.results] == [result.chosen for result in theirs.results]
+    assert len({result.chosen for result in ours.results}) > 1
+    assert ours.ledger.tokens == theirs.ledger.tokens
+
+
+def test_without_checks_and_with_a_reward_at_the_end_it_is_best_of_n() -> None:
+    plain = Particles(num_trajectories=5, checks=(), last="reward", reward=REWARD)
+    ours = tiny_pipe()(PROMPTS, strategy=plain, seed=2)
+    theirs = tiny_pipe()(PROMPTS, strategy=BestOfN(num_trajectories=5, reward=REWARD), seed=2)
+    assert [result.chosen for result in ours.results] == [result.chosen for result in theirs.results]
+
+
+def test_equal_potentials_change_nothing() -> None:
+    flat = Particles(num_trajectories=4, temperature_inverse=0, ess_share=1)
+    result = tiny_pipe()(PROMPT, strategy=flat, seed=2).results[0]
+    assert len(result.candidates) == 4
+    assert all(candidate.finished for candidate in result.candidates)
+
+
+@pytest.mark.parametrize("pipe", [tiny_pipe, scale_pipes.infinity_pipe])
+@pytest.mark.parametrize("potential", ["reward", "confidence", "likelihood"])
+def test_uneven_weights_are_resampled_and_begin_anew(pipe: Any, potential: Any) -> None:
+    strategy = Particles(
+        num_trajectories=6,
+        potential=potential,
+        reward=REWARD if potential == "reward" else None,
+        temperature_inverse=300,
+        checks=(0.5,),
+        ess_share=1,
+    )
+    output = pipe()(PROMPTS, strategy=strategy, seed=2)
+    copies = 0
+    for result in output.results:
+        cut = [candidate for candidate in result.candidates if not candidate.finished]
+        children = [candidate for candidate in result.candidates if candidate.parent is not None]
+        copies += len(children)
+        assert len(cut) == len(children)
+        assert sum(candidate.finished for candidate in result.candidates) == 6
+        first = result.candidates[:6]
+        check = int(np.flatnonzero(np.isfinite(first[0].trace["weight"]))[0])
+        weights = np.array([candidate.trace["weight"][check] for candidate in first])
+        values = np.array([candidate.trace["potential"][check] for candidate in first], np.float64)
+        np.testing.assert_allclose(weights, probabilities(300 * values), rtol=0.05, atol=1e-3)  # traces are fp32
+        assert first[0].trace["ess"][check] == pytest.approx(1 / (weights**2).sum(), rel=1e-3)
+        for candidate in cut:
+            assert candidate.cut is not None
+            assert candidate.cut.step == check
+            share = candidate.trace["weight"][check]
+            assert candidate.cut.reason == f"not drawn in resampling, weight {share:.3f}"
+        for child in children:
+            assert child.born == check
+            assert child.parent is not None
+            parent = result.candidates[child.parent]
+            inherited = child.inherited
+            assert torch.equal(child.codes.flatten()[:inherited], parent.codes.flatten()[:inherited])
+    assert copies
+    drawn = sum(candidate.drawn for result in output.results for candidate in result.candidates)
+    assert output.ledger.tokens == drawn
+
+
+def test_after_resampling_the_pick_counts_only_what_came_later() -> None:
+    """Weights that began anew at the check: the pick is the sampler's, by the gain since then."""
+    strategy = Particles(num_trajectories=6, potential="likelihood", temperature_inverse=3, checks=(0.5,), ess_share=1)
+    for seed in range(4):
+        result = tiny_pipe()(PROMPT, strategy=strategy, seed=seed).results[0]
+        finished = [candidate for candidate in result.candidates if candidate.finished]
+        check = int(np.flatnonzero(np.isfinite(finished[0].trace["weight"]))[0])
+        gains = np.array([candidate.trace["log_p"][check:].astype(np.float64).sum() for candidate in finished])
+        chances = probabilities(3 * gains)
+        drawn = np.random.default_rng((seed, 0xC401CE)).choice(len(finished), p=chances)
+        assert result.chosen == finished[drawn].index
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"checks": (0.5, 0.25)}, "must ascend between 0 and 1"),
+        ({"checks": (0.0,)}, "must ascend between 0 and 1"),
+        ({"ess_share": 1.5}, "less than or equal to 1"),
+        ({"potential": 5}, "'reward', 'confidence' or 'likelihood'"),
+        ({"reward": REWARD}, "nothing asks the reward"),
+        ({"potential": "reward", "reward": "rank-sum:log-likelihood,pmi"}, "ranks finished candidates"),
+    ],
+)
+def test_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Particles.model_validate(settings)

@@ -1,0 +1,167 @@
+"""Hidden states of the embedded model at several lengths of a prefix, with what became of the image.
+
+What became of it: its reward, by which a verifier is taught, and the detector's verdict, by which it is only examined.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from rich.progress import track
+from torch import Tensor
+
+from scalingar.bench.benchmarks.geneval.geneval import GenEval
+from scalingar.bench.benchmarks.geneval.prompts import official_prompts, spell_out
+from scalingar.bench.judges.detectors.embedded_detector import EmbeddedDetector
+from scalingar.core.files import replacing, sweep
+from scalingar.core.locks import sole_writer
+from scalingar.core.outputs import Candidate
+from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.strategies.best_of_n import BestOfN
+from scalingar.strategies.needs import Needs
+from scalingar.strategies.search import Search, Step
+from scalingar.strategies.setting import Setting
+from training.workdir import add_work_dir, announce
+from training.world.scenes import sample_scene
+
+LENGTHS = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
+"""Shares of an image's codes that a prefix has. The whole one's last code is never read: nothing follows it."""
+SHARES = {
+    "single_object": 0.12,
+    "two_object": 0.19,
+    "counting": 0.15,
+    "colors": 0.16,
+    "position": 0.19,
+    "color_attr": 0.19,
+}
+"""Of GenEval's tasks."""
+TOGETHER = 4
+"""Prompts decoded together and stored in a file."""
+
+
+class Recorded(BestOfN):
+    """Best-of-N that keeps, per image, the hidden states at each length: of the last step, and the mean so far."""
+
+    def needs(self) -> Needs:
+        """Reward and states."""
+        return Needs(rewarded=True, reward=self.reward, states=True)
+
+    def search(self, setting: Setting) -> "Recording":
+        """A new search for one image."""
+        RECORDINGS.append(Recording(self, setting))
+        return RECORDINGS[-1]
+
+
+@dataclass
+class States:
+    """``last`` and ``mean`` at each of :data:`LENGTHS`, ``(n, d)`` each."""
+
+    last: list[Tensor] = field(default_factory=list)
+    mean: list[Tensor] = field(default_factory=list)
+
+
+class Recording(Search):
+    """The search for one image."""
+
+    def __init__(self, strategy: Recorded, setting: Setting) -> None:
+        super().__init__(strategy, setting)
+        self.stops = stops(setting.total_steps)
+        self.total: Tensor | None = None
+        self.states = States()
+
+    def before_draw(self, step: Step) -> None:
+        """Add this step's states."""
+        states = step.states
+        self.total = states.double() if self.total is None else self.total + states
+        if step.position in self.stops:
+            self.states.last.append(states)
+            self.states.mean.append((self.total / (step.position + 1)).float())
+
+
+RECORDINGS: list[Recording] = []
+"""Of the call under way, one per image, in order."""
+
+
+def stops(steps: int) -> list[int]:
+    """The steps before whose draw a prefix has one of :data:`LENGTHS`; the whole one's is the last step."""
+    return [min(round(share * steps), steps - 1) for share in LENGTHS]
+
+
+def training_prompts(count: int, seed: int) -> list[str]:
+    """Different prompts of the embedded grammar; none of GenEval's is among them."""
+    generator = np.random.default_rng(seed)
+    taken = {metadata.prompt for metadata in official_prompts()}
+    prompts: list[str] = []
+    while len(prompts) < count:
+        prompt = sample_scene(generator, SHARES).prompt
+        if prompt not in taken:
+            taken.add(prompt)
+            prompts.append(prompt)
+    return prompts
+
+
+def missing(folder: Path, prompts: list[str]) -> Iterator[tuple[Path, int]]:
+    """Files that are not there yet, and the first prompt of each."""
+    for first in range(0, len(prompts), TOGETHER):
+        path = folder / f"{first:05d}.npz"
+        if not path.exists():
+            yield path, first
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_work_dir(parser)
+    parser.add_argument("--prompts", type=int, default=392)
+    parser.add_argument("--trajectories", type=int, default=8, help="of each prompt")
+    parser.add_argument("--seed", type=int, default=2024, help="of the prompts")
+    args = parser.parse_args()
+    folder = args.work_dir / "verifier" / "states"
+    folder.mkdir(parents=True, exist_ok=True)
+    prompts = training_prompts(args.prompts, args.seed)
+    with sole_writer(folder):
+        sweep(folder)
+        fill(folder, prompts, args.trajectories)
+    announce(f"{len(prompts)} prompts are in {folder}")
+
+
+def fill(folder: Path, prompts: list[str], trajectories: int) -> None:
+    """Draw what is missing, with a progress bar."""
+    pipe, judge = ImagePipeline.from_pretrained("embedded"), EmbeddedDetector()
+    strategy = Recorded(num_trajectories=trajectories, reward="embedded")
+    for path, first in track(list(missing(folder, prompts)), description="drawing"):
+        part = prompts[first : first + TOGETHER]
+        seeds = [7_000_000 + 100 * (first + number) for number in range(len(part))]
+        RECORDINGS.clear()
+        output = pipe(part, strategy=strategy, seed=seeds, output_type="codes")
+        benchmark = GenEval(judge, prompts=[spell_out(prompt) for prompt in part])
+        right = [
+            [verdict.points for verdict in benchmark.score(item, [one.image for one in some if one.image is not None])]
+            for item, some in zip(benchmark.items(), output.candidates, strict=True)
+        ]
+        candidates = [candidate for some in output.candidates for candidate in some]
+        store(path, [recording.states for recording in RECORDINGS], candidates, np.concatenate(right))
+
+
+def store(path: Path, states: list[States], candidates: list[Candidate], right: Float[np.ndarray, " n"]) -> None:
+    """Write a file: per trajectory ``last`` and ``mean`` ``(n, 5, d)``, ``C`` and ``log_p`` ``(n, t)``, ``reward``,
+    ``right`` by the detector, and ``codes``.
+    """
+    columns: dict[str, Any] = {
+        "last": np.concatenate([np.stack([part.numpy() for part in one.last], 1) for one in states]),
+        "mean": np.concatenate([np.stack([part.numpy() for part in one.mean], 1) for one in states]),
+        "C": np.stack([candidate.trace["C"] for candidate in candidates]),
+        "log_p": np.stack([candidate.trace["log_p"] for candidate in candidates]),
+        "reward": np.array([candidate.rewards["embedded"] for candidate in candidates], np.float32),
+        "right": right.astype(np.float32),
+        "codes": np.stack([candidate.codes.numpy() for candidate in candidates]).astype(np.int16),
+    }
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, **columns)
+
+
+if __name__ == "__main__":
+    main()

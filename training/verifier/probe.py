@@ -1,0 +1,120 @@
+"""How well linear probes of hidden states foretell the reward: ``python -m training.verifier.probe``.
+
+Reads what :mod:`training.verifier.collect` stored. Every prompt is held out once in four parts of the prompts.
+"""
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from training.verifier.collect import LENGTHS, stops
+from training.workdir import add_work_dir, announce
+
+FOLDS = 4
+RIDGE = 1.0
+"""Penalty, per trajectory, on standardised inputs."""
+
+Table = Float[np.ndarray, "p n k"]
+"""One number per prompt, trajectory and length."""
+
+
+def load(folder: Path) -> dict[str, np.ndarray]:
+    """All files, with an axis of prompts before that of trajectories."""
+    files = sorted(folder.glob("*.npz"))
+    if not files:
+        raise SystemExit(f"{folder} holds no states; run `python -m training.verifier.collect` first")
+    parts = [np.load(path) for path in files]
+    together = {name: np.concatenate([part[name] for part in parts]) for name in parts[0].files}
+    reward = together["reward"]
+    prompts = len(reward) // int(together["trajectories"][0]) if "trajectories" in together else len(reward) // 8
+    return {name: values.reshape(prompts, -1, *values.shape[1:]) for name, values in together.items()}
+
+
+def pairs_right(values: Float[np.ndarray, "p n"], truth: Float[np.ndarray, "p n"]) -> Float[np.ndarray, " q"]:
+    """Per prompt with a pair of different truths: the share of such pairs that the values order as the truth does.
+
+    Equal values count half.
+    """
+    known = np.isfinite(truth).all(1)
+    ahead = np.sign(values[known, :, None] - values[known, None])
+    wanted = np.sign(truth[known, :, None] - truth[known, None])
+    counts = (wanted != 0).sum((1, 2))
+    right = ((ahead == wanted) + 0.5 * (ahead == 0)) * (wanted != 0)
+    return right.sum((1, 2))[counts > 0] / counts[counts > 0]
+
+
+def held_out(inputs: Float[np.ndarray, "p n k d"], reward: Float[np.ndarray, "p n"]) -> Table:
+    """Predictions of ridge regressions, one per length, on what a prompt's trajectories differ by.
+
+    Inputs and rewards are centred within each prompt: what tells easy prompts from hard ones orders no pair.
+    """
+    result = np.zeros(inputs.shape[:3])
+    fold = np.arange(len(reward)) % FOLDS
+    target = reward - reward.mean(1, keepdims=True)
+    for length in range(inputs.shape[2]):
+        x = inputs[:, :, length].astype(np.float64)
+        x = x - x.mean(1, keepdims=True)
+        for part in range(FOLDS):
+            train, test = fold != part, fold == part
+            flat = x[train].reshape(-1, x.shape[-1])
+            scale = flat.std(0) + 1e-9
+            flat = flat / scale
+            gram = flat.T @ flat + RIDGE * len(flat) * np.eye(flat.shape[1])
+            weights = np.linalg.solve(gram, flat.T @ target[train].ravel())
+            result[test, :, length] = (x[test] / scale) @ weights
+    return result
+
+
+def bellman_error(values: Table, reward: Float[np.ndarray, "p n"]) -> list[float]:
+    """Root mean square of v(prefix) - v(next prefix), the last next one being the reward; in units of the reward's
+    deviation within a prompt. One continuation stands for their mean, so this is an upper bound.
+    """
+    target = reward - reward.mean(1, keepdims=True)
+    following = np.concatenate([values[:, :, 1:], target[:, :, None]], 2)
+    return [float(math.sqrt(gap)) for gap in ((following - values) ** 2).mean((0, 1)) / target.var()]
+
+
+def readings(data: dict[str, np.ndarray]) -> dict[str, Table]:
+    """Predictions by name: the model's own signals, and probes."""
+    steps = data["C"].shape[2]
+    at = stops(steps)
+    drawn = [min(round(share * steps), steps) for share in LENGTHS]
+    confidence = data["C"][:, :, at]
+    likelihood = np.stack([data["log_p"][:, :, :count].mean(2) for count in drawn], 2)
+    signals = np.stack([confidence, likelihood], 3)
+    reward = data["reward"]
+    return {
+        "confidence C": confidence,
+        "mean log-likelihood": likelihood,
+        "probe of the last state": held_out(data["last"], reward),
+        "probe of the mean state": held_out(data["mean"], reward),
+        "probe of C and log-likelihood": held_out(signals, reward),
+        "probe of all of these": held_out(np.concatenate([data["last"], data["mean"], signals], 3), reward),
+        "the reward": np.repeat(reward[:, :, None], len(LENGTHS), 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_work_dir(parser)
+    args = parser.parse_args()
+    data = load(args.work_dir / "verifier" / "states")
+    told = readings(data)
+    announce(f"{len(data['reward'])} prompts, {data['reward'].shape[1]} trajectories each")
+    for truth, title in (("reward", "ordered by the reward"), ("right", "right and wrong by the detector")):
+        announce(f"share of right pairs within a prompt, {title}, at {', '.join(f'{share:g}' for share in LENGTHS)}")
+        for name, values in told.items():
+            shares = [pairs_right(values[:, :, length], data[truth]) for length in range(len(LENGTHS))]
+            cells = [f"{part.mean():6.1%} ± {1.96 * part.std() / math.sqrt(len(part)):.1%}" for part in shares]
+            announce(f"  {name:30s} {'  '.join(cells)}")
+    for name in told:
+        if name.startswith("probe"):
+            errors = bellman_error(told[name], data["reward"])
+            announce(f"Bellman error, {name}: {', '.join(f'{error:.2f}' for error in errors)}")
+
+
+if __name__ == "__main__":
+    main()
