@@ -55,7 +55,8 @@ def rank_sums(scores: Float[np.ndarray, "r n"], weights: Sequence[float]) -> Flo
 class RankSum(PixelReward):
     """Σ weight · rank among a prompt's candidates; scales of the rewards do not matter, and no one of them rules.
 
-    An imperfect reward is over-optimised by the maximum of many; ranks under a second signal hold against it.
+    An imperfect reward is over-optimised by the maximum of many; ranks under a second signal are meant to hold
+    against it (whether they do: docs/leaderboard.md).
     """
 
     compares = True

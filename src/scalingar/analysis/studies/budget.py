@@ -228,9 +228,9 @@ def _plot(budget: Budget, outcomes: list[Outcome]) -> Figure:
     for name, curve, color in curves:
         points = [(outcome.tokens[images].mean(), score(run, outcome.points, images).value) for outcome in curve]
         axes.plot(*zip(*points, strict=True), "o-", color=color, markersize=3.5, linewidth=1.2, label=name)
-    for outcome in (outcomes[0], outcomes[-1]):
+    for outcome, label in ((outcomes[0], "the rule that was found"), (outcomes[-1], outcomes[-1].name)):
         value = score(run, outcome.points, images).value
-        axes.plot([outcome.tokens[images].mean()], [value], "s", markersize=6, label=outcome.name)
+        axes.plot([outcome.tokens[images].mean()], [value], "s", markersize=6, label=label)
     axes.set_xlabel("mean tokens per image", color=INK)
     axes.set_ylabel("score on the prompts that chose nothing", color=INK)
     axes.legend(frameon=False, fontsize=8.5)
