@@ -26,7 +26,7 @@ _METHODS = ("scaling-ar", "termination", "tts-var", "published", "scheduler")
 
 def figures() -> Iterator[Path]:
     """Draw all of them; yields the files written."""
-    with group("next-token", "derived.yaml") as runs:
+    with group("next-token", *next_token.SUITES) as runs:
         yield _written("results-quality", quality(runs, next_token.TITLES))
         yield _written("results-confidence", confidence(runs))
     with group("next-scale", "tts-var-derived.yaml") as runs:

@@ -20,8 +20,12 @@ TITLES = {
     "most-confident-of-8": "most confident of 8",
     "likelihood-of-8": "likeliest of 8",
     "pmi-of-8": "PMI of 8",
+    "best-of-4": "best of 4 (reward)",
     "best-of-6": "best of 6 (reward)",
     "best-of-8": "best of 8 (reward)",
+    "allocate-3.2": "**allocate**, 3.2 each on average (reward)",
+    "allocate-4": "**allocate**, 4 each on average (reward)",
+    "threshold": "stop when good, threshold (reward)",
     "rank-sum-of-8": "rank sum of 8 (reward, half of likelihood)",
     "importance-sampling": "importance sampling (reward, λ = 10)",
 }
@@ -35,10 +39,14 @@ PAIRS: list[Pair] = [
     ("one late cut (successive halving) over the most confident of eight", "most-confident-of-8", "successive-halving"),
     ("best of eight by reward, over the most confident", "most-confident-of-8", "best-of-8"),
     ("the likeliest of eight, over the most confident", "most-confident-of-8", "likelihood-of-8"),
+    ("allocate, 3.2 each, over the best of eight", "best-of-8", "allocate-3.2"),
+    ("allocate, 4 each, over the best of four", "best-of-4", "allocate-4"),
+    ("a threshold, over the best of four", "best-of-4", "threshold"),
     ("rank sum of reward and likelihood, over the reward", "best-of-8", "rank-sum-of-8"),
     ("importance sampling, over the best by reward", "best-of-8", "importance-sampling"),
 ]
-SUMMARY = ("single", "scaling-ar-v3", "most-confident-of-8", "best-of-8")
+SUITES = ("derived.yaml", "budget.yaml")
+SUMMARY = ("single", "scaling-ar-v3", "most-confident-of-8", "best-of-8", "allocate-3.2")
 """What README quotes."""
 SCALING = {
     "random": "random",
@@ -55,7 +63,7 @@ SCALING = {
 
 def blocks() -> Iterator[tuple[str, str]]:
     """Every computed block of the page."""
-    with group("next-token", "derived.yaml") as runs:
+    with group("next-token", *SUITES) as runs:
         titles = {name: title for name, title in TITLES.items() if name in runs.runs}
         yield "next-token", scores(runs, titles, "single")
         yield "summary", summary(runs, {name: TITLES[name].replace("**", "") for name in SUMMARY})

@@ -37,15 +37,15 @@ class Group:
 
 
 @contextmanager
-def group(name: str, suite: str | None = None) -> Iterator[Group]:
-    """The runs packed in docs/data/NAME, and those of a suite that can be read off the complete one among them.
+def group(name: str, *suites: str) -> Iterator[Group]:
+    """The runs packed in docs/data/NAME, and those of suites that can be read off the complete one among them.
 
-    What of the suite needs traces, which are not packed, is packed itself. Empty where nothing is packed yet.
+    What of them needs traces, which are not packed, is packed itself. Empty where nothing is packed yet.
     """
     with TemporaryDirectory() as place:
         folder = Path(place)
         found = [unpack(file, folder) for file in sorted((DATA / name).glob(f"*{SUFFIX}"))]
-        if suite is not None and (folder / COMPLETE).is_dir():
+        for suite in suites if (folder / COMPLETE).is_dir() else ():
             there = {run.name for run in found}
             missing = {label: each for label, each in read_suite(SUITES / suite).items() if label not in there}
             found += derive(CompleteRun.read(folder / COMPLETE), missing, folder)
