@@ -48,6 +48,7 @@ speed: .venv/ready
 	$(BIN)/python -m speed.decode --reference
 	$(BIN)/python -m speed.next_scale --model embedded-next-scale
 	$(BIN)/python -m speed.next_scale
+	$(BIN)/python -m speed.serve
 
 speed-device: .venv/ready
 	$(BIN)/python -m speed.device --out out/speed-device

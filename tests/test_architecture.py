@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "scalingar"
 HOUSE = (
-    ("cli",),
+    ("cli", "serve"),
     ("analysis",),
     ("bench",),
     ("doctor",),

@@ -16,6 +16,7 @@ from scalingar.cli.convert import convert
 from scalingar.cli.doctor import doctor
 from scalingar.cli.generate import generate
 from scalingar.cli.listing import ls
+from scalingar.cli.serve import serve
 from scalingar.cli.terminal import say, spell_out_unknown_letters
 from scalingar.cli.words.paths import takes_paths
 from scalingar.cli.words.prompt_and_settings import with_literal_prompt
@@ -34,6 +35,7 @@ app.command()(generate)
 app.command("ls")(ls)
 app.command()(convert)
 app.command()(doctor)
+app.command()(serve)
 app.add_typer(bench, name="bench")
 analyze.command()(consistency)
 app.add_typer(analyze, name="analyze")

@@ -6,6 +6,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
+from scalingar.core.sampling_config import SamplingConfig
+from scalingar.decoding.frontier import Frontier
 from scalingar.decoding.noise import Noise
 from scalingar.profile.statistics.device_statistics import DeviceStatistics
 from scalingar.profile.statistics.guidance import Scale
@@ -39,6 +41,11 @@ class Decoder(Protocol):
         """Values that a code can have, V."""
         ...
 
+    @property
+    def sampling(self) -> SamplingConfig:
+        """How a code is drawn."""
+        ...
+
     def start(
         self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool, states: bool = False
     ) -> Any:
@@ -52,8 +59,8 @@ class Decoder(Protocol):
         """The effective guidance scale at these positions."""
         ...
 
-    def draw(self, trajectories: Any, guidance_scale: Scale) -> Tensor:
-        """The codes of the next step of every row."""
+    def draw(self, frontier: Frontier, guidance_scale: Scale) -> Tensor:
+        """The codes of the next step of every row of a batch, or of a part of it."""
         ...
 
     def append(self, trajectories: Any, codes: Tensor) -> Any:

@@ -14,6 +14,7 @@ from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.contracts import NO_STATES, NextScaleModel, ScaleTokenizer, TellsScaleStates
+from scalingar.decoding.frontier import Frontier
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.sampling import draw, filter_logits
 from scalingar.decoding.trajectories import ScaleTrajectories
@@ -91,15 +92,15 @@ class NextScaleDecoder:
         )
 
     @torch.inference_mode()
-    def draw(self, trajectories: ScaleTrajectories, guidance_scale: Scale) -> Int[Tensor, "n l g"]:
+    def draw(self, frontier: Frontier, guidance_scale: Scale) -> Int[Tensor, "n l g"]:
         """All codes of the next scale, from logits guided at the model's scale for it."""
-        strength = self.scale_at(trajectories.positions, guidance_scale)
-        logits = guide(trajectories.conditional, trajectories.unconditional, trajectories.scale_for(strength))
+        strength = self.scale_at(frontier.positions, guidance_scale)
+        logits = guide(frontier.conditional, frontier.unconditional, frontier.scale_for(strength))
         flat = filter_logits(logits.flatten(0, -2), self.sampling)
         noise = None
         if not self.sampling.greedy:
             size = logits[0].numel()
-            noise = trajectories.noise.exponential(trajectories.positions, size, logits.device).view_as(flat)
+            noise = frontier.noise.exponential(frontier.positions, size, logits.device).view_as(flat)
         return draw(flat, noise).view(logits.shape[:-1])
 
     def scale_at(self, positions: Int[Tensor, " n"], guidance_scale: Scale) -> Scale:

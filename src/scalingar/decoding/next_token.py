@@ -15,6 +15,7 @@ from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.ahead import Ahead
 from scalingar.decoding.contracts import NO_STATES, ImageTokenizer, NextTokenModel, TellsTokenStates
 from scalingar.decoding.device_noise import DeviceNoise
+from scalingar.decoding.frontier import Frontier
 from scalingar.decoding.noise import Noise
 from scalingar.decoding.sampling import Draw, draw, filter_logits
 from scalingar.decoding.trajectories import Trajectories
@@ -76,32 +77,32 @@ class NextTokenDecoder:
         )
 
     @torch.inference_mode()
-    def draw(self, trajectories: Trajectories, guidance_scale: Scale) -> Int[Tensor, " n"]:
+    def draw(self, frontier: Frontier, guidance_scale: Scale) -> Int[Tensor, " n"]:
         """The next code of every row, from logits guided at ``guidance_scale``."""
-        scale = self.scale_at(trajectories.positions, guidance_scale)
-        if trajectories.deferred:
-            return self._draw_on_device(trajectories, scale)
-        logits = guide(trajectories.conditional, trajectories.unconditional, trajectories.scale_for(scale))
+        scale = self.scale_at(frontier.positions, guidance_scale)
+        if frontier.deferred:
+            return self._draw_on_device(frontier, scale)
+        logits = guide(frontier.conditional, frontier.unconditional, frontier.scale_for(scale))
         logits = filter_logits(logits, self.sampling)
         if self.sampling.greedy:
             return draw(logits, None)
-        positions = trajectories.positions
-        noise = trajectories.noise.exponential(positions, logits.shape[-1], logits.device)
+        positions = frontier.positions
+        noise = frontier.noise.exponential(positions, logits.shape[-1], logits.device)
         return draw(logits, noise)
 
-    def _draw_on_device(self, trajectories: Trajectories, scale: Scale) -> Int[Tensor, " n"]:
-        inputs = trajectories.branches, trajectories.per_row(scale), *self._noise(trajectories)
-        codes: Tensor = trajectories.run(Draw(self.sampling), *inputs)
+    def _draw_on_device(self, frontier: Frontier, scale: Scale) -> Int[Tensor, " n"]:
+        inputs = frontier.branches, frontier.per_row(scale), *self._noise(frontier)
+        codes: Tensor = frontier.run(Draw(self.sampling), *inputs)
         return codes
 
-    def _noise(self, trajectories: Trajectories) -> tuple[Tensor, ...]:
+    def _noise(self, frontier: Frontier) -> tuple[Tensor, ...]:
         """What :class:`Draw` takes of it."""
-        device, noise = trajectories.logits.device, trajectories.noise
+        device, noise = frontier.logits.device, frontier.noise
         if self.sampling.greedy:
             return ()
         if isinstance(noise, DeviceNoise):
-            return noise.device_keys(device), trajectories.device_positions
-        return (noise.exponential(trajectories.positions, self.vocab_size, device),)
+            return noise.device_keys(device), frontier.device_positions
+        return (noise.exponential(frontier.positions, self.vocab_size, device),)
 
     def may_run_ahead(self, trajectories: Trajectories) -> bool:
         """Whether the next step can be one call of the device: its functions are captured, and no image ends.

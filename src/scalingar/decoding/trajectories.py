@@ -1,10 +1,9 @@
 """The state of the trajectories being decoded, one row each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Self
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -12,20 +11,17 @@ from torch import Tensor
 from scalingar.core.device.captures import Captures
 from scalingar.core.device.transfer import to_device
 from scalingar.decoding.contracts import CacheT
+from scalingar.decoding.frontier import Frontier
 from scalingar.decoding.noise import Noise
-from scalingar.profile.statistics.guidance import Scale
 
 
-@dataclass
-class Trajectories(Generic[CacheT]):
+@dataclass(kw_only=True)
+class Trajectories(Frontier, Generic[CacheT]):
     """``n`` trajectories of a next-token model; a row may belong to any prompt. Its methods change it in place.
 
     ``prompts``: which prompt a row belongs to, ``(n,)`` on the CPU.
     ``indices``: which of that prompt's trajectories it is, ``(n,)`` on the CPU.
-    ``positions``: steps made so far, ``(n,)`` on the CPU.
     ``codes``: ``(n, t)``, drawn from the left, zero where nothing is drawn yet.
-    ``logits``: raw fp32 logits of the next step, ``(b, v)`` or ``(b, l, g, v)`` for ``l`` tokens of ``g`` codes; ``b``
-    is ``n``, or ``2 n`` with guidance (conditional rows, then unconditional ones).
     ``cache``: the same rows as ``logits``.
     ``states``: the hidden states that the conditional logits are computed from, fp32 ``(n, e)``, of a next-scale model
     the mean over the scale's tokens; None unless they were asked for at the start.
@@ -33,19 +29,9 @@ class Trajectories(Generic[CacheT]):
 
     prompts: Int[Tensor, " n"]
     indices: Int[Tensor, " n"]
-    positions: Int[Tensor, " n"]
     codes: Int[Tensor, "n t"]
-    logits: Float[Tensor, "b *l v"]
     cache: CacheT
-    noise: Noise
-    states: Float[Tensor, "n e"] | None = field(default=None, kw_only=True)
-    _on_device: tuple[Tensor, Tensor] | None = field(default=None, init=False, repr=False)
-    """Positions and their copy on the device."""
-    _sent: tuple[np.ndarray, Tensor] | None = field(default=None, init=False, repr=False)
-    """The last numbers per row, and their copy on the device."""
-
-    def __len__(self) -> int:
-        return len(self.indices)
+    states: Float[Tensor, "n e"] | None = None
 
     @property
     def _captures(self) -> Captures | None:
@@ -53,24 +39,9 @@ class Trajectories(Generic[CacheT]):
         return captures
 
     @property
-    def guided(self) -> bool:
-        """There is an unconditional branch."""
-        return len(self.logits) > len(self)
-
-    @property
-    def branches(self) -> Float[Tensor, "c n *l v"]:
-        """The logits branch by branch, conditional and, with guidance, unconditional ones."""
-        return self.logits.view(-1, len(self), *self.logits.shape[1:])
-
-    @property
-    def conditional(self) -> Float[Tensor, "n *l v"]:
-        """Logits of the conditional branch."""
-        return self.logits[: len(self)]
-
-    @property
-    def unconditional(self) -> Float[Tensor, "n *l v"] | None:
-        """Logits of the unconditional branch; None without guidance."""
-        return self.logits[len(self) :] if self.guided else None
+    def captured(self) -> bool:
+        """See :class:`Frontier`."""
+        return self._captures is not None
 
     @property
     def total_steps(self) -> int:
@@ -88,23 +59,6 @@ class Trajectories(Generic[CacheT]):
         states = 0 if self.states is None else self.states.nbytes
         return self.cache.nbytes + self.logits.nbytes + self.codes.nbytes + states
 
-    @property
-    def deferred(self) -> bool:
-        """Steps are computed on a device that the host should not wait for, or as if they were."""
-        return self.captured or not self.logits.is_cpu
-
-    @property
-    def captured(self) -> bool:
-        """Steps are captured functions, of tensors on the device alone."""
-        return self._captures is not None
-
-    @property
-    def device_positions(self) -> Int[Tensor, " n"]:
-        """``positions`` where the logits are."""
-        if self._on_device is None or self._on_device[0] is not self.positions:
-            self._on_device = self.positions, to_device(self.positions, self.logits.device)
-        return self._on_device[1]
-
     def codes_until(self, step: int) -> int:
         """How many codes the first ``step`` steps draw."""
         return step
@@ -116,19 +70,8 @@ class Trajectories(Generic[CacheT]):
         return rows if sizes is None else sizes(rows * branches) // branches
 
     def run(self, function: Callable[..., Any], *arguments: Tensor) -> Any:
-        """``function(*arguments)``, as a CUDA graph where the batch has such: its results live until the next call."""
+        """See :class:`Frontier`."""
         return function(*arguments) if self._captures is None else self._captures(function, *arguments)
-
-    def per_row(self, values: Scale) -> Float[Tensor, " n"]:
-        """One number, or one for each row, in fp32 where the logits are; numbers that are there are not sent again."""
-        numbers = np.broadcast_to(np.asarray(values, np.float32), (len(self),))
-        if self._sent is None or not np.array_equal(self._sent[0], numbers):
-            self._sent = numbers.copy(), to_device(torch.from_numpy(numbers.copy()), self.logits.device)
-        return self._sent[1]
-
-    def scale_for(self, scale: Scale) -> float | Float[Tensor, " n"]:
-        """A guidance scale as ``guide`` takes it: one number, or one per row."""
-        return scale if isinstance(scale, float) else self.per_row(scale)
 
     @torch.inference_mode()
     def append(self, codes: Int[Tensor, " n"]) -> Self:
@@ -219,12 +162,8 @@ class Trajectories(Generic[CacheT]):
         states = () if self.states is None else ("states",)
         return ("prompts", "indices", "positions", "codes", *states)
 
-    def _rows_of(self, rows: Int[Tensor, " m"]) -> Int[Tensor, " b"]:
-        """Rows of both branches in logits and cache."""
-        return torch.cat([rows, rows + len(self)]) if self.guided else rows
 
-
-@dataclass
+@dataclass(kw_only=True)
 class ScaleTrajectories(Trajectories[CacheT]):
     """``n`` trajectories of a next-scale model, all at the same scale.
 
@@ -232,8 +171,8 @@ class ScaleTrajectories(Trajectories[CacheT]):
     ``latent``: ``(n, d, h, w)``, the tokenizer's sum over the scales so far.
     """
 
-    ends: tuple[int, ...] = field(kw_only=True)
-    latent: Float[Tensor, "n d h w"] = field(kw_only=True)
+    ends: tuple[int, ...]
+    latent: Float[Tensor, "n d h w"]
 
     @property
     def total_steps(self) -> int:

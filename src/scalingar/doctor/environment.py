@@ -21,6 +21,7 @@ _EXTRAS = {
     "hf": ("transformers",),
     "hub": ("huggingface_hub",),
     "judge": ("openai",),
+    "serve": ("fastapi", "prometheus_client", "uvicorn"),
     "next-scale": ("sklearn",),
     "t5": ("transformers", "sentencepiece", "ftfy", "bs4"),
     "train": ("resvg_py", "sklearn"),

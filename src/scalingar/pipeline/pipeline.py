@@ -257,7 +257,7 @@ class ImagePipeline:
             decoder,
             recipe.strategy,
             recipe.guidance_scale,
-            self._looks(decoder, recipe, keep_pixels=output_type in ("pt", "np")),
+            self.looks(decoder, recipe, keep_pixels=output_type in ("pt", "np")),
             max_rows=max_rows,
             streams=(DeviceNoise if recipe.noise == "device" else TrajectoryNoise).for_prompts,
             show=output_type != "codes",
@@ -265,8 +265,13 @@ class ImagePipeline:
         recipes = recipe.of_images(prompts, seed)
         return Stream(engine, texts, self._condition, seeds, partial(ImageOutput.of, self, recipes, output_type))
 
-    def _looks(self, decoder: NextTokenDecoder | NextScaleDecoder, recipe: Recipe, *, keep_pixels: bool) -> ImageLooks:
-        """Reward and feature that the strategy needs; errors are raised before anything is decoded."""
+    def looks(
+        self, decoder: NextTokenDecoder | NextScaleDecoder, recipe: Recipe, *, keep_pixels: bool = False
+    ) -> ImageLooks:
+        """Reward and feature that a resolved recipe's strategy needs, with a ledger of their own.
+
+        Raises ConfigError, WeightsError, before anything is decoded.
+        """
         needs, per_batch = recipe.strategy.needs(), recipe.looks_per_batch
         assert per_batch is not None
         return ImageLooks(

@@ -8,7 +8,8 @@ from scalingar.core.errors import DecodingError
 from scalingar.core.outputs import Ledger, PromptResult
 from scalingar.pipeline.output import ImageOutput
 from scalingar.strategies import Strategy
-from scalingar.strategies.engine.engine import Encode, Engine
+from scalingar.strategies.engine.engine import Engine
+from scalingar.strategies.engine.open_engine import Encode
 from scalingar.strategies.engine.step_event import StepEvent
 
 

@@ -13,14 +13,14 @@ from torch import Tensor
 from scalingar.core.errors import DecodingError
 from scalingar.core.outputs import Candidate, Cut
 from scalingar.policy.termination import NOT_A_NUMBER
+from scalingar.profile.rounding import first_largest
 from scalingar.strategies.engine.host_reads import Receive
 from scalingar.strategies.engine.lineage import Lineage
 from scalingar.strategies.engine.observers import DRAWN, Observer, ScaleObserver, Statistics, TokenObserver
+from scalingar.strategies.engine.order import Manner, Order
 from scalingar.strategies.engine.sound_decision import sound_decision
 from scalingar.strategies.engine.trace_record import TraceRecord
-from scalingar.strategies.search import Candidates, Columns, Decision, Looks, Search, Start, Step
-from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import Strategy
+from scalingar.strategies.search import Candidates, Columns, Decision, Search, Start, Step
 
 Rows = Int[np.ndarray, " m"]
 
@@ -51,13 +51,17 @@ class StepLog:
 class ImageRun:
     """The run of one image.
 
-    ``number``: of the image in the call. ``rows``: its rows in the live batch; ``indices``, ``positions``, ``scales``:
-    trajectory, steps done and guidance scale of each. ``pending``: trajectories that will join the batch later.
+    ``number``: of the image among those of the engine. ``manner``: of the order; equal ones are the same object.
+    ``rows``: its rows in the live batch; ``indices``, ``positions``, ``scales``: trajectory, steps done and guidance
+    scale of each. ``pending``: trajectories that will join the batch later.
     ``candidates``: those that ended, by index.
     """
 
-    def __init__(self, number: int, prompt: str, setting: Setting, strategy: Strategy, looks: Looks) -> None:
-        self.number, self.prompt, self.setting, self.looks = number, prompt, setting, looks
+    def __init__(self, number: int, order: Order, manner: Manner) -> None:
+        """Raises ConfigError if the strategy's settings do not fit the model."""
+        self.number, self.order, self.manner = number, order, manner
+        self.prompt, self.setting, self.looks = order.prompt, order.setting, order.looks
+        strategy, setting = order.strategy, self.setting
         self.search = strategy.search(setting)
         self.lineage = Lineage()
         self.indices = [self.lineage.fresh() for _ in range(self.search.starts)]
@@ -161,6 +165,18 @@ class ImageRun:
         self.positions = np.concatenate([self.positions, born])
         self.scales = np.concatenate([self.scales, np.full(len(indices), self.setting.guidance_scale)])
         self.pending -= len(indices)
+
+    def leading(self, view: BatchView) -> Candidate | None:
+        """What the live trajectory of the highest confidence C has drawn so far, the first of equals.
+
+        For between two steps; without signals and trace. None before the first draw.
+        """
+        last = [self.record.of(i, steps)["C"][-1:] for i, steps in zip(self.indices, self.positions, strict=True)]
+        if not all(map(len, last)) or not last:
+            return None
+        row = int(first_largest(np.concatenate(last)))
+        codes = view.codes(int(self.rows[row]), int(self.positions[row]))
+        return Candidate(self.prompt, self.indices[row], codes, cut=None, signals={}, trace={})
 
     @property
     def ended(self) -> list[Candidate]:

@@ -12,6 +12,7 @@ from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import DecodingError
 from scalingar.decoding.trajectories import Trajectories
 from scalingar.strategies.engine.image_run import BatchView, ImageRun
+from scalingar.strategies.engine.parts import Part
 
 
 class LiveBatch:
@@ -67,6 +68,17 @@ class LiveBatch:
             self._ascending = run.rows, bool((run.rows[:-1] < run.rows[1:]).all())
         return self._ascending[1]
 
+    def parts(self) -> list[Part]:
+        """The rows by manner; free rows are with the first."""
+        by_manner: dict[int, list[ImageRun]] = {}
+        for run in self.runs:
+            by_manner.setdefault(id(run.manner), []).append(run)
+        parts: list[Part] = []
+        for runs in by_manner.values():
+            rows = [run.rows for run in runs] + ([] if parts else [np.array(self.free, np.int64)])
+            parts.append(Part(runs[0].order.decoder, runs[0].manner.profile, np.concatenate(rows)))
+        return parts
+
     def add(self, run: ImageRun, indices: Sequence[int], rows: Sequence[int]) -> None:
         """Assign free or new rows of the batch to these trajectories of an image."""
         if indices == run.indices:  # its first rows
@@ -79,6 +91,12 @@ class LiveBatch:
     def release(self, rows: Sequence[int]) -> None:
         """Free these rows."""
         self.free += rows
+
+    def give_up(self, run: ImageRun) -> None:
+        """Free all rows of an image, which leaves."""
+        if run in self.runs:
+            self.runs.remove(run)
+            self.release(run.rows.tolist())
 
     def drop_empty(self) -> None:
         """Remove images without rows."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.device.transfer import to_device
-from scalingar.decoding.trajectories import Trajectories
+from scalingar.decoding.frontier import Frontier
 from scalingar.profile.confidence import ConfidenceProfile
 from scalingar.profile.duration import share_of
 from scalingar.profile.profile_config import ProfileConfig
@@ -71,8 +71,10 @@ class Observer(Protocol):
 class Observation(Protocol):
     """One step's logits of a whole batch."""
 
-    statistics: Any
-    """:data:`Statistics` of all rows; on a device once the host has read them."""
+    @property
+    def statistics(self) -> Any:
+        """:data:`Statistics` of all rows; on a device once the host has read them."""
+        ...
 
     def log_p(self, rows: Int[np.ndarray, " m"] | None, codes: Tensor) -> Float[np.ndarray, "2 m"] | Tensor:
         """:data:`DRAWN` of the codes drawn by these rows of the batch (None: all); on a device not yet read."""
@@ -80,21 +82,21 @@ class Observation(Protocol):
 
 
 def observe(
-    trajectories: Trajectories, scale: Scale, config: ProfileConfig, decoding: Decoding, reads: HostReads
+    frontier: Frontier, scale: Scale, config: ProfileConfig, decoding: Decoding, reads: HostReads
 ) -> Observation:
     """Statistics of all rows, guided at ``scale``; on a device they are complete after ``reads`` is flushed."""
-    if not trajectories.deferred:
-        return HostObservation(trajectories, scale, config, decoding)
-    seen = DeviceObservation(trajectories, config, decoding)
-    reads.add(trajectories.run(device_statistics_of(config), seen.logits, trajectories.per_row(scale)), seen.receive)
+    if not frontier.deferred:
+        return HostObservation(frontier, scale, config, decoding)
+    seen = DeviceObservation(frontier, config, decoding)
+    reads.add(frontier.run(device_statistics_of(config), seen.logits, frontier.per_row(scale)), seen.receive)
     return seen
 
 
 class HostObservation:
     """On the CPU, in NumPy."""
 
-    def __init__(self, trajectories: Trajectories, scale: Scale, config: ProfileConfig, decoding: Decoding) -> None:
-        logits = trajectories.branches
+    def __init__(self, frontier: Frontier, scale: Scale, config: ProfileConfig, decoding: Decoding) -> None:
+        logits = frontier.branches
         self.statistics: Statistics
         self.of_codes = decoding == "next-token"
         if self.of_codes:
@@ -103,7 +105,7 @@ class HostObservation:
         else:
             number = scale if isinstance(scale, float) else np.asarray(scale)
             self.distributions = scale_distributions(logits, number, config)
-            self.statistics = scale_statistics(self.distributions, len(trajectories), config)
+            self.statistics = scale_statistics(self.distributions, len(frontier), config)
 
     def log_p(self, rows: Int[np.ndarray, " m"] | None, codes: Tensor) -> Float[np.ndarray, "2 m"]:
         """See :class:`Observation`."""
@@ -116,8 +118,8 @@ class DeviceObservation:
 
     statistics: Statistics
 
-    def __init__(self, trajectories: Trajectories, config: ProfileConfig, decoding: Decoding) -> None:
-        self.run, self.logits = trajectories.run, trajectories.branches
+    def __init__(self, frontier: Frontier, config: ProfileConfig, decoding: Decoding) -> None:
+        self.run, self.logits = frontier.run, frontier.branches
         self.config, self.decoding = config, decoding
 
     def log_p(self, rows: Int[np.ndarray, " m"] | None, codes: Tensor) -> Float[Tensor, "2 m"]:

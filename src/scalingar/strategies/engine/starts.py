@@ -139,9 +139,10 @@ class Starts:
         return chosen
 
     def forget(self, run: ImageRun) -> None:
-        """Free what is kept for an image."""
+        """Free what is kept for an image, and what it has waiting."""
         self._origins.pop(run.number, None)
         self._kept.pop(run.number, None)
+        self._groups = [group for group in self._groups if group.run is not run]
 
     def _add(self, run: ImageRun, indices: list[int], trajectories: Trajectories, position: int) -> None:
         trajectories.indices = torch.tensor(indices)

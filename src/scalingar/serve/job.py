@@ -1,0 +1,75 @@
+"""One request on its way: what it asks of the live batch, and what comes back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from scalingar.core.outputs import PromptResult
+from scalingar.pipeline.output import ImageOutput
+from scalingar.pipeline.recipe import Recipe
+from scalingar.serve.errors import ApiError
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A picture on its way: number ``index`` of those that were asked for."""
+
+    index: int
+    image: Image.Image
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All images of a request.
+
+    ``drawn``: tokens of all trajectories. ``prompt_tokens``: places that the model reads the prompt in.
+    """
+
+    output: ImageOutput
+    drawn: int
+    prompt_tokens: int
+
+
+Message = Partial | Finished | ApiError
+"""The last one is not a :class:`Partial`."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What all images of a live batch have in common: an unconditional branch, and searches that read states."""
+
+    guided: bool
+    states: bool
+
+
+@dataclass(eq=False)
+class Job:
+    """A request in the service; the worker alone changes it.
+
+    ``recipe``: resolved. ``seed``: of the first image. ``send``: takes messages, from the worker's thread.
+    ``numbers``: of its images in the engine. ``begun``: one of them has rows.
+    """
+
+    recipe: Recipe
+    prompt: str
+    seed: int
+    partial_images: int
+    candidates: bool
+    send: Callable[[Message], None]
+    begun: bool = False
+    numbers: list[int] = field(default_factory=list)
+    results: dict[int, PromptResult] = field(default_factory=dict)
+    prompt_tokens: int = 0
+    shown: int = 0
+
+    @property
+    def kind(self) -> Kind:
+        """Which live batch it belongs to."""
+        assert self.recipe.guidance_scale is not None
+        return Kind(self.recipe.guidance_scale > 1.0, self.recipe.strategy.needs().states)
+
+    def wants_picture(self, drawn: int, total: int) -> bool:
+        """Whether the next partial picture is due after ``drawn`` of ``total`` steps: they come at equal distances."""
+        due = self.shown + 1
+        return due <= self.partial_images and drawn < total and drawn * (self.partial_images + 1) >= due * total

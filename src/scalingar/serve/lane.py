@@ -1,0 +1,118 @@
+"""One live batch and the requests whose images are in it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from scalingar.core.errors import ScalingarError
+from scalingar.core.outputs import Ledger, PromptResult
+from scalingar.pipeline.orders import open_engine, order_of
+from scalingar.pipeline.output import ImageOutput
+from scalingar.serve.errors import of_package
+from scalingar.serve.job import Finished, Job, Kind, Partial
+from scalingar.serve.metrics import Metrics
+from scalingar.serve.offer import Offer
+from scalingar.serve.pictures import without_paths
+from scalingar.strategies.engine.engine import OpenEngine
+from scalingar.strategies.engine.order import Order
+
+
+class Lane:
+    """Steps an engine for requests of one kind.
+
+    ``closed``: told of every request that is over.
+    """
+
+    def __init__(self, offer: Offer, metrics: Metrics, closed: Callable[[Job], None], kind: Kind) -> None:
+        self.offer, self.metrics, self.closed = offer, metrics, closed
+        rows = offer.limits.max_rows
+        self.engine: OpenEngine = open_engine(
+            offer.pipe, offer.usual, self._encode, guided=kind.guided, states=kind.states, max_rows=rows
+        )
+        self.jobs: list[Job] = []
+        self._owners: dict[int, tuple[Job, Order]] = {}
+
+    def add(self, job: Job) -> None:
+        """Order all images of a request. Raises ScalingarError."""
+        for place in range(job.recipe.num_images_per_prompt):
+            order = order_of(self.offer.pipe, job.recipe, job.prompt, job.seed + place)
+            number = self.engine.submit(order)
+            job.numbers.append(number)
+            self._owners[number] = job, order
+        self.jobs.append(job)
+
+    def drop(self, job: Job) -> None:
+        """Give a request up; its rows are free at once."""
+        for number in job.numbers:
+            self.engine.cancel(number)
+            self._owners.pop(number, None)
+        if job in self.jobs:
+            self.jobs.remove(job)
+            self.closed(job)
+
+    def step(self) -> None:
+        """One step of all images, and what follows from it for their requests."""
+        events = self.engine.step()
+        waiting = set(self.engine.waiting)
+        for job in self.jobs:
+            job.begun = job.begun or not waiting.issuperset(job.numbers)
+        for event in events:
+            owner = self._owners.get(event.prompt)
+            if owner is not None and owner[0].wants_picture(event.position + 1, event.total_steps):
+                self._show(event.prompt, *owner)
+        outcomes, self.engine.outcomes = self.engine.outcomes, {}
+        for number, outcome in outcomes.items():
+            if number in self._owners:
+                self._done(number, outcome)
+
+    def _show(self, number: int, job: Job, order: Order) -> None:
+        leading = self.engine.leading(number)
+        if leading is not None:
+            order.looks.decode([leading])
+            assert leading.image is not None
+            job.send(Partial(job.shown, leading.image))
+            job.shown += 1
+
+    def _done(self, number: int, outcome: PromptResult | ScalingarError) -> None:
+        job, order = self._owners[number]
+        if isinstance(outcome, ScalingarError):
+            job.send(of_package(outcome))
+            self.drop(job)
+            return
+        drawn = sum(candidate.drawn for candidate in outcome.candidates)
+        started = [candidate for candidate in outcome.candidates if candidate.parent is None]
+        whole = sum(height * width for height, width in self.offer.pipe.grids) * len(started)
+        self.metrics.tokens.inc(drawn)
+        self.metrics.saved.inc(max(0, whole - drawn))
+        if job.candidates:
+            order.looks.decode([candidate for candidate in outcome.candidates if candidate.finished])
+        job.results[number] = outcome
+        if len(job.results) == len(job.numbers):
+            job.send(self._finished(job))
+            self.drop(job)
+
+    def _finished(self, job: Job) -> Finished:
+        results = [job.results[number] for number in job.numbers]
+        ledger = Ledger()
+        for number in job.numbers:
+            ledger.add(self._owners[number][1].looks.ledger)
+        drawn = ledger.tokens = sum(candidate.drawn for result in results for candidate in result.candidates)
+        recipes = without_paths(job.recipe).of_images([job.prompt], job.seed)
+        output = ImageOutput.of(self.offer.pipe, recipes, "pil", results, ledger)
+        return Finished(output, drawn, job.prompt_tokens)
+
+    def _encode(self, prompts: list[str]) -> Any:
+        """The condition of prompts, whose tokens are counted for the requests that wait with them."""
+        inputs, mask = self.offer.pipe.encode_prompts(prompts)
+        counts = dict(zip(prompts, _places(inputs, mask), strict=True))
+        for job in self.jobs:
+            job.prompt_tokens = job.prompt_tokens or counts.get(job.prompt, 0)
+        return self.offer.pipe.model.condition(inputs, mask)
+
+
+def _places(inputs: Tensor, mask: Tensor | None) -> list[int]:
+    """Places of each prompt's condition: those that the mask has, or all."""
+    if mask is not None:
+        return [int(count) for count in mask.sum(1)]
+    return [inputs.shape[1] if inputs.ndim > 1 else 1] * len(inputs)

@@ -1,0 +1,150 @@
+"""The one thread that owns the model: loads it, and steps the live batches while there are requests."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from scalingar.core.errors import ScalingarError
+from scalingar.serve.errors import ApiError, of_package
+from scalingar.serve.job import Job, Kind
+from scalingar.serve.lane import Lane
+from scalingar.serve.metrics import Metrics
+from scalingar.serve.offer import Offer
+
+LOG = logging.getLogger("scalingar.serve")
+
+
+class LiveService:
+    """One live batch for all requests; others for requests of another kind, such as those without guidance.
+
+    ``offer``: None until the model is loaded. ``failure``: why it could not be.
+    """
+
+    def __init__(self, load: Callable[[], Offer], max_queue: int, metrics: Metrics) -> None:
+        """``max_queue``: requests that wait for their first row."""
+        self.offer: Offer | None = None
+        self.failure: Exception | None = None
+        self.loaded = threading.Event()
+        """Set once there is an offer or a failure."""
+        self.lanes: dict[Kind, Lane] = {}
+        self._load, self._max_queue, self._metrics = load, max_queue, metrics
+        self._jobs: set[Job] = set()
+        self._inbox: deque[tuple[Job, bool]] = deque()
+        """Requests to add (True) or to give up, in the order they came."""
+        self._closing = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="scalingar-live-batch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to load the model."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End after the present step; what is under way is given up."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self.loaded.is_set() and self._thread.is_alive():  # loading cannot be interrupted
+            self._thread.join()
+
+    def ready_offer(self) -> Offer:
+        """Raises ApiError 503 while the model is loading."""
+        if self.offer is None or self._closing:
+            raise ApiError(503, "the model is being loaded.", code="not_ready", retry_after=5)
+        return self.offer
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait for their first row."""
+        return sum(not job.begun for job in self._jobs)
+
+    def submit(self, job: Job) -> None:
+        """Take a request on. Raises ApiError 429 when too many wait."""
+        with self._changed:
+            if self.queued >= self._max_queue:
+                raise ApiError(
+                    429, f"{self.queued} requests wait already; try again later.", code="queue_full", retry_after=2
+                )
+            self._jobs.add(job)
+            self._inbox.append((job, True))
+            self._changed.notify()
+
+    def cancel(self, job: Job) -> None:
+        """Give a request up before the next step, if it is not over."""
+        with self._changed:
+            if job in self._jobs:
+                self._inbox.append((job, False))
+                self._changed.notify()
+
+    def _run(self) -> None:
+        try:
+            self.offer = self._load()
+        except Exception as error:
+            self.failure = error
+            return
+        finally:
+            self.loaded.set()
+        while self._take():
+            for lane in [lane for lane in self.lanes.values() if lane.engine.busy]:
+                try:
+                    lane.step()
+                except Exception:
+                    LOG.exception("a step failed; its requests are given up")
+                    self._give_up(lane)
+            self._measure()
+
+    def _take(self) -> bool:
+        """Wait for something to do, and do what came in. False: the server closes."""
+        with self._changed:
+            while not (self._inbox or self._closing or any(lane.engine.busy for lane in self.lanes.values())):
+                self._changed.wait()
+            inbox = list(self._inbox)
+            self._inbox.clear()
+        for job, wanted in inbox:
+            if wanted:
+                self._add(job)
+            else:
+                self._lane(job).drop(job)
+        self._measure()
+        return not self._closing
+
+    def _add(self, job: Job) -> None:
+        lane = self._lane(job)
+        try:
+            lane.add(job)
+        except ScalingarError as error:
+            job.send(of_package(error))
+        except Exception:
+            LOG.exception("a request could not begin")
+            job.send(_broken())
+        else:
+            return
+        lane.drop(job)
+        self._forget(job)
+
+    def _lane(self, job: Job) -> Lane:
+        assert self.offer is not None
+        if job.kind not in self.lanes:
+            self.lanes[job.kind] = Lane(self.offer, self._metrics, self._forget, job.kind)
+        return self.lanes[job.kind]
+
+    def _give_up(self, lane: Lane) -> None:
+        """After a failure that is nobody's: what it left cannot be trusted."""
+        self.lanes = {kind: known for kind, known in self.lanes.items() if known is not lane}
+        for job in lane.jobs:
+            job.send(_broken())
+            self._forget(job)
+
+    def _forget(self, job: Job) -> None:
+        with self._changed:
+            self._jobs.discard(job)
+
+    def _measure(self) -> None:
+        self._metrics.rows.set(sum(lane.engine.live_rows for lane in self.lanes.values()))
+        with self._changed:
+            self._metrics.queue.set(self.queued)
+
+
+def _broken() -> ApiError:
+    return ApiError(500, "the server failed while drawing; its log says why.", code="internal_error", retry_after=1)

@@ -1,0 +1,53 @@
+"""What is asked of the engine: one image, with all in which images of a live batch may differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scalingar.core.sampling_config import SamplingConfig
+from scalingar.decoding.decoder import Decoder
+from scalingar.profile.profile_config import ProfileConfig
+from scalingar.strategies.engine.looks import ImageLooks
+from scalingar.strategies.setting import Setting
+from scalingar.strategies.strategy import Strategy
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How rows are drawn and observed; rows of equal manners are computed together."""
+
+    sampling: SamplingConfig
+    profile: ProfileConfig
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Order:
+    """An image to draw.
+
+    ``decoder``: its model is the engine's, its sampling this image's. ``guidance_scale``: s_base.
+    ``looks``: with the reward and the feature that the strategy needs. ``show``: decode the chosen image.
+    """
+
+    prompt: str
+    seed: int
+    strategy: Strategy
+    decoder: Decoder
+    guidance_scale: float
+    looks: ImageLooks
+    show: bool = True
+
+    @property
+    def guided(self) -> bool:
+        """Whether it is drawn with an unconditional branch."""
+        return self.guidance_scale > 1.0
+
+    @property
+    def manner(self) -> Manner:
+        """See :class:`Manner`."""
+        return Manner(self.decoder.sampling, self.strategy.profile)
+
+    @property
+    def setting(self) -> Setting:
+        """As its search takes it."""
+        decoder = self.decoder
+        return Setting(decoder.grid, self.guidance_scale, self.seed, decoder.scales, decoder.vocab_size)
