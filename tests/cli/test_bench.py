@@ -166,3 +166,11 @@ def test_the_lists_name_benchmarks_and_detectors(capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out
     assert "geneval" in out
     assert "hf-mask2former" in out
+
+
+def test_a_suite_stands_alone(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = tmp_path / "suite.yaml"
+    suite.write_text("single: {}\n")
+    assert run(package, tmp_path / "runs", "--suite", str(suite), "--strategy", "single") == 1
+    assert "both say what is compared" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

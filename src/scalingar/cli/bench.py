@@ -17,6 +17,7 @@ bench = typer.Typer(
 )
 
 _MOST_IMAGES = 65_536
+_STRATEGIES = "single,best-of-n,scaling-ar"
 _WHAT, _HOW, _WHERE = "What is compared", "How much", "Where and how to run"
 
 
@@ -43,8 +44,9 @@ def run(
         typer.Argument(metavar="[KEY=VALUE]...", help="Of the benchmark: detector=embedded; or model.key=value."),
     ] = None,
     strategy: Annotated[
-        str, typer.Option(help="Strategies, with commas between them.", rich_help_panel=_WHAT)
-    ] = "single,best-of-n,scaling-ar",
+        str | None,
+        typer.Option(help="Strategies, with commas between them.", show_default=_STRATEGIES, rich_help_panel=_WHAT),
+    ] = None,
     suite: Annotated[
         Path | None, typer.Option(help="YAML file of labels and strategies instead.", rich_help_panel=_WHAT)
     ] = None,
@@ -93,18 +95,19 @@ def run(
 
     [b]scalingar bench run geneval --strategy single,scaling-ar --images-per-prompt 1 --limit 10 -o runs/try[/]
     """
-    from scalingar.bench.runs.suite import named, read_suite  # noqa: PLC0415
+    from scalingar.bench.runs.suite import check_alone, named, read_suite  # noqa: PLC0415
     from scalingar.cli.bench_run import Request, run_all  # noqa: PLC0415
     from scalingar.pipeline.loading import EMBEDDED  # noqa: PLC0415
 
     model_settings, settings = split_model(settings or [])
     section = {**model, **model_settings}
     embedded = section.get("name", "embedded") in EMBEDDED
-    strategies = (
-        named(strategy, num_trajectories=num_trajectories, reward=reward or ("embedded" if embedded else None))
-        if suite is None
-        else read_suite(suite)
-    )
+    if suite is None:
+        own = reward or ("embedded" if embedded else None)
+        strategies = named(strategy or _STRATEGIES, num_trajectories=num_trajectories, reward=own)
+    else:
+        check_alone(suite, strategy)
+        strategies = read_suite(suite)
     run_all(
         Request(
             benchmark=benchmark,

@@ -30,6 +30,10 @@ def generate(
     preset: Annotated[
         str | None, typer.Option(help="Version of the paper: v3, v3-start or v1.", rich_help_panel=_SEARCH)
     ] = None,
+    reward: Annotated[
+        str | None,
+        typer.Option(help="For a strategy that asks one; see docs/rewards.md.", rich_help_panel=_SEARCH),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Keys the noise.", rich_help_panel=_DRAW)] = None,
     noise: Annotated[
         str | None, typer.Option(help="Made on the 'host' or the 'device'.", rich_help_panel=_DRAW)
@@ -82,6 +86,7 @@ def generate(
         "strategy.name": strategy,
         "strategy.preset": preset,
         "strategy.num_trajectories": num_trajectories,
+        "strategy.reward": reward,
         "seed": seed,
         "noise": noise,
         "num_images_per_prompt": num_images,

@@ -37,6 +37,7 @@ def test_prompt_and_settings(words: list[str], prompt: str | None, settings: lis
 def test_a_word_that_begins_like_no_setting_may_be_the_prompt() -> None:
     assert may_be_prompt(["cat=dog"]) == "cat=dog"
     assert may_be_prompt(["seed=1"]) is may_be_prompt(["strategy.nmae=x"]) is may_be_prompt(["a=b", "c=d"]) is None
+    assert may_be_prompt(["a photo of a dog"]) is None
 
 
 def test_two_prompts_are_wrong_usage() -> None:

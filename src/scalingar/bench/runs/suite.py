@@ -12,6 +12,12 @@ from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy
 
 
+def check_alone(suite: Path, names: str | None) -> None:
+    """Raises ConfigError if strategies are named beside a suite, which has its own."""
+    if names is not None:
+        raise ConfigError(f"--strategy {names} and --suite {suite} both say what is compared; leave one of them out.")
+
+
 def named(names: str, *, num_trajectories: int | None, reward: str | None) -> dict[str, Strategy]:
     """Strategies of a comma-separated list, under their names.
 

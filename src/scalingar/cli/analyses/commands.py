@@ -25,12 +25,15 @@ Seed = Annotated[int, typer.Option(min=0, help="Of the division of prompts into 
 _ANALYSIS = Path("analysis")
 
 
+_DERIVED = "single,random-of-n,most-confident-of-n,pmi-of-n"
+
+
 @analyze.command()
 def derive(
     run: Run,
-    strategy: Annotated[str, typer.Option(help="Strategies, with commas between them.")] = (
-        "single,random-of-n,most-confident-of-n,pmi-of-n"
-    ),
+    strategy: Annotated[
+        str | None, typer.Option(help="Strategies, with commas between them.", show_default=_DERIVED)
+    ] = None,
     suite: Annotated[Path | None, typer.Option(help="YAML file of labels and strategies instead.")] = None,
     num_trajectories: Count = None,
     reward: Annotated[str | None, typer.Option(help="For the strategies that ask one.")] = None,
@@ -40,15 +43,15 @@ def derive(
 ) -> None:
     """Write whole runs of other strategies, computed from a complete one; [b]bench report[/] reads them."""
     from scalingar.analysis.replay.derive import derive as write_derived  # noqa: PLC0415
-    from scalingar.bench.runs.suite import named, read_suite  # noqa: PLC0415
+    from scalingar.bench.runs.suite import check_alone, named, read_suite  # noqa: PLC0415
 
     complete = _complete(run)
-    count = num_trajectories or complete.trajectories
-    strategies = (
-        named(strategy, num_trajectories=count, reward=reward or next(iter(complete.rewards), None))
-        if suite is None
-        else read_suite(suite)
-    )
+    if suite is None:
+        count, own = num_trajectories or complete.trajectories, reward or next(iter(complete.rewards), None)
+        strategies = named(strategy or _DERIVED, num_trajectories=count, reward=own)
+    else:
+        check_alone(suite, strategy)
+        strategies = read_suite(suite)
     for folder in write_derived(complete, strategies, output):
         say(folder)
 

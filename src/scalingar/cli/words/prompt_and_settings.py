@@ -33,8 +33,8 @@ def is_setting(word: str) -> bool:
 
 def may_be_prompt(words: Sequence[str]) -> str | None:
     """The only word, where it was taken for a setting and no setting begins like this."""
-    alone = len(words) == 1 and re.split(r"[.=]", words[0])[0] not in _names()
-    return words[0] if alone and _LITERAL not in words else None
+    alone = len(words) == 1 and is_setting(words[0]) and re.split(r"[.=]", words[0])[0] not in _names()
+    return words[0] if alone else None
 
 
 def _names() -> set[str]:
