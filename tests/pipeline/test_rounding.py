@@ -54,7 +54,7 @@ def test_rounding_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with torch_threads(1):
         together = run(None)
     with torch_threads(2), shaken_logits(monkeypatch):
-        apart = run(16)
+        apart = run(48)
     assert len(together) == 4 * IMAGES
     assert sum(cut is not None for _, _, cut, *_ in together) > 2 * IMAGES  # there was something to decide
     assert [mine for mine, other in zip(together, apart, strict=True) if mine != other] == []
