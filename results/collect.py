@@ -1,7 +1,8 @@
 """From folders of runs to docs/data: ``python -m results.collect RUNS``.
 
 RUNS holds what the commands on the pages leave there. Runs are packed; what needs their traces, which are too large for
-the repository, is computed here and kept as tables (CSV).
+the repository, is computed here and kept as tables (CSV), two of them with their figures. The consistency curve is
+copied from what `analyze consistency` writes.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -89,10 +90,10 @@ def confidence(runs: Group) -> Figure:
     return figure
 
 
-def _chosen(samples: list[dict[str, object]]) -> np.ndarray:
+def _chosen(samples: list[dict[str, Any]]) -> np.ndarray:
     values = []
     for line in samples:
-        candidates = {candidate["index"]: candidate for candidate in line["candidates"]}  # type: ignore[attr-defined]
+        candidates = {candidate["index"]: candidate for candidate in line["candidates"]}
         values.append(candidates[line["chosen"]]["signals"]["final_confidence"])
     return np.array(values)
 

@@ -70,11 +70,9 @@ PAIRS: list[Pair] = [
 def blocks() -> Iterator[tuple[str, str]]:
     """Every computed block of the page."""
     with group("next-scale", "tts-var-derived.yaml") as runs:
-        titles = {name: title for name, title in TITLES.items() if name in runs.runs}
-        if titles:
-            yield "next-scale", scores(runs, titles, "single", looks=True)
-            there = [pair for pair in PAIRS if {*pair[1:]} <= set(runs.runs)]
-            yield "next-scale-differences", differences(runs, there)
+        if runs.runs:
+            yield "next-scale", scores(runs, TITLES, "single", looks=True)
+            yield "next-scale-differences", differences(runs, PAIRS)
     yield "consistency", _consistency()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from results import csv_tables as of
-from results.runs import DATA, Group, group
+from results.runs import DATA, group
 from results.tables import Pair, differences, scores, summary
 from scalingar.report.markdown import markdown_table
 
@@ -64,20 +64,15 @@ SCALING = {
 def blocks() -> Iterator[tuple[str, str]]:
     """Every computed block of the page."""
     with group("next-token", *SUITES) as runs:
-        titles = {name: title for name, title in TITLES.items() if name in runs.runs}
-        yield "next-token", scores(runs, titles, "single")
+        yield "next-token", scores(runs, TITLES, "single")
         yield "summary", summary(runs, {name: TITLES[name].replace("**", "") for name in SUMMARY})
-        yield "next-token-differences", differences(runs, _there(runs, PAIRS))
+        yield "next-token-differences", differences(runs, PAIRS)
     yield "ablation", _ablation()
     yield "choices", _choices()
     yield "scaling", _scaling()
     yield "gates", _gates()
     yield "signals", _signals()
     yield "tune", _tune()
-
-
-def _there(runs: Group, pairs: list[Pair]) -> list[Pair]:
-    return [pair for pair in pairs if {*pair[1:]} <= set(runs.runs)]
 
 
 def _ablation() -> str:

@@ -30,11 +30,6 @@ class Group:
     def __getitem__(self, name: str) -> RunResults:
         return self.runs[name]
 
-    @property
-    def complete(self) -> CompleteRun:
-        """The run of complete trajectories, for analyses that need no traces."""
-        return CompleteRun.read(self.folder / COMPLETE)
-
 
 @contextmanager
 def group(name: str, *suites: str) -> Iterator[Group]:

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
 from results.runs import Group
-from scalingar.bench.runs.comparison import SEED
+from scalingar.bench.runs.comparison import compare
 from scalingar.bench.runs.results import RunResults
-from scalingar.bench.statistics import Difference, paired_bootstrap
+from scalingar.bench.statistics import Difference
 from scalingar.bench.statistics.paired import OVERALL
 from scalingar.report.markdown import markdown_table, with_error, with_interval
 
@@ -16,8 +14,8 @@ Pair = tuple[str, str, str]
 
 
 def scores(group: Group, titles: Mapping[str, str], baseline: str, *, looks: bool = False) -> str:
-    """Runs in the order of ``titles``: tasks, overall with its error, the difference to a baseline, and costs."""
-    runs = {title: group[name] for name, title in titles.items()}
+    """Tasks, overall with its error, difference to a baseline, and costs, of the runs of ``titles`` that are there."""
+    runs = {title: group[name] for name, title in titles.items() if name in group.runs}
     tasks = list(next(iter(runs.values())).summary.tasks)
     head = ["strategy", *(task.replace("_", " ") for task in tasks), "overall", f"against {titles[baseline]}"]
     head += ["tokens/image", *(["looks"] if looks else []), "s/image"]
@@ -55,19 +53,20 @@ def _looks(run: RunResults) -> str:
 
 
 def differences(group: Group, pairs: Iterable[Pair]) -> str:
-    """Answers as paired differences with their intervals, beside the tokens that either side draws."""
+    """Answers that the runs can give: paired differences with their intervals, beside the tokens of either side."""
     head = ["question", "difference", "tokens/image"]
     rows = []
     for question, first, second in pairs:
+        if not {first, second} <= set(group.runs):
+            continue
         tokens = (f"{group[name].costs['tokens_per_image']:.0f}" for name in (second, first))
         rows.append([question, told(difference(group[first], group[second])), " against ".join(tokens)])
     return markdown_table(head, rows)
 
 
 def difference(first: RunResults, second: RunResults) -> Difference:
-    """The second's overall score minus the first's, paired by prompt."""
-    rng, weights = np.random.default_rng(SEED), first.summary.weights
-    return paired_bootstrap(first.table, second.table, rng, weights=weights)[OVERALL]
+    """The second's overall score minus the first's, paired by prompt. Raises BenchmarkError: not comparable."""
+    return compare([first, second], first.name).differences[second.name][OVERALL]
 
 
 def told(gap: Difference) -> str:
