@@ -17,7 +17,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process with threads cannot be forked
 
 import scalingar.bench
-import scalingar.cli.bench_run  # noqa: F401
+import scalingar.cli.bench.run_all  # noqa: F401
 from scalingar.cli.main import main as command
 from tests.chaos.processes import Process
 from tests.chaos.same_run import differences

@@ -11,7 +11,7 @@ import typer
 from scalingar.cli.analyses.calibrate import calibrate
 from scalingar.cli.analyses.commands import analyze
 from scalingar.cli.analyses.consistency import consistency
-from scalingar.cli.bench import bench
+from scalingar.cli.bench.commands import bench
 from scalingar.cli.convert import convert
 from scalingar.cli.doctor import doctor
 from scalingar.cli.generate import generate

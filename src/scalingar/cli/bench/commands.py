@@ -96,7 +96,7 @@ def run(
     [b]scalingar bench run geneval --strategy single,scaling-ar --images-per-prompt 1 --limit 10 -o runs/try[/]
     """
     from scalingar.bench.runs.suite import check_alone, named, read_suite  # noqa: PLC0415
-    from scalingar.cli.bench_run import Request, run_all  # noqa: PLC0415
+    from scalingar.cli.bench.run_all import Request, run_all  # noqa: PLC0415
     from scalingar.pipeline.loading import EMBEDDED  # noqa: PLC0415
 
     model_settings, settings = split_model(settings or [])
@@ -207,7 +207,7 @@ def score(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write official result lines here.")] = None,
 ) -> None:
     """Judge images made elsewhere."""
-    from scalingar.cli.bench_score import score_folder  # noqa: PLC0415
+    from scalingar.cli.bench.score_folder import score_folder  # noqa: PLC0415
 
     score_folder(
         benchmark, folder, settings_of(benchmark, settings or [], embedded=False), images_per_prompt, device, output

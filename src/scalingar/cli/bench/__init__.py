@@ -1,0 +1,1 @@
+"""``scalingar bench``: benchmarks on one or many strategies, and what runs left behind."""

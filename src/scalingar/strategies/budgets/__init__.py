@@ -1,0 +1,1 @@
+"""Strategies that decide while they draw how many trajectories an image gets."""
