@@ -170,9 +170,9 @@ def test_spoiled_pictures(seed: int, tmp_path: Path) -> None:
 def test_bounds_of_pictures(tmp_path: Path) -> None:
     data = INFO.model_dump(mode="json")
     for name, value in (("image", 1), ("threads", 2**31), ("threads", 5000), ("trajectory", -1)):
-        with pytest.raises(ScalingarError, match="cannot follow"):
+        with pytest.raises(ScalingarError, match="cannot"):
             read_recipe(picture(tmp_path / "a.png", json.dumps({**data, name: value})))
-    with pytest.raises(ScalingarError, match="cannot follow"):
+    with pytest.raises(ScalingarError, match="is damaged"):
         read_recipe(picture(tmp_path / "a.png", "[" * 100_000))
     with pytest.raises(ScalingarError, match="cannot read"):
         read_recipe(picture(tmp_path / "a.png", " " * 3_000_000, packed=True))

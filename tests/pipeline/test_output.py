@@ -160,7 +160,7 @@ def test_what_python_brought_is_named_and_cannot_be_repeated(
     with Image.open(tmp_path / "strategy" / "image.png") as image:
         told = json.loads(image.info["scalingar"])["recipe"]["strategy"]
     assert told["name"].startswith("python:tests.pipeline.test_output.")
-    with pytest.raises(OutputError, match="cannot follow"):
+    with pytest.raises(OutputError, match="cannot be followed"):
         read_recipe(tmp_path / "strategy" / "image.png")
 
 

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from scalingar import __version__
 from scalingar.core.errors import OutputError, WeightsError
 from scalingar.core.pixels import png_bytes
 from scalingar.core.sampling_config import SamplingConfig
@@ -88,17 +89,27 @@ def png(path: Path, text: str | None) -> Path:
 def test_a_picture_without_a_usable_recipe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="holds no recipe"):
         read_recipe(png(tmp_path / "plain.png", None))
-    for text in (
-        "{",
-        "{}",
-        INFO.model_dump_json().replace('"seed"', '"sead"'),
-        INFO.model_dump_json()[:-1] + ',"x":1}',
-    ):
-        with pytest.raises(OutputError, match="cannot follow"):
+    for text in ("{", INFO.model_dump_json()[:-9], "not a recipe"):
+        with pytest.raises(OutputError, match=r"holds a recipe that is damaged \(it is no JSON\); copy the file again"):
+            read_recipe(png(tmp_path / "damaged.png", text))
+
+
+def here(old: str = "", new: str = "") -> str:
+    return INFO.model_copy(update={"version": __version__}).model_dump_json().replace(old, new)
+
+
+def test_what_was_changed_and_what_another_version_wrote_are_told_apart(tmp_path: Path) -> None:
+    changes = ('"seed"', '"sead"', "sead is no setting"), ("best-of-n", "best-of-all", "best-of-all")
+    for old, new, why in changes:
+        with pytest.raises(OutputError, match=rf"that cannot be followed \(.*{why}.*; it was changed, or named"):
+            read_recipe(png(tmp_path / "changed.png", here(old, new)))
+        text = here(old, new).replace(f'"version":"{__version__}"', '"version":"9.1"')
+        with pytest.raises(OutputError, match=rf"of scalingar '9.1' that .* cannot follow \(.*{why}.*; use that"):
+            read_recipe(png(tmp_path / "later.png", text))
+    for text in ("{}", "[]", "3", here()[:-1] + ',"x":1}'):
+        with pytest.raises(OutputError, match="a recipe that cannot be followed"):
             read_recipe(png(tmp_path / "other.png", text))
-    unknown = INFO.model_dump_json().replace("best-of-n", "best-of-all")
-    with pytest.raises(OutputError, match="cannot follow"):
-        read_recipe(png(tmp_path / "later.png", unknown))
+    assert read_recipe(png(tmp_path / "same.png", here())).version == __version__
 
 
 def test_what_is_no_png_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from scalingar.cli.bench.commands import bench
 from scalingar.cli.convert import convert
 from scalingar.cli.doctor import doctor
 from scalingar.cli.generate import generate
+from scalingar.cli.interrupts import Interrupts
 from scalingar.cli.listing import ls
 from scalingar.cli.serve import serve
 from scalingar.cli.terminal import say, spell_out_unknown_letters
@@ -74,6 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         spell_out_unknown_letters()
         os.environ["MPLBACKEND"] = "agg"  # no window opens; matplotlib cannot be imported with a name it does not know
+        if arguments is None:  # a process of its own
+            Interrupts().install()
         words = sys.argv[1:] if arguments is None else arguments
         returned = app(with_literal_prompt(words), standalone_mode=False)
         code = returned if isinstance(returned, int) else 0

@@ -74,6 +74,9 @@ class ModelChoice(BaseModel):
     dtype: Annotated[torch.dtype, BeforeValidator(_dtype)] = Field(
         torch.float32, description="of the transformer: fp32, bf16 or fp16"
     )
+    revisions: dict[str, str] = Field(
+        default_factory=dict, description="commits of the hub's repositories that are read besides the model's own"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -111,9 +114,11 @@ class ModelChoice(BaseModel):
 
     @model_serializer
     def _flat(self, info: SerializationInfo) -> dict[str, Any]:
-        fields = {"name": self.name, "device": self.device, "dtype": _DTYPE_NAMES[self.dtype]}
+        fields: dict[str, Any] = {"name": self.name, "device": self.device, "dtype": _DTYPE_NAMES[self.dtype]}
         if info.exclude_unset:
             fields = {key: value for key, value in fields.items() if key in self.model_fields_set}
+        if self.revisions:
+            fields["revisions"] = dict(self.revisions)
         return fields | {key: described(value) if callable(value) else value for key, value in self.options.items()}
 
     @classmethod

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from inspect import signature
 from itertools import accumulate
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError
-from scalingar.core.outputs import Candidate, Ledger
+from scalingar.core.outputs import Candidate, Ledger, PromptResult
 from scalingar.core.pixels import rounded
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.core.validation import shown
@@ -26,6 +25,7 @@ from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.models.family import Family, default_strategy
 from scalingar.models.prompts.encoders import PromptEncoder, check_prompts
+from scalingar.models.weights.hub import at_commits, split_revision
 from scalingar.pipeline.arguments import MOST_IMAGES, prompts_of, refuse, seeds_of, whole
 from scalingar.pipeline.loading import load
 from scalingar.pipeline.model_choice import PYTHON, ModelChoice
@@ -66,6 +66,7 @@ class ImagePipeline:
     """The loading settings, for recipes; for a pipeline assembled in Python a name that cannot be loaded."""
     _rewards: dict[str, Reward] = field(default_factory=dict, init=False, repr=False)
     _features: dict[str, Feature] = field(default_factory=dict, init=False, repr=False)
+    _commits: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.choice is None:
@@ -102,8 +103,10 @@ class ImagePipeline:
         """The model of a recipe. Raises as :meth:`from_pretrained` does."""
         choice.check_loadable()
         choice.check_device()
-        loaded = load(choice.for_loading())
-        return cls(
+        commits = dict(choice.revisions)
+        with at_commits(commits):
+            loaded = load(choice.for_loading())
+        pipe = cls(
             name=loaded.name,
             model=loaded.model,
             tokenizer=loaded.tokenizer,
@@ -116,6 +119,16 @@ class ImagePipeline:
             device=choice.device,
             choice=choice if loaded.hub_name is None else choice.model_copy(update={"name": loaded.hub_name}),
         )
+        pipe._commits = commits  # the same object, which a text encoder that is loaded later adds to
+        return pipe
+
+    @property
+    def choice_as_read(self) -> ModelChoice:
+        """The loading settings with the commits of everything that was read from the hub until now, for recipes."""
+        assert self.choice is not None
+        own = split_revision(self.choice.name)
+        others = {name: commit for name, commit in self._commits.items() if (name, commit) != own}
+        return self.choice.model_copy(update={"revisions": others})
 
     @property
     def decoding(self) -> Decoding:
@@ -262,8 +275,12 @@ class ImagePipeline:
             streams=(DeviceNoise if recipe.noise == "device" else TrajectoryNoise).for_prompts,
             show=output_type != "codes",
         )
-        recipes = recipe.of_images(prompts, seed)
-        return Stream(engine, texts, self._condition, seeds, partial(ImageOutput.of, self, recipes, output_type))
+
+        def finish(results: list[PromptResult], ledger: Ledger) -> ImageOutput:
+            read = recipe.model_copy(update={"model": self.choice_as_read})
+            return ImageOutput.of(self, read.of_images(prompts, seed), output_type, results, ledger)
+
+        return Stream(engine, texts, self._condition, seeds, finish)
 
     def looks(
         self, decoder: NextTokenDecoder | NextScaleDecoder, recipe: Recipe, *, keep_pixels: bool = False
@@ -303,16 +320,18 @@ class ImagePipeline:
             ConfigError, WeightsError: it does not exist, or files or packages are missing.
         """
         if name not in self._rewards:
-            reward = build_reward(name, device=self.device)
-            if isinstance(reward, PixelReward):
-                reward.prepare()
+            with at_commits(self._commits):
+                reward = build_reward(name, device=self.device)
+                if isinstance(reward, PixelReward):
+                    reward.prepare()
             self._rewards[name] = reward
         return self._rewards[name]
 
     def feature(self, name: str) -> Feature:
         """The feature of ``name`` or ``name:source``, built once for this pipeline. Raises as :meth:`reward`."""
         if name not in self._features:
-            self._features[name] = make_feature(name, self.device)
+            with at_commits(self._commits):
+                self._features[name] = make_feature(name, self.device)
         return self._features[name]
 
     @torch.inference_mode()

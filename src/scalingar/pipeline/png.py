@@ -9,14 +9,19 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from scalingar import __version__
 from scalingar.core.errors import ConfigError, OutputError, WeightsError
 from scalingar.core.text_file import reason
+from scalingar.core.validation import sentence, shown
 from scalingar.pipeline.recipe import RecordedRecipe
 
 KEY = "scalingar"
 """Keyword of the PNG text chunk."""
 MOST_THREADS = 1024
 """More than machines have; a library would end the process over a number far beyond."""
+
+
+_LONGEST_REASON = 200
 
 
 class RecipeInfo(BaseModel):
@@ -93,6 +98,19 @@ def read_recipe(path: Path) -> RecipeInfo:
     if text is None:
         raise OutputError(f"{path} holds no recipe; only PNG files written by scalingar do.")
     try:
-        return RecipeInfo.model_validate_json(text)
-    except (ValidationError, ConfigError, RecursionError):
-        raise OutputError(f"{path} holds a recipe this version cannot follow; it was written by another.") from None
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        raise OutputError(f"{path} holds a recipe that is damaged (it is no JSON); copy the file again.") from None
+    try:
+        return RecipeInfo.model_validate(content)
+    except (ValidationError, ConfigError, RecursionError) as error:
+        why = sentence(error, RecipeInfo) if isinstance(error, ValidationError) else reason(error)
+        raise OutputError(f"{path} holds {_refusal(content, why[:_LONGEST_REASON].rstrip('.'))}") from None
+
+
+def _refusal(content: Any, why: str) -> str:
+    """What is wrong with a recipe: another version wrote it, if it says so; else it was changed since."""
+    writer = content.get("version") if isinstance(content, dict) else None
+    if isinstance(writer, str) and writer != __version__:
+        return f"a recipe of scalingar {shown(writer)} that {__version__} cannot follow ({why}); use that version."
+    return f"a recipe that cannot be followed ({why}); it was changed, or named Python code of its author."

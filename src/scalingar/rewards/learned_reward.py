@@ -2,7 +2,7 @@
 
 import importlib.util
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from scalingar.core.errors import WeightsError
 from scalingar.core.files import expanded
 from scalingar.core.outputs import Truncation
 from scalingar.models.hf.loading import first_sentence
-from scalingar.models.weights.hub import fetch, split_name
+from scalingar.models.weights.hub import at_commits, fetch, located, read_commits, split_name
 from scalingar.rewards.reward import REWARDS, PixelReward
 
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
@@ -56,6 +56,7 @@ class LearnedReward(PixelReward):
     dtype: torch.dtype = torch.float32
     batch_size: int = 8
     _read: dict[str, tuple[Tensor, Truncation | None]] = field(default_factory=dict, init=False, repr=False)
+    _commits: MutableMapping[str, str] | None = field(default_factory=read_commits, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -113,12 +114,14 @@ class LearnedReward(PixelReward):
                 f"the reward {self.name} finds no weights at {path}; give an existing file or folder, "
                 f"or leave it out to use {self.repo}."
             )
-        return source if self.file is None else fetch(source, self.file)
+        with at_commits(self._commits):
+            return source if self.file is None else fetch(source, self.file)
 
     @cached_property
     def network(self) -> Any:
         """The network, loaded once. Raises WeightsError."""
-        network = self.load(self.location)
+        with at_commits(self._commits):
+            network = self.load(self.location)
         expected, actual = self.vocabulary(network), len(self.text_tokenizer)
         if actual != expected:
             raise WeightsError(
@@ -137,7 +140,10 @@ class LearnedReward(PixelReward):
             if isinstance(location, Path) and not _has_tokenizer(location):
                 # transformers would invent a vocabulary of five words.
                 raise OSError(f"it has none of {', '.join(_TOKENIZER_FILES)}")
-            return getattr(transformers, self.tokenizer_kind).from_pretrained(str(location), trust_remote_code=False)
+            with at_commits(self._commits):
+                name, revision = located(location)
+            kind = getattr(transformers, self.tokenizer_kind)
+            return kind.from_pretrained(name, trust_remote_code=False, **revision)
         except (ImportError, MemoryError):
             raise
         except Exception as error:  # transformers raises anything on files it cannot read

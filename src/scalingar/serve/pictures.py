@@ -28,7 +28,8 @@ def encoded(image: Image.Image, kind: str, compression: int | None) -> str:
 def without_paths(recipe: Recipe) -> Recipe:
     """The recipe as others may see it: of files and folders of this machine only their own names."""
     model = recipe.model
-    settings = {"name": model.name, "device": model.device, "dtype": model.dtype, **model.options}
+    fixed = {name: getattr(model, name) for name in type(model).model_fields}
+    settings = {**fixed, **model.options}
     shown = {key: _name(value) if isinstance(value, str) else value for key, value in settings.items()}
     texts = {key: value for key, value in recipe.strategy if isinstance(value, str)}
     names = {key: _name(value) for key, value in texts.items()}

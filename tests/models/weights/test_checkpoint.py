@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -419,3 +420,12 @@ def test_fit_is_strict(change: dict[str, Tensor | None], message: str) -> None:
     with pytest.raises(WeightsError) as caught:
         fit_weights(shell(), changed, "w.pt", dtype=torch.float32)
     assert message in str(caught.value)
+
+
+def test_an_old_file_of_marks_without_end_is_refused_soon(tmp_path: Path) -> None:
+    torch.save(WEIGHTS, tmp_path / "w.pt", _use_new_zipfile_serialization=False)
+    content = (tmp_path / "w.pt").read_bytes()
+    head = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2)
+    assert content.startswith(head)
+    (tmp_path / "w.pt").write_bytes(head + b"\x80\x02" + b"(" * 2_000_001 + b".")
+    assert "holds a list of objects too long for a model; save its state dict alone" in refusal(tmp_path / "w.pt")

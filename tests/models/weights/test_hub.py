@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scalingar.core.errors import WeightsError
-from scalingar.models.weights.hub import commit_of, fetch, split_name, split_revision
+from scalingar.models.weights.hub import at_commits, commit_of, fetch, located, split_name, split_revision
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,38 @@ def test_a_revision_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     fetch("a/b@v1.0", "x.pt")
     fetch("a/b@v1.0")
     assert [(question[0], question[-1]["revision"]) for question in asked] == [("a/b", "v1.0")] * 2
+
+
+COMMIT, OTHER = "3" * 40, "4" * 40
+
+
+def test_one_commit_of_a_repository_for_all_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = play(monkeypatch, f"/cache/snapshots/{COMMIT}/x.pt")
+    commits = {"c/d": OTHER}
+    with at_commits(commits):
+        for repo in ("a/b", "a/b", "c/d", "e/f@v1"):
+            fetch(repo, "x.pt")
+        assert located("a/b") == ("a/b", {"revision": COMMIT})
+        assert located("g/h") == ("g/h", {"revision": COMMIT})
+        assert located("e/f@v1") == ("e/f", {"revision": "v1"})
+    assert [question[-1]["revision"] for question in asked] == [None, COMMIT, OTHER, "v1", None]
+    assert asked[-1][:2] == ("g/h", "config.json")
+    assert commits == {"a/b": COMMIT, "c/d": OTHER, "g/h": COMMIT}
+
+
+def test_outside_nobody_asks_for_commits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = play(monkeypatch, "/cache/x.pt")
+    assert located("a/b") == ("a/b", {})
+    assert located(tmp_path) == (str(tmp_path), {})
+    assert not asked
+
+
+def test_a_repository_that_cannot_be_asked_is_left_to_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch, OSError("offline"))
+    commits: dict[str, str] = {}
+    with at_commits(commits):
+        assert located("a/b") == ("a/b", {})
+    assert commits == {}
 
 
 def test_revisions_stand_after_an_at() -> None:

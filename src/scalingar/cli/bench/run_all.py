@@ -67,7 +67,10 @@ def run_all(request: Request) -> None:
 
 def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark: Benchmark) -> RunPlan:
     """The plan with nothing left to defaults."""
-    recipe = Recipe.from_dict({**request.recipe, "strategy": strategy}).resolved(pipe)
+    wanted = Recipe.from_dict({**request.recipe, "strategy": strategy}).resolved(pipe)
+    if (reward := wanted.strategy.needs().reward) is not None:
+        pipe.reward(reward)  # now, so that the plan says at which commit it is read
+    recipe = wanted.model_copy(update={"model": pipe.choice_as_read})
     settings, files = separated(request.settings, type(benchmark).settings)
     plan = RunPlan(
         benchmark=request.benchmark,

@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from os.path import exists
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.hf.folder_claims import check_folder
 from scalingar.models.weights.fitting import check_finite
-from scalingar.models.weights.hub import split_revision
+from scalingar.models.weights.hub import located
 from scalingar.models.weights.listed import listed_keys
 
 
@@ -55,14 +54,6 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
         raise WeightsError(f"{path} lacks {listed_keys(missing)}; it is no complete {model_type} model: copy it again.")
     check_finite(network.state_dict(), path)
     return network.to(device).eval().requires_grad_(False)
-
-
-def located(path: str | Path) -> tuple[str, dict[str, str]]:
-    """What transformers is asked for: a folder with its ``~`` replaced, or a name on the hub and its revision."""
-    if str(path).startswith("~"):
-        return str(expanded(path)), {}
-    name, revision = split_revision(str(path))
-    return (str(path), {}) if revision is None or exists(path) else (name, {"revision": revision})
 
 
 def check_type(path: str | Path, model_type: str) -> None:

@@ -1,6 +1,7 @@
 """T5 features of captions, arranged in the condition slots as in a checkpoint's training."""
 
 import warnings
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from scalingar.core.files import expanded
 from scalingar.models.prompts.caption_cleaning import clean_caption
 from scalingar.models.prompts.feature_cache import FeatureCache, feature_key
 from scalingar.models.prompts.t5_loading import FLAN_T5_XL, load_encoder, load_tokenizer
+from scalingar.models.weights.hub import at_commits, located, read_commits
 
 _SHOWN = 60
 
@@ -58,6 +60,11 @@ class T5Encoder:
     dtype: torch.dtype = torch.float32
     kept: FeatureCache = field(default_factory=lambda: FeatureCache(None))
     _network: Any = field(default=None, init=False, repr=False)
+    _commits: MutableMapping[str, str] | None = field(default_factory=read_commits, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self._commits is not None:
+            located(self.path)  # so that its commit is known before the first caption is read
 
     def __call__(self, prompts: list[str]) -> tuple[Float[Tensor, "p t c"], Bool[Tensor, "p t"]]:
         """Features and the mask of valid slots. Captions are encoded one by one, so that none depends on another.
@@ -119,7 +126,8 @@ class T5Encoder:
             return_tensors="pt",
         )
         if self._network is None:
-            self._network = load_encoder(self.path, self.width, device=self.device, dtype=self.dtype)
+            with at_commits(self._commits):
+                self._network = load_encoder(self.path, self.width, device=self.device, dtype=self.dtype)
         mask = batch["attention_mask"]
         output = self._network(input_ids=batch["input_ids"].to(self.device), attention_mask=mask.to(self.device))
         features = output.last_hidden_state[0].cpu()
@@ -146,13 +154,16 @@ class T5Encoder:
 
     @cached_property
     def _identity(self) -> list[Any]:
-        """The encoder's name and, if it is a folder, names, sizes and times of its files."""
+        """The encoder's name with its commit or, if it is a folder, names, sizes and times of its files."""
         folder = expanded(self.path)
         if not folder.is_dir():
-            return [str(self.path)]
+            with at_commits(self._commits):
+                name, revision = located(self.path)
+            return [name, *revision.values()]
         files = [(file.name, file.stat()) for file in sorted(folder.iterdir()) if file.is_file()]
         return [str(folder.resolve()), *([name, stat.st_size, stat.st_mtime_ns] for name, stat in files)]
 
     @cached_property
     def _tokenizer(self) -> Any:
-        return load_tokenizer(self.path)
+        with at_commits(self._commits):
+            return load_tokenizer(self.path)

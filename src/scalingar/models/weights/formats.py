@@ -5,6 +5,7 @@ PyTorch files are opened with ``weights_only=True``; like safetensors they are m
 
 import argparse
 import pickle
+import pickletools
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Set
@@ -24,6 +25,11 @@ _MOST_EXPANDED = 100
 """A compressed file that claims to be larger by more than this is not opened."""
 _LARGEST_PICKLE = 2**24
 """Bytes of the pickle beside the tensors of a PyTorch file: room for 80 000 tensors."""
+_MOST_OPERATIONS = 2_000_000
+"""Of the pickles that a PyTorch file from before 1.6 begins with: room for 40 000 tensors."""
+_OLD_PICKLES = 5
+"""Magic number, protocol, the machine's sizes, the content, and the names of its storages."""
+_TOO_MANY = "a list of objects too long for a model; save its state dict alone."
 _TENSORS = "data/"
 
 
@@ -65,6 +71,8 @@ def _read_safetensors(file: Path) -> Any:
 
 def _read_pytorch(file: Path) -> Any:
     members = _members(file)
+    if members is None:
+        _check_pickles(file)
     # A mapped file is read as it lies on the disk, so that compressed tensors would come out as other numbers.
     mapped = members is not None and all(member.compress_type == zipfile.ZIP_STORED for member in members)
     # LlamaGen's own training scripts save their command line beside the weights.
@@ -102,8 +110,24 @@ def _members(file: Path) -> list[zipfile.ZipInfo] | None:
     if sum(member.file_size for member in members) > _MOST_EXPANDED * file.stat().st_size:
         raise WeightsError(f"{file} is compressed and claims to be many times its size; save it again.")
     if any(member.file_size > _LARGEST_PICKLE for member in members if member.filename.endswith("data.pkl")):
-        raise WeightsError(f"{file} holds a list of objects too long for a model; save its state dict alone.")
+        raise WeightsError(f"{file} holds {_TOO_MANY}")
     return members
+
+
+def _check_pickles(file: Path) -> None:
+    """Raises WeightsError if the pickles before the tensors of an old PyTorch file are damaged, or have no end."""
+    operations = 0
+    with file.open("rb") as opened:
+        try:
+            for _ in range(_OLD_PICKLES):
+                for _ in pickletools.genops(opened):
+                    operations += 1
+                    if operations > _MOST_OPERATIONS:
+                        raise WeightsError(f"{file} holds {_TOO_MANY}")
+        except WeightsError:
+            raise
+        except Exception:  # genops raises anything on damaged content
+            raise WeightsError(_damaged(file)) from None
 
 
 def _check_claims(content: Any, file: Path, size: int | None, members: Set[int] | None = None) -> None:

@@ -1,16 +1,22 @@
-"""Hub names, and fetching files from the hub."""
+"""Hub names, and fetching files from the hub, of one commit of a repository for everything that a recipe reads."""
 
 import re
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from itertools import pairwise
+from os.path import exists
 from pathlib import Path
 from typing import Any
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.files import expanded
 
 _NAME = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w.-]+)(?::(?P<variant>[\w.-]+))?(?:@(?P<revision>[\w.-]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PATTERNS = ("*.json", "*.safetensors", "*.pt", "*.pth", "*.bin", "*.model", "*.txt")
 """Files that are fetched of a whole repository."""
+_COMMITS: ContextVar[MutableMapping[str, str] | None] = ContextVar("commits", default=None)
 
 
 def split_name(model: str) -> tuple[str, str | None] | None:
@@ -34,10 +40,59 @@ def commit_of(path: Path) -> str | None:
     return found[-1] if found else None
 
 
+@contextmanager
+def at_commits(commits: MutableMapping[str, str] | None) -> Iterator[None]:
+    """Fetch repositories at these commits unless a name says its own; those of other repositories are added to them.
+
+    What is read later keeps ``read_commits()`` and opens it again.
+    """
+    token = _COMMITS.set(commits)
+    try:
+        yield
+    finally:
+        _COMMITS.reset(token)
+
+
+def read_commits() -> MutableMapping[str, str] | None:
+    """Commits by repository, of the innermost :func:`at_commits`; None outside."""
+    return _COMMITS.get()
+
+
+def located(path: str | Path) -> tuple[str, dict[str, str]]:
+    """What transformers is asked for: a folder with its ``~`` replaced, or a name on the hub and its revision."""
+    if str(path).startswith("~"):
+        return str(expanded(path)), {}
+    if exists(path) or split_name(str(path)) is None:
+        return str(path), {}
+    name, revision = split_revision(str(path))
+    if revision is None:
+        revision = _commit(name)
+    return name, {} if revision is None else {"revision": revision}
+
+
+def _commit(name: str) -> str | None:
+    """The commit at which a repository is read; None if nobody keeps it, or it holds no config.json that tells it."""
+    commits = read_commits()
+    if commits is None:
+        return None
+    if name not in commits:
+        with suppress(WeightsError):  # transformers says better what is wrong
+            fetch(name, "config.json")
+    return commits.get(name)
+
+
+def _record(name: str, path: Path) -> Path:
+    commits, commit = read_commits(), commit_of(path)
+    if commits is not None and commit is not None:
+        commits.setdefault(name, commit)
+    return path
+
+
 def fetch(repo: str, file: str | None = None) -> Path:
     """The local path of a file or folder (ending in a slash) of a repository, or of all its weights.
 
-    ``repo``: ``owner/name``, or ``owner/name@revision``; the newest revision of its main branch if it names none.
+    ``repo``: ``owner/name``, or ``owner/name@revision``; without one the commit of :func:`at_commits`, or else the
+    newest of its main branch.
 
     Raises:
         WeightsError: huggingface_hub is not installed, the hub cannot be reached, or it has no such file.
@@ -49,15 +104,18 @@ def fetch(repo: str, file: str | None = None) -> Path:
             f"fetching {repo} needs huggingface_hub; install scalingar[hub], or download the files "
             "and give their folder."
         ) from None
-    name, revision = split_revision(repo)
+    name, named = split_revision(repo)
+    revision = named or (read_commits() or {}).get(name)
     try:
         if file is not None and file.endswith("/"):
-            return Path(hub.snapshot_download(name, allow_patterns=[f"{file}*"], revision=revision)) / file
-        if file is not None:
-            return Path(hub.hf_hub_download(name, file, revision=revision))
-        return Path(hub.snapshot_download(name, allow_patterns=list(_PATTERNS), revision=revision))
+            path = Path(hub.snapshot_download(name, allow_patterns=[f"{file}*"], revision=revision)) / file
+        elif file is not None:
+            path = Path(hub.hf_hub_download(name, file, revision=revision))
+        else:
+            path = Path(hub.snapshot_download(name, allow_patterns=list(_PATTERNS), revision=revision))
     except Exception as error:  # of requests, of the hub's own kinds, and of the disk
         raise WeightsError(_unavailable(repo, file, error)) from None
+    return path if named else _record(name, path)
 
 
 def _unavailable(repo: str, file: str | None, error: Any) -> str:
