@@ -60,36 +60,25 @@ def names_a_file(word: str) -> bool:
 
 
 def prompts_of(words: Sequence[str]) -> list[str]:
-    """Prompts, each a word; of a word that is a file, or the only one and the path of a file, its lines
-    but for comments (#).
+    """Prompts, each a word; of a word that is a file, or ``-``, or the only one and the path of a file, those that it
+    lists.
 
     Raises:
         ConfigError: a file is not there, cannot be read, or holds no prompt.
     """
-    return [prompt for word in words for prompt in (_lines(word) if _is_file(word, alone=len(words) == 1) else [word])]
+    from scalingar.core.prompt_lists import read_prompt_list  # noqa: PLC0415
+
+    prompts: list[str] = []
+    for word in words:
+        listed = _is_file(word, alone=len(words) == 1)
+        prompts += [prompt.text for prompt in read_prompt_list(word)] if listed else [word]
+    return prompts
 
 
 def _is_file(word: str, *, alone: bool) -> bool:
-    if names_a_file(word) or (alone and len(word.split()) == 1 and ("/" in word or "\\" in word)):
+    if word == "-" or names_a_file(word) or (alone and len(word.split()) == 1 and ("/" in word or "\\" in word)):
         return True
     try:
         return alone and Path(word).is_file()
     except (OSError, ValueError):  # too long for a path, or with NUL
         return False
-
-
-def _lines(word: str) -> list[str]:
-    from scalingar.core.errors import ConfigError  # noqa: PLC0415
-    from scalingar.core.text_file import lines_of, read_text, reason  # noqa: PLC0415
-
-    try:
-        lines = [line.strip() for line in lines_of(read_text(word))]
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"cannot read the prompts in {word}: {reason(error)}; give a text file with one in each line, or prompts "
-            "in quotes."
-        ) from None
-    prompts = [line for line in lines if line and not line.startswith("#")]
-    if not prompts:
-        raise ConfigError(f"{word} holds no prompts; write one in each line.")
-    return prompts
