@@ -41,7 +41,7 @@ def test_help_does_not_wait_for_torch(command: list[str]) -> None:
         (["generate", "a dog", "--sed", "1"], "No such option: --sed"),
         (["generate", "a dog", "-n", "many"], "Invalid value for '-n' / '--num-trajectories'"),
         (["generate"], "error: there is no prompt"),
-        (["generate", "a", "dog"], "'a' and 'dog' are two prompts; put the prompt in quotes"),
+        (["generate", "a", "dog"], "and 'a' is a single word; put each prompt in quotes"),
         (["generate", "--config", "a.yaml", "--like", "b.png"], "choose one"),
         (["ls", "word"], "there is no list 'word'; did you mean 'words'?"),
     ],

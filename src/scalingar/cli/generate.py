@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scalingar.cli.model_options import takes_model
-from scalingar.cli.words.prompt_and_settings import may_be_prompt, names_a_file, split_words
+from scalingar.cli.words.prompt_and_settings import gathered, may_be_prompt, split_words
 
 if TYPE_CHECKING:
     from scalingar.pipeline.png import RecipeInfo
@@ -19,7 +19,14 @@ _SEARCH, _DRAW, _RUN, _SOURCE = "Search", "Drawing", "Results", "Recipes"
 def generate(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PROMPT] [KEY=VALUE]...", help="What to show, and settings by their dotted names."),
+        typer.Argument(
+            metavar="[PROMPT]... [KEY=VALUE]...",
+            help="What to show, each in quotes, - for lines of standard input; and settings by their dotted names.",
+        ),
+    ] = None,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="More prompts: .txt, .csv, .tsv, .json, .jsonl.", rich_help_panel=_SOURCE),
     ] = None,
     num_trajectories: Annotated[
         int | None, typer.Option("-n", "--num-trajectories", help="N, trajectories per image.", rich_help_panel=_SEARCH)
@@ -58,7 +65,8 @@ def generate(
         typer.Option(
             "-o",
             "--output",
-            help="Folder of results; one that holds results is left alone, and the next number taken.",
+            help="Folder of results, of several prompts one in it for each; one that holds results is left alone, and "
+            "the next number taken.",
             show_default="out/PROMPT-SEED",
             rich_help_panel=_RUN,
         ),
@@ -78,7 +86,7 @@ def generate(
     *,
     model: dict[str, Any],
 ) -> None:
-    """Generate an image, and show how it came about.
+    """Generate images, and show how they came about.
 
     [b]scalingar generate "a photo of a red apple left of a dog" -n 8 strategy.gate.quantile=0.1[/]
     """
@@ -97,12 +105,15 @@ def generate(
         "looks_per_batch": looks_per_batch,
         **{f"model.{name}": value for name, value in model.items()},
     }
-    prompt, overrides = split_words(words or [])
-    if prompt is not None and names_a_file(prompt):
-        raise typer.BadParameter(f"{prompt!r} is the name of a file, not a prompt; say what the image should show")
-    values = {name: value for name, value in {"prompt": prompt, **values}.items() if value is not None}
+    named, overrides = split_words(words or [])
+    texts = gathered(named, prompts)
+    listed = prompts is not None or len(texts) > 1 or named == ["-"]
+    values = {name: value for name, value in values.items() if value is not None}
+    values |= {} if listed or not texts else {"prompt": texts[0]}
     if config is not None and like is not None:
         raise typer.BadParameter("--config and --like both give a recipe; choose one")
+    if listed and (like is not None or print_config):
+        raise typer.BadParameter("--like and --print-config are for one prompt; leave the list of prompts out")
     info = None if like is None else _info(like)
     # Together, because which strategy is the default depends on the model.
     recipe = _recipe(_base(config, info), _together(values, overrides), words or [])
@@ -111,6 +122,8 @@ def generate(
 
         text = recipe.to_yaml()
         say(text if can_write(text) else recipe.to_yaml(ascii_only=True), end="")
+    elif listed:
+        _run_list(recipe, texts, output, overwrite=overwrite, as_json=as_json, quiet=quiet)
     elif recipe.prompt is None:
         raise typer.BadParameter("there is no prompt; say in quotes what the image should show")
     else:
@@ -168,5 +181,13 @@ def _run(
     from scalingar.cli.run import Show, run  # noqa: PLC0415
 
     repeat = None if like is None or info is None else Repeat.of(like, info)
-    show = Show.JSON if as_json else Show.NOTHING if quiet else Show.TABLES
-    run(recipe, output, show, repeat, overwrite=overwrite)
+    run(recipe, output, Show.of(as_json=as_json, quiet=quiet), repeat, overwrite=overwrite)
+
+
+def _run_list(
+    recipe: "Recipe", prompts: list[str], output: Path | None, *, overwrite: bool, as_json: bool, quiet: bool
+) -> None:
+    from scalingar.cli.run import Show  # noqa: PLC0415
+    from scalingar.cli.run_list import run_list  # noqa: PLC0415
+
+    run_list(recipe, prompts, output, Show.of(as_json=as_json, quiet=quiet), overwrite=overwrite)

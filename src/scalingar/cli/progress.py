@@ -12,11 +12,11 @@ from scalingar.models.prompts.encoders import UnknownWordsWarning
 from scalingar.strategies.engine.step_event import StepEvent
 
 
-def follow(events: Iterable[StepEvent], *, visible: bool) -> None:
+def follow(events: Iterable[StepEvent], *, visible: bool, what: str = "drawing") -> None:
     """Run through a stream's events, showing steps and how many of the trajectories that started are alive."""
     screen = console(stderr=True)
     columns = (
-        TextColumn("drawing"),
+        TextColumn(what, markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[alive]} of {task.fields[all]} alive"),

@@ -4,6 +4,7 @@ import json
 from contextlib import nullcontext
 from enum import Enum, auto
 from pathlib import Path
+from typing import Self
 
 from scalingar.cli.progress import follow, plain_warnings
 from scalingar.cli.repeat import Repeat
@@ -24,6 +25,11 @@ class Show(Enum):
     TABLES = auto()
     JSON = auto()
     NOTHING = auto()
+
+    @classmethod
+    def of(cls, *, as_json: bool, quiet: bool) -> Self:
+        """As the options say."""
+        return cls.JSON if as_json else cls.NOTHING if quiet else cls.TABLES
 
 
 def run(
@@ -55,20 +61,26 @@ def run(
         print_tables(output, full_tokens, files, repeat.source if repeat is not None and equal else None)
 
 
-def decode(pipe: ImagePipeline, recipe: Recipe, *, visible: bool) -> ImageOutput:
-    """Run the strategy, with a bar on stderr if ``visible``."""
-    stream = pipe.stream(**recipe.arguments())
-    follow(stream, visible=visible)
+def decode(
+    pipe: ImagePipeline, recipe: Recipe, prompts: list[str] | None = None, *, visible: bool, what: str = "drawing"
+) -> ImageOutput:
+    """Run the strategy, on the recipe's own prompt or others, with a bar named ``what`` on stderr if ``visible``."""
+    stream = pipe.stream(**{**recipe.arguments(), **({} if prompts is None else {"prompt": prompts})})
+    follow(stream, visible=visible, what=what)
     return stream.output
+
+
+def strategy_line(output: ImageOutput) -> str:
+    """The strategy and the reward that it asked."""
+    strategy = output.infos[0].recipe.strategy
+    reward = strategy.needs().reward
+    return f"strategy {strategy_name(strategy)}" + ("" if reward is None else f", asking the reward {reward}")
 
 
 def print_tables(output: ImageOutput, full_tokens: int, files: list[str], identical_to: Path | None) -> None:
     """Print a table per image, the ledger, and where everything is."""
     screen = console(highlight=False)
-    strategy = output.infos[0].recipe.strategy
-    reward = strategy.needs().reward
-    asked = "" if reward is None else f", asking the reward {reward}"
-    screen.print(f"strategy {strategy_name(strategy)}{asked}", soft_wrap=True)
+    screen.print(strategy_line(output), soft_wrap=True)
     for result in output.results:
         screen.print(f"{result.prompt} (seed {result.seed})", style="bold", soft_wrap=True)
         screen.print(trajectory_table(result))

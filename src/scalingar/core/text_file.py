@@ -17,7 +17,11 @@ def read_text(path: str | Path) -> str:
     Raises:
         OSError: it cannot be read. ValueError: it is no UTF-8 text. ConfigError: there is no such home.
     """
-    content = expanded(path).read_bytes()
+    return decoded(expanded(path).read_bytes())
+
+
+def decoded(content: bytes) -> str:
+    """The text of UTF-8 without its byte order mark. Raises ValueError."""
     if content.startswith(_UTF16):
         raise ValueError("it is no UTF-8 text but UTF-16")
     try:

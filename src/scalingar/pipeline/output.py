@@ -78,7 +78,14 @@ class ImageOutput:
 
     def only(self, number: int) -> Self:
         """One image of the call, with the costs of all."""
-        keep = slice(number, number + 1)
+        return self._part(slice(number, number + 1))
+
+    def by_prompt(self) -> list[Self]:
+        """The images of each prompt, all with the costs of the call."""
+        count = self.infos[0].recipe.num_images_per_prompt
+        return [self._part(slice(first, first + count)) for first in range(0, len(self.results), count)]
+
+    def _part(self, keep: slice) -> Self:
         return replace(self, images=self.images[keep], results=self.results[keep], infos=self.infos[keep])
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> list[Path]:

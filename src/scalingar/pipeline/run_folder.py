@@ -57,15 +57,19 @@ def write_run(output: RunOutput, folder: Path, *, overwrite: bool = False) -> li
     raise AssertionError("there is always a next number")
 
 
-def own_folder(prompt: str, seed: int) -> Path:
-    """Where a run goes that is given no folder: ``out/PROMPT-SEED``, with the letters and digits of the prompt."""
+RESULTS = Path("out")
+"""Where the folders of runs are made unless another one is given."""
+
+
+def own_folder(prompt: str, seed: int, among: Path | None = None) -> Path:
+    """A run's own folder: ``PROMPT-SEED``, with the letters and digits of the prompt, in ``out`` or ``among``."""
     words = re.findall(r"[^\W_]+", prompt.lower())
     name = ""
     for word in words:
         if len(f"{name}-{word}".encode()) > _LONGEST_NAME:
             break
         name = f"{name}-{word}" if name else word
-    return Path("out") / f"{name or 'image'}-{seed}"
+    return (among or RESULTS) / f"{name or 'image'}-{seed}"
 
 
 def _remove_others(folder: Path, contents: Mapping[str, bytes]) -> None:

@@ -1,9 +1,11 @@
+import io
 from pathlib import Path
 
 import pytest
 import typer
 
 from scalingar.cli.words.prompt_and_settings import (
+    gathered,
     may_be_prompt,
     names_a_file,
     prompts_of,
@@ -15,23 +17,25 @@ from scalingar.pipeline.recipe import parse_override
 
 
 @pytest.mark.parametrize(
-    ("words", "prompt", "settings"),
+    ("words", "prompts", "settings"),
     [
-        ([], None, []),
-        (["a red apple"], "a red apple", []),
-        (["seed=1", "a dog", "strategy.gate.quantile=0.1"], "a dog", ["seed=1", "strategy.gate.quantile=0.1"]),
-        (["a sign that says x=y"], "a sign that says x=y", []),
-        (["E=mc2 written beside a dog"], "E=mc2 written beside a dog", []),
-        (["x=y \u72d7"], "x=y \u72d7", []),
-        (["prompt=a dog"], None, ["prompt=a dog"]),
-        (["model.negative_prompt=a blurry dog"], None, ["model.negative_prompt=a blurry dog"]),
-        (["sead=1"], None, ["sead=1"]),
-        ([""], "", []),
-        (["207"], "207", []),
+        ([], [], []),
+        (["a red apple"], ["a red apple"], []),
+        (["seed=1", "a dog", "strategy.gate.quantile=0.1"], ["a dog"], ["seed=1", "strategy.gate.quantile=0.1"]),
+        (["a sign that says x=y"], ["a sign that says x=y"], []),
+        (["E=mc2 written beside a dog"], ["E=mc2 written beside a dog"], []),
+        (["x=y \u72d7"], ["x=y \u72d7"], []),
+        (["prompt=a dog"], [], ["prompt=a dog"]),
+        (["model.negative_prompt=a blurry dog"], [], ["model.negative_prompt=a blurry dog"]),
+        (["sead=1"], [], ["sead=1"]),
+        ([""], [""], []),
+        (["207", "88"], ["207", "88"], []),
+        (["a dog", "seed=1", "-", "\u72d7"], ["a dog", "-", "\u72d7"], ["seed=1"]),
+        (["a dog", 'prompt="E=mc2"', 'prompt="x=1"'], ["a dog", "E=mc2", "x=1"], []),
     ],
 )
-def test_prompt_and_settings(words: list[str], prompt: str | None, settings: list[str]) -> None:
-    assert split_words(words) == (prompt, settings)
+def test_prompts_and_settings(words: list[str], prompts: list[str], settings: list[str]) -> None:
+    assert split_words(words) == (prompts, settings)
 
 
 def test_a_word_that_begins_like_no_setting_may_be_the_prompt() -> None:
@@ -40,9 +44,18 @@ def test_a_word_that_begins_like_no_setting_may_be_the_prompt() -> None:
     assert may_be_prompt(["a photo of a dog"]) is None
 
 
-def test_two_prompts_are_wrong_usage() -> None:
-    with pytest.raises(typer.BadParameter, match="quotes"):
-        split_words(["a", "dog"])
+@pytest.mark.parametrize("words", [["a", "dog"], ["ein", "B\u00e4r"], ["a red apple", "dog,"]])
+def test_a_prompt_without_its_quotes_is_wrong_usage(words: list[str]) -> None:
+    with pytest.raises(typer.BadParameter, match="put each prompt in quotes"):
+        split_words(words)
+
+
+def test_gathering_prompts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "l.csv").write_text("id,prompt\n1,a cat\n")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a bird\n")))
+    assert gathered(["a dog", "-"], tmp_path / "l.csv") == ["a dog", "a bird", "a cat"]
+    with pytest.raises(typer.BadParameter, match=r"write --prompts l\.csv"):
+        gathered(["l.csv"], None)
 
 
 @pytest.mark.parametrize("prompt", ["E=mc2", 'seed="1" \u72d7', "prompt=x", "a dog", "-x"])

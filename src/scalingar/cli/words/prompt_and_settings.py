@@ -12,15 +12,34 @@ _FILE = re.compile(r"[~/\\]|\.{1,2}[/\\]")
 _SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".tsv", ".md", ".yaml", ".yml")
 _LITERAL = "--"
 """What follows is a prompt, whatever it looks like."""
+_PROMPT = "prompt="
 
 
-def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """The prompt, if there is one, and every ``key=value``. More than one prompt is wrong usage."""
+def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The prompts, and every ``key=value``.
+
+    Several prompts of which one is a single word are wrong usage: they are one prompt whose quotes were forgotten.
+    """
+    from scalingar.core.prompt_lists import STANDARD_INPUT  # noqa: PLC0415
+    from scalingar.pipeline.recipe import parse_override  # noqa: PLC0415
+
     settings = [word for word in words if is_setting(word)]
     prompts = [word for word in words if not is_setting(word)]
-    if len(prompts) > 1:
-        raise typer.BadParameter(f"{prompts[0]!r} and {prompts[1]!r} are two prompts; put the prompt in quotes")
-    return (prompts[0] if prompts else None), settings
+    alone = next((word for word in prompts if word != STANDARD_INPUT and _is_a_single_word(word)), None)
+    if len(prompts) > 1 and alone is not None:
+        raise typer.BadParameter(
+            f"{prompts[0]!r} and {prompts[1]!r} are two prompts, and {alone!r} is a single word; put each prompt in "
+            "quotes, or those of single words in a file for --prompts"
+        )
+    literal = [word for word in settings if word.startswith(_PROMPT)]
+    if len(prompts) + len(literal) > 1:
+        prompts += [str(parse_override(word)[1]) for word in literal]
+        settings = [word for word in settings if word not in literal]
+    return prompts, settings
+
+
+def _is_a_single_word(prompt: str) -> bool:
+    return prompt.isascii() and len(prompt.split()) == 1 and any(map(str.isalpha, prompt))
 
 
 def is_setting(word: str) -> bool:
@@ -50,7 +69,7 @@ def with_literal_prompt(arguments: Sequence[str]) -> list[str]:
     if _LITERAL not in arguments:
         return list(arguments)
     at = list(arguments).index(_LITERAL) + 1
-    after = [f"prompt={json.dumps(word)}" if _SETTING.match(word) else word for word in arguments[at:]]
+    after = [f"{_PROMPT}{json.dumps(word)}" if _SETTING.match(word) else word for word in arguments[at:]]
     return [*arguments[:at], *after]
 
 
@@ -59,37 +78,44 @@ def names_a_file(word: str) -> bool:
     return len(word.split()) == 1 and (word.lower().endswith(_SUFFIXES) or _FILE.match(word) is not None)
 
 
+def gathered(words: Sequence[str], file: Path | None) -> list[str]:
+    """The prompts among the words of a command, ``-`` for those of the standard input, and those that a file lists.
+
+    Raises ConfigError.
+    """
+    from scalingar.core.prompt_lists import STANDARD_INPUT, read_prompt_list  # noqa: PLC0415
+
+    prompts: list[str] = []
+    for word in words:
+        if names_a_file(word):
+            raise typer.BadParameter(
+                f"{word!r} is the name of a file, not a prompt; say what the image should show, or write "
+                f"--prompts {word} for the prompts in it"
+            )
+        prompts += [prompt.text for prompt in read_prompt_list(word)] if word == STANDARD_INPUT else [word]
+    return prompts if file is None else prompts + [prompt.text for prompt in read_prompt_list(file)]
+
+
 def prompts_of(words: Sequence[str]) -> list[str]:
-    """Prompts, each a word; of a word that is a file, or the only one and the path of a file, its lines
-    but for comments (#).
+    """Prompts, each a word; of a word that is a file, or ``-``, or the only one and the path of a file, those that it
+    lists.
 
     Raises:
         ConfigError: a file is not there, cannot be read, or holds no prompt.
     """
-    return [prompt for word in words for prompt in (_lines(word) if _is_file(word, alone=len(words) == 1) else [word])]
+    from scalingar.core.prompt_lists import read_prompt_list  # noqa: PLC0415
+
+    prompts: list[str] = []
+    for word in words:
+        listed = _is_file(word, alone=len(words) == 1)
+        prompts += [prompt.text for prompt in read_prompt_list(word)] if listed else [word]
+    return prompts
 
 
 def _is_file(word: str, *, alone: bool) -> bool:
-    if names_a_file(word) or (alone and len(word.split()) == 1 and ("/" in word or "\\" in word)):
+    if word == "-" or names_a_file(word) or (alone and len(word.split()) == 1 and ("/" in word or "\\" in word)):
         return True
     try:
         return alone and Path(word).is_file()
     except (OSError, ValueError):  # too long for a path, or with NUL
         return False
-
-
-def _lines(word: str) -> list[str]:
-    from scalingar.core.errors import ConfigError  # noqa: PLC0415
-    from scalingar.core.text_file import lines_of, read_text, reason  # noqa: PLC0415
-
-    try:
-        lines = [line.strip() for line in lines_of(read_text(word))]
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"cannot read the prompts in {word}: {reason(error)}; give a text file with one in each line, or prompts "
-            "in quotes."
-        ) from None
-    prompts = [line for line in lines if line and not line.startswith("#")]
-    if not prompts:
-        raise ConfigError(f"{word} holds no prompts; write one in each line.")
-    return prompts
