@@ -1,6 +1,7 @@
 """A model behind any endpoint that speaks OpenAI's chat protocol: OpenAI itself, vLLM, and others."""
 
 import base64
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,11 +42,14 @@ class ChatEndpoint:
     """Sends messages to one model; a request ends in time, and no message about it shows a secret."""
 
     def __init__(self, model: str, base_url: str | None, timeout: float, client: Any = None) -> None:
-        """``client``: an ``openai.OpenAI``; None: a new one for ``base_url``. Raises ConfigError without a key."""
+        """``client``: an ``openai.OpenAI``; None: a new one. Raises ConfigError without a key.
+
+        ``base_url``: None: that of the variable OPENAI_BASE_URL, else OpenAI's.
+        """
         self.model = model
-        self.base_url = base_url
+        self.base_url = base_url or os.environ.get("OPENAI_BASE_URL") or None
         self.timeout = timeout
-        self.client = client or bounded_client(base_url, timeout)
+        self.client = client or bounded_client(self.base_url, timeout)
 
     @property
     def address(self) -> str | None:
