@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scalingar.bench.judges.questions.answer_cache import AnswerCache
+from scalingar.core.chat.kept_records import KeptRecords
 from scalingar.core.errors import OutputError
 from scalingar.core.files import (
     append,
@@ -134,7 +134,7 @@ def test_a_staged_folder_is_the_users_own_and_lives_as_long_as_its_process(tmp_p
 
 
 def test_caches_are_swept_too(tmp_path: Path) -> None:
-    for cache in (AnswerCache, FeatureCache):
+    for cache in (KeptRecords, FeatureCache):
         (tmp_path / ".scalingar-left.partial").mkdir()
         cache(tmp_path)
         assert list(tmp_path.iterdir()) == []

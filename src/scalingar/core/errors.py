@@ -27,3 +27,7 @@ class DecodingError(ScalingarError):
 
 class BenchmarkError(ScalingarError):
     """Images, prompts or judgements of a benchmark that are missing or do not belong together."""
+
+
+class EndpointError(ScalingarError):
+    """A model behind an endpoint that cannot be asked."""

@@ -119,6 +119,8 @@ class Ledger:
     """Images scored by a learned reward."""
     feature_calls: int = 0
     """Images described by features."""
+    requests: int = 0
+    """Requests to models behind endpoints, for rewards that ask one; an answer that was kept takes none."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall-clock seconds per phase: prefill, transformer, policy, sampling, select, decode, reward, features."""
     peak_bytes: int = 0
@@ -132,6 +134,7 @@ class Ledger:
         self.decodes += other.decodes
         self.reward_calls += other.reward_calls
         self.feature_calls += other.feature_calls
+        self.requests += other.requests
         self.peak_bytes = max(self.peak_bytes, other.peak_bytes)
         for phase, seconds in other.seconds.items():
             self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds

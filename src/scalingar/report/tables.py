@@ -59,6 +59,8 @@ def ledger_table(ledger: Ledger, full_tokens: int) -> Table:
     table.add_row("forward rows", f"{ledger.forward_rows} + {ledger.prefill_rows} for prompts")
     table.add_row("images decoded", str(ledger.decodes))
     table.add_row("reward calls", str(ledger.reward_calls))
+    if ledger.requests:
+        table.add_row("requests", f"{ledger.requests} to a model behind an endpoint")
     if ledger.feature_calls:
         table.add_row("images compared", str(ledger.feature_calls))
     table.add_row("peak memory", f"{ledger.peak_bytes / 2**20:.1f} MiB in live trajectories")

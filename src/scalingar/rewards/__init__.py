@@ -5,6 +5,9 @@ from scalingar.rewards.clip_score import ClipScore
 from scalingar.rewards.embedded_reward import EmbeddedReward
 from scalingar.rewards.hps import HPSv2, HPSv21
 from scalingar.rewards.image_reward import ImageReward
+from scalingar.rewards.judges.endpoint_judge import EndpointJudge
+from scalingar.rewards.judges.question_reward import UnansweredWarning
+from scalingar.rewards.judges.vqa_score import VQAScore
 from scalingar.rewards.learned_reward import TruncationWarning
 from scalingar.rewards.pick_score import PickScore
 from scalingar.rewards.rank_sum import RankSum
@@ -15,6 +18,7 @@ from scalingar.rewards.reward import (
     WithoutWeights,
     build_reward,
     check_reward,
+    eyes,
     score_candidates,
     scoring,
 )
@@ -23,6 +27,7 @@ __all__ = [
     "REWARDS",
     "ClipScore",
     "EmbeddedReward",
+    "EndpointJudge",
     "HPSv2",
     "HPSv21",
     "ImageReward",
@@ -31,9 +36,12 @@ __all__ = [
     "RankSum",
     "Reward",
     "TruncationWarning",
+    "UnansweredWarning",
+    "VQAScore",
     "WithoutWeights",
     "build_reward",
     "check_reward",
+    "eyes",
     "score_candidates",
     "scoring",
 ]

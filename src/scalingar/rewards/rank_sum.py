@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate, Truncation
-from scalingar.rewards.reward import REWARDS, PixelReward, Reward, build_reward, score_candidates
+from scalingar.rewards.reward import REWARDS, PixelReward, Reward, build_reward, eyes, score_candidates
 
 NAME = "rank-sum"
 _TERM = re.compile(r"(?:(?P<weight>[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*\*\s*)?(?P<name>[^*]+)")
@@ -70,6 +70,11 @@ class RankSum(PixelReward):
         """Raises ConfigError as :func:`terms_of`."""
         terms_of(source)
 
+    @staticmethod
+    def eyes(source: str | None) -> frozenset[str]:
+        """Those of its terms."""
+        return frozenset().union(*(eyes(term.name) for term in terms_of(source)))
+
     @property
     def counts_images(self) -> bool:  # type: ignore[override]
         """Whether one of its rewards looks at images."""
@@ -80,6 +85,10 @@ class RankSum(PixelReward):
         for reward in self.rewards:
             if isinstance(reward, PixelReward):
                 reward.prepare()
+
+    def requests(self) -> int:
+        """Those of its rewards."""
+        return sum(reward.requests() for reward in self.rewards if isinstance(reward, PixelReward))
 
     def truncation(self, prompt: str) -> Truncation | None:
         """What the first of its rewards that does not read the whole prompt leaves out."""

@@ -42,6 +42,14 @@ class PixelReward:
     def prepare(self) -> None:
         """Called before decoding; raises what :meth:`score` would raise for a missing file or package."""
 
+    def answered(self, prompt: str, images: Sequence[Image.Image]) -> list[float | None]:
+        """As :meth:`score`, but None for an image about which a model that was asked gave no answer."""
+        return list(self.score(prompt, images))
+
+    def requests(self) -> int:
+        """Requests to a model behind an endpoint for the scores of this thread, since it last asked for this number."""
+        return 0
+
     def truncation(self, prompt: str) -> Truncation | None:
         """The part of a prompt that this reward does not read; None if it reads the whole prompt."""
 
@@ -140,6 +148,16 @@ def compares(text: str) -> bool:
     """Whether the reward of this name, if there is one, scores candidates against each other."""
     name = text.partition(":")[0]
     return name in REWARDS and bool(getattr(REWARDS[name], "compares", False))
+
+
+def eyes(text: str) -> frozenset[str]:
+    """What looks when the reward ``name`` or ``name:source`` scores: itself by name, or the model that it asks.
+
+    Two rewards that share one of these are not independent. Raises ConfigError for an unknown name.
+    """
+    factory, source = _entry(text)
+    named = getattr(factory, "eyes", None)
+    return frozenset({f"the reward {text.partition(':')[0]}"}) if named is None else named(source)
 
 
 def build_reward(text: str, *, device: str | torch.device) -> Reward:

@@ -12,6 +12,9 @@ from scalingar.core.errors import BenchmarkError
 from scalingar.core.outputs import Ledger
 from scalingar.core.validation import sentence
 
+_LATER = {"requests"}
+"""Counts of a ledger that runs of earlier versions do not have."""
+
 
 class _Kept(BaseModel):
     """Part of a line. It is only held against this, and handed on as it was read."""
@@ -74,7 +77,8 @@ class _Costs(_Kept):
     @field_validator("ledger")
     @classmethod
     def _known(cls, ledger: dict[str, Any]) -> dict[str, Any]:
-        if set(ledger) != {*(field.name for field in fields(Ledger)), "total_seconds"}:
+        names = {*(field.name for field in fields(Ledger)), "total_seconds"}
+        if not names - _LATER <= set(ledger) <= names:
             raise ValueError(f"must have the counts of a ledger, not {', '.join(ledger)}")
         return ledger
 

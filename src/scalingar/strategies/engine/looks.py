@@ -82,6 +82,8 @@ class ImageLooks:
                 single = isinstance(self.reward, PixelReward) and self.reward.independent
                 parts = in_batches(unscored, (self.seen_per_batch if single else None) or len(unscored))
                 scores = [score for part in parts for score in score_candidates(self.reward, name, list(part))]
+            if isinstance(self.reward, PixelReward):
+                self.ledger.requests += self.reward.requests()
             for candidate, score in zip(unscored, scores, strict=True):
                 candidate.rewards[name] = score
         return np.array([candidate.rewards[name] for candidate in candidates], np.float64)

@@ -16,8 +16,9 @@ from PIL import Image
 from pydantic import ValidationError
 
 from scalingar.bench.judges.questions import Answers, JudgeSettings, UnansweredError, Wording, load_judge
-from scalingar.bench.judges.questions.answer_cache import AnswerCache, answer_key
+from scalingar.bench.judges.questions.answer_cache import AnswerCache
 from scalingar.bench.judges.questions.openai_compatible import OpenAICompatibleJudge
+from scalingar.core.chat.kept_records import picture_key
 from scalingar.core.errors import BenchmarkError, ConfigError, OutputError
 
 QUESTIONS = ["Is there a dog?", "Is it\n red?"]
@@ -121,7 +122,7 @@ def test_an_endpoint_that_refuses(tmp_path: Path) -> None:
 
 def test_a_damaged_file_counts_as_missing(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path)
-    key = answer_key(picture(), prompt="p")
+    key = picture_key(picture(), prompt="p")
     cache.put(key, Answers((True,), "m", "yes"))
     assert cache.get(key) == Answers((True,), "m", "yes")
     (tmp_path / f"{key}.json").write_text('{"yes": [tru')

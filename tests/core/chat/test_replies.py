@@ -2,7 +2,7 @@
 
 import pytest
 
-from scalingar.bench.judges.questions.replies import parse_answers
+from scalingar.core.chat.replies import parse_answers
 
 YES_NO = (True, False)
 

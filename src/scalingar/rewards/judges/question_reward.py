@@ -1,0 +1,72 @@
+"""The base of rewards that ask a model: from probabilities of yes to a score."""
+
+import threading
+import warnings
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from PIL import Image
+
+from scalingar.rewards.judges.questions import Question, Questions
+from scalingar.rewards.reward import PixelReward
+
+UNDECIDED = 0.5
+"""The score of a picture about which there is no answer: neither a yes nor a no."""
+
+
+class UnansweredWarning(UserWarning):
+    """A model gave no answer about a picture."""
+
+
+class _Sent(threading.local):
+    """Requests of the present thread that nobody has counted yet."""
+
+    count = 0
+
+
+class QuestionReward(PixelReward):
+    """Mean probability of the right answers, between 0 and 1."""
+
+    independent = True
+
+    def __init__(self, questions: Questions) -> None:
+        self.questions = questions
+        self._sent = _Sent()
+
+    @abstractmethod
+    def yes(self, pairs: Sequence[tuple[Image.Image, str]]) -> list[float | None]:
+        """The probability of yes for each picture and question, in [0, 1]; None where there is no answer."""
+
+    def count(self, requests: int) -> None:
+        """Note requests that the present thread has caused."""
+        self._sent.count += requests
+
+    def requests(self) -> int:
+        """Requests sent for this thread since the last time it asked."""
+        count, self._sent.count = self._sent.count, 0
+        return count
+
+    def answered(self, prompt: str, images: Sequence[Image.Image]) -> list[float | None]:
+        """The score of each picture; None where no question was answered. Raises ConfigError, EndpointError."""
+        asked = self.questions.about(prompt)
+        shares = self.yes([(image, question.text) for image in images for question in asked])
+        rows = [shares[start : start + len(asked)] for start in range(0, len(shares), len(asked))]
+        return [_mean(row, asked) for row in rows]
+
+    def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:
+        """As :meth:`answered`; a picture without an answer is undecided, with a warning."""
+        told = self.answered(prompt, images)
+        if silent := told.count(None):
+            warnings.warn(
+                f"{self.title} got no answer about {silent} of {len(told)} pictures of {prompt[:60]!r}; they count as "
+                f"undecided ({UNDECIDED:g}).",
+                UnansweredWarning,
+                stacklevel=2,
+            )
+        return [UNDECIDED if value is None else value for value in told]
+
+
+def _mean(shares: Sequence[float | None], asked: Sequence[Question]) -> float | None:
+    pairs = zip(shares, asked, strict=True)
+    right = [share if question.expected else 1 - share for share, question in pairs if share is not None]
+    return sum(right) / len(right) if right else None

@@ -1,0 +1,194 @@
+"""A judge behind an endpoint as a reward: a server on this machine answers, also badly."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from scalingar.core.chat import bounded_client
+from scalingar.core.errors import ConfigError, EndpointError
+from scalingar.rewards import UnansweredWarning, build_reward, check_reward, eyes
+from scalingar.strategies import BestOfN
+from scalingar.strategies.build_strategy import build_strategy
+from tests.rewards.judges.endpoints import Endpoint, Way, completion, error, question_of, serving
+from tests.tiny.pipes import tiny_pipe
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sesame")
+    monkeypatch.setattr(bounded_client, "_TRANSPORT_RETRIES", 0)
+
+
+def picture(level: int = 200) -> Image.Image:
+    return Image.new("RGB", (5, 4), (level, 0, 0))
+
+
+def judge(endpoint: Endpoint, cache: Path, **options: Any) -> Any:
+    words = {"base_url": endpoint.url, "cache": cache, "samples": 4, "timeout": 0.5, "parallel": 2, **options}
+    return build_reward("judge:seer?" + "&".join(f"{key}={value}" for key, value in words.items()), device="cpu")
+
+
+def weighed(yes: float, no: float) -> tuple[int, Any]:
+    return completion("Yes", **{"Yes": math.log(yes), " no": math.log(no), "Maybe": math.log(0.01)})
+
+
+def test_the_chance_of_yes_is_read_from_the_first_word(tmp_path: Path) -> None:
+    with serving(lambda _: weighed(0.6, 0.2)) as endpoint:
+        assert judge(endpoint, tmp_path).score("a red dog", [picture()]) == pytest.approx([0.75])
+    (sent,) = endpoint.requests
+    assert (sent["model"], sent["temperature"], sent["logprobs"], sent["top_logprobs"]) == ("seer", 0, True, 20)
+    assert question_of(sent) == 'Does this picture show "a red dog"? Answer with one word, yes or no.'
+
+
+def test_without_chances_the_share_of_several_replies(tmp_path: Path) -> None:
+    """Replies that cannot be read count neither as yes nor as no."""
+    replies = iter(["Yes.", "no", "**Yes**", "I cannot help with that.", "yes", "no", "yes", "yes", "no"])
+    with serving(lambda _: completion(next(replies))) as endpoint:
+        asked = judge(endpoint, tmp_path, parallel=1)
+        assert asked.score("a dog", [picture()]) == pytest.approx([2 / 3])
+        assert asked.score("a cat", [picture()]) == pytest.approx([2 / 4])
+    assert [request["temperature"] for request in endpoint.requests] == [0] + [1] * 8
+    assert "logprobs" not in endpoint.requests[-1], "an endpoint without chances is not asked for them again"
+
+
+def test_an_endpoint_that_rejects_the_question_of_chances(tmp_path: Path) -> None:
+    def way(request: dict[str, Any]) -> tuple[int, Any]:
+        return error(400, "logprobs is not supported") if "logprobs" in request else completion("yes")
+
+    with serving(way) as endpoint:
+        assert judge(endpoint, tmp_path).score("a dog", [picture()]) == [1.0]
+
+
+def test_a_first_word_that_is_neither_is_read_in_whole_replies(tmp_path: Path) -> None:
+    def way(request: dict[str, Any]) -> tuple[int, Any]:
+        if "logprobs" in request:
+            return completion("<think>", **{"<think>": math.log(0.9), "yes": math.log(0.1)})
+        return completion("<think>A dog?</think> No")
+
+    with serving(way) as endpoint:
+        assert judge(endpoint, tmp_path).score("a dog", [picture()]) == [0.0]
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda _: completion("No, I cannot help with identifying people."),
+        lambda _: completion(""),
+        lambda _: error(400, "no", "content_policy_violation"),
+    ],
+    ids=["words", "silence", "policy"],
+)
+def test_a_refusal_is_no_no(way: Way, tmp_path: Path) -> None:
+    with serving(way) as endpoint:
+        asked = judge(endpoint, tmp_path)
+        assert asked.answered("a dog", [picture()]) == [None]
+        with pytest.warns(UnansweredWarning, match="no answer about 1 of 1 pictures of 'a dog'; they count as"):
+            assert asked.score("a dog", [picture()]) == [0.5]
+    assert not list(tmp_path.glob("*.json"))
+
+
+@pytest.mark.parametrize("chances", [{"No": 7.5, "yes": math.nan}, {"yes": -0.1, "no": -0.1}, {"no": math.inf}])
+def test_chances_that_are_none_are_not_believed(chances: dict[str, float], tmp_path: Path) -> None:
+    with serving(lambda _: completion("No", **chances)) as endpoint:
+        assert judge(endpoint, tmp_path).score("a dog", [picture()]) == [0.0]
+    assert len(endpoint.requests) == 5
+
+
+def test_a_judge_that_never_answers_is_none(tmp_path: Path) -> None:
+    with serving(lambda _: completion("Certainly!")) as endpoint:
+        asked = judge(endpoint, tmp_path, samples=1, parallel=1)
+        with pytest.raises(EndpointError, match="no answer to any of the first 20 questions"):
+            asked.answered("a dog", [picture(level) for level in range(30)])
+
+
+@pytest.mark.parametrize(
+    ("way", "reason"),
+    [
+        (lambda _: None, "timed out|no reply within"),
+        (lambda _: error(500, "on fire"), "on fire"),
+        (lambda _: (200, "<html>busy</html>"), "it sent no completion in 4 attempts"),
+        (lambda _: (200, "[" * 10_000), "it sent no completion in 4 attempts"),
+        (lambda _: error(401, "bad key sesame \x1b[31m"), r"bad key \*\*\*"),
+    ],
+    ids=["hangs", "500", "no protocol", "nonsense", "key"],
+)
+def test_an_endpoint_that_cannot_be_asked(way: Way, reason: str, tmp_path: Path) -> None:
+    told = f"the reward 'judge:seer.*cannot be asked: .*({reason})"
+    with serving(way) as endpoint, pytest.raises(EndpointError, match=told) as caught:
+        judge(endpoint, tmp_path).score("a dog", [picture()])
+    assert "sesame" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_what_was_asked_once_is_not_asked_again(tmp_path: Path) -> None:
+    with serving(lambda request: weighed(0.6, 0.2)) as endpoint:
+        first = judge(endpoint, tmp_path).score("a dog", [picture(), picture(90), picture()])
+        assert len({json.dumps(request, sort_keys=True) for request in endpoint.requests}) == 2
+        sent = len(endpoint.requests)
+        again = judge(endpoint, tmp_path)
+        assert again.score("a dog", [picture(), picture(90), picture()]) == first
+        assert (len(endpoint.requests), again.requests()) == (sent, 0)
+        for path in tmp_path.glob("*.json"):
+            path.write_text('{"yes": "no"}')
+        assert judge(endpoint, tmp_path).score("a dog", [picture()]) == first[:1]
+        assert len(endpoint.requests) == sent + 1
+
+
+def test_questions_of_a_file_and_their_mean(tmp_path: Path) -> None:
+    questions = tmp_path / "q.jsonl"
+    row = {"prompt": "a red dog", "questions": ["Is there a dog?", ["Is it blue?", "no"], ["What is it?", "a pet"]]}
+    questions.write_text(json.dumps(row) + "\n")
+    chances = {"Is there a dog?": 0.9, "Is it blue?": 0.2, 'What is it? Is the answer "a pet"?': 0.4}
+
+    def way(request: dict[str, Any]) -> tuple[int, Any]:
+        yes = next(value for text, value in chances.items() if question_of(request).startswith(text))
+        return weighed(yes * 0.9, (1 - yes) * 0.9)
+
+    with serving(way) as endpoint:
+        asked = judge(endpoint, tmp_path / "kept", questions=questions)
+        assert asked.score("a red dog", [picture()]) == pytest.approx([(0.9 + 0.8 + 0.4) / 3])
+        assert asked.requests() == 3
+        with pytest.raises(ConfigError, match=r"q\.jsonl asks nothing about the prompt 'a cat'"):
+            asked.score("a cat", [picture()])
+
+
+def test_a_strategy_that_chooses_by_it_counts_its_requests(tmp_path: Path) -> None:
+    with serving(lambda _: weighed(0.6, 0.2)) as endpoint:
+        name = f"judge:seer?base_url={endpoint.url}&cache={tmp_path}"
+        output = tiny_pipe()("a photo of a dog", strategy=BestOfN(reward=name, num_trajectories=2))
+        assert output.ledger.requests == len(endpoint.requests) == 2
+        assert output.ledger.reward_calls == 2
+        assert output.results[0].best.rewards[name] == pytest.approx(0.75)
+
+
+def test_what_looks() -> None:
+    assert eyes("judge:seer?samples=2") == eyes("vqa-score:seer") == {"the model seer"}
+    assert eyes("rank-sum:judge:seer,0.5*pmi") == {"the model seer", "the reward pmi"}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("judge", "needs a model to ask; write judge:MODEL"),
+        ("judge:m?sample=3", "sample is no setting; did you mean 'samples'"),
+        ("judge:m?samples=0", "samples='0': must be >= 1"),
+        ("judge:m?samples=1&samples=2", "has samples twice"),
+        ("judge:m?base_url=http://me:pass@h/v1", "must hold no user, password or key"),
+        ("judge:m?questions=nowhere.json", "nowhere.json cannot be read as questions: No such file"),
+    ],
+)
+def test_a_name_that_says_nothing_sensible(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check_reward(name)
+    with pytest.raises(ConfigError, match=message):
+        build_strategy({"name": "best-of-n", "reward": name})
+
+
+def test_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(ConfigError, match="set OPENAI_API_KEY"):
+        build_reward("judge:m", device="cpu").prepare()  # type: ignore[attr-defined]
