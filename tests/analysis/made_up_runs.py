@@ -9,8 +9,7 @@ import numpy as np
 
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.results import RESULTS, read_results, write_results
-from scalingar.bench.runs.runner import Runner
-from scalingar.bench.runs.store import SAMPLES, RunStore
+from scalingar.bench.runs.store import SAMPLES
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
@@ -18,7 +17,7 @@ from scalingar.profile.signals import signals
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy
 from tests.bench.fakes import Bright
-from tests.bench.runs.test_runner import plan
+from tests.bench.runs.test_runner import plan, runner_of
 from tests.tiny.pipes import Defaults, tiny_pipe
 
 GRID, VOCAB = (3, 4), 64
@@ -121,7 +120,7 @@ def decode(folder: Path, strategy: Strategy, *, all_candidates: bool = True, pip
     pipe = tiny_pipe() if pipe is None else pipe
     chart = plan(pipe, all_candidates=all_candidates, max_rows=8)
     recipe = chart.recipe.model_copy(update={"strategy": strategy})
-    runner = Runner(pipe, Bright(), chart.model_copy(update={"recipe": recipe}), RunStore(folder))
+    runner = runner_of(pipe, Bright(), chart.model_copy(update={"recipe": recipe}), folder)
     for _ in runner.run():
         pass
     write_results(read_results(folder, Bright()), runner.store)

@@ -33,8 +33,7 @@ _TORN = 7
 
 def work(folder: Path, workers: int) -> None:
     """A whole run: ten images in five shards."""
-    run = runner(folder, "single", shard=2)
-    run.workers = workers
+    run = runner(folder, "single", workers, shard=2)
     for _ in run.run():
         pass
     write_results(read_results(folder, Bright()), run.store)

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scalingar.bench.runs.executors.threads import Threads
 from scalingar.bench.runs.plan import PLAN, RunPlan
 from scalingar.bench.runs.results import read_results, write_results
 from scalingar.bench.runs.runner import Runner
+from scalingar.bench.runs.shard import Workbench
 from scalingar.bench.runs.store import COSTS, SAMPLES, RepairWarning, RunStore
 from scalingar.bench.runs.validate import check_run
 from scalingar.core.errors import BenchmarkError
@@ -44,9 +46,13 @@ def plan(pipe: ImagePipeline, strategy: str = "scaling-ar", **changes: object) -
     ).of(Bright())
 
 
-def runner(folder: Path, strategy: str = "scaling-ar", **changes: object) -> Runner:
+def runner(folder: Path, strategy: str = "scaling-ar", workers: int = 1, **changes: object) -> Runner:
     pipe = tiny_pipe()
-    return Runner(pipe, Bright(), plan(pipe, strategy, **changes), RunStore(folder))
+    return runner_of(pipe, Bright(), plan(pipe, strategy, **changes), folder, workers)
+
+
+def runner_of(pipe: ImagePipeline, benchmark: Bright, chart: RunPlan, folder: Path, workers: int = 1) -> Runner:
+    return Runner(Threads(Workbench(pipe, benchmark), workers), benchmark, chart, RunStore(folder))
 
 
 def written(folder: Path) -> dict[str, bytes]:
@@ -112,10 +118,10 @@ def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_image_is_what_the_pipeline_draws_for_its_seed(tmp_path: Path) -> None:
-    run = runner(tmp_path)
+    run, pipe = runner(tmp_path), tiny_pipe()
     finish(run)
     line = next(line for line in RunStore(tmp_path).samples() if (line["prompt"], line["number"]) == ("a bird", 1))
-    alone = run.pipe("a bird", strategy=run.plan.recipe.strategy, seed=line["seed"]).results[0]
+    alone = pipe("a bird", strategy=run.plan.recipe.strategy, seed=line["seed"]).results[0]
     assert line["chosen"] == alone.chosen
     assert [c["tokens"] for c in line["candidates"]] == [c.tokens for c in alone.candidates]
 
@@ -169,7 +175,7 @@ def test_validation_finds_what_is_missing_or_was_changed(tmp_path: Path) -> None
 def test_a_next_scale_run_is_judged_without_traces(tmp_path: Path) -> None:
     pipe = scale_pipes.var_pipe()
     numbered = Bright(prompts={"one": ["1", "2"], "two": ["3"]})
-    run = Runner(pipe, numbered, plan(pipe, "random-of-n", all_candidates=True, shard=6), RunStore(tmp_path))
+    run = runner_of(pipe, numbered, plan(pipe, "random-of-n", all_candidates=True, shard=6), tmp_path)
     assert finish(run) == [0, 6]
     assert not (tmp_path / "traces").exists()
     assert all(candidate["verdict"] for line in run.store.samples() for candidate in line["candidates"])
@@ -177,7 +183,7 @@ def test_a_next_scale_run_is_judged_without_traces(tmp_path: Path) -> None:
 
 def test_what_a_copy_shares_with_its_parent_counts_once(tmp_path: Path) -> None:
     pipe, numbered = scale_pipes.var_pipe(), Bright(prompts={"one": ["1", "2"], "two": ["3"]})
-    run = Runner(pipe, numbered, plan(pipe, "tts-var"), RunStore(tmp_path))
+    run = runner_of(pipe, numbered, plan(pipe, "tts-var"), tmp_path)
     finish(run)
     lines = run.store.samples()
     assert sum(line["tokens"] for line in lines) == sum(cost["ledger"]["tokens"] for cost in run.store.costs())
@@ -187,8 +193,7 @@ def test_what_a_copy_shares_with_its_parent_counts_once(tmp_path: Path) -> None:
 
 def test_workers_show_in_no_byte(tmp_path: Path) -> None:
     assert finish(runner(tmp_path / "one")) == [0, 4, 8, 10]
-    two = runner(tmp_path / "two")
-    two.workers = 2
+    two = runner(tmp_path / "two", workers=2)
     assert finish(two) == [0, 4, 8, 10]
     assert written(tmp_path / "two") == written(tmp_path / "one")
     assert [line["workers"] for line in two.store.costs()] == [2, 2, 2]

@@ -10,7 +10,8 @@ from scalingar.bench.runs.results import RunResults, read_results
 from scalingar.bench.runs.side_by_side import FRAME, SIDE, disagreements, pictures
 from scalingar.core.errors import BenchmarkError
 from tests.bench.fakes import Bright
-from tests.bench.runs.test_runner import finish, runner
+from tests.bench.runs.test_runner import finish, plan, runner_of
+from tests.tiny.pipes import tiny_pipe
 
 
 def line(task: str, points: float) -> dict[str, object]:
@@ -25,8 +26,8 @@ def test_of_each_task_the_first_image_either_way() -> None:
 
 
 def results(folder: Path, strategy: str, threshold: float) -> RunResults:
-    run = runner(folder, strategy)
-    run.benchmark = Bright(threshold)
+    pipe = tiny_pipe()
+    run = runner_of(pipe, Bright(threshold), plan(pipe, strategy), folder)
     finish(run)
     return read_results(folder, run.benchmark)
 

@@ -11,7 +11,7 @@ from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.bench.runs.examination import SAMPLES
 from scalingar.bench.runs.plan import PLAN, RunPlan
 from scalingar.bench.runs.receipts import Line, encoded
-from scalingar.bench.runs.runner import candidate_line
+from scalingar.bench.runs.shard import candidate_line
 from scalingar.bench.runs.store import RunStore
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import check_writable, sha256

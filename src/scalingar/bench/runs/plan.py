@@ -10,7 +10,15 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 import scalingar
 from scalingar.bench.benchmark import Benchmark, Item
@@ -62,6 +70,9 @@ class RunPlan(BaseModel):
         description="judge every finished trajectory, not only the chosen one, and keep traces"
     )
     threads: int = Field(ge=1, description="of torch; they can show in last bits")
+    device_kind: str | None = Field(
+        None, description="name of the accelerator, or instructions of the CPU; None: begun by a version that told none"
+    )
     versions: dict[str, str] = Field(description="of the packages that compute")
     derived_from: dict[str, str] | None = Field(
         None, description="name and SHA-256 of the complete run this one was computed from; None: it was decoded"
@@ -73,6 +84,14 @@ class RunPlan(BaseModel):
         if origin is not None and set(origin) != {"run", "samples_sha256"}:
             raise ValueError("must have run and samples_sha256")
         return origin
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plans that tell no kind of device stay as they were written."""
+        told: dict[str, Any] = dump(self)
+        if self.device_kind is None:
+            told.pop("device_kind", None)
+        return told
 
     @classmethod
     def versions_here(cls) -> dict[str, str]:

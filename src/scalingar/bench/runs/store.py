@@ -35,8 +35,8 @@ class RunStore:
     folder: Path
 
     @contextmanager
-    def writing(self, plan: RunPlan, shards: Sequence[Sequence[Job]]) -> Iterator["Writing"]:
-        """Start or resume a run, as the only one who writes into its folder.
+    def writing(self, plan: RunPlan, shards: Sequence[Sequence[Job]], wanted: Sequence[int]) -> Iterator["Writing"]:
+        """Start or resume a run, as the only one who writes into its folder; ``wanted``: the shards that are its own.
 
         What is not as it was written is dropped, with a RepairWarning, and so is what a kill left half done.
 
@@ -46,13 +46,13 @@ class RunStore:
         """
         check_writable(self.folder)
         with sole_writer(self.folder):
-            self._take_up(plan)
+            plan = self._take_up(plan)
             found = examine(self.folder, plan, shards)
             for name, content in found.contents().items():
                 if (self.folder / name).exists() and (self.folder / name).read_bytes() != content:
                     write_file(self.folder / name, content)
             if found.complaints:
-                left = sum(map(len, shards)) - sum(len(shards[number]) for number in found.whole)
+                left = sum(len(shards[number]) for number in wanted if number not in found.whole)
                 warnings.warn(
                     f"{self.folder} is not as it was written: {shortened(found.complaints)}. That was dropped; "
                     f"{left} images are left to draw.",
@@ -74,10 +74,15 @@ class RunStore:
         """Write a file atomically. Raises OutputError."""
         write_file(self.folder / name, content)
 
-    def _take_up(self, plan: RunPlan) -> None:
-        """See that the folder holds this plan. One that was lost or changed after the run began is restored."""
+    def _take_up(self, plan: RunPlan) -> RunPlan:
+        """See that the folder holds this plan. One that was lost or changed after the run began is restored.
+
+        Returns the plan as the run began with it: earlier versions told no kind of device.
+        """
         receipts = [told for raw in complete_lines(self.folder / COSTS)[0] if (told := read_signed(raw)) is not None]
-        ours = bool(receipts) and {receipt.plan for _, receipt in receipts} == {plan.digest}
+        begun = {receipt.plan for _, receipt in receipts}
+        plan = self._as_begun(plan, begun)
+        ours = begun == {plan.digest}
         if not (self.folder / PLAN).exists():
             if not ours and ((self.folder / SAMPLES).exists() or (self.folder / COSTS).exists()):
                 raise BenchmarkError(f"{self.folder} holds {SAMPLES} but no {PLAN}; choose another folder.")
@@ -86,12 +91,22 @@ class RunStore:
                 there = RunPlan.read(self.folder)
                 plan.check_same(there, self.folder)
                 if there.files == plan.files:
-                    return
+                    return plan
             except BenchmarkError:
                 if not ours:
                     raise
                 warnings.warn(f"{self.folder / PLAN} was changed and is restored.", RepairWarning, stacklevel=5)
         plan.write(self.folder)
+        return plan
+
+    def _as_begun(self, plan: RunPlan, begun: set[str]) -> RunPlan:
+        older = plan.model_copy(update={"device_kind": None})
+        if begun in ({plan.digest}, {older.digest}):
+            return plan if begun == {plan.digest} else older
+        try:
+            return older if RunPlan.read(self.folder).device_kind is None else plan
+        except BenchmarkError:  # nothing is there yet, or nothing that can be read
+            return plan
 
 
 @dataclass
@@ -117,13 +132,16 @@ class Writing:
             OutputError: the run can be resumed.
         """
         samples = encoded(lines)
-        shard = WrittenShard(samples, signed(cost, Receipt.of(self.plan, samples, files)))
+        self.put(number, WrittenShard(samples, signed(cost, Receipt.of(self.plan, samples, files))), files)
+
+    def put(self, number: int, shard: WrittenShard, files: Mapping[str, bytes]) -> None:
+        """As :meth:`add`, of lines that are signed already."""
         last = all(number > other for other in self.found.whole)
         self.found.whole[number] = shard
         try:
             write_files(self.folder, files)
             if last:
-                append(self.folder / SAMPLES, b"".join(samples))
+                append(self.folder / SAMPLES, b"".join(shard.samples))
                 append(self.folder / COSTS, shard.cost)
             else:  # it was lost, and belongs between others
                 write_files(self.folder, self.found.contents())

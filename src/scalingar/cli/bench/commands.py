@@ -1,5 +1,6 @@
 """``scalingar bench``: run benchmarks, and read what runs left behind."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,6 +86,25 @@ def run(
             rich_help_panel=_WHERE,
         ),
     ] = None,
+    backend: Annotated[
+        str, typer.Option(help="in-process, threads, or ray for many machines.", rich_help_panel=_WHERE)
+    ] = "threads",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of a running cluster of ray; one of this machine if not given.", rich_help_panel=_WHERE),
+    ] = None,
+    gpus_per_worker: Annotated[
+        float | None, typer.Option(min=0.0, help="With ray; 1 on a GPU if not given.", rich_help_panel=_WHERE)
+    ] = None,
+    cpus_per_worker: Annotated[
+        int | None, typer.Option(min=1, help="With ray, and its threads of torch.", rich_help_panel=_WHERE)
+    ] = None,
+    part: Annotated[
+        str,
+        typer.Option(
+            help="i/n: draw part i of n, for [b]bench merge[/]; env: from RANK and WORLD_SIZE.", rich_help_panel=_WHERE
+        ),
+    ] = "1/1",
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder; each strategy gets one in it.", rich_help_panel=_WHERE)
     ] = Path("runs"),
@@ -95,7 +115,9 @@ def run(
 
     [b]scalingar bench run geneval --strategy single,scaling-ar --images-per-prompt 1 --limit 10 -o runs/try[/]
     """
+    from scalingar.bench.runs.parts.part import Part  # noqa: PLC0415
     from scalingar.bench.runs.suite import check_alone, named, read_suite  # noqa: PLC0415
+    from scalingar.cli.bench.backends import Crew  # noqa: PLC0415
     from scalingar.cli.bench.run_all import Request, run_all  # noqa: PLC0415
     from scalingar.pipeline.loading import EMBEDDED  # noqa: PLC0415
 
@@ -124,7 +146,8 @@ def run(
             limit=limit,
             max_rows=max_rows,
             shard=shard,
-            workers=workers or (2 if section.get("device", "cpu") == "cpu" else 1),
+            crew=Crew(backend, workers, address, cpus_per_worker, gpus_per_worker),
+            part=Part.read(part, os.environ),
             all_candidates=all_candidates,
             output=output,
         )

@@ -1,26 +1,27 @@
 """Running a suite: one pipeline, one judge, a folder per strategy."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scalingar.bench.benchmark import BENCHMARKS, UNANSWERED, Benchmark
-from scalingar.bench.build_benchmark import build_benchmark
 from scalingar.bench.runs.content import separated
+from scalingar.bench.runs.executors.executor import Executor
+from scalingar.bench.runs.parts.part import Part
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.results import read_results, write_results
 from scalingar.bench.runs.runner import Runner
 from scalingar.bench.runs.store import RunStore
+from scalingar.cli.bench.backends import Crew, Loading, working
 from scalingar.cli.progress import plain_warnings
 from scalingar.cli.terminal import console, say
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import check_writable
 from scalingar.core.secrets import all_struck
-from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.strategies import Strategy
 
@@ -37,7 +38,8 @@ class Request:
     limit: int | None
     max_rows: int
     shard: int
-    workers: int
+    crew: Crew
+    part: Part
     all_candidates: bool
     output: Path
 
@@ -46,15 +48,19 @@ def run_all(request: Request) -> None:
     """Every strategy, one after the other. Raises ScalingarError; what was done stays and is taken up again."""
     if request.images_per_prompt is not None and request.images_per_prompt < 1:
         raise ConfigError(f"images_per_prompt is {request.images_per_prompt}; it must be at least 1.")
-    check_writable(request.output)
-    with plain_warnings():
-        choice = Recipe.from_dict(request.recipe).model
-        benchmark = build_benchmark(request.benchmark, request.settings, device=choice.device)
-        pipe = ImagePipeline.load(choice)
+    request.crew.check()
+    part = request.part
+    output = request.output if part.whole else request.output / part.name
+    check_writable(output)
+    loading = Loading(Recipe.from_dict(request.recipe).model, request.benchmark, request.settings)
+    with plain_warnings(), working(request.crew, loading) as (executor, benchmark):
         for label, strategy in request.strategies.items():
-            store = RunStore(request.output / label)
-            runner = Runner(pipe, benchmark, plan_of(request, strategy, pipe, benchmark), store, request.workers)
-            follow(runner, label)
+            store = RunStore(output / label)
+            runner = Runner(executor, benchmark, plan_of(request, strategy, executor, benchmark), store, part)
+            images = follow(runner, label)
+            if not part.whole:
+                say(f"{label}: part {part.number} of {part.count}, {images} images in {store.folder}")
+                continue
             results = read_results(store.folder, benchmark)
             write_results(results, store)
             score = results.summary.overall
@@ -65,12 +71,9 @@ def run_all(request: Request) -> None:
             say(f"{label}{by}: {results.summary.label} {score.value:.4f}{without}, results in {store.folder}")
 
 
-def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark: Benchmark) -> RunPlan:
+def plan_of(request: Request, strategy: Strategy, executor: Executor, benchmark: Benchmark) -> RunPlan:
     """The plan with nothing left to defaults."""
-    wanted = Recipe.from_dict({**request.recipe, "strategy": strategy}).resolved(pipe)
-    if (reward := wanted.strategy.needs().reward) is not None:
-        pipe.reward(reward)  # now, so that the plan says at which commit it is read
-    recipe = wanted.model_copy(update={"model": pipe.choice_as_read})
+    prepared = executor.prepare(Recipe.from_dict({**request.recipe, "strategy": strategy}))
     settings, files = separated(request.settings, type(benchmark).settings)
     plan = RunPlan(
         benchmark=request.benchmark,
@@ -78,24 +81,36 @@ def plan_of(request: Request, strategy: Strategy, pipe: ImagePipeline, benchmark
         settings=all_struck(settings),
         files=all_struck(files),
         provenance=dict(benchmark.provenance),
-        recipe=recipe,
-        weights=pipe.hashes,
+        recipe=prepared.recipe,
+        weights=prepared.weights,
         images_per_prompt=request.images_per_prompt or BENCHMARKS[request.benchmark].images_per_prompt,
         limit=request.limit,
         max_rows=request.max_rows,
         shard=request.shard,
         all_candidates=request.all_candidates,
-        threads=max(1, torch.get_num_threads() // request.workers),
-        versions=RunPlan.versions_here(),
+        threads=request.crew.threads(prepared.recipe.model),
+        device_kind=prepared.device_kind,
+        versions=prepared.versions,
     )
     return plan.of(benchmark)
 
 
-def follow(runner: Runner, label: str) -> None:
-    """Run, with a bar on stderr."""
+def follow(runner: Runner, label: str) -> int:
+    """Run, with a bar on stderr; returns the number of images that are there."""
     screen = console(stderr=True)
-    columns = (TextColumn(label, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn(label, markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[workers]} workers"),
+        TextColumn("{task.fields[speed]:.2f} images/s"),
+        TimeRemainingColumn(),
+    )
+    begun, images, before = time.perf_counter(), 0, None
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("", total=None)
+        task = bar.add_task("", total=None, workers=runner.executor.alive, speed=0.0)
         for done in runner.run():
-            bar.update(task, completed=done.images, total=done.total)
+            images, before = done.images, done.images if before is None else before
+            speed = (images - before) / max(time.perf_counter() - begun, 1e-9)
+            bar.update(task, completed=images, total=done.total, workers=runner.executor.alive, speed=speed)
+    return images

@@ -1,4 +1,4 @@
-"""Computing several shards at once: two workers with one thread each use two cores better than one with two."""
+"""Work done side by side in threads, and handed on in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import torch
 
+from scalingar.bench.runs.shard import Stopped
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-Stopped = Callable[[], bool]
-"""Called by work now and then; True if its result is no longer wanted."""
 
 
 def in_order(

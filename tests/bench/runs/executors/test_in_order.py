@@ -5,7 +5,8 @@ import threading
 import pytest
 import torch
 
-from scalingar.bench.runs.workers import Stopped, in_order
+from scalingar.bench.runs.executors.in_order import in_order
+from scalingar.bench.runs.shard import Stopped
 
 
 def test_results_keep_the_order_of_the_tasks_whatever_ends_first() -> None:

@@ -1,0 +1,215 @@
+"""A shard as a pure function of the plan: what is computed is handed over whole, and nothing is written meanwhile."""
+
+import io
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from threading import Lock
+
+import numpy as np
+
+from scalingar.bench.benchmark import Benchmark, Verdict
+from scalingar.bench.runs.plan import Job, RunPlan
+from scalingar.bench.runs.receipts import Line, digest
+from scalingar.bench.runs.store import IMAGES, TRACES
+from scalingar.core.device.kind import device_kind
+from scalingar.core.errors import BenchmarkError
+from scalingar.core.outputs import Candidate, PromptResult
+from scalingar.core.pixels import png_bytes
+from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.pipeline.recipe import Recipe
+from scalingar.report.plain import plain_number
+
+Stopped = Callable[[], bool]
+"""Called by work now and then; True if its result is no longer wanted."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Shard ``number`` of a plan: the images that are drawn together."""
+
+    number: int
+    jobs: Sequence[Job]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Everything a shard leaves behind, in plain values: it can be sent to another process or machine."""
+
+    number: int
+    lines: list[Line]
+    """Of ``samples.jsonl``."""
+    costs: Line
+    """Seconds of drawing and judging, decodes for the judge, and the ledger."""
+    files: dict[str, bytes]
+    """Pictures, side files and traces, by their paths in the run's folder."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a plan says of model and machine; nothing in the recipe is left to defaults, weights are by SHA-256."""
+
+    recipe: Recipe
+    weights: dict[str, str]
+    device_kind: str
+    versions: dict[str, str]
+
+
+class StoppedError(Exception):
+    """The run was stopped."""
+
+
+@dataclass
+class Workbench:
+    """A model and a judge, loaded once and used for shard after shard."""
+
+    pipe: ImagePipeline
+    benchmark: Benchmark
+    _judging: Lock = field(default_factory=Lock, init=False, repr=False)
+
+    def prepare(self, recipe: Recipe) -> Prepared:
+        """What a plan of this recipe says about this workbench. Raises ConfigError, WeightsError."""
+        kind = device_kind(self.pipe.device)
+        wanted = recipe.resolved(self.pipe)
+        if (reward := wanted.strategy.needs().reward) is not None:
+            self.pipe.reward(reward)  # now, so that the plan says at which commit of the hub it is read
+        read = wanted.model_copy(update={"model": self.pipe.choice_as_read})
+        return Prepared(read, dict(self.pipe.hashes), kind, RunPlan.versions_here())
+
+    def check_fits(self, plan: RunPlan, where: str) -> None:
+        """Raises BenchmarkError unless the bytes computed here are those that the plan was made for."""
+        here = self.prepare(Recipe.model_validate(plan.recipe))
+        for name, value in {
+            "weights": here.weights,
+            "versions": here.versions,
+            "device_kind": here.device_kind,
+            "provenance": dict(self.benchmark.provenance),
+        }.items():
+            told = getattr(plan, name)
+            if told is not None and told != value:
+                raise BenchmarkError(
+                    f"{where} would compute other bytes: {name} is {value!r} there and {told!r} in the plan; take "
+                    "machines of one kind with the same files and packages."
+                )
+
+    def compute(self, plan: RunPlan, task: Task, stopped: Stopped = lambda: False) -> Shard:
+        """Draw and judge a whole shard, even if part of it was written before, so that its bytes come out the same.
+
+        Its lines and files depend on plan and task alone; torch's threads are those of the caller.
+
+        Raises:
+            StoppedError: ``stopped`` said so. DecodingError, BenchmarkError.
+        """
+        started = time.perf_counter()
+        recipe = plan.recipe
+        stream = self.pipe.stream(
+            [job.item.prompt for job in task.jobs],
+            strategy=recipe.strategy,
+            seed=[job.seed for job in task.jobs],
+            noise=recipe.noise,
+            guidance_scale=recipe.guidance_scale,
+            sampling=recipe.sampling,
+            looks_per_batch=recipe.looks_per_batch,
+            max_rows=max(plan.max_rows, recipe.strategy.num_trajectories),
+        )
+        for _ in stream:
+            if stopped():
+                raise StoppedError
+        drawn = time.perf_counter()
+        results = stream.output.results
+        undecoded = [c for result in results for c in _judged(plan, result) if c.image is None]
+        with self._judging:  # judges may keep state
+            judging = time.perf_counter()
+            lines, files = self._lines(plan, task.jobs, results)
+        traced, decoder = plan.all_candidates and self.pipe.decoding == "next-token", self.pipe.decoder()
+        if traced:
+            arrays = traces(results, grid=decoder.grid, vocab_size=decoder.vocab_size)
+            files[f"{TRACES}/{task.number:05d}.npz"] = arrays
+        costs = {
+            "draw_seconds": drawn - started,
+            "judge_seconds": time.perf_counter() - judging,
+            "judge_decodes": len(undecoded),
+            "ledger": stream.output.ledger.to_dict(),
+        }
+        return Shard(task.number, lines, costs, files)
+
+    def _lines(
+        self, plan: RunPlan, jobs: Sequence[Job], results: Sequence[PromptResult]
+    ) -> tuple[list[Line], dict[str, bytes]]:
+        """Judge the images of a shard, one prompt at a time; returns the lines, and the pictures with side files."""
+        lines: list[Line] = []
+        files: dict[str, bytes] = {}
+        pairs = zip(jobs, results, strict=True)
+        for _, group in groupby(pairs, key=lambda pair: pair[0].item.id):
+            members = list(group)
+            judged = [_judged(plan, result) for _, result in members]
+            images = [self.pipe.preview(candidate) for candidates in judged for candidate in candidates]
+            verdicts = iter(self.benchmark.score(members[0][0].item, images))
+            for (job, result), candidates in zip(members, judged, strict=True):
+                by_index = {candidate.index: next(verdicts) for candidate in candidates}
+                picture = png_bytes(self.pipe.preview(result.best))
+                lines.append(self._line(job, result, by_index, digest(picture)))
+                files[lines[-1]["image"]] = picture
+            for name, text in self.benchmark.side_files(members[0][0].item).items():
+                files[f"{IMAGES}/{name}"] = text.encode()
+        return lines, files
+
+    def _line(self, job: Job, result: PromptResult, verdicts: dict[int, Verdict], sha256: str) -> Line:
+        return {
+            "id": job.item.id,
+            "number": job.number,
+            "task": job.item.task,
+            "prompt": job.item.prompt,
+            "seed": job.seed,
+            "image": f"{IMAGES}/{self.benchmark.image_path(job.item, job.number)}",
+            "sha256": sha256,
+            "chosen": result.chosen,
+            "tokens": sum(candidate.drawn for candidate in result.candidates),
+            "verdict": asdict(verdicts[result.chosen]),
+            "truncated": {name: asdict(cut) for name, cut in result.truncated.items()},
+            "candidates": [candidate_line(c, _earned(verdicts.get(c.index))) for c in result.candidates],
+        }
+
+
+def _judged(plan: RunPlan, result: PromptResult) -> list[Candidate]:
+    """The chosen candidate, or all that finished."""
+    return [c for c in result.candidates if c.finished] if plan.all_candidates else [result.best]
+
+
+def traces(results: Sequence[PromptResult], *, grid: tuple[int, int], vocab_size: int) -> bytes:
+    """Step-wise values of every trajectory of a shard, as the bytes of an npz file.
+
+    ``names``: of the values. ``values``: ``(images, n, names, steps)`` fp32, NaN after a trajectory's last step.
+    ``drawn``: tokens of each trajectory, ``(images, n)``. ``grid``: rows and columns of tokens. ``vocab_size``: V.
+    """
+    images = [result.candidates for result in results]
+    names = list(images[0][0].trace)
+    steps = max(len(c.trace[names[0]]) for candidates in images for c in candidates)
+    shape = (len(images), max(map(len, images)), len(names), steps)
+    values = np.full(shape, np.nan, np.float32)
+    for image, candidates in enumerate(images):
+        for candidate in candidates:
+            for row, name in enumerate(names):
+                trace = candidate.trace[name]
+                values[image, candidate.index, row, : len(trace)] = trace
+    drawn = np.array([[c.tokens for c in candidates] for candidates in images])
+    buffer = io.BytesIO()
+    np.savez(buffer, names=np.array(names), values=values, drawn=drawn, grid=np.array(grid), vocab_size=vocab_size)
+    return buffer.getvalue()
+
+
+def candidate_line(candidate: Candidate, verdict: Line | None) -> Line:
+    """A candidate as ``samples.jsonl`` has it; None for NaN, which JSON cannot hold."""
+    return {
+        "index": candidate.index,
+        "tokens": candidate.tokens,
+        "cut": None if candidate.cut is None else asdict(candidate.cut),
+        "signals": {name: plain_number(value) for name, value in candidate.signals.items()},
+        "rewards": {name: plain_number(value) for name, value in candidate.rewards.items()},
+        "verdict": verdict,
+    }
+
+
+def _earned(verdict: Verdict | None) -> Line | None:
+    return None if verdict is None else {"points": verdict.points, "reason": verdict.reason}
