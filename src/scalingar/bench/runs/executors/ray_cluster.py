@@ -3,13 +3,13 @@
 import logging
 import os
 import secrets
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import grpc
 import ray
 import ray._private.worker
 
@@ -98,19 +98,25 @@ def _token() -> str:
 
 
 def _check_answers(address: str) -> None:
-    """Raises ConfigError unless something listens at HOST:PORT; what else ray takes as an address passes."""
+    """Raises ConfigError unless HOST:PORT speaks as a head of ray does, which would itself be awaited for minutes.
+
+    What else ray takes as an address passes.
+    """
     host, colon, port = address.rpartition(":")
     if address == "auto" or "://" in address:
         return
     if not (colon and host and port.isdecimal() and int(port) < 2**16):
         raise ConfigError(f"--address {address}: write HOST:PORT of the cluster's head, as 'ray start' prints it.")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
-    except OSError as error:
-        reason = "no answer" if isinstance(error, TimeoutError) else (error.strerror or str(error))
-        raise ConfigError(
-            f"nothing of ray answers at {address} ({reason}); start it with 'ray start --head', or leave --address out."
-        ) from None
+    if os.environ.get("RAY_USE_TLS") == "1":
+        return
+    with grpc.insecure_channel(address) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=_PATIENCE)
+        except grpc.FutureTimeoutError:
+            raise ConfigError(
+                f"nothing of ray answers at {address} within {_PATIENCE:.0f} s; start it with 'ray start --head', or "
+                "leave --address out."
+            ) from None
 
 
 def room(cpus: int, gpus: float) -> int:
