@@ -12,11 +12,15 @@ from typer.testing import CliRunner
 from scalingar.bench.benchmark import BENCHMARKS
 from scalingar.bench.judges.detectors.detector import COLOR_CLASSIFIERS, DETECTORS
 from scalingar.bench.judges.questions.question_judge import JUDGES
+from scalingar.bench.study.study import STUDY
 from scalingar.cli.main import app
 from scalingar.models.family import FAMILIES
 from scalingar.rewards.features.feature import FEATURES
 from scalingar.rewards.reward import REWARDS
 from scalingar.strategies.strategy import STRATEGIES
+from tests.bench.fakes import Bright
+from tests.bench.runs.test_runner import finish, runner
+from tests.bench.study.people import ask_all, study
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
@@ -60,6 +64,19 @@ def commands() -> list[str]:
     return sorted({line.removeprefix("$ ") for line in lines if line.removeprefix("$ ").startswith("scalingar ")})
 
 
+def prepare_study(command: str, folder: Path) -> None:
+    """Two runs to build a study of; for other commands a study with answers."""
+    if command == "build":
+        BENCHMARKS.register("bright")(Bright)
+        for name in ("single", "best-of-n"):
+            finish(runner(folder / "runs" / name, "single" if name == "single" else "random-of-n"))
+    else:
+        made = study()
+        (folder / "study").mkdir()
+        (folder / "study" / STUDY).write_text(made.model_dump_json())
+        ask_all(folder / "study", made, 3).close()
+
+
 @pytest.mark.parametrize("command", commands())
 def test_shown_commands_run(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -67,7 +84,9 @@ def test_shown_commands_run(command: str, tmp_path: Path, monkeypatch: pytest.Mo
     words = shlex.split(command)[1:]
     if "--like" in words:
         runner.invoke(app, ["generate", "a photo of a dog", "--strategy", "single", "-o", "out"])
-    if words[0] == "serve":  # which would go on for ever
+    if words[0] == "study":
+        prepare_study(words[1], tmp_path)
+    if "serve" in words[:2]:  # which would go on for ever
         words += ["--check", "--port", "0"]
     result = runner.invoke(app, words)
     assert result.exit_code == 0, result.output
