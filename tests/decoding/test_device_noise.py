@@ -1,5 +1,7 @@
 """What device noise has beside the host's streams; what both have is in test_noise.py."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +43,22 @@ def test_every_change_gives_device_noise_with_keys_of_its_own(name: str) -> None
     expected = [[int(word) % 2**32, int(word) // 2**32] for word in changed.keys[:, 0]]
     assert changed.device_keys(CPU).tolist() == expected
     assert len(changed.exponential(torch.zeros(len(expected), dtype=torch.long), 3, CPU)) == len(expected)
+
+
+@pytest.mark.parametrize("kind", [DeviceNoise, TrajectoryNoise])
+def test_greedy_rows_have_ones_beside_others_and_continue_under_keys_of_their_own(kind: Any) -> None:
+    noise, steps = kind.streams(5, [0, 1]), torch.tensor([2, 2, 2, 2])
+    greedy = noise.branch(torch.tensor([1]), [7], greedy=True)
+    both = noise.join(greedy).select(torch.tensor([2, 0, 1, 2]))
+    drawn = both.exponential(steps, 6, CPU)
+    assert both.greedy.tolist() == [True, False, False, False]
+    assert (drawn[0] == 1).all()
+    assert torch.equal(drawn[1:3], noise.exponential(steps[:2], 6, CPU))
+    assert not (drawn[3] == 1).any(), "a copy draws"
+    later = greedy.branch(torch.tensor([0]), [8])
+    other = kind.streams(6, [0, 1]).branch(torch.tensor([1]), [7], greedy=True).branch(torch.tensor([0]), [8])
+    assert not np.array_equal(later.keys, other.keys), "seeds stay apart"
+    assert noise.overwrite(torch.tensor([0]), greedy).greedy.tolist() == [True, False]
 
 
 def test_keys_are_uploaded_once() -> None:

@@ -9,14 +9,20 @@ from scalingar.strategies.build_strategy import build_strategy
 from tests.tiny.pipes import PROMPT, tiny_pipe
 
 NAMES = [name for name in STRATEGIES if "next-token" in STRATEGIES[name].serves]
+STARTS = ("lookahead", "scale-beam")
+"""They go on from prefixes, whose last code is fed again."""
+FORKS = ("beam", *STARTS)
+"""What they draw after a check depends on N."""
+CUTS = ("scaling-ar", "successive-halving", "speculative-rejection")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hands_out_a_finished_candidate_and_keeps_all(name: str) -> None:
     result = tiny_pipe()(PROMPT, strategy=name, seed=3).results[0]
-    count, drawn = build_strategy(name).num_trajectories, len(result.candidates)
-    assert [candidate.index for candidate in result.candidates] == list(range(drawn))
-    assert drawn == count or (name in ("stop-when-good", "allocate") and drawn < count)
+    count = build_strategy(name).num_trajectories
+    fresh = sum(candidate.parent is None for candidate in result.candidates)
+    assert [candidate.index for candidate in result.candidates] == list(range(len(result.candidates)))
+    assert fresh == count or (name in ("stop-when-good", "allocate") and fresh < count)
     assert result.best.finished
     assert result.best.image is not None
     for candidate in result.candidates:
@@ -33,7 +39,7 @@ def test_same_seed_same_image_other_seed_other_codes(name: str) -> None:
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "scaling-ar"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("scaling-ar", *STARTS)])
 def test_one_trajectory_is_the_single_strategy(name: str) -> None:
     pipe = tiny_pipe()
     one = pipe(PROMPT, strategy=name, num_trajectories=1, seed=5, output_type="codes").images[0]
@@ -52,16 +58,17 @@ def test_permuting_prompts_permutes_images(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_ledger_adds_up(name: str) -> None:
     output = tiny_pipe()(PROMPT, strategy=name, seed=6)
-    drawn = sum(candidate.tokens for candidate in output.candidates[0])
+    drawn = sum(candidate.drawn for candidate in output.candidates[0])
     last = sum(candidate.finished for candidate in output.candidates[0])
+    started = sum(candidate.parent is not None for candidate in output.candidates[0]) if name in STARTS else 0
     assert output.ledger.tokens == drawn
-    assert output.ledger.forward_rows == 2 * (drawn - last)
+    assert output.ledger.forward_rows == 2 * (drawn - last + started)
     assert output.ledger.prefill_rows == 2
     assert output.ledger.decodes == 1
     assert output.ledger.peak_bytes > 0
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("single", "scaling-ar", "successive-halving")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("single", *CUTS, *FORKS)])
 def test_fewer_trajectories_are_the_first_of_more(name: str) -> None:
     pipe = tiny_pipe()
     eight = pipe(PROMPT, strategy=name, num_trajectories=8, seed=7).candidates[0]

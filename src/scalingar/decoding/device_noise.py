@@ -8,6 +8,7 @@ from jaxtyping import Float, Int, Int64
 from torch import Tensor
 
 from scalingar.core.device.kernels import has_kernels
+from scalingar.core.device.transfer import to_device
 from scalingar.decoding.noise import KeyedNoise
 from scalingar.decoding.philox import philox_exponential
 
@@ -26,7 +27,10 @@ class DeviceNoise(KeyedNoise):
 
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """See :class:`~scalingar.decoding.noise.Noise`; ``steps`` on the CPU are uploaded."""
-        return device_exponential(self.device_keys(device), steps.to(device), size)
+        drawn = device_exponential(self.device_keys(device), steps.to(device), size)
+        if self.greedy.any():
+            drawn[to_device(torch.from_numpy(self.greedy), device)] = 1
+        return drawn
 
     def device_keys(self, device: torch.device) -> Int64[Tensor, "n 2"]:
         """The streams' keys as 32-bit words on ``device``: uploaded once, since other rows are another object."""

@@ -100,7 +100,7 @@ class NextTokenDecoder:
         device, noise = frontier.logits.device, frontier.noise
         if self.sampling.greedy:
             return ()
-        if isinstance(noise, DeviceNoise):
+        if isinstance(noise, DeviceNoise) and not noise.greedy.any():
             return noise.device_keys(device), frontier.device_positions
         return (noise.exponential(frontier.positions, self.vocab_size, device),)
 

@@ -14,6 +14,8 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scalingar.core.errors import DecodingError
+
 
 class Noise(Protocol):
     """Exp(1) noise for the rows of a live batch; ``argmax(p / noise)`` is a draw from ``p``."""
@@ -34,8 +36,8 @@ class Noise(Protocol):
         """These streams, then those of ``other``."""
         ...
 
-    def branch(self, rows: Int[Tensor, " m"], names: Sequence[int]) -> Self:
-        """Streams for trajectories that continue these rows under new names."""
+    def branch(self, rows: Int[Tensor, " m"], names: Sequence[int], *, greedy: bool = False) -> Self:
+        """Streams for trajectories that continue these rows under new names; ``greedy``: all ones, so p decides."""
         ...
 
 
@@ -46,10 +48,12 @@ class KeyedNoise:
     ``keys``: ``(n, 2)`` uint64, one key per row.
     ``forks``: ``(n,)`` int64, how many copies each row's stream has had; counted per row, so that the stream of a copy
     does not depend on what else was copied in the batch.
+    ``greedy``: ``(n,)``, rows whose noise is all ones, so that they draw the likeliest code.
     """
 
     keys: NDArray[np.uint64]
     forks: NDArray[np.int64]
+    greedy: NDArray[np.bool_]
 
     @classmethod
     def streams(cls, seed: int, trajectories: list[int]) -> Self:
@@ -65,35 +69,42 @@ class KeyedNoise:
     def select(self, rows: Int[Tensor, " m"]) -> Self:
         """See :class:`Noise`."""
         order = rows.tolist()
-        keys, forks = self.keys[order], self.forks[order]
+        keys, forks, greedy = self.keys[order], self.forks[order], self.greedy[order]
         first: dict[int, int] = {}
         for new, row in enumerate(order):
             parent = first.setdefault(row, new)
             if parent != new:
                 forks[parent] += 1
                 forks[new] = 0
+                greedy[new] = False
                 keys[new] = _key([int(word) for word in self.keys[row]], int(forks[parent]))
-        return replace(self, keys=keys, forks=forks)
+        return replace(self, keys=keys, forks=forks, greedy=greedy)
 
     def overwrite(self, rows: Int[Tensor, " m"], fresh: Self) -> Self:
         """See :class:`Noise`."""
-        keys, forks = self.keys.copy(), self.forks.copy()
-        keys[rows.numpy()], forks[rows.numpy()] = fresh.keys, fresh.forks
-        return replace(self, keys=keys, forks=forks)
+        keys, forks, greedy = self.keys.copy(), self.forks.copy(), self.greedy.copy()
+        places = rows.numpy()
+        keys[places], forks[places], greedy[places] = fresh.keys, fresh.forks, fresh.greedy
+        return replace(self, keys=keys, forks=forks, greedy=greedy)
 
     def join(self, other: Self) -> Self:
         """See :class:`Noise`."""
-        keys, forks = np.concatenate([self.keys, other.keys]), np.concatenate([self.forks, other.forks])
-        return replace(self, keys=keys, forks=forks)
+        return replace(
+            self,
+            keys=np.concatenate([self.keys, other.keys]),
+            forks=np.concatenate([self.forks, other.forks]),
+            greedy=np.concatenate([self.greedy, other.greedy]),
+        )
 
-    def branch(self, rows: Int[Tensor, " m"], names: Sequence[int]) -> Self:
+    def branch(self, rows: Int[Tensor, " m"], names: Sequence[int], *, greedy: bool = False) -> Self:
         """See :class:`Noise`. Keyed by the parent's stream and the name, distinct from the streams of copies."""
         pairs = zip(rows.tolist(), names, strict=True)
-        return self._fresh([_key([int(word) for word in self.keys[row]], 0, name) for row, name in pairs])
+        keys = [_key([int(word) for word in self.keys[row]], 0, name) for row, name in pairs]
+        return self._fresh(keys, greedy=greedy)
 
     @classmethod
-    def _fresh(cls, keys: list[NDArray[np.uint64]]) -> Self:
-        return cls(np.stack(keys), np.zeros(len(keys), np.int64))
+    def _fresh(cls, keys: list[NDArray[np.uint64]], *, greedy: bool = False) -> Self:
+        return cls(np.stack(keys), np.zeros(len(keys), np.int64), np.full(len(keys), greedy))
 
 
 class TrajectoryNoise(KeyedNoise):
@@ -107,6 +118,7 @@ class TrajectoryNoise(KeyedNoise):
             counter = np.array([0, 0, step, 0], np.uint64)
             generator = np.random.Generator(np.random.Philox(key=key, counter=counter))
             generator.standard_exponential(dtype=np.float32, out=out[row])
+        out[self.greedy] = 1
         # An exact zero would make p / noise NaN for a filtered code.
         return torch.from_numpy(np.maximum(out, np.finfo(np.float32).tiny)).to(device)
 
@@ -132,8 +144,10 @@ class SharedNoise:
         """The same."""
         return self
 
-    def branch(self, rows: Int[Tensor, " m"], names: Sequence[int]) -> Self:
-        """The same."""
+    def branch(self, rows: Int[Tensor, " m"], names: Sequence[int], *, greedy: bool = False) -> Self:
+        """The same. Raises DecodingError for a greedy continuation, of which this noise knows no row."""
+        if greedy:
+            raise DecodingError(f"{type(self).__name__} is one for all rows; none of them can be greedy alone.")
         return self
 
 

@@ -6,6 +6,10 @@ from scalingar.strategies.budgets.stop_when_good import StopWhenGood
 from scalingar.strategies.controls import MostConfidentOfN, PmiOfN, RandomOfN
 from scalingar.strategies.importance_sampling import ImportanceSampling
 from scalingar.strategies.particles import Particles
+from scalingar.strategies.rivals.beam import Beam
+from scalingar.strategies.rivals.lookahead import Lookahead
+from scalingar.strategies.rivals.scale_beam import ScaleBeam
+from scalingar.strategies.rivals.speculative_rejection import SpeculativeRejection
 from scalingar.strategies.scaling_ar import ScalingAR
 from scalingar.strategies.single import Single
 from scalingar.strategies.strategy import STRATEGIES, Strategy
@@ -15,14 +19,18 @@ from scalingar.strategies.tts_var import TTSVar
 __all__ = [
     "STRATEGIES",
     "Allocate",
+    "Beam",
     "BestOfN",
     "ImportanceSampling",
+    "Lookahead",
     "MostConfidentOfN",
     "Particles",
     "PmiOfN",
     "RandomOfN",
+    "ScaleBeam",
     "ScalingAR",
     "Single",
+    "SpeculativeRejection",
     "StopWhenGood",
     "Strategy",
     "SuccessiveHalving",

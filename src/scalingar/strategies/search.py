@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, overload
 
 import numpy as np
@@ -84,6 +84,14 @@ class Candidates(Sequence[Candidate]):
             self._features = self._looks.describe(self._list())
         return self._features
 
+    def with_codes(self, codes: Sequence[Tensor]) -> Candidates:
+        """The same trajectories as pictures of other codes, one each: to look at what nobody has drawn."""
+        pairs = list(zip(self._list(), codes, strict=True))
+        return Candidates(
+            lambda: [replace(one, codes=other, image=None, pixels=None, rewards={}) for one, other in pairs],
+            self._looks,
+        )
+
     def _list(self) -> list[Candidate]:
         if self._candidates is None:
             self._candidates = self._make()
@@ -150,10 +158,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Prefix:
-    """The first ``steps`` steps of trajectory ``index``, which is alive or has finished."""
+    """The first ``steps`` steps of trajectory ``index``, which is alive or has finished.
+
+    ``greedy``: what goes on from it takes the likeliest code each time.
+    """
 
     index: int
     steps: int
+    greedy: bool = False
 
 
 @dataclass(frozen=True)
@@ -222,6 +234,11 @@ class Search:
         self.strategy = strategy
         self.setting = setting
         self.starts = strategy.num_trajectories if starts is None else starts
+
+    @property
+    def decides_after(self) -> bool:
+        """Whether it is to be asked after draws, for which a device has to wait."""
+        return type(self).after_draw is not Search.after_draw
 
     def before_draw(self, step: Step) -> Decision | None:
         """Called with the logits, before the draw. None: continue. Raises DecodingError if no decision is possible."""

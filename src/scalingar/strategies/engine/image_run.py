@@ -82,7 +82,7 @@ class ImageRun:
         self._origin: Rows | None = None
         """The rows' numbers at the beginning of the step; None: unchanged."""
         self._decides_before = type(self.search).before_draw is not Search.before_draw
-        self.decides_after = type(self.search).after_draw is not Search.after_draw
+        self.decides_after = self.search.decides_after
 
     @property
     def done(self) -> bool:

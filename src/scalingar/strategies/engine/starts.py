@@ -118,7 +118,7 @@ class Starts:
                     f"{run.prompt!r}, which has {drawn} of {run.setting.total_steps}."
                 )
             rows, index = torch.tensor([source.row]), run.lineage.child(prefix.index, prefix.steps)
-            noise = source.trajectories.noise.branch(rows, [index])
+            noise = source.trajectories.noise.branch(rows, [index], greedy=prefix.greedy)
             copy = source.trajectories.copy(rows, noise)
             self._add(run, [index], self.decoder.rewind(copy, prefix.steps), prefix.steps)
 

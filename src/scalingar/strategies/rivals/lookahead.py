@@ -1,0 +1,83 @@
+"""Beam search with lookahead, as the toolkit SoTo does it (arXiv 2604.15453)."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from scalingar.strategies.best_of_n import BestOfN
+from scalingar.strategies.rivals.beam import usual_checks
+from scalingar.strategies.rivals.judged import check_shares, shared_out, steps_at
+from scalingar.strategies.search import Candidates, Decision, Pick, Prefix, Search, Start, Step
+from scalingar.strategies.setting import Setting
+from scalingar.strategies.strategy import STRATEGIES, argmax
+
+
+@STRATEGIES.register("lookahead")
+class Lookahead(BestOfN):
+    """SoTo's lookahead: beams are judged by their greedy completions, which are thrown away; their codes are counted.
+
+    As published, completed to the end (the release's -1, its setting for Infinity), the likeliest code at each place.
+    Chosen: N trajectories from the first step on, as in the strategy beam.
+    """
+
+    beam_width: int = Field(2, ge=1, description="w, prefixes that go on at a check, N / w copies of each")
+    checks: tuple[float, ...] | None = Field(
+        None, description="after which shares of the steps; None: after every scale, or every ninth of the codes"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_shares(self.checks or ())
+        return self
+
+    def search(self, setting: Setting) -> "LookaheadSearch":
+        """A new search for one image."""
+        return LookaheadSearch(self, setting)
+
+
+class LookaheadSearch(Search):
+    """The search for one image: beams until a check, their completions to the end, beams from what these began with."""
+
+    may_start = True
+
+    def __init__(self, strategy: Lookahead, setting: Setting) -> None:
+        super().__init__(strategy, setting)
+        self.settings = strategy
+        shares = strategy.checks
+        self.left = usual_checks(setting) if shares is None else steps_at(shares, setting)
+        """Checks to come."""
+        self.parents: set[int | None] = {None}
+        """What the present trajectories go on from."""
+        self.ahead = False
+        """These are completions."""
+
+    @property
+    def decides_after(self) -> bool:
+        """Only of a next-scale model, as :class:`~scalingar.strategies.rivals.judged.CheckedSearch`."""
+        return bool(self.setting.scales)
+
+    def before_draw(self, step: Step) -> Decision | None:
+        """The beams of a next-token model at a check."""
+        return None if self.setting.scales else self._completed(step)
+
+    def after_draw(self, step: Step) -> Decision | None:
+        """Those of a next-scale model."""
+        return self._completed(step) if self.setting.scales else None
+
+    def _completed(self, step: Step) -> Decision | None:
+        """In place of each beam its greedy completion."""
+        if self.ahead or not self.left or step.position != self.left[0]:
+            return None
+        self.ahead, self.parents = True, set(step.indices)
+        start = Start(prefixes=tuple(Prefix(index, step.position, greedy=True) for index in step.indices))
+        return Decision(step.positions[:0], ["a beam, judged by its completion"] * len(step), start=start)
+
+    def when_done(self, finished: Candidates) -> Start | Pick:
+        """Beams from the best completions' first steps; after the last check the best beam."""
+        rewards = finished.rewards()
+        own = [place for place, one in enumerate(finished) if one.parent in self.parents] or list(range(len(finished)))
+        if not self.ahead:
+            return Pick(finished[own[argmax(rewards[own])]].index)
+        best = [finished[own[place]].index for place in shared_out(rewards[own], self.settings.beam_width, self.starts)]
+        self.ahead, self.parents, steps = False, set(best), self.left.pop(0)
+        return Start(prefixes=tuple(Prefix(index, steps) for index in best))
