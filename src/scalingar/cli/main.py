@@ -17,6 +17,7 @@ from scalingar.cli.doctor import doctor
 from scalingar.cli.generate import generate
 from scalingar.cli.listing import ls
 from scalingar.cli.serve import serve
+from scalingar.cli.studio import studio
 from scalingar.cli.terminal import say, spell_out_unknown_letters
 from scalingar.cli.words.paths import takes_paths
 from scalingar.cli.words.prompt_and_settings import with_literal_prompt
@@ -36,6 +37,7 @@ app.command("ls")(ls)
 app.command()(convert)
 app.command()(doctor)
 app.command()(serve)
+app.command()(studio)
 app.add_typer(bench, name="bench")
 analyze.command()(consistency)
 app.add_typer(analyze, name="analyze")
