@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from results.packs import SUFFIX, unpack
 from scalingar.analysis.replay.derive import derive
 from scalingar.analysis.runs.complete_run import CompleteRun
+from scalingar.bench.runs.opened import benchmark_of
 from scalingar.bench.runs.results import RunResults, read_results
 from scalingar.bench.runs.suite import read_suite
-from scalingar.cli.bench.commands import benchmark_of
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "docs" / "data"

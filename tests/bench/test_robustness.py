@@ -1,6 +1,7 @@
 """Drops of strategies, from two folders of runs."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.bench.fakes import Bright
 from tests.bench.runs.test_runner import finish, runner
 
 
-def results(folder: Path, strategy: str, threshold: float, **changes: object) -> RunResults:
+def results(folder: Path, strategy: str, threshold: float, **changes: Any) -> RunResults:
     run = runner(folder, strategy, **changes)
     run.benchmark = Bright(threshold)
     finish(run)

@@ -10,8 +10,8 @@ from results.odd_prompts import EACH, lines, partners
 from results.packs import pack, unpack
 from results.page import filled, names
 from results.runs import COMPLETE, DATA, ROOT
+from scalingar.bench.runs.opened import benchmark_of
 from scalingar.bench.runs.results import read_results
-from scalingar.cli.bench.commands import benchmark_of
 
 PACKED = DATA / "next-token" / f"{COMPLETE}.tar.xz"
 

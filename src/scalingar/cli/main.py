@@ -17,8 +17,9 @@ from scalingar.cli.doctor import doctor
 from scalingar.cli.generate import generate
 from scalingar.cli.interrupts import Interrupts
 from scalingar.cli.listing import ls
-from scalingar.cli.serve import serve
-from scalingar.cli.study import study
+from scalingar.cli.servers.serve import serve
+from scalingar.cli.servers.studio import studio
+from scalingar.cli.servers.study import study
 from scalingar.cli.terminal import say, spell_out_unknown_letters
 from scalingar.cli.words.paths import takes_paths
 from scalingar.cli.words.prompt_and_settings import with_literal_prompt
@@ -38,6 +39,7 @@ app.command("ls")(ls)
 app.command()(convert)
 app.command()(doctor)
 app.command()(serve)
+app.command()(studio)
 app.add_typer(bench, name="bench")
 app.add_typer(study, name="study")
 analyze.command()(consistency)

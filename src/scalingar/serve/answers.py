@@ -63,6 +63,7 @@ class Answer:
             kind = "image_generation.partial_image"
             picture = {"b64_json": self._text(message.image), "partial_image_index": message.index}
             return event(kind, {"type": kind, **picture, **told})
+        assert isinstance(message, Finished)  # no request asks for frames
         kind = "image_generation.completed"
         (picture,) = self._data(message)
         return event(kind, {"type": kind, **picture, **told, "usage": usage(message.prompt_tokens, message.drawn)})

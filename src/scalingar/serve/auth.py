@@ -71,14 +71,28 @@ class Door:
         self._key = None if key is None else _digest(key)
         self._no_auth = no_auth
 
+    @property
+    def locked(self) -> bool:
+        """Whether there is a key."""
+        return self._key is not None
+
+    def knows(self, name: str, key: str) -> bool:
+        """Whether somebody of any ``name`` brings the key."""
+        # Digests are of one length, and compared in constant time.
+        return self._key is not None and hmac.compare_digest(self._key, _digest(key.strip()))
+
     def check(self, headers: Mapping[str, str]) -> None:
         """Raises ApiError 401, or 403 for a foreign name."""
-        if self._key is not None:
+        if self.locked:
             scheme, _, given = headers.get("authorization", "").partition(" ")
-            # Digests are of one length, and compared in constant time.
-            if not hmac.compare_digest(self._key, _digest(given.strip())) or scheme.lower() != "bearer":
+            if not self.knows("", given) or scheme.lower() != "bearer":
                 raise ApiError(401, "the API key is missing or wrong.", code="invalid_api_key")
-        elif not self._no_auth:
+        else:
+            self.check_name(headers)
+
+    def check_name(self, headers: Mapping[str, str]) -> None:
+        """Raises ApiError 403 where there is no key and this machine is asked under a foreign name."""
+        if not self.locked and not self._no_auth:
             host = headers.get("host", "")
             name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
             if name not in LOCAL_NAMES:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from scalingar.core.outputs import PromptResult
+from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.recipe import Recipe
 from scalingar.serve.errors import ApiError
@@ -20,6 +20,18 @@ class Partial:
 
 
 @dataclass(frozen=True)
+class Frame:
+    """All trajectories of an image on their way, each with the picture of what it has drawn.
+
+    ``position``: steps that the image's furthest trajectory has made, of ``total``.
+    """
+
+    candidates: list[Candidate]
+    position: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Finished:
     """All images of a request.
 
@@ -31,8 +43,8 @@ class Finished:
     prompt_tokens: int
 
 
-Message = Partial | Finished | ApiError
-"""The last one is not a :class:`Partial`."""
+Message = Partial | Frame | Finished | ApiError
+"""The last one is neither a :class:`Partial` nor a :class:`Frame`."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,9 @@ class Kind:
 class Job:
     """A request in the service; the worker alone changes it.
 
-    ``recipe``: resolved. ``seed``: of the first image. ``send``: takes messages, from the worker's thread.
+    ``recipe``: resolved. ``seed``: of the first image. ``partial_images``: pictures of its leading trajectory, and
+    ``frames`` of all of them, on the way to a picture. ``candidates``: picture every trajectory at the end.
+    ``send``: takes messages, from the worker's thread.
     ``numbers``: of its images in the engine. ``begun``: one of them has rows.
     """
 
@@ -57,11 +71,15 @@ class Job:
     partial_images: int
     candidates: bool
     send: Callable[[Message], None]
+    frames: int = 0
     begun: bool = False
     numbers: list[int] = field(default_factory=list)
     results: dict[int, PromptResult] = field(default_factory=dict)
     prompt_tokens: int = 0
     shown: int = 0
+    stepped: int = 0
+    ended: dict[tuple[int, int], Image.Image] = field(default_factory=dict)
+    """Pictures of trajectories that have ended, by image and index: they are made once."""
 
     @property
     def kind(self) -> Kind:
@@ -73,3 +91,8 @@ class Job:
         """Whether the next partial picture is due after ``drawn`` of ``total`` steps: they come at equal distances."""
         due = self.shown + 1
         return due <= self.partial_images and drawn < total and drawn * (self.partial_images + 1) >= due * total
+
+    def wants_frame(self, total: int) -> bool:
+        """Whether the next frame is due after one more step; an image has ``total``, or more if it draws in waves."""
+        self.stepped += 1
+        return self.frames > 0 and self.stepped % max(1, total // self.frames) == 0

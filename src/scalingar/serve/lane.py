@@ -1,6 +1,7 @@
 """One live batch and the requests whose images are in it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -10,7 +11,7 @@ from scalingar.core.outputs import Ledger, PromptResult
 from scalingar.pipeline.orders import open_engine, order_of
 from scalingar.pipeline.output import ImageOutput
 from scalingar.serve.errors import of_package
-from scalingar.serve.job import Finished, Job, Kind, Partial
+from scalingar.serve.job import Finished, Frame, Job, Kind, Partial
 from scalingar.serve.metrics import Metrics
 from scalingar.serve.offer import Offer
 from scalingar.serve.pictures import without_paths
@@ -31,6 +32,8 @@ class Lane:
             offer.pipe, offer.usual, self._encode, guided=kind.guided, states=kind.states, max_rows=rows
         )
         self.jobs: list[Job] = []
+        self.whole = sum(height * width for height, width in offer.pipe.grids)
+        """Tokens of a complete trajectory."""
         self._owners: dict[int, tuple[Job, Order]] = {}
 
     def add(self, job: Job) -> None:
@@ -59,8 +62,12 @@ class Lane:
             job.begun = job.begun or not waiting.issuperset(job.numbers)
         for event in events:
             owner = self._owners.get(event.prompt)
-            if owner is not None and owner[0].wants_picture(event.position + 1, event.total_steps):
+            if owner is None:
+                continue
+            if owner[0].wants_picture(event.position + 1, event.total_steps):
                 self._show(event.prompt, *owner)
+            if owner[0].wants_frame(event.total_steps):
+                self._show_all(event.prompt, *owner, event.total_steps)
         outcomes, self.engine.outcomes = self.engine.outcomes, {}
         for number, outcome in outcomes.items():
             if number in self._owners:
@@ -74,6 +81,20 @@ class Lane:
             job.send(Partial(job.shown, leading.image))
             job.shown += 1
 
+    def _show_all(self, number: int, job: Job, order: Order, total: int) -> None:
+        """Send a frame. The candidates that the search may still look at are left without their pictures."""
+        candidates = [replace(candidate) for candidate in self.engine.so_far(number)]
+        if not candidates:  # the image is done; its result follows
+            return
+        for candidate in candidates:
+            candidate.image = candidate.image or job.ended.get((number, candidate.index))
+        order.looks.decode(candidates)
+        for candidate in candidates:
+            if candidate.image is not None and (candidate.cut is not None or candidate.tokens == self.whole):
+                job.ended[number, candidate.index] = candidate.image
+        position = max(len(candidate.trace["C"]) - (candidate.cut is not None) for candidate in candidates)
+        job.send(Frame(candidates, position, total))
+
     def _done(self, number: int, outcome: PromptResult | ScalingarError) -> None:
         job, order = self._owners[number]
         if isinstance(outcome, ScalingarError):
@@ -82,11 +103,12 @@ class Lane:
             return
         drawn = sum(candidate.drawn for candidate in outcome.candidates)
         started = [candidate for candidate in outcome.candidates if candidate.parent is None]
-        whole = sum(height * width for height, width in self.offer.pipe.grids) * len(started)
         self.metrics.tokens.inc(drawn)
-        self.metrics.saved.inc(max(0, whole - drawn))
-        if job.candidates:
-            order.looks.decode([candidate for candidate in outcome.candidates if candidate.finished])
+        self.metrics.saved.inc(max(0, self.whole * len(started) - drawn))
+        if job.candidates or job.frames:
+            for candidate in outcome.candidates:
+                candidate.image = candidate.image or job.ended.get((number, candidate.index))
+            order.looks.decode([candidate for candidate in outcome.candidates if candidate.finished or job.frames])
         job.results[number] = outcome
         if len(job.results) == len(job.numbers):
             job.send(self._finished(job))

@@ -4,6 +4,8 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 
 from scalingar.core.errors import ScalingarError
 from scalingar.serve.errors import ApiError, of_package
@@ -12,6 +14,7 @@ from scalingar.serve.lane import Lane
 from scalingar.serve.metrics import Metrics
 from scalingar.serve.offer import Offer
 
+T = TypeVar("T")
 LOG = logging.getLogger("scalingar.serve")
 
 
@@ -32,6 +35,7 @@ class LiveService:
         self._jobs: set[Job] = set()
         self._inbox: deque[tuple[Job, bool]] = deque()
         """Requests to add (True) or to give up, in the order they came."""
+        self._errands: deque[Callable[[], None]] = deque()
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="scalingar-live-batch", daemon=True)
@@ -77,6 +81,26 @@ class LiveService:
                 self._inbox.append((job, False))
                 self._changed.notify()
 
+    def between_steps(self, work: Callable[[], T]) -> Future[T]:
+        """Have the thread that owns the model, which alone decodes, do something before the next step.
+
+        Raises ApiError 503 while there is no model.
+        """
+        self.ready_offer()
+        errand: Future[T] = Future()
+
+        def done() -> None:
+            if errand.set_running_or_notify_cancel():
+                try:
+                    errand.set_result(work())
+                except Exception as error:
+                    errand.set_exception(error)
+
+        with self._changed:
+            self._errands.append(done)
+            self._changed.notify()
+        return errand
+
     def _run(self) -> None:
         try:
             self.offer = self._load()
@@ -97,10 +121,15 @@ class LiveService:
     def _take(self) -> bool:
         """Wait for something to do, and do what came in. False: the server closes."""
         with self._changed:
-            while not (self._inbox or self._closing or any(lane.engine.busy for lane in self.lanes.values())):
+            while not (
+                self._inbox or self._errands or self._closing or any(lane.engine.busy for lane in self.lanes.values())
+            ):
                 self._changed.wait()
-            inbox = list(self._inbox)
+            inbox, errands = list(self._inbox), list(self._errands)
             self._inbox.clear()
+            self._errands.clear()
+        for errand in errands:
+            errand()
         for job, wanted in inbox:
             if wanted:
                 self._add(job)

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ class ServerSettings(Limits):
     rewards: tuple[str, ...] = Field((), description="that requests may name, beside the model's own")
     api_key_file: Path | None = Field(None, description="file of the key that requests must bring")
     no_auth: bool = Field(False, description="answer other machines without a key")
+    studio: bool = Field(True, description="show the page at /, where gradio is installed")
+    runs: Path | None = Field(None, description="folder of runs that the page's visitors may look through")
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "ServerSettings":
@@ -65,7 +68,7 @@ def serve(recipe: Recipe, settings: Mapping[str, Any], *, check: bool = False) -
 
 
 class Server:
-    """A server with its sockets; ``url``: where clients find it."""
+    """A server with its sockets; ``url``: where clients find it; ``page``: whether it shows the studio at ``/``."""
 
     def __init__(self, recipe: Recipe, settings: ServerSettings) -> None:
         """Raises ConfigError: it would be open to everybody, or the address is taken."""
@@ -76,7 +79,17 @@ class Server:
         metrics = Metrics()
         load = partial(load_offer, recipe, limits, settings.rewards, settings.name)
         self.service = LiveService(load, limits.max_queue, metrics)
-        app = build_app(self.service, limits, Door(key, no_auth=settings.no_auth), metrics)
+        door = Door(key, no_auth=settings.no_auth)
+        app = build_app(self.service, limits, door, metrics)
+        self.page = settings.studio and find_spec("gradio") is not None
+        if settings.runs is not None and not self.page:
+            raise ConfigError(
+                "runs are shown by the studio, and this server has none; pip install 'scalingar[studio]'."
+            )
+        if self.page:
+            from scalingar.serve.studio.app import mount, studio_page  # noqa: PLC0415  takes gradio, which is slow
+
+            mount(app, studio_page(self.service, limits, settings.runs), door)
         config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE)
         self._uvicorn = uvicorn.Server(config)
         host, port = self.socket.getsockname()[:2]
@@ -109,6 +122,8 @@ class Server:
                 f"{offer.usual.strategy.num_trajectories} trajectories, at most {limits.max_rows} alive",
                 flush=True,
             )
+            if self.page:
+                print(f"the studio is at {self.url.removesuffix('v1')}", flush=True)
         if offer is None or check:
             self.stop()
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from starlette.types import Receive
 
 from scalingar.serve.errors import ApiError
-from scalingar.serve.job import Job, Message, Partial
+from scalingar.serve.job import Frame, Job, Message, Partial
 from scalingar.serve.service import LiveService
 
 
@@ -52,7 +52,7 @@ async def messages(
             if coming.done():
                 message = coming.result()
                 yield message
-                if not isinstance(message, Partial):
+                if not isinstance(message, Partial | Frame):
                     return
             elif gone.done():
                 raise ClientGoneError

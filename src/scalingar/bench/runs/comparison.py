@@ -75,21 +75,24 @@ def _check_comparable(base: RunResults, run: RunResults) -> None:
             )
 
 
-def markdown(comparison: Comparison) -> str:
-    """A table of all runs: tasks, overall with its standard error, difference, tokens and seconds per image.
-
-    Below it, which runs share no noise with the baseline.
-    """
+def rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
+    """Head and cells of a table of all runs: tasks, overall with its standard error, difference with its interval,
+    tokens and seconds per image."""
     # A task has no score in a run where the judge answered about none of its images.
     tasks = list(dict.fromkeys(task for run in comparison.runs for task in run.summary.tasks))
     head = ["strategy", *(task.replace("_", " ") for task in tasks), "overall", f"against {comparison.baseline}"]
     head += ["tokens/image", "s/image"]
-    rows = [_cells(run, comparison, tasks) for run in comparison.runs]
+    cells = [_cells(run, comparison, tasks) for run in comparison.runs]
     silent = [run.summary.further.get(UNANSWERED, 0.0) for run in comparison.runs]
     if any(silent):
         head.append(UNANSWERED)
-        rows = [[*row, f"{count:.0f}"] for row, count in zip(rows, silent, strict=True)]
-    table = markdown_table(head, rows)
+        cells = [[*row, f"{count:.0f}"] for row, count in zip(cells, silent, strict=True)]
+    return head, cells
+
+
+def markdown(comparison: Comparison) -> str:
+    """The table of :func:`rows`; below it, which runs share no noise with the baseline."""
+    table = markdown_table(*rows(comparison))
     return table if comparison.note is None else f"{table}\n{comparison.note}\n"
 
 

@@ -2,16 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from scalingar.cli.model_options import split_model, takes_model
 from scalingar.cli.terminal import say
-
-if TYPE_CHECKING:
-    from scalingar.bench.benchmark import Benchmark
-    from scalingar.bench.runs.results import RunResults
 
 bench = typer.Typer(
     no_args_is_help=True, help="Measure strategies against each other.", rich_markup_mode="rich", add_completion=False
@@ -165,8 +161,9 @@ def report(
     import json  # noqa: PLC0415
 
     from scalingar.bench.runs.comparison import compare, markdown, write_report  # noqa: PLC0415
+    from scalingar.bench.runs.opened import opened, run_folders  # noqa: PLC0415
 
-    comparison = compare([_results(folder) for folder in run_folders(folders)], baseline)
+    comparison = compare([opened(folder) for folder in run_folders(folders)], baseline)
     for path in [] if output is None else write_report(comparison, output):
         say(f"wrote {path}", to_stderr=True)
     if as_json:
@@ -183,8 +180,9 @@ def drop(
 ) -> None:
     """How much of its score each strategy loses from ordinary prompts to hard ones, with intervals."""
     from scalingar.bench.robustness import drop_table, robustness  # noqa: PLC0415
+    from scalingar.bench.runs.opened import opened, run_folders  # noqa: PLC0415
 
-    easy, difficult = ([_results(run) for run in run_folders([folder])] for folder in (ordinary, hard))
+    easy, difficult = ([opened(run) for run in run_folders([folder])] for folder in (ordinary, hard))
     print(f"ordinary: {easy[0].summary.label}\nhard: {difficult[0].summary.label}\n")
     print(drop_table(robustness(easy, difficult, baseline)), end="")
 
@@ -195,11 +193,12 @@ def pictures(
     output: Annotated[Path, typer.Option("-o", "--output", help="PNG to write.")] = Path("pictures.png"),
 ) -> None:
     """Show the same prompts in several runs, where the first and the last differ in who is right."""
+    from scalingar.bench.runs.opened import opened  # noqa: PLC0415
     from scalingar.bench.runs.side_by_side import pictures as drawn  # noqa: PLC0415
     from scalingar.core.files import check_writable, free_file, write_file  # noqa: PLC0415
     from scalingar.core.pixels import png_bytes  # noqa: PLC0415
 
-    sheet = drawn([_results(folder) for folder in folders])
+    sheet = drawn([opened(folder) for folder in folders])
     check_writable(output.parent)
     output = free_file(output, png_bytes(sheet))
     write_file(output, png_bytes(sheet))
@@ -209,6 +208,7 @@ def pictures(
 @bench.command()
 def validate(folders: Annotated[list[Path], typer.Argument(help="Runs, or a folder of runs.")]) -> None:
     """Check that runs are complete, and that their images are those they were judged by."""
+    from scalingar.bench.runs.opened import benchmark_of, run_folders  # noqa: PLC0415
     from scalingar.bench.runs.validate import check_run  # noqa: PLC0415
 
     for folder in run_folders(folders):
@@ -247,37 +247,3 @@ def settings_of(benchmark: str, words: list[str], *, embedded: bool) -> dict[str
     if embedded and "detector" in BENCHMARKS[benchmark].settings.model_fields and "detector" not in values:
         values = {"detector": "embedded", "colors": "detector", **values}
     return merged({}, values)
-
-
-def run_folders(folders: list[Path]) -> list[Path]:
-    """The runs among ``folders``, or in them. Raises BenchmarkError where there is none."""
-    from scalingar.bench.runs.plan import PLAN  # noqa: PLC0415
-    from scalingar.core.errors import BenchmarkError  # noqa: PLC0415
-
-    runs = []
-    for folder in folders:
-        inside = sorted(path.parent for path in folder.glob(f"*/{PLAN}"))
-        if not (folder / PLAN).is_file() and not inside:
-            raise BenchmarkError(f"{folder} holds no run; give a folder written by 'bench run'.")
-        runs += [folder] if (folder / PLAN).is_file() else inside
-    return runs
-
-
-def benchmark_of(folder: Path) -> "Benchmark":
-    """The benchmark of a run, with the judge it had."""
-    from scalingar.bench.build_benchmark import build_benchmark  # noqa: PLC0415
-    from scalingar.bench.runs.content import joined  # noqa: PLC0415
-    from scalingar.bench.runs.plan import RunPlan  # noqa: PLC0415
-
-    plan = RunPlan.read(folder)
-    # Nothing is judged again, so that the run may have been made on a device that is not here.
-    return build_benchmark(plan.benchmark, joined(plan.settings, plan.files), device="cpu")
-
-
-def _results(folder: Path) -> "RunResults":
-    from scalingar.bench.runs.examination import check_lines  # noqa: PLC0415
-    from scalingar.bench.runs.results import read_results  # noqa: PLC0415
-
-    results = read_results(folder, benchmark_of(folder))
-    check_lines(folder)
-    return results

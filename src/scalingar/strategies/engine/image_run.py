@@ -178,6 +178,31 @@ class ImageRun:
         codes = view.codes(int(self.rows[row]), int(self.positions[row]))
         return Candidate(self.prompt, self.indices[row], codes, cut=None, signals={}, trace={})
 
+    def so_far(self, view: BatchView | None) -> list[Candidate]:
+        """All trajectories that have begun, in the order of their index: those that ended, and what the live ones have
+        drawn, without signals.
+
+        For between two steps. ``view``: of the batch, None if there is none.
+        """
+        live = [] if view is None else [self._under_way(row, view) for row in range(len(self.rows))]
+        return sorted([*self.candidates.values(), *live], key=lambda candidate: candidate.index)
+
+    def _under_way(self, row: int, view: BatchView) -> Candidate:
+        """What a live row has drawn, between two steps."""
+        index, position = self.indices[row], int(self.positions[row])
+        born = self.lineage.born(index)
+        return Candidate(
+            prompt=self.prompt,
+            index=index,
+            codes=view.codes(int(self.rows[row]), position),
+            cut=None,
+            signals={},
+            trace=self.record.of(index, position),
+            parent=self.lineage.parent(index),
+            born=born,
+            inherited=self.setting.tokens_until(born),
+        )
+
     @property
     def ended(self) -> list[Candidate]:
         """All trajectories that finished or were cut, ordered by index."""

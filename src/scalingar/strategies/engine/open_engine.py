@@ -138,6 +138,12 @@ class OpenEngine:
         runs = [] if self.live is None else self.live.runs
         return next((run.leading(self.live.view) for run in runs if self.live and run.number == number), None)
 
+    def so_far(self, number: int) -> list[Candidate]:
+        """Between two steps, all trajectories of an image that have begun, ended or live; see :class:`ImageRun`."""
+        self._read()
+        view = None if self.live is None else self.live.view
+        return next((run.so_far(view) for run in self._begun if run.number == number), [])
+
     def step(self) -> list[StepEvent]:
         """One step of all images that are under way, and of those that can begin."""
         live = self._admit()

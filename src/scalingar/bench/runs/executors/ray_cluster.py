@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import grpc
 import ray
@@ -59,7 +60,7 @@ def cluster(address: str | None, *, cpus: int) -> Iterator[None]:
 
 
 def _connect(address: str | None, place: Path, cpus: int) -> None:
-    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address is not None:
         ray.init(address=address, **quiet)
         return

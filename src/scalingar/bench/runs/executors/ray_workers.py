@@ -119,7 +119,7 @@ class RayWorkers:
     def _fill(self) -> None:
         """Have as many workers as there are to be."""
         while self.alive + len(self._loading) < self.workers:
-            worker = _Actor.options(num_cpus=self.cpus, num_gpus=self.gpus).remote(self.make, str(Path.cwd()))
+            worker: Any = _Actor.options(num_cpus=self.cpus, num_gpus=self.gpus).remote(self.make, str(Path.cwd()))
             self._loading[worker.load.remote()] = worker
 
     def _wait(self, ahead: Ahead) -> None:

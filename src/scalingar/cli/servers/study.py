@@ -2,16 +2,12 @@
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from scalingar.cli.bench.commands import benchmark_of, run_folders
 from scalingar.cli.terminal import say
 from scalingar.cli.words.packages import check_packages
-
-if TYPE_CHECKING:
-    from scalingar.bench.runs.results import RunResults
 
 study = typer.Typer(
     no_args_is_help=True,
@@ -36,10 +32,11 @@ def build(
 
     [b]scalingar study build runs/single runs/best-of-n --limit 20 -o study[/]
     """
+    from scalingar.bench.runs.opened import opened, run_folders  # noqa: PLC0415
     from scalingar.bench.study.build import build_study  # noqa: PLC0415
     from scalingar.bench.study.study import Pair  # noqa: PLC0415
 
-    results = [_results(folder) for folder in run_folders(runs)]
+    results = [opened(folder) for folder in run_folders(runs)]
     made = build_study(results, output, seed=seed, limit=limit, per_participant=per_participant)
     pairs = sum(isinstance(question, Pair) for question in made.questions)
     say(
@@ -97,12 +94,3 @@ def report(
         print(json.dumps(told.to_dict()))
     else:
         say(markdown(told), end="")
-
-
-def _results(folder: Path) -> "RunResults":
-    from scalingar.bench.runs.examination import check_lines  # noqa: PLC0415
-    from scalingar.bench.runs.results import read_results  # noqa: PLC0415
-
-    results = read_results(folder, benchmark_of(folder))
-    check_lines(folder)
-    return results

@@ -1,19 +1,14 @@
 """``scalingar serve``: a model behind OpenAI's images API."""
 
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from scalingar.cli.model_options import takes_model
-from scalingar.cli.words.prompt_and_settings import is_setting
+from scalingar.cli.servers.serving import SERVER, check_packages, start
 
 _REQUESTS, _WHERE, _LIMITS = "What requests get", "Where, and for whom", "Limits"
-_PACKAGES = ("fastapi", "uvicorn", "prometheus_client")
-_START = "scalingar.serve.start"
-"""The server is a room beside this one: neither imports the other, and this name is all that one knows of it."""
 
 
 @takes_model(without=("name",))
@@ -44,6 +39,12 @@ def serve(
     no_auth: Annotated[
         bool, typer.Option("--no-auth", help="Answer other machines without a key.", rich_help_panel=_WHERE)
     ] = False,
+    no_studio: Annotated[
+        bool, typer.Option("--no-studio", help="The API alone, without the page at /.", rich_help_panel=_WHERE)
+    ] = False,
+    runs: Annotated[
+        Path | None, typer.Option(help="Runs of a benchmark that the page shows.", rich_help_panel=_WHERE)
+    ] = None,
     max_queue: Annotated[int | None, typer.Option(help="Requests that wait.", rich_help_panel=_LIMITS)] = None,
     max_images: Annotated[int | None, typer.Option(help="Images of a request.", rich_help_panel=_LIMITS)] = None,
     max_trajectories: Annotated[int | None, typer.Option(help="N of an image.", rich_help_panel=_LIMITS)] = None,
@@ -59,21 +60,12 @@ def serve(
 
     [b]scalingar serve embedded --strategy scaling-ar --port 8000[/]
     """
-    from scalingar.pipeline.recipe import Recipe, parse_overrides  # noqa: PLC0415
-
-    _check_packages()
-    named = [word for word in words or [] if not is_setting(word)]
-    if len(named) > 1:
-        raise typer.BadParameter(f"{named[0]!r} and {named[1]!r} are two models; a server has one")
+    check_packages("the server", SERVER, "serve")
     values: dict[str, Any] = {
-        "model.name": named[0] if named else None,
         "strategy.name": strategy,
         "strategy.num_trajectories": num_trajectories,
         **{f"model.{key}": value for key, value in model.items()},
     }
-    values = {key: value for key, value in values.items() if value is not None}
-    overrides = parse_overrides([word for word in words or [] if is_setting(word)])
-    recipe = Recipe() if config is None else Recipe.from_yaml(config)
     settings = {
         "name": name,
         "rewards": tuple(reward or ()),
@@ -81,6 +73,8 @@ def serve(
         "port": port,
         "api_key_file": api_key_file,
         "no_auth": no_auth,
+        "studio": not no_studio,
+        "runs": runs,
         "max_queue": max_queue,
         "max_images": max_images,
         "max_trajectories": max_trajectories,
@@ -89,15 +83,4 @@ def serve(
         "max_seconds": max_seconds,
         "max_body": max_body,
     }
-    given = {key: value for key, value in settings.items() if value is not None}
-    import_module(_START).serve(recipe.with_values({**values, **overrides}), given, check=check)
-
-
-def _check_packages() -> None:
-    from scalingar.core.errors import ConfigError  # noqa: PLC0415
-
-    missing = [package for package in _PACKAGES if find_spec(package) is None]
-    if missing:
-        raise ConfigError(
-            f"the server needs {', '.join(missing)}, which is not installed; pip install 'scalingar[serve]'."
-        )
+    start(words or [], config, values, settings, check=check)

@@ -48,7 +48,7 @@ def test_words_and_options(started: list[tuple[Recipe, dict[str, Any], bool]], t
     assert recipe.strategy.num_trajectories == 3
     assert recipe.strategy.needs().reward == "pmi"
     expected = {"rewards": ("pmi", "deepconf"), "port": 0, "max_rows": 12, "api_key_file": tmp_path, "no_auth": False}
-    assert settings == expected
+    assert settings == {**expected, "studio": True}
 
 
 def test_a_recipe_as_a_file(started: list[tuple[Recipe, dict[str, Any], bool]], tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_wrong_words_get_a_sentence(
 
 
 def test_what_is_not_installed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("scalingar.cli.serve.find_spec", lambda name: None if name == "uvicorn" else name)
+    monkeypatch.setattr("scalingar.cli.servers.serving.find_spec", lambda name: None if name == "uvicorn" else name)
     assert main(["serve"]) == 1
     assert (
         "the server needs uvicorn, which is not installed; pip install 'scalingar[serve]'." in capsys.readouterr().err
