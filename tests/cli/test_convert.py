@@ -4,6 +4,7 @@ import pytest
 
 from scalingar.cli.main import main
 from scalingar.core.files import sha256
+from scalingar.core.locks import sole_writer, sole_writer_of
 from tests.upstream import released_files
 
 
@@ -12,6 +13,18 @@ def test_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "t2i.safetensors"
     assert main(["convert", str(transformer), str(out), "--dtype", "bf16"]) == 0
     assert capsys.readouterr().out == f"{sha256(out)}  {out}\n"
+
+
+def test_one_process_writes_a_file_or_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    transformer, tokenizer = released_files.save_t2i(tmp_path)
+    out, model = tmp_path / "t2i.safetensors", tmp_path / "model"
+    model.mkdir()
+    with sole_writer_of(out), sole_writer(model):
+        assert main(["convert", str(transformer), str(out)]) == 1
+        assert f"{out} is being written by process" in capsys.readouterr().err
+        assert main(["convert", str(transformer), str(model), "--tokenizer", str(tokenizer)]) == 1
+        assert f"{model} is being written by process" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_folder_that_generate_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

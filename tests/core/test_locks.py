@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scalingar.core.errors import OutputError
-from scalingar.core.locks import LOCK, sole_writer, writer_of
+from scalingar.core.locks import LOCK, sole_writer, sole_writer_of, writer_of
 
 HOLD = "import sys, time\nfrom pathlib import Path\nfrom scalingar.core.locks import acquire\n"
 HOLD += "acquire(Path(sys.argv[1]))\nprint('held', flush=True)\ntime.sleep(60)\n"
@@ -76,3 +76,14 @@ def test_who_writes_is_told_without_waiting(tmp_path: Path) -> None:
     assert writer_of(tmp_path) is None
     (tmp_path / LOCK).write_text("process 1 on another machine")  # left by a kill
     assert writer_of(tmp_path) is None
+
+
+def test_a_file_has_one_writer_and_its_neighbour_another(tmp_path: Path) -> None:
+    with (
+        sole_writer_of(tmp_path / "a"),
+        sole_writer_of(tmp_path / "b"),
+        pytest.raises(OutputError, match=r"/a is being written by process"),
+        sole_writer_of(tmp_path / "a"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -39,19 +39,31 @@ def sole_writer(folder: Path, *, wait: bool = False) -> Iterator[None]:
     Raises:
         OutputError: someone else writes there, or the folder cannot be written to.
     """
-    path = folder / LOCK
+    with _held(folder / LOCK, folder, wait=wait):
+        yield
+
+
+@contextmanager
+def sole_writer_of(file: Path) -> Iterator[None]:
+    """Be the only one who writes this file, by a lock beside it; its folder must exist. Raises OutputError."""
+    with _held(file.with_name(f".{file.name}{LOCK}"), file, wait=False):
+        yield
+
+
+@contextmanager
+def _held(path: Path, written: Path, *, wait: bool) -> Iterator[None]:
     try:
-        file = _waited(path) if wait else acquire(path)
+        lock = _waited(path) if wait else acquire(path)
     except LockedError as error:
         raise OutputError(
-            f"{folder} is being written by {error}; wait until it is done, or choose another folder."
+            f"{written} is being written by {error}; wait until it is done, or choose another place."
         ) from None
     except OSError as error:
-        raise OutputError(f"cannot write to the folder {folder}: {error.strerror}; choose another one.") from None
+        raise OutputError(f"cannot write to the folder {path.parent}: {error.strerror}; choose another one.") from None
     try:
         yield
     finally:
-        release(file, path)
+        release(lock, path)
 
 
 def acquire(path: Path) -> int:

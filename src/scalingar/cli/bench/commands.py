@@ -150,6 +150,20 @@ def run(
     )
 
 
+@bench.command("merge")
+def merge_runs(
+    folders: Annotated[list[Path], typer.Argument(help="What [b]bench run --part[/] wrote: all parts.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder; each strategy gets one in it.")],
+) -> None:
+    """Put the parts of runs together, every shard from exactly one of them.
+
+    [b]scalingar bench merge runs/first/part-* -o runs/whole[/]
+    """
+    from scalingar.cli.bench.merge_parts import merge_parts  # noqa: PLC0415
+
+    merge_parts(run_folders(folders), output)
+
+
 @bench.command()
 def report(
     folders: Annotated[list[Path], typer.Argument(help="Runs, or a folder of runs.")],

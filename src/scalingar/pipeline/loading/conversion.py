@@ -9,6 +9,7 @@ from torch import Tensor
 
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.core.files import check_writable, expanded, sha256
+from scalingar.core.locks import sole_writer, sole_writer_of
 from scalingar.models import options
 from scalingar.models.family import Family, Loaded, Part, Source
 from scalingar.models.model_folder import TOKENIZER, TRANSFORMER, PackageInfo
@@ -32,13 +33,14 @@ def convert(choice: Choice, destination: Path) -> dict[Path, str]:
     Raises:
         WeightsError: the source cannot be read, or a folder is wanted and there is no tokenizer.
         ConfigError: models of this family are not converted, or an option cannot be kept in the files.
-        OutputError: the destination cannot be written.
+        OutputError: the destination cannot be written, or another process writes there.
     """
     destination = expanded(destination)
     single = destination.suffix == SUFFIX
     check_writable(destination.parent if single else destination)
-    files = [_convert_file(choice, destination)] if single else _convert_model(choice, destination)
-    return {file: sha256(file) for file in files}
+    with sole_writer_of(destination) if single else sole_writer(destination):
+        files = [_convert_file(choice, destination)] if single else _convert_model(choice, destination)
+        return {file: sha256(file) for file in files}
 
 
 def _convert_file(choice: Choice, destination: Path) -> Path:
