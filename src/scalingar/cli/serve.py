@@ -1,7 +1,6 @@
 """``scalingar serve``: a model behind OpenAI's images API."""
 
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,9 +8,9 @@ import typer
 
 from scalingar.cli.model_options import takes_model
 from scalingar.cli.words.prompt_and_settings import is_setting
+from scalingar.core.packages import require
 
 _REQUESTS, _WHERE, _LIMITS = "What requests get", "Where, and for whom", "Limits"
-_PACKAGES = ("fastapi", "uvicorn", "prometheus_client")
 _START = "scalingar.serve.start"
 """The server is a room beside this one: neither imports the other, and this name is all that one knows of it."""
 
@@ -61,7 +60,7 @@ def serve(
     """
     from scalingar.pipeline.recipe import Recipe, parse_overrides  # noqa: PLC0415
 
-    _check_packages()
+    require("the server", "serve")
     named = [word for word in words or [] if not is_setting(word)]
     if len(named) > 1:
         raise typer.BadParameter(f"{named[0]!r} and {named[1]!r} are two models; a server has one")
@@ -91,13 +90,3 @@ def serve(
     }
     given = {key: value for key, value in settings.items() if value is not None}
     import_module(_START).serve(recipe.with_values({**values, **overrides}), given, check=check)
-
-
-def _check_packages() -> None:
-    from scalingar.core.errors import ConfigError  # noqa: PLC0415
-
-    missing = [package for package in _PACKAGES if find_spec(package) is None]
-    if missing:
-        raise ConfigError(
-            f"the server needs {', '.join(missing)}, which is not installed; pip install 'scalingar[serve]'."
-        )

@@ -18,7 +18,8 @@ bench = typer.Typer(
 )
 
 _MOST_IMAGES = 65_536
-_STRATEGIES = "single,best-of-n,scaling-ar"
+_STRATEGIES = "single,best-of-n"
+"""With the method of the model's family."""
 _WHAT, _HOW, _WHERE = "What is compared", "How much", "Where and how to run"
 
 
@@ -46,7 +47,11 @@ def run(
     ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option(help="Strategies, with commas between them.", show_default=_STRATEGIES, rich_help_panel=_WHAT),
+        typer.Option(
+            help="Strategies, with commas between them.",
+            show_default=f"{_STRATEGIES},scaling-ar or tts-var",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     suite: Annotated[
         Path | None, typer.Option(help="YAML file of labels and strategies instead.", rich_help_panel=_WHAT)
@@ -120,13 +125,16 @@ def run(
     from scalingar.cli.bench.backends import Crew  # noqa: PLC0415
     from scalingar.cli.bench.run_all import Request, run_all  # noqa: PLC0415
     from scalingar.pipeline.loading import EMBEDDED  # noqa: PLC0415
+    from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
+    from scalingar.pipeline.recipe import default_strategy  # noqa: PLC0415
 
     model_settings, settings = split_model(settings or [])
     section = {**model, **model_settings}
     embedded = section.get("name", "embedded") in EMBEDDED
     if suite is None:
         own = reward or ("embedded" if embedded else None)
-        strategies = named(strategy or _STRATEGIES, num_trajectories=num_trajectories, reward=own)
+        usual = f"{_STRATEGIES},{default_strategy(ModelChoice.of({'name': section.get('name', 'embedded')}))}"
+        strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=own)
     else:
         check_alone(suite, strategy)
         strategies = read_suite(suite)
