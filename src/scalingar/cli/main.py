@@ -12,6 +12,7 @@ from scalingar.cli.analyses.calibrate import calibrate
 from scalingar.cli.analyses.commands import analyze
 from scalingar.cli.analyses.consistency import consistency
 from scalingar.cli.bench.commands import bench
+from scalingar.cli.compare import compare
 from scalingar.cli.convert import convert
 from scalingar.cli.doctor import doctor
 from scalingar.cli.generate import generate
@@ -34,6 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(generate)
+app.command()(compare)
 app.command("ls")(ls)
 app.command()(convert)
 app.command()(doctor)
