@@ -12,12 +12,12 @@ from scalingar.cli.analyses.calibrate import calibrate
 from scalingar.cli.analyses.commands import analyze
 from scalingar.cli.analyses.consistency import consistency
 from scalingar.cli.bench.commands import bench
-from scalingar.cli.compare import compare
 from scalingar.cli.convert import convert
 from scalingar.cli.doctor import doctor
 from scalingar.cli.generate import generate
 from scalingar.cli.interrupts import Interrupts
 from scalingar.cli.listing import ls
+from scalingar.cli.many.compare import compare
 from scalingar.cli.serve import serve
 from scalingar.cli.study import study
 from scalingar.cli.terminal import say, spell_out_unknown_letters

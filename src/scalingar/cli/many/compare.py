@@ -58,7 +58,7 @@ def compare(
     [b]scalingar compare "a photo of a red apple left of a dog" --strategy single,best-of-n,scaling-ar[/]
     """
     from scalingar.bench.runs.suite import check_alone, named, read_suite  # noqa: PLC0415
-    from scalingar.cli.run_comparison import run_comparison  # noqa: PLC0415
+    from scalingar.cli.many.run_comparison import run_comparison  # noqa: PLC0415
     from scalingar.pipeline.recipe import Recipe, default_strategy, parse_overrides  # noqa: PLC0415
 
     given, settings = split_words(words or [])
