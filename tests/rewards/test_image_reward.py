@@ -1,6 +1,6 @@
 """The reward around the network; the network itself is held to the official code in tests/doctor."""
 
-import importlib.util
+import sys
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from scalingar.core.errors import WeightsError
+from scalingar.core.errors import PackageError, WeightsError
 from scalingar.models.hf.clip_pixels import cropped, normalised
 from scalingar.models.weights.checkpoint import read_weights
 from scalingar.rewards import ImageReward, TruncationWarning
@@ -110,10 +110,8 @@ def test_what_is_missing_is_one_sentence(folder: Path, tmp_path: Path, monkeypat
         WeightsError, match=r"image-reward finds no tokenizer at .*; put the tokenizer files of google-b"
     ):
         ImageReward(tmp_path, tokenizer=tmp_path).prepare()
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        WeightsError, match=r"image-reward needs transformers; install it with pip install scalingar\[hf"
-    ):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(PackageError, match=r"reward image-reward needs transformers, .*pip install 'transformers"):
         ImageReward(folder).prepare()
 
 

@@ -180,13 +180,6 @@ def test_settings_that_contradict(settings: dict[str, Any], complaint: str) -> N
         TTSVar(**settings)
 
 
-def test_clustering_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scalingar.strategies.tts_var.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install scalingar\[next-scale\]"):
-        run(TTSVar())
-    assert run(TTSVar(clustering=False)).results[0].best.finished
-
-
 def test_the_papers_settings() -> None:
     plan = TTSVar(num_trajectories=2).plan(13)
     assert plan.schedule.after == (16, 16, 12, 12, 12, 8, 4, 4, 4, 2, 2, 2, 2)

@@ -187,7 +187,7 @@ def _run(
 def _run_list(
     recipe: "Recipe", prompts: list[str], output: Path | None, *, overwrite: bool, as_json: bool, quiet: bool
 ) -> None:
+    from scalingar.cli.many.run_list import run_list  # noqa: PLC0415
     from scalingar.cli.run import Show  # noqa: PLC0415
-    from scalingar.cli.run_list import run_list  # noqa: PLC0415
 
     run_list(recipe, prompts, output, Show.of(as_json=as_json, quiet=quiet), overwrite=overwrite)

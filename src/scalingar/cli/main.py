@@ -17,6 +17,7 @@ from scalingar.cli.doctor import doctor
 from scalingar.cli.generate import generate
 from scalingar.cli.interrupts import Interrupts
 from scalingar.cli.listing import ls
+from scalingar.cli.many.compare import compare
 from scalingar.cli.servers.serve import serve
 from scalingar.cli.servers.studio import studio
 from scalingar.cli.servers.study import study
@@ -35,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(generate)
+app.command()(compare)
 app.command("ls")(ls)
 app.command()(convert)
 app.command()(doctor)

@@ -31,3 +31,7 @@ class BenchmarkError(ScalingarError):
 
 class EndpointError(ScalingarError):
     """A model behind an endpoint that cannot be asked."""
+
+
+class PackageError(ConfigError):
+    """A package that what was asked for needs, and that is not installed."""

@@ -4,29 +4,16 @@ import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
+from scalingar.core.packages import EXTRAS, how_to_install, missing
 from scalingar.models.embedded.installed_weights import embedded_folder
 from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo
 from scalingar.pipeline.model_choice import DTYPES
 
-_LIBRARIES = ("scalingar", "torch", "numpy", "pillow", "pydantic", "safetensors")
-_EXTRAS = {
-    "analysis": ("sklearn",),
-    "compbench": ("spacy", "transformers"),
-    "geneval": ("scipy", "transformers"),
-    "hf": ("transformers",),
-    "hub": ("huggingface_hub",),
-    "judge": ("openai",),
-    "serve": ("fastapi", "prometheus_client", "uvicorn"),
-    "next-scale": ("sklearn",),
-    "t5": ("transformers", "sentencepiece", "ftfy", "bs4"),
-    "train": ("resvg_py", "sklearn"),
-}
-"""The modules that each extra installs."""
+_LIBRARIES = ("scalingar", "torch", "numpy", "pillow", "pydantic", "safetensors", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -79,12 +66,12 @@ def _works(device: str, dtype: torch.dtype) -> bool:
 
 
 def _extras() -> list[Fact]:
-    return [Fact("extras", extra, _missing(extra, modules)) for extra, modules in _EXTRAS.items()]
+    return [Fact("extras", extra, _found(extra)) for extra in EXTRAS]
 
 
-def _missing(extra: str, modules: tuple[str, ...]) -> str:
-    absent = [module for module in modules if find_spec(module) is None]
-    return f"missing {', '.join(absent)}: pip install 'scalingar[{extra}]'" if absent else "installed"
+def _found(extra: str) -> str:
+    absent = missing(extra)
+    return f"missing {', '.join(absent)}: {how_to_install(extra)}" if absent else "installed"
 
 
 def _weights() -> list[Fact]:
@@ -106,7 +93,7 @@ def _hub_cache() -> str:
     """The released repositories that are in the local hub cache."""
     from scalingar.models.family import FAMILIES  # noqa: PLC0415
 
-    if find_spec("huggingface_hub") is None:
+    if missing("hub"):
         return "unknown without huggingface_hub"
     from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.core.packages import require
 from scalingar.core.registry import Registry
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.author_defaults import Defaults
@@ -110,6 +111,7 @@ class Family:
         folder: the format of model folders of this package; None: not supported.
         no_conversion: why models of this family cannot be converted; empty if they can.
         releases: by repository on the hub, then by variant.
+        extra: of this package, whose packages every model of the family needs; empty: none.
         tokenizer_file: name of the image tokenizer's file beside a transformer of transformers; empty: it is inside.
     """
 
@@ -126,6 +128,12 @@ class Family:
     no_conversion: str = ""
     releases: Mapping[str, Mapping[str, Release]] = field(default_factory=dict)
     tokenizer_file: str = ""
+    extra: str = ""
+
+    def require(self) -> None:
+        """Raises PackageError if a package that it needs is not installed."""
+        if self.extra:
+            require(self.title, self.extra)
 
     def load(self, source: Source, choice: Choice) -> Loaded:
         """Load the model in ``source`` with the options of ``choice``.

@@ -19,7 +19,7 @@ from scalingar.report import confidence_plot, contact_sheet, entropy_map, figure
 
 _LONGEST_NAME = 60
 """Bytes of a prompt in the name of its folder."""
-_OURS = re.compile(r"(?:image|sheet|confidence|entropy|scales)(?:-\d{4,})?\.png|trace\.json")
+_OURS = re.compile(r"(?:image|sheet|confidence|entropy|scales)(?:-\d{4,})?\.png|(?:trace|comparison)\.json")
 
 
 class RunOutput(Protocol):
@@ -46,7 +46,11 @@ def write_run(output: RunOutput, folder: Path, *, overwrite: bool = False) -> li
     for kind, draw in _drawings(output.pipe).items():
         files += [(_name(kind, output, number), draw(result)) for number, result in enumerate(output.results)]
     files.append(("trace.json", json.dumps(run_dict(output, steps=True)).encode()))
-    contents = dict(files)
+    return write_alone(dict(files), folder, overwrite=overwrite)
+
+
+def write_alone(contents: Mapping[str, bytes], folder: Path, *, overwrite: bool) -> list[Path]:
+    """Write a run's files as :func:`write_run` says, and return their paths. Raises OutputError."""
     for place in [folder] if overwrite else numbered(folder):
         check_writable(place)
         with sole_writer(place, wait=True):  # two who want one folder take it one after the other

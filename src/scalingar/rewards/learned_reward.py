@@ -1,6 +1,5 @@
 """The base of rewards that are networks: location of the weights, tokenization and truncation of prompts."""
 
-import importlib.util
 import warnings
 from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
@@ -17,6 +16,7 @@ from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import WeightsError
 from scalingar.core.files import expanded
 from scalingar.core.outputs import Truncation
+from scalingar.core.packages import require
 from scalingar.models.hf.loading import first_sentence
 from scalingar.models.weights.hub import at_commits, fetch, located, read_commits, split_name
 from scalingar.rewards.reward import REWARDS, PixelReward
@@ -96,14 +96,13 @@ class LearnedReward(PixelReward):
         return self._reading(prompt)[1]
 
     def prepare(self) -> None:
-        """Fetch weights and tokenizer. Raises WeightsError if they or transformers are missing."""
+        """Fetch weights and tokenizer. Raises WeightsError, PackageError if they or transformers are missing."""
         _ = self.location, self.text_tokenizer
 
     @cached_property
     def location(self) -> str | Path:
-        """The weights' file or folder, or a hub name for transformers. Raises WeightsError."""
-        if importlib.util.find_spec("transformers") is None:
-            raise WeightsError(f"the reward {self.name} needs transformers; install it with pip install scalingar[hf].")
+        """The weights' file or folder, or a hub name for transformers. Raises WeightsError, PackageError."""
+        require(f"the reward {self.name}", "hf")
         source = self.repo if self.source is None else str(self.source)
         path = expanded(source)
         if path.exists():

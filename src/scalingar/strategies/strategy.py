@@ -86,7 +86,7 @@ def check_serves(strategy: Strategy, decoding: Decoding) -> None:
     if decoding not in strategy.serves:
         others = [name for name in STRATEGIES if decoding in STRATEGIES[name].serves]
         raise ConfigError(
-            f"the strategy {type(strategy).__name__} is for {' and '.join(strategy.serves)} models, "
+            f"the strategy {STRATEGIES.name_of(type(strategy))} is for {' and '.join(strategy.serves)} models, "
             f"and this model is {decoding}; choose from {', '.join(others)}."
         )
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import ClassVar, Self
 
 import numpy as np
@@ -98,13 +97,8 @@ class TTSVar(Strategy):
         """A new search for one image.
 
         Raises:
-            ConfigError: the schedule does not fit the model's scales, or scikit-learn is not installed.
+            ConfigError: the schedule does not fit the model's scales.
         """
-        if self.clustering and find_spec("sklearn") is None:
-            raise ConfigError(
-                "tts-var clusters with scikit-learn, which is not installed; install it with "
-                "'pip install scalingar[next-scale]', or set clustering to false."
-            )
         return TTSVarSearch(setting, self)
 
     def plan(self, scales: int) -> Plan:

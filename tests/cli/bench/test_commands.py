@@ -1,6 +1,7 @@
 """The bench commands from end to end, on a tiny model and a judge of brightness."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,38 @@ def test_a_suite_is_run_reported_and_validated(
 
     assert main(["bench", "validate", str(tmp_path / "runs")]) == 0
     assert capsys.readouterr().out.count("10 images, complete and unchanged") == 3
+
+
+def test_what_does_not_fit_is_told_before_anything_is_drawn(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*names: str) -> str:
+        assert run(package, tmp_path / "o", "--strategy", ",".join(names)) == 1
+        assert not list((tmp_path / "o").iterdir())
+        out, err = capsys.readouterr()
+        assert out == ""
+        return err
+
+    with monkeypatch.context() as patched:
+        patched.setattr("scalingar.pipeline.pipeline.ImagePipeline.load", None)
+        assert "the strategy tts-var is for next-scale models, and this model is next-token" in refused(
+            "single", "tts-var"
+        )
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    told = main(
+        ["bench", "run", "bright", "--model", str(package), "--reward", "clip-score", "-o", str(tmp_path / "o")]
+    )
+    assert told == 1
+    assert "the reward clip-score needs transformers, which is not installed" in capsys.readouterr().err
+    assert not list((tmp_path / "o").iterdir())
+
+
+def test_the_usual_strategies_are_those_of_the_family(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr("scalingar.cli.bench.run_all.run_all", lambda request: asked.append(list(request.strategies)))
+    for model in (str(package), "embedded-next-scale"):
+        assert main(["bench", "run", "bright", "--model", model]) == 0
+    assert asked == [["single", "best-of-n", "scaling-ar"], ["single", "best-of-n", "tts-var"]]
 
 
 def test_a_damaged_run_is_mended_and_what_was_dropped_is_said(

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from scalingar.core.errors import DecodingError, WeightsError
+from scalingar.core.errors import DecodingError, PackageError
 from scalingar.models.hf import hf_cache
 from scalingar.models.hf.hf_cache import CHUNK, GrowingLayer, HFCache
 
@@ -64,10 +64,10 @@ def test_rows_must_stand_together() -> None:
 
 
 def test_without_transformers_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "transformers.cache_utils", None)
+    monkeypatch.setitem(sys.modules, "transformers", None)
     assert hf_cache.__file__ is not None
     spec = importlib.util.spec_from_file_location("hf_cache_without", hf_cache.__file__)
     assert spec is not None
     assert spec.loader is not None
-    with pytest.raises(WeightsError, match=r"transformers, which is not installed.*scalingar\[hf\]"):
+    with pytest.raises(PackageError, match=r"needs transformers, which is not installed.*the extra hf"):
         spec.loader.exec_module(importlib.util.module_from_spec(spec))

@@ -121,7 +121,7 @@ def test_all_rows_broken() -> None:
 
 
 def test_strategies_of_the_other_family_are_refused() -> None:
-    with pytest.raises(ConfigError, match="ScalingAR is for next-token models, and this model is next-scale"):
+    with pytest.raises(ConfigError, match="scaling-ar is for next-token models, and this model is next-scale"):
         run(ScalingAR())
     assert TTSVar.serves == ("next-scale",)
 

@@ -222,5 +222,5 @@ def test_guided_and_unguided_images_are_not_mixed() -> None:
 
 def test_strategies_of_the_other_family_are_refused() -> None:
     pipe = tiny_pipe()
-    with pytest.raises(ConfigError, match="TTSVar is for next-scale models"):
+    with pytest.raises(ConfigError, match="tts-var is for next-scale models"):
         submit(engine_of(pipe), pipe, {"prompt": "a red cat", "strategy": {"name": "tts-var", "reward": "pmi"}})

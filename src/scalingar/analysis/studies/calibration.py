@@ -12,7 +12,6 @@ from scalingar.analysis.outcomes.running_signals import running, signal_names
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.prompt_split import fitting_images
 from scalingar.bench.statistics import Bin, calibration_bins, expected_calibration_error
-from scalingar.core.errors import ConfigError
 from scalingar.report.figure import new_figure, own_style, quiet_axes, title
 from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
 
@@ -28,7 +27,7 @@ def calibration_findings(run: CompleteRun, *, bins: int = 10, seed: int = SEED) 
     each task's prompts (seeded); the error is that of the other half. Rewards are included.
 
     Raises:
-        ConfigError: scikit-learn is not installed. BenchmarkError: a task has one prompt.
+        BenchmarkError: a task has one prompt.
     """
     fit = fitting_images(run, seed)
     signals = {name: running(run, name)[:, :, -1] for name in signal_names(run)} | run.rewards
@@ -50,19 +49,14 @@ def calibration_findings(run: CompleteRun, *, bins: int = 10, seed: int = SEED) 
 def isotonic(
     values: Float[np.ndarray, "i n"], correct: Bool[np.ndarray, "i n"], others: Float[np.ndarray, "j n"]
 ) -> Float[np.ndarray, "j n"]:
-    """Probabilities that ``others`` are right, monotonic in the value, in whichever direction. Raises ConfigError."""
-    try:
-        from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415
-    except ImportError:
-        raise ConfigError(NEEDS_SKLEARN) from None
+    """Probabilities that ``others`` are right, monotonic in the value, in whichever direction."""
+    from sklearn.isotonic import IsotonicRegression  # noqa: PLC0415
+
     rising = bool(np.vdot(values - values.mean(), correct - correct.mean()) >= 0)
     model = IsotonicRegression(y_min=0, y_max=1, increasing=rising, out_of_bounds="clip")
     model.fit(values.ravel(), correct.ravel().astype(np.float64))
     mapped: np.ndarray = model.predict(others.ravel()).reshape(others.shape)
     return np.clip(mapped, 0, 1)
-
-
-NEEDS_SKLEARN = "this analysis needs scikit-learn; install it with pip install scalingar[analysis]."
 
 
 def ece_interval(

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from scalingar.analysis.studies.calibration import NEEDS_SKLEARN
-from scalingar.core.errors import BenchmarkError, ConfigError
+from scalingar.core.errors import BenchmarkError
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,10 @@ def fit_joint_signal(
     candidates are all right or all wrong are left out. L2 penalty 1, no intercept.
 
     Raises:
-        BenchmarkError: no image has both right and wrong candidates. ConfigError: scikit-learn is not installed.
+        BenchmarkError: no image has both right and wrong candidates.
     """
-    try:
-        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-    except ImportError:
-        raise ConfigError(NEEDS_SKLEARN) from None
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
     mixed = correct.any(axis=1) & ~correct.all(axis=1)
     if not mixed.any():
         raise BenchmarkError("no image has both right and wrong candidates; there is nothing to fit.")

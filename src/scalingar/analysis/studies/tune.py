@@ -93,7 +93,7 @@ def tune_findings(run: CompleteRun, seed: int = SEED) -> Findings:
     """Picks and gates by every signal; directions, weights and the ranking come from the fitting half alone.
 
     Raises:
-        BenchmarkError: too few prompts, or none whose candidates differ. ConfigError: scikit-learn is not installed.
+        BenchmarkError: too few prompts, or none whose candidates differ.
     """
     tuner = Tuner.of(run, seed)
     picks = sorted(tuner.picks(), key=tuner.fitted, reverse=True)

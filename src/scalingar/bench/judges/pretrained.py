@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from scalingar.core.files import content_hash
+from scalingar.core.packages import require
 from scalingar.models.hf.loading import load_network, load_text_tokenizer
 
 
@@ -28,7 +29,8 @@ class PretrainedJudge:
 
     @classmethod
     def load(cls, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """Load the weights of a folder or a hub name. Raises WeightsError."""
+        """Load the weights of a folder or a hub name. Raises WeightsError, PackageError."""
+        require(f"the judge {cls.kind}", "hf")
         import transformers  # noqa: PLC0415
 
         source = source or cls.default

@@ -18,6 +18,7 @@ from scalingar.core.errors import BenchmarkError
 from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.core.pixels import png_bytes
 from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.pipeline.readiness import check_ready
 from scalingar.pipeline.recipe import Recipe
 from scalingar.report.plain import plain_number
 
@@ -69,11 +70,10 @@ class Workbench:
     _judging: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def prepare(self, recipe: Recipe) -> Prepared:
-        """What a plan of this recipe says about this workbench. Raises ConfigError, WeightsError."""
+        """What a plan of this recipe says about this workbench, which can draw it. Raises ConfigError, WeightsError."""
         kind = device_kind(self.pipe.device)
         wanted = recipe.resolved(self.pipe)
-        if (reward := wanted.strategy.needs().reward) is not None:
-            self.pipe.reward(reward)  # now, so that the plan says at which commit of the hub it is read
+        check_ready(self.pipe, wanted)  # now, so that the plan says at which commit of the hub its reward is read
         read = wanted.model_copy(update={"model": self.pipe.choice_as_read})
         return Prepared(read, dict(self.pipe.hashes), kind, RunPlan.versions_here())
 

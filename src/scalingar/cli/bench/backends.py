@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from scalingar.bench.runs.executors.in_process import InProcess
 from scalingar.bench.runs.executors.threads import Threads
 from scalingar.bench.runs.shard import Workbench
 from scalingar.core.errors import ConfigError
+from scalingar.core.packages import require
 from scalingar.core.registry import suggestion
 from scalingar.core.validation import shown
 from scalingar.pipeline.model_choice import ModelChoice
@@ -49,8 +49,7 @@ class Crew:
         rays = {"address": self.address, "cpus-per-worker": self.cpus_per_worker}
         rays["gpus-per-worker"] = None if self.gpus_per_worker is None else str(self.gpus_per_worker)
         if self.backend == RAY:
-            if find_spec("ray") is None:
-                raise ConfigError("--backend ray needs ray, which is not installed; pip install 'scalingar[ray]'.")
+            require("--backend ray", "ray")
         elif given := [f"--{name}" for name, value in rays.items() if value is not None]:
             raise ConfigError(f"{given[0]} is for --backend ray; the backend is {self.backend}.")
         if self.backend == IN_PROCESS and self.workers not in (None, 1):

@@ -14,7 +14,8 @@ bench = typer.Typer(
 )
 
 _MOST_IMAGES = 65_536
-_STRATEGIES = "single,best-of-n,scaling-ar"
+_STRATEGIES = "single,best-of-n"
+"""With the method of the model's family."""
 _WHAT, _HOW, _WHERE = "What is compared", "How much", "Where and how to run"
 
 
@@ -42,7 +43,11 @@ def run(
     ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option(help="Strategies, with commas between them.", show_default=_STRATEGIES, rich_help_panel=_WHAT),
+        typer.Option(
+            help="Strategies, with commas between them.",
+            show_default=f"{_STRATEGIES},scaling-ar or tts-var",
+            rich_help_panel=_WHAT,
+        ),
     ] = None,
     suite: Annotated[
         Path | None, typer.Option(help="YAML file of labels and strategies instead.", rich_help_panel=_WHAT)
@@ -116,13 +121,16 @@ def run(
     from scalingar.cli.bench.backends import Crew  # noqa: PLC0415
     from scalingar.cli.bench.run_all import Request, run_all  # noqa: PLC0415
     from scalingar.pipeline.loading import EMBEDDED  # noqa: PLC0415
+    from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
+    from scalingar.pipeline.recipe import default_strategy  # noqa: PLC0415
 
     model_settings, settings = split_model(settings or [])
     section = {**model, **model_settings}
     embedded = section.get("name", "embedded") in EMBEDDED
     if suite is None:
         own = reward or ("embedded" if embedded else None)
-        strategies = named(strategy or _STRATEGIES, num_trajectories=num_trajectories, reward=own)
+        usual = f"{_STRATEGIES},{default_strategy(ModelChoice.of({'name': section.get('name', 'embedded')}))}"
+        strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=own)
     else:
         check_alone(suite, strategy)
         strategies = read_suite(suite)
@@ -159,6 +167,7 @@ def merge_runs(
 
     [b]scalingar bench merge runs/first/part-* -o runs/whole[/]
     """
+    from scalingar.bench.runs.opened import run_folders  # noqa: PLC0415
     from scalingar.cli.bench.merge_parts import merge_parts  # noqa: PLC0415
 
     merge_parts(run_folders(folders), output)

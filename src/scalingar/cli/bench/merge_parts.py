@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from scalingar.bench.runs.opened import benchmark_of
 from scalingar.bench.runs.parts.merge import merge
 from scalingar.bench.runs.results import read_results, write_results
 from scalingar.bench.runs.store import RunStore
-from scalingar.cli.bench.commands import benchmark_of
 from scalingar.cli.terminal import say
 
 

@@ -22,8 +22,10 @@ from scalingar.cli.terminal import console, say
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import check_writable
 from scalingar.core.secrets import all_struck
+from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.recipe import Recipe
 from scalingar.strategies import Strategy
+from scalingar.strategies.strategy import check_serves
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,26 @@ class Request:
 
 
 def run_all(request: Request) -> None:
-    """Every strategy, one after the other. Raises ScalingarError; what was done stays and is taken up again."""
+    """Every strategy, one after the other, once all are known to fit the model.
+
+    Raises ScalingarError; what was done stays and is taken up again.
+    """
     if request.images_per_prompt is not None and request.images_per_prompt < 1:
         raise ConfigError(f"images_per_prompt is {request.images_per_prompt}; it must be at least 1.")
     request.crew.check()
     part = request.part
     output = request.output if part.whole else request.output / part.name
     check_writable(output)
-    loading = Loading(Recipe.from_dict(request.recipe).model, request.benchmark, request.settings)
+    choice = Recipe.from_dict(request.recipe).model
+    if (family := family_of(choice.name)) is not None:  # before the model is fetched and loaded
+        for strategy in request.strategies.values():
+            check_serves(strategy, family.decodes)
+    loading = Loading(choice, request.benchmark, request.settings)
     with plain_warnings(), working(request.crew, loading) as (executor, benchmark):
-        for label, strategy in request.strategies.items():
+        plans = {name: plan_of(request, each, executor, benchmark) for name, each in request.strategies.items()}
+        for label, plan in plans.items():
             store = RunStore(output / label)
-            runner = Runner(executor, benchmark, plan_of(request, strategy, executor, benchmark), store, part)
+            runner = Runner(executor, benchmark, plan, store, part)
             images = follow(runner, label)
             if not part.whole:
                 say(f"{label}: part {part.number} of {part.count}, {images} images in {store.folder}")

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from scalingar.cli.model_options import takes_model
-from scalingar.cli.servers.serving import SERVER, check_packages, start
+from scalingar.cli.servers.serving import start
+from scalingar.core.packages import require
 
 _REQUESTS, _WHERE, _LIMITS = "What requests get", "Where, and for whom", "Limits"
 
@@ -60,7 +61,7 @@ def serve(
 
     [b]scalingar serve embedded --strategy scaling-ar --port 8000[/]
     """
-    check_packages("the server", SERVER, "serve")
+    require("the server", "serve")
     values: dict[str, Any] = {
         "strategy.name": strategy,
         "strategy.num_trajectories": num_trajectories,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,8 @@ import typer
 
 from scalingar.cli.words.prompt_and_settings import is_setting
 
-SERVER, PAGE = ("fastapi", "uvicorn", "prometheus_client"), ("gradio",)
-"""Packages that are needed."""
 _START = "scalingar.serve.start"
 """The server is a room beside this one: neither imports the other, and this name is all that one knows of it."""
-
-
-def check_packages(what: str, packages: Sequence[str], extra: str) -> None:
-    """Raises ConfigError where one of them is not installed."""
-    from scalingar.core.errors import ConfigError  # noqa: PLC0415
-
-    missing = [package for package in packages if find_spec(package) is None]
-    if missing:
-        raise ConfigError(
-            f"{what} needs {', '.join(missing)}, which is not installed; pip install 'scalingar[{extra}]'."
-        )
 
 
 def start(

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from scalingar.cli.model_options import takes_model
-from scalingar.cli.servers.serving import PAGE, SERVER, check_packages, start
+from scalingar.cli.servers.serving import start
+from scalingar.core.packages import require
 
 _SHOWN, _WHERE = "What the page shows", "Where, and for whom"
 PORT = 7860
@@ -50,7 +51,7 @@ def studio(
 
     [b]scalingar studio embedded --strategy scaling-ar[/]
     """
-    check_packages("the studio", (*SERVER, *PAGE), "studio")
+    require("the studio", "studio")
     values: dict[str, Any] = {
         "strategy.name": strategy,
         "strategy.num_trajectories": num_trajectories,

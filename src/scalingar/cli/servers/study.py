@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from scalingar.cli.terminal import say
-from scalingar.cli.words.packages import check_packages
+from scalingar.core.packages import require
 
 study = typer.Typer(
     no_args_is_help=True,
@@ -59,7 +59,7 @@ def serve(
     check: Annotated[bool, typer.Option("--check", help="Say where it would listen, and stop.")] = False,
 ) -> None:
     """Show a study as a web page, and keep the answers in it."""
-    check_packages("the page of a study", ("fastapi", "uvicorn", "prometheus_client"), "serve")
+    require("the page of a study", "serve")
     import_module(_START).serve(folder, host, port, api_key_file, no_auth=no_auth, check=check)
 
 

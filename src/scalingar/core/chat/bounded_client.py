@@ -7,6 +7,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from scalingar.core.errors import ConfigError
+from scalingar.core.packages import require
 
 T = TypeVar("T")
 
@@ -28,11 +29,9 @@ def bounded_client(base_url: str | None, timeout: float) -> Any:
     Raises:
         ConfigError: there is no key, or the package openai is not installed.
     """
-    try:
-        from httpx2 import Response, SyncByteStream  # noqa: PLC0415
-        from openai import DefaultHttpxClient, OpenAI, OpenAIError, Timeout  # noqa: PLC0415
-    except ImportError:
-        raise ConfigError("asking a judge needs the package openai; install scalingar[judge].") from None
+    require("asking a judge", "judge")
+    from httpx2 import Response, SyncByteStream  # noqa: PLC0415
+    from openai import DefaultHttpxClient, OpenAI, OpenAIError, Timeout  # noqa: PLC0415
 
     class Bounded(SyncByteStream):
         """A reply's bytes, until there are too many or it is too late."""

@@ -32,6 +32,7 @@ FAMILY = Family(
     options=(options.IMAGE_SIZE, options.ASPECT_RATIO, options.NEGATIVE_PROMPT),
     build=_build,
     model_type="emu3",
+    extra="hf",
     no_conversion="transformers' folders are read as they are",
     releases={_REPO: {"gen": Release(repo=_REPO, tokenizer_repo=_REPO)}},
 )

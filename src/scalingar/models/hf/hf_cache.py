@@ -9,16 +9,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
-from scalingar.core.errors import DecodingError, WeightsError
+from scalingar.core.errors import DecodingError
+from scalingar.core.packages import require
 from scalingar.models.attention import BACKENDS
 
-try:
-    from transformers.cache_utils import Cache, DynamicLayer
-except ImportError:
-    raise WeightsError(
-        "this model runs through transformers, which is not installed; install it with 'pip install scalingar[hf]'."
-    ) from None
-
+require("this model", "hf")
+from transformers.cache_utils import Cache, DynamicLayer  # noqa: E402  what needs it is told first
 
 CHUNK = 256
 """Slots by which a layer's buffers grow."""

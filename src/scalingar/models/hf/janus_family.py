@@ -26,6 +26,7 @@ FAMILY = Family(
     options=(options.CUDA_GRAPHS,),
     build=_build,
     model_type="janus",
+    extra="hf",
     no_conversion="transformers' folders are read as they are",
     releases={**_release("1B"), **_release("7B")},
 )

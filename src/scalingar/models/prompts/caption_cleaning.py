@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import cache
 from urllib.parse import unquote_plus
 
+from scalingar.core.packages import how_to_install
+
 _DOMAIN = r"[a-zA-Z0-9.\-]+[.](?:com|co|ru|net|org|edu|gov|it)[\w/-]*\b/?(?!@)"
 _FORMATS = "png|jpg|jpeg|bmp|webp|eps|pdf|apk|mp4"
 _DASHES = (
@@ -107,7 +109,7 @@ def _tools() -> tuple[Callable[[str], str], Callable[[str], str]] | None:
     except ImportError as error:
         warnings.warn(
             f"captions are only lower-cased, because {error.name} is not installed; "
-            "install scalingar[t5] to clean them as LlamaGen does.",
+            f"to clean them as LlamaGen does, {how_to_install('t5')}.",
             CleaningWarning,
             stacklevel=3,
         )

@@ -41,6 +41,7 @@ FAMILY = Family(
     options=(options.VARIANT, options.TOKENIZER, options.IMAGE_SIZE, options.NEGATIVE_PROMPT),
     build=_build,
     model_type="qwen2",
+    extra="hf",
     no_conversion="transformers' folders are read as they are",
     tokenizer_file=_DECODER,
     releases={

@@ -11,6 +11,7 @@ from typing import Any
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.files import expanded
+from scalingar.core.packages import require
 
 _NAME = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w.-]+)(?::(?P<variant>[\w.-]+))?(?:@(?P<revision>[\w.-]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -95,15 +96,12 @@ def fetch(repo: str, file: str | None = None) -> Path:
     newest of its main branch.
 
     Raises:
-        WeightsError: huggingface_hub is not installed, the hub cannot be reached, or it has no such file.
+        PackageError: huggingface_hub is not installed.
+        WeightsError: the hub cannot be reached, or it has no such file.
     """
-    try:
-        import huggingface_hub as hub  # noqa: PLC0415
-    except ImportError:
-        raise WeightsError(
-            f"fetching {repo} needs huggingface_hub; install scalingar[hub], or download the files "
-            "and give their folder."
-        ) from None
+    require(f"fetching {repo} (or download the files and give their folder)", "hub")
+    import huggingface_hub as hub  # noqa: PLC0415
+
     name, named = split_revision(repo)
     revision = named or (read_commits() or {}).get(name)
     try:

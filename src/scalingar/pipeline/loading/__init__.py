@@ -13,4 +13,5 @@ __all__ = ["EMBEDDED", "family_of", "load"]
 def load(choice: Choice) -> Loaded:
     """An embedded model by its name, a file, a folder, or a name on the hub. Raises WeightsError, ConfigError."""
     family, source = locate(choice)
+    family.require()
     return replace(family.load(source, choice), hub_name=pinned_name(choice, source))

@@ -44,6 +44,7 @@ def locate(choice: Choice) -> tuple[Family, Source]:
     if family is None:
         folder = fetch(_at(repo, revision))
         return _local(folder, folder, variant, own_tokenizer)
+    family.require()  # before gigabytes are fetched
     return family, _fetched(name, _variant(family, repo, variant), own_tokenizer, revision)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from scalingar.core.device.transfer import to_device
-from scalingar.core.errors import ConfigError
+from scalingar.core.packages import require
 from scalingar.core.pixels import levels, rgb, standardised
 from scalingar.rewards.features.feature import FEATURES, Feature
 
@@ -55,17 +55,13 @@ def dinov2(source: str | None, *, device: str | torch.device) -> Feature:
     """DINOv2 ViT-L/14 with registers, or another size as ``dinov2:FOLDER``.
 
     Raises:
-        ConfigError: transformers is not installed.
+        PackageError: transformers is not installed.
         WeightsError: the weights are missing, damaged or of another kind of model.
     """
-    try:
-        from transformers import Dinov2WithRegistersModel  # noqa: PLC0415
+    require("the feature 'dinov2'", "hf")
+    from transformers import Dinov2WithRegistersModel  # noqa: PLC0415
 
-        from scalingar.models.hf.loading import load_network  # noqa: PLC0415
-    except ImportError:
-        raise ConfigError(
-            "the feature 'dinov2' runs through transformers, which is not installed; "
-            "install it with 'pip install scalingar[hf]', or use the feature 'pixels'."
-        ) from None
+    from scalingar.models.hf.loading import load_network  # noqa: PLC0415
+
     network = load_network(Dinov2WithRegistersModel, source or RELEASED, device=device, dtype=torch.float32)
     return DINOv2Feature(network, 1 if torch.device(device).type == "cpu" else BATCH)

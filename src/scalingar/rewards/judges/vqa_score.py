@@ -1,13 +1,12 @@
 """``vqa-score:MODEL``: a vision-language model that runs here, as a reward (VQAScore, arXiv 2404.01291)."""
 
-import importlib.util
 from collections.abc import Sequence
 from functools import cached_property
 
 import torch
 from PIL import Image
 
-from scalingar.core.errors import WeightsError
+from scalingar.core.packages import require
 from scalingar.rewards.judges.judge_source import LocalOptions
 from scalingar.rewards.judges.question_reward import QuestionReward
 from scalingar.rewards.judges.questions import Questions
@@ -50,8 +49,7 @@ class VQAScore(QuestionReward):
     @cached_property
     def network(self) -> VisionLanguageNetwork:
         """The network, loaded once. Raises WeightsError."""
-        if importlib.util.find_spec("transformers") is None:
-            raise WeightsError(f"the reward {NAME} needs transformers; install it with pip install scalingar[hf].")
+        require(f"the reward {NAME}", "hf")
         on_cpu = self.device.type == "cpu"
         dtype = self.options.dtype or ("float32" if on_cpu else "auto")
         chosen = dtype if dtype == "auto" else getattr(torch, dtype)

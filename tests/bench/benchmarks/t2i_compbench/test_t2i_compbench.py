@@ -17,7 +17,7 @@ from scalingar.bench.benchmarks.t2i_compbench.blip_vqa import BlipVQA
 from scalingar.bench.benchmarks.t2i_compbench.clip_similarity import ClipSimilarity
 from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import spacy_pipeline, things
 from scalingar.bench.benchmarks.t2i_compbench.t2i_compbench import T2ICompBench, T2ICompBenchSettings
-from scalingar.core.errors import BenchmarkError, ConfigError
+from scalingar.core.errors import BenchmarkError, ConfigError, PackageError
 from tests.bench.judges.detectors.test_clip_colors import tiny as tiny_clip
 
 PICTURE = Image.new("RGB", (40, 30), (200, 0, 0))
@@ -93,7 +93,7 @@ def test_places_are_no_things(monkeypatch: pytest.MonkeyPatch) -> None:
     chunks = [SimpleNamespace(text=text) for text in ("a red book", "the left", "a vase")]
     assert things(SimpleNamespace(noun_chunks=chunks)) == ["a red book", "a vase"]
     monkeypatch.setitem(sys.modules, "spacy", None)
-    with pytest.raises(ConfigError, match="need spaCy and its pipeline en_core_web_sm"):
+    with pytest.raises(PackageError, match="needs spacy, which is not installed"):
         spacy_pipeline()
 
 

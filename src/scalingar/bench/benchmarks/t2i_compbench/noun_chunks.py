@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from scalingar.core.errors import ConfigError
+from scalingar.core.errors import PackageError
+from scalingar.core.packages import require
 
 NounChunks = Callable[[str], list[str]]
 """From a prompt to the things that it names."""
@@ -13,15 +14,16 @@ _PLACES = frozenset({"top", "the side", "the left", "the right"})
 
 
 def spacy_pipeline() -> Any:
-    """spaCy's English pipeline, from prompts to documents. Raises ConfigError if either is not installed."""
-    try:
-        import spacy  # noqa: PLC0415
+    """spaCy's English pipeline, from prompts to documents. Raises PackageError if either is not installed."""
+    require("reading T2I-CompBench's prompts", "compbench")
+    import spacy  # noqa: PLC0415
 
+    try:
         return spacy.load(PIPELINE)
-    except (ImportError, OSError):
-        raise ConfigError(
-            f"T2I-CompBench's prompts need spaCy and its pipeline {PIPELINE}; install scalingar[compbench] and run "
-            f"`python -m spacy download {PIPELINE}`."
+    except OSError:
+        raise PackageError(
+            f"reading T2I-CompBench's prompts needs spaCy's pipeline {PIPELINE}, which no index has; run `python -m "
+            f"spacy download {PIPELINE}`, or pip install its wheel, which spaCy's releases hold, from a file."
         ) from None
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from scalingar.bench.judges.detectors.detector import DETECTORS, Box, Detection, Detector
 from scalingar.bench.judges.pretrained import weights_name
 from scalingar.core.errors import WeightsError
+from scalingar.core.packages import require
 from scalingar.core.pixels import levels
 from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
 from scalingar.models.hf.loading import load_network
@@ -69,6 +70,7 @@ class Mask2FormerDetector:
 @DETECTORS.register(Mask2FormerDetector.name)
 def mask2former(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Detector:
     """Mask2Former of transformers with GenEval's pre- and post-processing; its scores are not GenEval's own."""
+    require(f"the detector {Mask2FormerDetector.name}", "geneval")
     from transformers import Mask2FormerForUniversalSegmentation  # noqa: PLC0415
 
     source = source or DEFAULT

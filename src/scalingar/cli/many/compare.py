@@ -1,0 +1,84 @@
+"""``scalingar compare``: what several strategies make of one prompt, from the same noise."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scalingar.cli.model_options import takes_model
+from scalingar.cli.words.prompt_and_settings import gathered, split_words
+
+_WHAT, _DRAW, _RUN = "What is compared", "Drawing", "Results"
+
+
+@takes_model()
+def compare(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PROMPT [KEY=VALUE]...", help="In quotes; and settings by their dotted names."),
+    ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            help="Strategies, with commas between them.",
+            show_default="single,best-of-n,scaling-ar or tts-var",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    suite: Annotated[
+        Path | None, typer.Option(help="YAML file of labels and strategies instead.", rich_help_panel=_WHAT)
+    ] = None,
+    num_trajectories: Annotated[
+        int | None, typer.Option("-n", "--num-trajectories", help="N, trajectories per image.", rich_help_panel=_WHAT)
+    ] = None,
+    reward: Annotated[
+        str | None,
+        typer.Option(
+            help="For strategies that ask one, and for the comparison; the model's own if not given.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Keys the noise.", rich_help_panel=_DRAW)] = None,
+    guidance_scale: Annotated[
+        float | None, typer.Option(help="s_base; 1 turns guidance off.", rich_help_panel=_DRAW)
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", show_default="out/compare-PROMPT-SEED", rich_help_panel=_RUN),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the results in the folder.", rich_help_panel=_RUN)
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.", rich_help_panel=_RUN)] = False,
+    *,
+    model: dict[str, Any],
+) -> None:
+    """Draw one prompt with several strategies from the same noise, and show what each hands out and what it costs.
+
+    [b]scalingar compare "a photo of a red apple left of a dog" --strategy single,best-of-n,scaling-ar[/]
+    """
+    from scalingar.bench.runs.suite import check_alone, named, read_suite  # noqa: PLC0415
+    from scalingar.cli.many.run_comparison import run_comparison  # noqa: PLC0415
+    from scalingar.pipeline.recipe import Recipe, default_strategy, parse_overrides  # noqa: PLC0415
+
+    given, settings = split_words(words or [])
+    prompts = gathered(given, None)
+    if len(prompts) > 1:
+        raise typer.BadParameter(f"there are {len(prompts)} prompts, and one is compared")
+    options: dict[str, Any] = {
+        "prompt": prompts[0] if prompts else None,
+        "seed": seed,
+        "guidance_scale": guidance_scale,
+        **{f"model.{name}": value for name, value in model.items()},
+    }
+    values = {name: value for name, value in options.items() if value is not None}
+    recipe = Recipe().with_values({**values, **parse_overrides(settings)})
+    if recipe.prompt is None:
+        raise typer.BadParameter("there is no prompt; say in quotes what the image should show")
+    if suite is None:
+        usual = f"single,best-of-n,{default_strategy(recipe.model)}"
+        strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=reward)
+    else:
+        check_alone(suite, strategy)
+        strategies = read_suite(suite)
+    run_comparison(recipe, strategies, reward, output, overwrite=overwrite, as_json=as_json)

@@ -1,0 +1,81 @@
+"""``scalingar compare``: one prompt, several strategies, the same noise."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scalingar.cli.main import main
+from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.pipeline.png import read_recipe
+
+PROMPT = "a photo of a dog"
+
+
+def compare(package: Path, output: Path, *more: str) -> int:
+    return main(["compare", PROMPT, "--model", str(package), "-n", "3", "--seed", "7", "-o", str(output), *more])
+
+
+def test_one_sheet_and_the_same_noise(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    folder = tmp_path / "o"
+    assert compare(package, folder, "--strategy", "single,best-of-n,random-of-n", "--reward", "log-likelihood") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    first, head, *rows, last = out.splitlines()
+    assert first == f"{PROMPT} (seed 7, the same noise for all)"
+    assert head.split() == ["strategy", "chosen", "tokens", "seconds", "log-likelihood", "picture"]
+    assert [row.split()[0] for row in rows] == ["single", "best-of-n", "random-of-n"]
+    assert last == str(folder / "sheet.png")
+    pictures = {f"image-000{number}.png" for number in range(3)}
+    assert {path.name for path in folder.iterdir()} == pictures | {"sheet.png", "comparison.json"}
+    told = json.loads((folder / "comparison.json").read_text())
+    assert (told["compared_by"], told["seed"]) == ("log-likelihood", 7)
+    single, best, other = told["rows"].values()
+    assert [row["ledger"]["tokens"] for row in (single, best, other)] == [16, 48, 48]
+    handed_out = best["image"]["candidates"][best["image"]["chosen"]]
+    assert best["reward"] == pytest.approx(handed_out["rewards"]["log-likelihood"])
+    for number, strategy in enumerate(("single", "best-of-n")):
+        expected = ImagePipeline.from_pretrained(package)(
+            PROMPT,
+            seed=7,
+            strategy={"name": strategy, **({"reward": "log-likelihood", "num_trajectories": 3} if number else {})},
+        )
+        path = folder / f"image-000{number}.png"
+        assert read_recipe(path).recipe == expected.infos[0].recipe
+        with Image.open(path) as image:
+            assert np.array_equal(np.asarray(image), np.asarray(expected.images[0]))
+
+
+def test_a_picture_that_two_hand_out_is_named_once(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.yaml").write_text("one: {name: single}\nthree: {name: random-of-n, num_trajectories: 1}\n")
+    assert compare(package, tmp_path / "o", "--suite", str(tmp_path / "s.yaml"), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [row["same_as"] for row in told["rows"].values()] == [None, "one"]
+    assert told["files"][0] == str(tmp_path / "o" / "sheet.png")
+    assert compare(package, tmp_path / "o", "--strategy", "single", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["files"][0] == str(tmp_path / "o-2" / "sheet.png")
+    assert compare(package, tmp_path / "o", "--strategy", "single", "--overwrite") == 0
+    assert {path.name for path in (tmp_path / "o").iterdir()} == {"image-0000.png", "sheet.png", "comparison.json"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "problem"),
+    [
+        (["a cat lies"], 2, "there are 2 prompts"),
+        (["--strategy", "single,tts-var"], 1, "tts-var is for next-scale models"),
+        (["--strategy", "single", "--suite", "s.yaml"], 1, "both say what is compared"),
+    ],
+)
+def test_nothing_is_drawn_unless_all_fits(
+    words: list[str], code: int, problem: str, package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare(package, tmp_path / "o", *words) == code
+    assert problem in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.png"))
