@@ -164,12 +164,13 @@ def report(
     baseline: Annotated[str | None, typer.Option(help="Run the others are compared with.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the table and quality.png here.")] = None,
     form: Annotated[str, typer.Option("--format", help="markdown, csv, latex or json.")] = "markdown",
+    published: Annotated[bool, typer.Option("--published", help="Add rows copied from papers, and say so.")] = False,
 ) -> None:
     """Compare runs: scores with standard errors, paired differences with intervals, tokens and seconds."""
     from scalingar.bench.runs.opened import opened, run_folders  # noqa: PLC0415
     from scalingar.cli.bench.tell_report import tell_report  # noqa: PLC0415
 
-    tell_report([opened(folder) for folder in run_folders(folders)], baseline, output, form)
+    tell_report([opened(folder) for folder in run_folders(folders)], baseline, output, form, published)
 
 
 @bench.command()

@@ -23,7 +23,7 @@ def items(path: Path) -> list[Item]:
 def test_lines_of_text(tmp_path: Path) -> None:
     """With a byte order mark, carriage returns, blank lines and a comment."""
     path = written(tmp_path, "a.txt", "\ufeff# mine\r\na red dog\r\n\r\n  two cats, one \u2028 black \r\n")
-    assert read_prompts(path).items == [
+    assert items(path) == [
         Item("00000", "a red dog", "all"),
         Item("00001", "two cats, one \u2028 black", "all"),
     ]
@@ -34,7 +34,7 @@ def test_columns_by_name(separator: str, tmp_path: Path) -> None:
     rows = [["ID", "Prompt", "tag"], ["a", f'"a red{separator} ""big"" dog"', "colour"], ["", "two\ncats", ""]]
     rows[2][1] = '"two\ncats"'
     path = written(tmp_path, "a.csv", "\r\n".join(separator.join(row) for row in rows))
-    assert read_prompts(path).items == [
+    assert items(path) == [
         Item("a", f'a red{separator} "big" dog', "colour"),
         Item("00001", "two\ncats", "all"),
     ]
@@ -43,7 +43,7 @@ def test_columns_by_name(separator: str, tmp_path: Path) -> None:
 def test_json_lines_with_ids_and_tags(tmp_path: Path) -> None:
     rows = [{"id": 7, "prompt": "a", "tags": ["x", "y"]}, {"prompt": "b", "tag": "x", "include": []}]
     path = written(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows)) + "\n\n")
-    assert read_prompts(path).items == [Item("7", "a", "x+y", {"tags": ["x", "y"]}), Item("00001", "b", "x")]
+    assert items(path) == [Item("7", "a", "x+y", {"tags": ["x", "y"]}), Item("00001", "b", "x")]
     assert [item.prompt for item in read_prompts(written(tmp_path, "a.json", '["a", {"prompt": "b"}]')).items] == [
         "a",
         "b",
