@@ -52,9 +52,7 @@ def with_published(table: ReportTable, runs: Sequence[RunResults]) -> ReportTabl
     rows = [row for row in published_rows() if row.benchmark == benchmark]
     if not rows:
         known = ", ".join(dict.fromkeys(row.benchmark for row in published_rows()))
-        raise BenchmarkError(
-            f"no published figures of {benchmark} are known; leave --published out (there are: {known})."
-        )
+        raise BenchmarkError(f"no published figures of {benchmark} are known, only of {known}; leave --published out.")
     metrics = dict.fromkeys(metric for row in rows for metric in row.scores)
     added = [metric for metric in metrics if metric not in table.head and metric in runs[0].summary.further]
     place = table.head.index(OVERALL)
