@@ -35,9 +35,8 @@ def published_rows() -> tuple[Published, ...]:
     rows: dict[tuple[str, ...], Published] = {}
     with FILE.open(encoding="utf-8", newline="") as file:
         for line in csv.DictReader(file):
-            names = ("benchmark", "method", "n", "source", "place", "note")
-            key = tuple(line[name] for name in names)
-            row = rows.setdefault(key, Published(*key, scores={}))
+            key = {name: line[name] for name in ("benchmark", "method", "n", "source", "place", "note")}
+            row = rows.setdefault(tuple(key.values()), Published(**key, scores={}))
             row.scores[line["metric"]] = float(line["value"]) / float(line["of"])
     return tuple(rows.values())
 
