@@ -1,4 +1,4 @@
-"""A benchmark of a handful of prompts whose judge looks at brightness."""
+"""A benchmark of a handful of prompts whose judge looks at brightness, and rewards that do."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from scalingar.bench.benchmark import Benchmark, BenchmarkSettings, Item, Verdict
+from scalingar.rewards import PixelReward
 
 PROMPTS = {"one": ["a dog", "a cat", "a bird"], "two": ["two cats", "three clocks"]}
 
@@ -37,3 +38,20 @@ class Bright(Benchmark):
     def _verdict(self, brightness: float) -> Verdict:
         right = brightness > self.threshold
         return Verdict(float(right), reason="" if right else "dark", details={"brightness": brightness})
+
+
+class Level(PixelReward):
+    """Brightness; nothing is said about pictures that are black."""
+
+    def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:
+        return [float(np.asarray(image.convert("L")).mean()) for image in images]
+
+    def answered(self, prompt: str, images: Sequence[Image.Image]) -> list[float | None]:
+        return [value or None for value in self.score(prompt, images)]
+
+
+class Darkness(Level):
+    """The negative of it."""
+
+    def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:
+        return [-value for value in super().score(prompt, images)]

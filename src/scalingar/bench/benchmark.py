@@ -65,8 +65,21 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """A further score of the images, with its error. ``weights``: of its tasks; None: equal."""
+
+    table: ScoreTable
+    weights: Mapping[str, float] | None
+
+    @property
+    def estimate(self) -> Estimate:
+        """Over all tasks of which something is known."""
+        return overall(task_estimates(self.table.only(self.table.answered)), self.weights)
+
+
+@dataclass(frozen=True)
 class Summary:
-    """The scores of a run, in [0, 1]. ``label``: name of the score."""
+    """The scores of a run: in [0, 1], but where a reward judges. ``label``: name of the score."""
 
     label: str
     overall: Estimate
@@ -75,6 +88,8 @@ class Summary:
     """Other scores of this benchmark, by name."""
     weights: Mapping[str, float] | None = None
     """Weights of the tasks in ``overall``; None: equal."""
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    """Further scores that have errors, by name."""
 
 
 class BenchmarkSettings(BaseModel):
@@ -98,6 +113,10 @@ class Benchmark(ABC):
     """Changes whenever the same images could get different scores."""
     images_per_prompt: ClassVar[int] = 1
     settings: ClassVar[type[BenchmarkSettings]]
+    positional: ClassVar[str | None] = None
+    """The setting that the command line takes without its name, as the first word after the benchmark's."""
+    graded: ClassVar[bool] = False
+    """Points are on a scale of their own: an image is neither right nor wrong, but better or worse than another."""
 
     @classmethod
     @abstractmethod
@@ -113,6 +132,14 @@ class Benchmark(ABC):
     def provenance(self) -> dict[str, str]:
         """Data and judges with their versions, for the results."""
         return {}
+
+    @property
+    def graders(self) -> frozenset[str]:
+        """What looks at the images, in the words of ``rewards.eyes``, where a reward could be the same."""
+        return frozenset()
+
+    def prepare(self) -> None:  # noqa: B027  (most have nothing to prepare)
+        """Called before images are drawn; raises what :meth:`score` would raise for a missing file or package."""
 
     @abstractmethod
     def items(self) -> Sequence[Item]:
@@ -152,6 +179,10 @@ class Benchmark(ABC):
         """Scores besides those of the tasks and the overall one."""
         return {}
 
+    def measures(self, judged: Sequence[Judged]) -> Mapping[str, ScoreTable]:
+        """Further scores of each image, which are compared between runs as the main one is."""
+        return {}
+
     def summary(self, judged: Sequence[Judged]) -> Summary:
         """The scores of a complete run (see :func:`check_judged`). Raises BenchmarkError if no image was answered."""
         answered = [image for image in judged if not image.verdict.details.get(UNANSWERED)]
@@ -162,7 +193,8 @@ class Benchmark(ABC):
         tasks = task_estimates(table)
         weights = self.weights(table)
         further = self.further(answered, tasks) | ({UNANSWERED: float(silent)} if silent else {})
-        return Summary(self.label, overall(tasks, weights), tasks, further, weights)
+        measures = {name: Measure(own, self.weights(own)) for name, own in self.measures(judged).items()}
+        return Summary(self.label, overall(tasks, weights), tasks, further, weights, measures)
 
 
 BENCHMARKS: Registry[type[Benchmark]] = Registry("benchmarks")

@@ -9,7 +9,9 @@ import pytest
 from scalingar.analysis.replay.derive import derive, derived_lines
 from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.runs.complete_run import CompleteRun, TracedRun
-from scalingar.bench.runs.comparison import compare, markdown
+from scalingar.bench.reports.formats import markdown
+from scalingar.bench.reports.report_table import report_table
+from scalingar.bench.runs.comparison import compare
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.results import read_results
 from scalingar.bench.runs.store import RunStore
@@ -160,7 +162,7 @@ def test_derived_runs_are_reported_beside_decoded_ones(complete: CompleteRun, tm
     assert origin is not None
     assert origin["run"] == "complete"
     runs = [read_results(folder, Bright()) for folder in (complete.folder, *folders)]
-    table = markdown(compare(runs)).splitlines()
+    table = [line for line in markdown(report_table(compare(runs))).splitlines() if line.startswith("|")]
     assert table[3].startswith("| single |")
     assert table[3].endswith("| 16 | – |")
     with pytest.raises(BenchmarkError, match="computed from the run complete and has no images"):

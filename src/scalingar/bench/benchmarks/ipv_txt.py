@@ -65,6 +65,11 @@ class IPVTxt(Benchmark):
         return f"IPV-Txt ({which} prompts, judged by {self.judge.name})"
 
     @property
+    def graders(self) -> frozenset[str]:
+        """The judge's model, which a reward could ask too."""
+        return frozenset({f"the model {self.chosen_settings.judge.model}"})
+
+    @property
     def provenance(self) -> dict[str, str]:
         """The judge and its question."""
         return {"judge": self.judge.name, "question": QUESTION}

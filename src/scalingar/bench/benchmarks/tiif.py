@@ -88,6 +88,11 @@ class TIIF(Benchmark):
         return f"TIIF-Bench {chosen.subset} ({chosen.length} prompts, judged by {self.judge.name}{how})"
 
     @property
+    def graders(self) -> frozenset[str]:
+        """The judge's model, which a reward could ask too."""
+        return frozenset({f"the model {self.chosen_settings.judge.model}"})
+
+    @property
     def provenance(self) -> dict[str, str]:
         """The judge, and the hash of the script whose words it was asked in."""
         script = {} if self.protocol is None else {"protocol": f"official, sha256:{self.protocol.sha256[:16]}"}

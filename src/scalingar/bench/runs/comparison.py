@@ -1,22 +1,14 @@
-"""Runs side by side: scores with errors, paired differences, costs, and quality against tokens."""
+"""Runs side by side: the paired differences of each from a baseline."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from scalingar.bench.benchmark import UNANSWERED
 from scalingar.bench.runs.results import RunResults
 from scalingar.bench.statistics import Difference, paired_bootstrap
 from scalingar.bench.statistics.paired import OVERALL
 from scalingar.core.errors import BenchmarkError
-from scalingar.core.files import check_writable, free_folder, write_files
-from scalingar.report.figure import new_figure, own_style, png_bytes, quiet_axes
-from scalingar.report.labels import label_points
-from scalingar.report.markdown import markdown_table, with_error, with_interval
-from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
 
 SEED = 20250926
 """Seeds the bootstrap."""
@@ -30,6 +22,8 @@ class Comparison:
     baseline: str
     differences: dict[str, dict[str, Difference]]
     """By run, then by task or ``overall``; the baseline has no entry."""
+    further: dict[str, dict[str, Difference]] = field(default_factory=dict)
+    """By run, then by the name of a further measure, over all tasks."""
 
     @property
     def note(self) -> str | None:
@@ -63,7 +57,21 @@ def compare(runs: Sequence[RunResults], baseline: str | None = None) -> Comparis
         for run in runs
         if run is not base
     }
-    return Comparison(runs, baseline, differences)
+    further = {run.name: _further(base, run) for run in runs if run is not base}
+    return Comparison(runs, baseline, differences, further)
+
+
+def _further(base: RunResults, run: RunResults) -> dict[str, Difference]:
+    """Differences of the measures that both runs have."""
+    pairs = {
+        name: (measure, run.summary.measures[name])
+        for name, measure in base.summary.measures.items()
+        if name in run.summary.measures
+    }
+    return {
+        name: paired_bootstrap(first.table, second.table, np.random.default_rng(SEED), weights=first.weights)[OVERALL]
+        for name, (first, second) in pairs.items()
+    }
 
 
 def _check_comparable(base: RunResults, run: RunResults) -> None:
@@ -73,66 +81,3 @@ def _check_comparable(base: RunResults, run: RunResults) -> None:
             raise BenchmarkError(
                 f"{run.folder} cannot be compared with {base.folder}: {name} is {actual!r} there and {expected!r} here."
             )
-
-
-def rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
-    """Head and cells of a table of all runs: tasks, overall with its standard error, difference with its interval,
-    tokens and seconds per image."""
-    # A task has no score in a run where the judge answered about none of its images.
-    tasks = list(dict.fromkeys(task for run in comparison.runs for task in run.summary.tasks))
-    head = ["strategy", *(task.replace("_", " ") for task in tasks), "overall", f"against {comparison.baseline}"]
-    head += ["tokens/image", "s/image"]
-    cells = [_cells(run, comparison, tasks) for run in comparison.runs]
-    silent = [run.summary.further.get(UNANSWERED, 0.0) for run in comparison.runs]
-    if any(silent):
-        head.append(UNANSWERED)
-        cells = [[*row, f"{count:.0f}"] for row, count in zip(cells, silent, strict=True)]
-    return head, cells
-
-
-def markdown(comparison: Comparison) -> str:
-    """The table of :func:`rows`; below it, which runs share no noise with the baseline."""
-    table = markdown_table(*rows(comparison))
-    return table if comparison.note is None else f"{table}\n{comparison.note}\n"
-
-
-def _cells(run: RunResults, comparison: Comparison, tasks: Sequence[str]) -> list[str]:
-    summary, seconds = run.summary, run.costs["seconds_per_image"]
-    differences = comparison.differences.get(run.name)
-    gap = None if differences is None else differences[OVERALL]
-    return [
-        run.name,
-        *(f"{summary.tasks[task].value:.3f}" if task in summary.tasks else "–" for task in tasks),
-        with_error(summary.overall.value, summary.overall.standard_error),
-        "" if gap is None else with_interval(gap.value, gap.low, gap.high, sign="+"),
-        f"{run.costs['tokens_per_image']:.0f}",
-        "–" if seconds is None else f"{seconds:.2f}",
-    ]
-
-
-@own_style
-def quality_plot(comparison: Comparison) -> Figure:
-    """Overall score, with its standard error, against tokens per image."""
-    figure = new_figure(7.5, 4.8)
-    axes = figure.subplots()
-    quiet_axes(axes)
-    for run in comparison.runs:
-        overall, tokens = run.summary.overall, run.costs["tokens_per_image"]
-        color = CHOSEN if "scaling-ar" in run.name else FINISHED
-        axes.errorbar(tokens, overall.value, yerr=overall.standard_error, fmt="o", color=color, ecolor=RULE, capsize=3)
-    axes.set_xlabel("tokens per image", color=INK)
-    axes.set_ylabel(f"{comparison.runs[0].summary.label}, overall", color=INK)
-    axes.margins(x=0.2)
-    label_points(
-        axes, {run.name: (run.costs["tokens_per_image"], run.summary.overall.value) for run in comparison.runs}
-    )
-    return figure
-
-
-def write_report(comparison: Comparison, folder: Path) -> list[Path]:
-    """``report.md`` and ``quality.png``, beside others of these names; returns what was written. Raises OutputError."""
-    check_writable(folder)
-    files = {"report.md": markdown(comparison).encode(), "quality.png": png_bytes(quality_plot(comparison))}
-    folder = free_folder(folder, files)
-    write_files(folder, files)
-    return [folder / name for name in files]

@@ -24,7 +24,7 @@ class _Kept(BaseModel):
 
 class _Verdict(_Kept):
     points: float
-    total: float = Field(gt=0)
+    total: float = Field(ge=0)
     reason: str
     details: dict[str, Any]
 

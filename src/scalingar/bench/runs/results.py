@@ -19,6 +19,7 @@ from scalingar.bench.statistics import ScoreTable
 from scalingar.core.errors import BenchmarkError
 from scalingar.core.outputs import Ledger
 from scalingar.core.text_file import lines_of
+from scalingar.rewards import REWARDS, eyes
 
 SCHEMA = "scalingar.bench/1"
 RESULTS = "results.json"
@@ -34,6 +35,8 @@ class RunResults:
     judged: list[Judged]
     summary: Summary
     costs: dict[str, Any]
+    graders: frozenset[str] = frozenset()
+    """What looked at the images: see :attr:`~scalingar.bench.benchmark.Benchmark.graders`."""
 
     @property
     def name(self) -> str:
@@ -44,6 +47,18 @@ class RunResults:
     def table(self) -> ScoreTable:
         """Points per prompt, for paired comparisons."""
         return score_table(self.judged)
+
+    @property
+    def flattered(self) -> bool:
+        """Whether what chose the images also judged them."""
+        reward = self.plan.recipe.strategy.needs().reward
+        known = reward is not None and reward.partition(":")[0] in REWARDS
+        return known and bool(eyes(str(reward)) & self.graders)
+
+    @property
+    def measures(self) -> dict[str, dict[str, Any]]:
+        """Estimates of further scores by name."""
+        return {name: asdict(measure.estimate) for name, measure in self.summary.measures.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``results.json``."""
@@ -57,6 +72,7 @@ class RunResults:
             "scores": {
                 "overall": asdict(self.summary.overall),
                 "tasks": {task: asdict(estimate) for task, estimate in self.summary.tasks.items()},
+                **({"measures": self.measures} if self.summary.measures else {}),
                 **self.summary.further,
             },
             "costs": self.costs,
@@ -82,7 +98,8 @@ def read_results(folder: Path, benchmark: Benchmark) -> RunResults:
     timed = sum(shard["images"] for shard in shards)
     if plan.derived_from is None and timed != len(samples):
         raise BenchmarkError(f"{folder} has the costs of {timed} images of {len(samples)}; resume it with 'bench run'.")
-    return RunResults(folder, plan, samples, judged, benchmark.summary(judged), costs(samples, shards))
+    summary = benchmark.summary(judged)
+    return RunResults(folder, plan, samples, judged, summary, costs(samples, shards), benchmark.graders)
 
 
 def costs(samples: Sequence[dict[str, Any]], shards: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -17,9 +17,12 @@ Key = tuple[str, int]
 """The id of a prompt and the number of one of its images."""
 
 
-def pictures(runs: Sequence[RunResults]) -> Image.Image:
+def pictures(runs: Sequence[RunResults], *, graded: bool = False) -> Image.Image:
     """A row per run and up to two columns per task: the first image that the first run got right and the last run
     wrong, and the first for which it is the other way round. Right images are framed blue, wrong ones red.
+
+    ``graded``: points are better or worse, not right or wrong. Then the columns are those with the largest differences,
+    the best image of a column is framed blue and the worst red, and the points stand in a corner.
 
     Raises:
         BenchmarkError: fewer than two runs, a run without images (a derived one), or no image they differ in.
@@ -30,9 +33,10 @@ def pictures(runs: Sequence[RunResults]) -> Image.Image:
         if run.plan.derived_from is not None:
             raise BenchmarkError(f"{run.folder} was derived and has no images; give runs of 'bench run'.")
     by_key = [{(line["id"], line["number"]): line for line in run.samples} for run in runs]
-    keys = disagreements(by_key[0], by_key[-1])
+    keys = (differences if graded else disagreements)(by_key[0], by_key[-1])
     if not keys:
-        raise BenchmarkError(f"{runs[0].folder} and {runs[-1].folder} are right about the same images.")
+        same = "got the same points for all images" if graded else "are right about the same images"
+        raise BenchmarkError(f"{runs[0].folder} and {runs[-1].folder} {same}.")
     heads = [wrapped(by_key[0][key]["prompt"], TEXT, SIDE) for key in keys]
     left = GAP + max(round(font(TEXT, bold=True).getlength(run.name)) for run in runs) + GAP
     top = GAP + max(map(len, heads)) * line_height(TEXT) + GAP
@@ -46,7 +50,12 @@ def pictures(runs: Sequence[RunResults]) -> Image.Image:
         y = top + row * (SIDE + GAP)
         draw.text((GAP, y + SIDE // 2), run.name, INK, font(TEXT, bold=True), anchor="lm")
         for column, key in enumerate(keys):
-            _framed(sheet, run, lines[key], left + column * (SIDE + GAP), y)
+            points = [other[key]["verdict"]["points"] for other in by_key]
+            frame = _frame(lines[key], points) if graded else CHOSEN if _right(lines[key]) else CUT
+            x = left + column * (SIDE + GAP)
+            _framed(sheet, run, lines[key], x, y, frame)
+            if graded:
+                _noted(draw, f"{lines[key]['verdict']['points']:.3g}", x, y)
     return sheet
 
 
@@ -61,11 +70,34 @@ def disagreements(first: dict[Key, Line], last: dict[Key, Line]) -> list[Key]:
     return [first_keys[task, right] for task in tasks for right in (True, False) if (task, right) in first_keys]
 
 
+def differences(first: dict[Key, Line], last: dict[Key, Line]) -> list[Key]:
+    """Per task, the image with which ``first`` is ahead by most points, and that with which ``last`` is, if any."""
+    ahead: dict[tuple[str, bool], tuple[float, Key]] = {}
+    for key, line in first.items():
+        gap = line["verdict"]["points"] - last[key]["verdict"]["points"]
+        place = line["task"], gap > 0
+        if gap and abs(gap) > ahead.get(place, (0.0, key))[0]:
+            ahead[place] = abs(gap), key
+    tasks = dict.fromkeys(line["task"] for line in first.values())
+    return [ahead[task, sign][1] for task in tasks for sign in (True, False) if (task, sign) in ahead]
+
+
+def _frame(line: Line, points: Sequence[float]) -> str:
+    own = line["verdict"]["points"]
+    return CHOSEN if own == max(points) else CUT if own == min(points) else INK
+
+
+def _noted(draw: ImageDraw.ImageDraw, words: str, x: int, y: int) -> None:
+    box = draw.textbbox((x + SIDE - 4, y + SIDE - 4), words, font(TEXT, bold=True), anchor="rb")
+    draw.rectangle((box[0] - 4, box[1] - 3, x + SIDE - 1, y + SIDE - 1), fill=BACKGROUND)
+    draw.text((x + SIDE - 4, y + SIDE - 4), words, INK, font(TEXT, bold=True), anchor="rb")
+
+
 def _right(line: Line) -> bool:
     return Verdict(**line["verdict"]).correct
 
 
-def _framed(sheet: Image.Image, run: RunResults, line: Line, x: int, y: int) -> None:
+def _framed(sheet: Image.Image, run: RunResults, line: Line, x: int, y: int, frame: str) -> None:
     path = run.folder / line["image"]
     try:
         with Image.open(path) as file:
@@ -73,5 +105,5 @@ def _framed(sheet: Image.Image, run: RunResults, line: Line, x: int, y: int) -> 
     except OSError:
         raise BenchmarkError(f"{path} cannot be read; check the run with 'bench validate'.") from None
     box = (x - FRAME, y - FRAME, x + SIDE + FRAME - 1, y + SIDE + FRAME - 1)
-    ImageDraw.Draw(sheet).rectangle(box, fill=CHOSEN if _right(line) else CUT)
+    ImageDraw.Draw(sheet).rectangle(box, fill=frame)
     sheet.paste(picture, (x, y))

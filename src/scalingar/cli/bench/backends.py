@@ -85,6 +85,7 @@ class Loading:
     def __call__(self) -> Workbench:
         """Load judge and model. Raises ScalingarError."""
         benchmark = build_benchmark(self.benchmark, self.settings, device=self.choice.device)
+        benchmark.prepare()
         return Workbench(ImagePipeline.load(self.choice), benchmark)
 
 

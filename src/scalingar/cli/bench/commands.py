@@ -39,7 +39,10 @@ def run(
     benchmark: Annotated[str, typer.Argument(help="See [b]scalingar bench ls[/].")],
     settings: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Of the benchmark: detector=embedded; or model.key=value."),
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="Of the benchmark: detector=embedded; the file of prompts; or model.key=value.",
+        ),
     ] = None,
     strategy: Annotated[
         str | None,
@@ -63,6 +66,10 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="Prompts per task.", rich_help_panel=_HOW)] = None,
     all_candidates: Annotated[
         bool, typer.Option("--all-candidates", help="Judge every finished trajectory.", rich_help_panel=_HOW)
+    ] = False,
+    same_judge: Annotated[
+        bool,
+        typer.Option("--same-judge", help="Let what chooses the images judge them too.", rich_help_panel=_HOW),
     ] = False,
     seed: Annotated[
         int, typer.Option(min=0, help="Keys the noise, with prompt and image number.", rich_help_panel=_HOW)
@@ -154,6 +161,7 @@ def run(
             part=Part.read(part, os.environ),
             all_candidates=all_candidates,
             output=output,
+            same_judge=same_judge,
         )
     )
 
@@ -177,22 +185,15 @@ def merge_runs(
 def report(
     folders: Annotated[list[Path], typer.Argument(help="Runs, or a folder of runs.")],
     baseline: Annotated[str | None, typer.Option(help="Run the others are compared with.")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write report.md and quality.png here.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the table and quality.png here.")] = None,
+    form: Annotated[str, typer.Option("--format", help="markdown, csv, latex or json.")] = "markdown",
+    published: Annotated[bool, typer.Option("--published", help="Add rows copied from papers, and say so.")] = False,
 ) -> None:
     """Compare runs: scores with standard errors, paired differences with intervals, tokens and seconds."""
-    import json  # noqa: PLC0415
-
-    from scalingar.bench.runs.comparison import compare, markdown, write_report  # noqa: PLC0415
     from scalingar.bench.runs.opened import opened, run_folders  # noqa: PLC0415
+    from scalingar.cli.bench.tell_report import tell_report  # noqa: PLC0415
 
-    comparison = compare([opened(folder) for folder in run_folders(folders)], baseline)
-    for path in [] if output is None else write_report(comparison, output):
-        say(f"wrote {path}", to_stderr=True)
-    if as_json:
-        print(json.dumps([results.to_dict() for results in comparison.runs]))
-    else:
-        say(f"{comparison.runs[0].summary.label}\n\n{markdown(comparison)}", end="")
+    tell_report([opened(folder) for folder in run_folders(folders)], baseline, output, form, published)
 
 
 @bench.command()
@@ -216,12 +217,12 @@ def pictures(
     output: Annotated[Path, typer.Option("-o", "--output", help="PNG to write.")] = Path("pictures.png"),
 ) -> None:
     """Show the same prompts in several runs, where the first and the last differ in who is right."""
-    from scalingar.bench.runs.opened import opened  # noqa: PLC0415
+    from scalingar.bench.runs.opened import benchmark_of, opened  # noqa: PLC0415
     from scalingar.bench.runs.side_by_side import pictures as drawn  # noqa: PLC0415
     from scalingar.core.files import check_writable, free_file, write_file  # noqa: PLC0415
     from scalingar.core.pixels import png_bytes  # noqa: PLC0415
 
-    sheet = drawn([opened(folder) for folder in folders])
+    sheet = drawn([opened(folder) for folder in folders], graded=benchmark_of(folders[0]).graded)
     check_writable(output.parent)
     output = free_file(output, png_bytes(sheet))
     write_file(output, png_bytes(sheet))
@@ -266,7 +267,10 @@ def settings_of(benchmark: str, words: list[str], *, embedded: bool) -> dict[str
     from scalingar.pipeline.overrides import merged  # noqa: PLC0415
     from scalingar.pipeline.recipe import parse_overrides  # noqa: PLC0415
 
-    values = parse_overrides(words)
+    positional, given = BENCHMARKS[benchmark].positional, {}
+    if positional is not None and words and "=" not in words[0]:
+        given, words = {positional: words[0]}, words[1:]
+    values = given | parse_overrides(words)
     if embedded and "detector" in BENCHMARKS[benchmark].settings.model_fields and "detector" not in values:
         values = {"detector": "embedded", "colors": "detector", **values}
     return merged({}, values)

@@ -16,6 +16,7 @@ from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.results import read_results, write_results
 from scalingar.bench.runs.runner import Runner
 from scalingar.bench.runs.store import RunStore
+from scalingar.bench.statistics import Estimate
 from scalingar.cli.bench.backends import Crew, Loading, working
 from scalingar.cli.progress import plain_warnings
 from scalingar.cli.terminal import console, say
@@ -24,6 +25,7 @@ from scalingar.core.files import check_writable
 from scalingar.core.secrets import all_struck
 from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.recipe import Recipe
+from scalingar.rewards import eyes
 from scalingar.strategies import Strategy
 from scalingar.strategies.strategy import check_serves
 
@@ -44,6 +46,8 @@ class Request:
     part: Part
     all_candidates: bool
     output: Path
+    same_judge: bool = False
+    """What chooses the images may judge them too."""
 
 
 def run_all(request: Request) -> None:
@@ -63,7 +67,9 @@ def run_all(request: Request) -> None:
             check_serves(strategy, family.decodes)
     loading = Loading(choice, request.benchmark, request.settings)
     with plain_warnings(), working(request.crew, loading) as (executor, benchmark):
-        plans = {name: plan_of(request, each, executor, benchmark) for name, each in request.strategies.items()}
+        for label, strategy in request.strategies.items():
+            check_apart(request, label, strategy, benchmark)
+        plans = {label: plan_of(request, label, executor, benchmark) for label in request.strategies}
         for label, plan in plans.items():
             store = RunStore(output / label)
             runner = Runner(executor, benchmark, plan, store, part)
@@ -78,12 +84,29 @@ def run_all(request: Request) -> None:
             by = "" if reward is None else f" by the reward {reward}"
             silent = results.summary.further.get(UNANSWERED, 0)
             without = f" ({silent:.0f} images without an answer of the judge left out)" if silent else ""
-            say(f"{label}{by}: {results.summary.label} {score.value:.4f}{without}, results in {store.folder}")
+            say(f"{label}{by}: {results.summary.label} {_shown(score)}{without}, results in {store.folder}")
 
 
-def plan_of(request: Request, strategy: Strategy, executor: Executor, benchmark: Benchmark) -> RunPlan:
-    """The plan with nothing left to defaults."""
-    prepared = executor.prepare(Recipe.from_dict({**request.recipe, "strategy": strategy}))
+def _shown(score: Estimate) -> str:
+    error = "" if score.standard_error is None else f" ± {score.standard_error:.4f}"
+    return f"{score.value:.4f}{error}"
+
+
+def check_apart(request: Request, label: str, strategy: Strategy, benchmark: Benchmark) -> None:
+    """Raises ConfigError if what chooses the images also judges them, unless that is asked for."""
+    reward = strategy.needs().reward
+    shared = set() if reward is None else eyes(reward) & benchmark.graders
+    if shared and not request.same_judge:
+        raise ConfigError(
+            f"{label} chooses by {reward}, and {', '.join(sorted(shared))} also judges, which flatters what it chose; "
+            "take another reward or judge, or allow it with --same-judge."
+        )
+
+
+def plan_of(request: Request, label: str, executor: Executor, benchmark: Benchmark) -> RunPlan:
+    """The plan with nothing left to defaults. Raises ConfigError as :func:`check_apart`."""
+    prepared = executor.prepare(Recipe.from_dict({**request.recipe, "strategy": request.strategies[label]}))
+    check_apart(request, label, prepared.recipe.strategy, benchmark)
     settings, files = separated(request.settings, type(benchmark).settings)
     plan = RunPlan(
         benchmark=request.benchmark,

@@ -11,10 +11,10 @@ from scalingar.bench.benchmark import BENCHMARKS, Judged, Summary, check_judged
 from scalingar.bench.benchmarks.geneval.geneval import GenEval
 from scalingar.bench.build_benchmark import build_benchmark
 from scalingar.bench.image_files import read_image
-from scalingar.bench.runs.comparison import with_error
 from scalingar.cli.terminal import console
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import write_file
+from scalingar.report.markdown import with_error
 
 
 def score_folder(

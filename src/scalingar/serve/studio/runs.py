@@ -11,7 +11,9 @@ from anyio.to_thread import run_sync
 from scalingar.bench.benchmark import Verdict
 from scalingar.bench.file_names import checked
 from scalingar.bench.image_files import read_image
-from scalingar.bench.runs.comparison import Comparison, compare, rows
+from scalingar.bench.reports.formats import spelled
+from scalingar.bench.reports.report_table import report_table
+from scalingar.bench.runs.comparison import Comparison, compare
 from scalingar.bench.runs.opened import opened, run_folders
 from scalingar.bench.runs.results import RunResults
 from scalingar.core.errors import BenchmarkError, ScalingarError
@@ -134,9 +136,10 @@ def _wanted(entry: Entry, which: str) -> bool:
 
 
 def _table(comparison: Comparison) -> str:
-    head, cells = rows(comparison)
-    note = "" if comparison.note is None else f"<p>{words(comparison.note)}</p>"
-    return table(head, cells, comparison.runs[0].summary.label, numbers=True) + note
+    told = report_table(comparison)
+    head, cells = spelled(told)
+    notes = "".join(f"<p>{words(note)}</p>" for note in told.notes)
+    return table(head, cells, told.title, numbers=True) + f"<p>{words('; '.join(told.facts))}.</p>" + notes
 
 
 def _figure(entry: Entry) -> str:

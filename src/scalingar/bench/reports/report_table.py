@@ -1,0 +1,124 @@
+"""The table of a comparison as numbers with their errors, before anything is written down."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from scalingar.bench.benchmark import UNANSWERED
+from scalingar.bench.runs.comparison import Comparison
+from scalingar.bench.runs.results import RunResults
+from scalingar.bench.statistics import Difference, Estimate
+from scalingar.bench.statistics.paired import OVERALL
+
+SCORE, COUNT, SECONDS = 3, 0, 2
+"""Decimals that are shown."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number. ``error``: its standard error. ``low``, ``high``: ends of a 95 % interval, of differences."""
+
+    value: float
+    error: float | None = None
+    low: float | None = None
+    high: float | None = None
+    decimals: int = SCORE
+
+
+Cell = str | Figure | None
+"""A word, a number, or nothing where there is none."""
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """Rows of cells under ``head``. ``facts``: what holds for all rows. ``notes``: sentences below the table."""
+
+    title: str
+    facts: Sequence[str]
+    head: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def report_table(comparison: Comparison) -> ReportTable:
+    """A row per run: reward and N, tasks, overall and further scores with differences, tokens and seconds per image."""
+    runs, baseline = comparison.runs, comparison.baseline
+    # A task has no score in a run where the judge answered about none of its images.
+    tasks = list(dict.fromkeys(task for run in runs for task in run.summary.tasks))
+    shown = [] if tasks == ["all"] else tasks
+    measures = list(dict.fromkeys(name for run in runs for name in run.summary.measures))
+    head = ["strategy", "reward", "N", *shown, OVERALL, f"against {baseline}"]
+    head += [title for name in measures for title in (name, f"{name} against {baseline}")]
+    head += ["tokens/image", "s/image"]
+    silent = [run.summary.further.get(UNANSWERED, 0.0) for run in runs]
+    if any(silent):
+        head.append(UNANSWERED)
+    rows = [
+        [*_cells(run, comparison, shown, measures), *([Figure(count, decimals=COUNT)] if any(silent) else [])]
+        for run, count in zip(runs, silent, strict=True)
+    ]
+    notes = [note for note in (comparison.note, _flattered(runs)) if note is not None]
+    return ReportTable(runs[0].summary.label, facts(runs[0]), head, rows, notes)
+
+
+def facts(run: RunResults) -> list[str]:
+    """What the runs of a comparison have in common, and what the errors are."""
+    model = run.plan.recipe.model
+    variant = f":{model.options['variant']}" if model.options.get("variant") else ""
+    prompts, each = run.summary.overall.prompts, run.plan.images_per_prompt
+    return [
+        f"model {model.name}{variant}",
+        f"{prompts} prompt{'s' * (prompts != 1)}, {each} image{'s' * (each != 1)} each",
+        "± standard error, by prompt",
+        "[95 % interval of the paired difference]",
+    ]
+
+
+def _cells(run: RunResults, comparison: Comparison, tasks: Sequence[str], measures: Sequence[str]) -> list[Cell]:
+    strategy, summary, seconds = run.plan.recipe.strategy, run.summary, run.costs["seconds_per_image"]
+    own = comparison.differences.get(run.name)
+    further = comparison.further.get(run.name, {})
+    estimates = {name: measure.estimate for name, measure in summary.measures.items()}
+    return [
+        run.name,
+        strategy.needs().reward or "",
+        str(strategy.num_trajectories),
+        *(_estimate(summary.tasks.get(task)) for task in tasks),
+        _estimate(summary.overall),
+        "" if own is None else _difference(own[OVERALL]),
+        *(
+            cell
+            for name in measures
+            for cell in (
+                _estimate(estimates.get(name)),
+                "" if run.name == comparison.baseline else _difference(further.get(name)),
+            )
+        ),
+        _tokens(run),
+        None if seconds is None else Figure(seconds, decimals=SECONDS),
+    ]
+
+
+def _estimate(estimate: Estimate | None) -> Figure | None:
+    return None if estimate is None else Figure(estimate.value, estimate.standard_error)
+
+
+def _difference(difference: Difference | None) -> Figure | None:
+    return None if difference is None else Figure(difference.value, low=difference.low, high=difference.high)
+
+
+def _tokens(run: RunResults) -> Figure:
+    """The mean over images, with an error only where images differ in it."""
+    tokens = [line["tokens"] for line in run.samples]
+    count, mean = len(tokens), run.costs["tokens_per_image"]
+    if count < 2 or len(set(tokens)) == 1:
+        return Figure(mean, decimals=COUNT)
+    deviation = math.sqrt(sum((value - mean) ** 2 for value in tokens) / (count - 1))
+    return Figure(mean, deviation / math.sqrt(count), decimals=COUNT)
+
+
+def _flattered(runs: Sequence[RunResults]) -> str | None:
+    """A sentence on runs that were chosen by what judges them."""
+    names = [run.name for run in runs if run.flattered]
+    verb = "was" if len(names) == 1 else "were"
+    return f"Chosen by what also judges, and so flattered, {verb} {', '.join(names)}." if names else None

@@ -1,0 +1,76 @@
+"""One's own prompts from the command line to the report."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scalingar.cli.main import main
+from scalingar.rewards import REWARDS, WithoutWeights
+from tests.bench.fakes import Darkness, Level
+
+
+@pytest.fixture(autouse=True)
+def _rewards() -> Iterator[None]:
+    with REWARDS.temporarily("level", WithoutWeights(Level)), REWARDS.temporarily("dark", WithoutWeights(Darkness)):
+        yield
+
+
+def file(folder: Path) -> Path:
+    path = folder / "mine.jsonl"
+    rows = [{"prompt": "a photo of a dog", "tags": ["animal", "one"]}, {"prompt": "a photo of a cat", "tag": "animal"}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def run(package: Path, folder: Path, *more: str) -> int:
+    words = ["bench", "run", "prompts", str(file(folder)), "judges=level,dark", "--model", str(package), "-n", "2"]
+    return main([*words, "-o", str(folder / "runs"), *more])
+
+
+def test_from_the_command_line(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(package, tmp_path, "--strategy", "single,best-of-n", "--reward", "dark") == 1
+    told = capsys.readouterr().err
+    assert "best-of-n chooses by dark, and the reward dark also judges" in told
+    assert "allow it with --same-judge" in told
+    assert not list((tmp_path / "runs").glob("*")), "said before any work"
+    assert run(package, tmp_path, "--strategy", "single,best-of-n", "--reward", "pmi") == 0
+    assert main(["bench", "validate", str(tmp_path / "runs")]) == 0
+    results = json.loads((tmp_path / "runs" / "single" / "results.json").read_text())
+    assert set(results["scores"]["measures"]) == {"mean dark", "tag animal", "tag one"}
+    capsys.readouterr()
+    assert main(["bench", "report", str(tmp_path / "runs"), "--baseline", "single"]) == 0
+    table = capsys.readouterr().out
+    assert "mean dark against single" in table
+    assert "flattered" not in table
+    pair = [str(tmp_path / "runs" / name) for name in ("single", "best-of-n")]
+    code = main(["bench", "pictures", *pair, "-o", str(tmp_path / "p.png")])
+    assert code == 0 or "got the same points" in capsys.readouterr().err
+
+
+def test_the_same_judge_is_allowed_when_asked_and_told(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(package, tmp_path, "--strategy", "single,best-of-n", "--reward", "dark", "--same-judge") == 0
+    capsys.readouterr()
+    assert main(["bench", "report", str(tmp_path / "runs")]) == 0
+    assert "Chosen by what also judges, and so flattered, was best-of-n." in capsys.readouterr().out
+
+
+def test_edited_prompts_are_another_run(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(package, tmp_path, "--strategy", "single") == 0
+    path = tmp_path / "mine.jsonl"
+    path.write_text(path.read_text().replace("cat", "bird"))
+    capsys.readouterr()
+    assert main(["bench", "report", str(tmp_path / "runs")]) == 1
+    assert "was made of other prompts" in capsys.readouterr().err
+
+
+def test_a_judge_that_is_silent_about_an_image_leaves_a_run_that_can_be_read(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Level, "answered", lambda _, prompt, images: [None if "cat" in prompt else 1.0 for _ in images])
+    assert run(package, tmp_path, "--strategy", "single") == 0
+    assert "(1 images without an answer of the judge left out)" in capsys.readouterr().out
+    assert main(["bench", "validate", str(tmp_path / "runs")]) == 0
