@@ -88,15 +88,29 @@ class ImageOutput:
     def _part(self, keep: slice) -> Self:
         return replace(self, images=self.images[keep], results=self.results[keep], infos=self.infos[keep])
 
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        overwrite: bool = False,
+        animation: str | None = None,
+        scale: int | None = None,
+    ) -> list[Path]:
         """Leave images, contact sheets, plots and ``trace.json`` in ``folder``, as ``scalingar generate -o`` does.
 
-        A folder holds one run: where it holds another, this one goes to ``folder-2`` and so on, unless ``overwrite``.
-        Returns the files' paths, the images first. Raises OutputError.
-        """
-        from scalingar.pipeline.run_folder import write_run  # noqa: PLC0415  plots take matplotlib
+        Args:
+            folder: it is made if needed.
+            overwrite: replace another run that is there.
+            animation: ``"gif"`` or ``"webp"``: how each image came about, too.
+            scale: of the enlarged copy ``image@4x.png`` of each image, 1 for none; None: 4 for images of less than
+                256 pixels.
 
-        return write_run(self, expanded(folder), overwrite=overwrite)
+        A folder holds one run: where it holds another, this one goes to ``folder-2`` and so on, unless ``overwrite``.
+        Returns the files' paths, the images first. Raises OutputError, ConfigError.
+        """
+        from scalingar.pipeline.run_folder import Extras, write_run  # noqa: PLC0415  plots take matplotlib
+
+        return write_run(self, expanded(folder), overwrite=overwrite, extras=Extras(animation, scale))
 
 
 def _converted(candidate: Candidate, info: RecipeInfo, output_type: OutputType) -> Any:

@@ -342,13 +342,17 @@ class ImagePipeline:
 
     def preview(self, candidate: Candidate) -> Image.Image:
         """The candidate's image; of a cut one the part it had drawn: cells, the rest grey, or coarse scales."""
-        return rounded(self.decode(candidate.codes[None])[0]) if candidate.image is None else candidate.image
+        return self.picture(candidate.codes) if candidate.image is None else candidate.image
+
+    def picture(self, codes: Int[Tensor, " *t"]) -> Image.Image:
+        """The image of one trajectory's codes, all or the first; what is missing is grey, or coarse."""
+        return rounded(self.decode(codes[None])[0])
 
     def progress(self, candidate: Candidate) -> list[Image.Image]:
         """The image of a next-scale model's candidate after each scale."""
         ends = list(accumulate(height * width for height, width in self.grids))
         drawn = [end for end in ends if end <= candidate.tokens]
-        return [rounded(self.decode(candidate.codes[None, :end])[0]) for end in drawn]
+        return [self.picture(candidate.codes[:end]) for end in drawn]
 
 
 def _arguments() -> list[str]:
