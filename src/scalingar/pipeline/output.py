@@ -19,9 +19,9 @@ OutputType = Literal["pil", "np", "pt", "codes"]
 OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
 
 
-@dataclass
+@dataclass(repr=False)
 class ImageOutput:
-    """The result of a pipeline call, prompts in the order given."""
+    """The result of a pipeline call, prompts in the order given. A notebook shows its sheets and costs."""
 
     images: list[Any]
     """The chosen image of each prompt and repeat: PIL images, arrays, tensors or codes, as ``output_type`` asked. PIL
@@ -58,6 +58,21 @@ class ImageOutput:
         pairs = zip(results, infos, strict=True)
         images = [_converted(result.best, info, output_type) for result, info in pairs]
         return cls(images, results, ledger, infos, pipe)
+
+    def __repr__(self) -> str:
+        """One line; :meth:`_repr_html_` shows more."""
+        count, all_of = len(self.results), [one for result in self.results for one in result.candidates]
+        cut = sum(not candidate.finished for candidate in all_of)
+        return (
+            f"<ImageOutput: {count} image{'s' * (count != 1)}, {len(all_of)} trajectories, {cut} cut, "
+            f"{self.ledger.tokens} tokens, {self.ledger.total_seconds:.1f} s>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: the sheet of each image with the fates, and the costs."""
+        from scalingar.report.notebook import output_html  # noqa: PLC0415  sheets take matplotlib's typeface
+
+        return output_html(self.results, self.ledger, self.full_tokens, self.pipe.preview)
 
     @property
     def candidates(self) -> list[list[Candidate]]:
