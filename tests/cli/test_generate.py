@@ -18,7 +18,7 @@ from scalingar.strategies import ScalingAR
 from tests.tiny.package import save_tiny_package
 
 PROMPT = "a photo of a red apple left of a dog"
-FILES = {"image.png", "sheet.png", "confidence.png", "entropy.png", "trace.json"}
+FILES = {"image.png", "image@4x.png", "sheet.png", "confidence.png", "entropy.png", "trace.json"}
 
 
 def generate(package: Path, output: Path, *more: str, prompt: str = PROMPT) -> int:
@@ -87,11 +87,12 @@ def test_several_images_are_numbered_and_a_folder_holds_one_run(
     mine.write_text("mine")
     stems = {f"{kind}-000{number}.png" for kind in ("image", "sheet", "confidence", "entropy") for number in (0, 1)}
     assert generate(package, tmp_path / "o", "-k", "2", "-n", "2") == 0
-    assert names(tmp_path / "o-2") == stems | {"trace.json"}
+    large = {"image-0000@4x.png", "image-0001@4x.png"}
+    assert names(tmp_path / "o-2") == stems | large | {"grid.png", "trace.json"}
     assert read_recipe(tmp_path / "o-2" / "image-0001.png").image == 1
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "o-2" / "image-0001.png")
     assert generate(package, tmp_path / "o-2", "-n", "2", "-q") == 0  # a run of other names is a run
-    assert names(tmp_path / "o-2-2") == {"image.png", "sheet.png", "confidence.png", "entropy.png", "trace.json"}
+    assert names(tmp_path / "o-2-2") == FILES
     assert (names(tmp_path / "o"), mine.read_text()) == ({"image-0001.png"}, "mine")
     (tmp_path / "o-2" / "notes.txt").write_text("mine")
     assert generate(package, tmp_path / "o-2", "-n", "2", "--seed", "1", "-q", "--overwrite") == 0
@@ -361,3 +362,19 @@ def test_options_win_over_a_recipe(package: Path, tmp_path: Path, capsys: pytest
     assert "seed: 4" in out
     assert "prompt: a dog" in out
     assert "reward: confidence" in out
+
+
+def test_an_animation_and_larger_pictures(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate(package, tmp_path / "o", "-n", "2", "--animation", "gif", "--scale", "3") == 0
+    assert names(tmp_path / "o") == FILES - {"image@4x.png"} | {"image@3x.png", "animation.gif"}
+    small, large = (np.asarray(Image.open(tmp_path / "o" / name)) for name in ("image.png", "image@3x.png"))
+    np.testing.assert_array_equal(large, small.repeat(3, 0).repeat(3, 1))
+    assert "scalingar" not in Image.open(tmp_path / "o" / "image@3x.png").info
+    assert generate(package, tmp_path / "o", "-n", "2", "--scale", "1", "--overwrite") == 0
+    assert names(tmp_path / "o") == FILES - {"image@4x.png"}
+    capsys.readouterr()
+    assert generate(package, tmp_path / "p", "--animation", "mp4") == 1
+    assert capsys.readouterr().err == "error: animation is 'mp4'; choose from gif, webp.\n"
+    assert generate(package, tmp_path / "p", "--scale", "17") == 1
+    assert "scale is 17" in capsys.readouterr().err
+    assert not (tmp_path / "p").exists()

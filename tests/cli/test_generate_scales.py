@@ -13,7 +13,7 @@ from scalingar.strategies import TTSVar
 from tests.tiny import scale_pipes
 
 BY_CONFIDENCE = ("strategy.reward=confidence",)
-FILES = {"image.png", "sheet.png", "confidence.png", "scales.png", "trace.json"}
+FILES = {"image.png", "image@4x.png", "sheet.png", "confidence.png", "scales.png", "trace.json"}
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from scalingar.cli.progress import follow, plain_warnings
 from scalingar.strategies.engine.step_event import StepEvent
@@ -9,7 +11,8 @@ from scalingar.strategies.engine.step_event import StepEvent
 
 def events() -> list[StepEvent]:
     values = {"C": np.zeros(2, np.float32)}
-    return [StepEvent(0, 0, 2, [0, 1], {1: "why"}, lambda: values), StepEvent(0, 1, 2, [0], {}, lambda: values)]
+    first = StepEvent(0, 0, 2, [0, 1], {1: "why"}, lambda: values, list, lambda _: Image.new("RGB", (8, 8)))
+    return [first, replace(first, position=1, indices=[0], cut={})]
 
 
 def test_following_reads_to_the_end_and_stays_off_stdout(capsys: pytest.CaptureFixture[str]) -> None:

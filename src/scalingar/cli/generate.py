@@ -1,7 +1,7 @@
 """``scalingar generate``: builds a recipe from options and overrides, and runs it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -74,6 +74,13 @@ def generate(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results in the folder.", rich_help_panel=_RUN)
     ] = False,
+    animation: Annotated[
+        str | None, typer.Option(help="How it came about, too: gif or webp.", rich_help_panel=_RUN)
+    ] = None,
+    scale: Annotated[
+        int | None,
+        typer.Option(help="Of the enlarged copy image@4x.png; 1 for none.", rich_help_panel=_RUN),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.", rich_help_panel=_RUN)] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no tables.", rich_help_panel=_RUN)] = False,
     config: Annotated[Path | None, typer.Option(help="Start from this YAML recipe.", rich_help_panel=_SOURCE)] = None,
@@ -123,11 +130,11 @@ def generate(
         text = recipe.to_yaml()
         say(text if can_write(text) else recipe.to_yaml(ascii_only=True), end="")
     elif listed:
-        _run_list(recipe, texts, output, overwrite=overwrite, as_json=as_json, quiet=quiet)
+        _run_list(recipe, texts, output, _Results(overwrite, as_json, quiet, animation, scale))
     elif recipe.prompt is None:
         raise typer.BadParameter("there is no prompt; say in quotes what the image should show")
     else:
-        _run(recipe, output, like, info, overwrite=overwrite, as_json=as_json, quiet=quiet)
+        _run(recipe, output, like, info, _Results(overwrite, as_json, quiet, animation, scale))
 
 
 def _together(options: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
@@ -167,27 +174,32 @@ def _base(config: Path | None, info: "RecipeInfo | None") -> "Recipe":
     return Recipe() if config is None else Recipe.from_yaml(config)
 
 
+class _Results(NamedTuple):
+    """What is done with the results."""
+
+    overwrite: bool
+    as_json: bool
+    quiet: bool
+    animation: str | None
+    scale: int | None
+
+
 def _run(
-    recipe: "Recipe",
-    output: Path | None,
-    like: Path | None,
-    info: "RecipeInfo | None",
-    *,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
+    recipe: "Recipe", output: Path | None, like: Path | None, info: "RecipeInfo | None", results: _Results
 ) -> None:
     from scalingar.cli.repeat import Repeat  # noqa: PLC0415
     from scalingar.cli.run import Show, run  # noqa: PLC0415
+    from scalingar.pipeline.run_folder import Extras  # noqa: PLC0415
 
     repeat = None if like is None or info is None else Repeat.of(like, info)
-    run(recipe, output, Show.of(as_json=as_json, quiet=quiet), repeat, overwrite=overwrite)
+    show, extras = Show.of(as_json=results.as_json, quiet=results.quiet), Extras(results.animation, results.scale)
+    run(recipe, output, show, repeat, overwrite=results.overwrite, extras=extras)
 
 
-def _run_list(
-    recipe: "Recipe", prompts: list[str], output: Path | None, *, overwrite: bool, as_json: bool, quiet: bool
-) -> None:
+def _run_list(recipe: "Recipe", prompts: list[str], output: Path | None, results: _Results) -> None:
     from scalingar.cli.many.run_list import run_list  # noqa: PLC0415
     from scalingar.cli.run import Show  # noqa: PLC0415
+    from scalingar.pipeline.run_folder import Extras  # noqa: PLC0415
 
-    run_list(recipe, prompts, output, Show.of(as_json=as_json, quiet=quiet), overwrite=overwrite)
+    show, extras = Show.of(as_json=results.as_json, quiet=results.quiet), Extras(results.animation, results.scale)
+    run_list(recipe, prompts, output, show, overwrite=results.overwrite, extras=extras)

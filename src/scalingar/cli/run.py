@@ -14,7 +14,7 @@ from scalingar.models.prompts.encoders import check_prompts
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
-from scalingar.pipeline.run_folder import own_folder, run_dict
+from scalingar.pipeline.run_folder import Extras, own_folder, run_dict, write_run
 from scalingar.report import ledger_table, trajectory_table
 from scalingar.strategies.build_strategy import strategy_name
 
@@ -33,7 +33,13 @@ class Show(Enum):
 
 
 def run(
-    recipe: Recipe, folder: Path | None, show: Show, repeat: Repeat | None = None, *, overwrite: bool = False
+    recipe: Recipe,
+    folder: Path | None,
+    show: Show,
+    repeat: Repeat | None = None,
+    *,
+    overwrite: bool = False,
+    extras: Extras | None = None,
 ) -> None:
     """Follow a recipe and leave its results in ``folder``; None: in one named by prompt and seed.
 
@@ -51,7 +57,7 @@ def run(
         full_tokens = output.full_tokens
         if repeat is not None:
             output = output.only(repeat.info.image)
-        files = [str(path) for path in output.save(folder, overwrite=overwrite)]
+        files = [str(path) for path in write_run(output, folder, overwrite=overwrite, extras=extras)]
     equal = repeat is not None and repeat.promises_equality(output.infos[0].recipe)
     if repeat is not None and equal:
         repeat.check(output.pictures[0])

@@ -47,7 +47,7 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-@dataclass
+@dataclass(repr=False)
 class Candidate:
     """One trajectory, finished or cut."""
 
@@ -74,6 +74,11 @@ class Candidate:
     """Its first own step."""
     inherited: int = 0
     """Number of its codes that its parent drew."""
+
+    def __repr__(self) -> str:
+        """One line: codes, traces and pixels would fill a screen."""
+        scores = "".join(f", {name} {value:.3f}" for name, value in self.rewards.items())
+        return f"<Candidate #{self.index} of {_shortened(self.prompt)!r}: {self.tokens} tokens, {self.fate}{scores}>"
 
     @property
     def finished(self) -> bool:
@@ -157,7 +162,7 @@ class Ledger:
         return {**asdict(self), "total_seconds": self.total_seconds}
 
 
-@dataclass
+@dataclass(repr=False)
 class PromptResult:
     """The result for one prompt."""
 
@@ -169,6 +174,14 @@ class PromptResult:
     """Index of the candidate the strategy picked."""
     truncated: dict[str, Truncation] = field(default_factory=dict)
     """What rewards did not read of the prompt, by reward name."""
+
+    def __repr__(self) -> str:
+        """One line."""
+        cut = sum(not candidate.finished for candidate in self.candidates)
+        return (
+            f"<PromptResult of {_shortened(self.prompt)!r}, seed {self.seed}: #{self.chosen} of "
+            f"{len(self.candidates)} trajectories, {cut} cut>"
+        )
 
     @property
     def best(self) -> Candidate:

@@ -63,6 +63,12 @@ def standardised(
     return (levels / 255 - centre) / spread
 
 
+def enlarged(image: Image.Image, factor: int) -> Image.Image:
+    """The image with each pixel as a square of that side, without its recipe: it is not what was drawn."""
+    plain = Image.frombytes(image.mode, image.size, image.tobytes())
+    return plain.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+
+
 def png_bytes(image: Image.Image) -> bytes:
     """The image as PNG bytes, with its recipe if it has one."""
     buffer = io.BytesIO()

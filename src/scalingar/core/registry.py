@@ -1,5 +1,7 @@
 """Registries of strategies, rewards, models and others by name; an unknown name gets a suggestion."""
 
+import inspect
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -26,6 +28,17 @@ def split_source(kind: str, text: str) -> tuple[str, str | None]:
     return name, source or None
 
 
+class ReplacedWarning(UserWarning):
+    """A definition was run again, and is used from now on."""
+
+
+def _is_run_again(old: object, new: object) -> bool:
+    """Whether both are the same definition of what a user types: of one module, ``__main__``, and one name."""
+    origins = [inspect.unwrap(entry) for entry in (old, new)]  # type: ignore[arg-type]
+    names = [(getattr(one, "__module__", None), getattr(one, "__qualname__", None)) for one in origins]
+    return names[0] == names[1] and names[0][0] == "__main__" and names[0][1] is not None
+
+
 class Registry(Generic[T]):
     """Entries of one kind by name. Other packages add theirs through the entry-point group ``scalingar.<kind>``.
 
@@ -37,13 +50,23 @@ class Registry(Generic[T]):
         self._modules = modules
         self._entries: dict[str, T] = {}
         self._loaded = False
+        self.replaced = 0
+        """How often an entry was replaced: what was made of entries before is out of date when this has changed."""
 
     def register(self, name: str) -> Callable[[T], T]:
-        """Decorator that adds an entry under ``name``. Raises ConfigError if the name is taken."""
+        """Decorator that adds an entry under ``name``. Raises ConfigError if the name is taken.
+
+        A definition of a notebook or prompt (``__main__``) that is run again takes its own place, with a
+        ReplacedWarning.
+        """
 
         def add(entry: T) -> T:
             if name in self._entries:
-                raise ConfigError(f"the {self.kind} name {name!r} is registered twice; choose another name.")
+                if not _is_run_again(self._entries[name], entry):
+                    raise ConfigError(f"the {self.kind} name {name!r} is registered twice; choose another name.")
+                self.replaced += 1
+                message = f"{name!r} among the {self.kind} is replaced by its new definition."
+                warnings.warn(message, ReplacedWarning, stacklevel=2)
             self._entries[name] = entry
             return entry
 

@@ -50,6 +50,25 @@ FOREIGN: Mapping[str, str] = {
     ),
 }
 """Names of diffusers and its like, and what to write here."""
+_ONE_DEVICE = "does not exist: the whole model is on one device; load it with dtype bf16, or lower max_rows"
+FOREIGN_METHODS: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "enable_attention_slicing",
+            "enable_model_cpu_offload",
+            "enable_sequential_cpu_offload",
+            "enable_vae_slicing",
+            "enable_vae_tiling",
+            "enable_xformers_memory_efficient_attention",
+        ),
+        _ONE_DEVICE,
+    ),
+    "save_pretrained": "does not exist: 'scalingar convert' writes a model's folder",
+    "set_progress_bar_config": "does not exist: a call takes progress=True",
+    "load_lora_weights": "does not exist: merge the weights first",
+    **dict.fromkeys(("scheduler", "unet", "vae"), "does not exist: here are model and tokenizer"),
+}
+"""What a pipeline of diffusers has, and what is done here."""
 
 
 def advice(name: str) -> str | None:

@@ -19,9 +19,9 @@ OutputType = Literal["pil", "np", "pt", "codes"]
 OUTPUT_TYPES: tuple[OutputType, ...] = ("pil", "np", "pt", "codes")
 
 
-@dataclass
+@dataclass(repr=False)
 class ImageOutput:
-    """The result of a pipeline call, prompts in the order given."""
+    """The result of a pipeline call, prompts in the order given. A notebook shows its sheets and costs."""
 
     images: list[Any]
     """The chosen image of each prompt and repeat: PIL images, arrays, tensors or codes, as ``output_type`` asked. PIL
@@ -59,6 +59,21 @@ class ImageOutput:
         images = [_converted(result.best, info, output_type) for result, info in pairs]
         return cls(images, results, ledger, infos, pipe)
 
+    def __repr__(self) -> str:
+        """One line; :meth:`_repr_html_` shows more."""
+        count, all_of = len(self.results), [one for result in self.results for one in result.candidates]
+        cut = sum(not candidate.finished for candidate in all_of)
+        return (
+            f"<ImageOutput: {count} image{'s' * (count != 1)}, {len(all_of)} trajectories, {cut} cut, "
+            f"{self.ledger.tokens} tokens, {self.ledger.total_seconds:.1f} s>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What Jupyter shows: the sheet of each image with the fates, and the costs."""
+        from scalingar.report.notebook import output_html  # noqa: PLC0415  sheets take matplotlib's typeface
+
+        return output_html(self.results, self.ledger, self.full_tokens, self.pipe.preview)
+
     @property
     def candidates(self) -> list[list[Candidate]]:
         """Every trajectory of every prompt and repeat."""
@@ -88,15 +103,29 @@ class ImageOutput:
     def _part(self, keep: slice) -> Self:
         return replace(self, images=self.images[keep], results=self.results[keep], infos=self.infos[keep])
 
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        overwrite: bool = False,
+        animation: str | None = None,
+        scale: int | None = None,
+    ) -> list[Path]:
         """Leave images, contact sheets, plots and ``trace.json`` in ``folder``, as ``scalingar generate -o`` does.
 
-        A folder holds one run: where it holds another, this one goes to ``folder-2`` and so on, unless ``overwrite``.
-        Returns the files' paths, the images first. Raises OutputError.
-        """
-        from scalingar.pipeline.run_folder import write_run  # noqa: PLC0415  plots take matplotlib
+        Args:
+            folder: it is made if needed.
+            overwrite: replace another run that is there.
+            animation: ``"gif"`` or ``"webp"``: how each image came about, too.
+            scale: of the enlarged copy ``image@4x.png`` of each image, 1 for none; None: 4 for images of less than
+                256 pixels.
 
-        return write_run(self, expanded(folder), overwrite=overwrite)
+        A folder holds one run: where it holds another, this one goes to ``folder-2`` and so on, unless ``overwrite``.
+        Returns the files' paths, the images first. Raises OutputError, ConfigError.
+        """
+        from scalingar.pipeline.run_folder import Extras, write_run  # noqa: PLC0415  plots take matplotlib
+
+        return write_run(self, expanded(folder), overwrite=overwrite, extras=Extras(animation, scale))
 
 
 def _converted(candidate: Candidate, info: RecipeInfo, output_type: OutputType) -> Any:

@@ -1,11 +1,11 @@
 """``ImagePipeline``: prompts in, images out, with a strategy of choice."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from inspect import signature
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Never, Self, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -26,14 +26,15 @@ from scalingar.decoding.noise import TrajectoryNoise
 from scalingar.models.family import Family, default_strategy
 from scalingar.models.prompts.encoders import PromptEncoder, check_prompts
 from scalingar.models.weights.hub import at_commits, split_revision
-from scalingar.pipeline.arguments import MOST_IMAGES, prompts_of, refuse, seeds_of, whole
+from scalingar.pipeline.arguments import FOREIGN_METHODS, MOST_IMAGES, prompts_of, refuse, seeds_of, whole
+from scalingar.pipeline.bar import followed
 from scalingar.pipeline.loading import load
 from scalingar.pipeline.model_choice import PYTHON, ModelChoice
 from scalingar.pipeline.output import OUTPUT_TYPES, ImageOutput, OutputType
 from scalingar.pipeline.recipe import NoiseSource, Recipe
 from scalingar.pipeline.stream import Stream
-from scalingar.rewards import PixelReward, Reward, build_reward
-from scalingar.rewards.features import Feature, make_feature
+from scalingar.rewards import REWARDS, PixelReward, Reward, build_reward
+from scalingar.rewards.features import FEATURES, Feature, make_feature
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy, with_trajectories
 from scalingar.strategies.engine.engine import Engine
@@ -64,8 +65,9 @@ class ImagePipeline:
     """The reward named in the model's folder, for strategies that need one and name none."""
     choice: ModelChoice | None = None
     """The loading settings, for recipes; for a pipeline assembled in Python a name that cannot be loaded."""
-    _rewards: dict[str, Reward] = field(default_factory=dict, init=False, repr=False)
-    _features: dict[str, Feature] = field(default_factory=dict, init=False, repr=False)
+    _rewards: dict[tuple[str, int], Reward] = field(default_factory=dict, init=False, repr=False)
+    _features: dict[tuple[str, int], Feature] = field(default_factory=dict, init=False, repr=False)
+    """By name, and how often a definition among them was replaced: what was made of an older one is not used."""
     _commits: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -130,6 +132,35 @@ class ImagePipeline:
         others = {name: commit for name, commit in self._commits.items() if (name, commit) != own}
         return self.choice.model_copy(update={"revisions": others})
 
+    def to(self, device: str | int | torch.device | torch.dtype | None = None, dtype: Any = None) -> Self:
+        """Move the model to another device, or to another dtype, and return this pipeline, as diffusers does.
+
+        It is loaded again, so that it is the same as ``from_pretrained(..., device=device, dtype=dtype)`` makes.
+
+        Raises:
+            ConfigError: the device is not available, or the pipeline was put together in Python.
+        """
+        if isinstance(device, torch.dtype):
+            device, dtype = None, device
+        assert self.choice is not None
+        settings = {"name": self.choice.name, "device": self.choice.device, "dtype": self.choice.dtype}
+        wanted = {"device": device, "dtype": dtype}
+        choice = ModelChoice.of(
+            {**settings, **self.choice.options, **{key: value for key, value in wanted.items() if value is not None}}
+        )
+        if (choice.device, choice.dtype) != (self.choice.device, self.choice.dtype):
+            if choice.name.startswith(PYTHON):
+                raise ConfigError(f"{self.name} was put together in Python; put it together on {choice.device} again.")
+            moved = type(self).load(choice)
+            for part in fields(self):
+                setattr(self, part.name, getattr(moved, part.name))
+        return self
+
+    def __getattr__(self, name: str) -> Never:
+        """Called for what there is not. Raises AttributeError: one sentence for what pipelines of diffusers have."""
+        told = FOREIGN_METHODS.get(name)
+        raise AttributeError(f"{name} {told}." if told else f"{type(self).__name__!r} object has no attribute {name!r}")
+
     @property
     def decoding(self) -> Decoding:
         """How the model decodes."""
@@ -157,6 +188,7 @@ class ImagePipeline:
         max_rows: int | None = None,
         output_type: OutputType = "pil",
         callback_on_step_end: StepCallback | None = None,
+        progress: bool = False,
         **others: Any,
     ) -> ImageOutput:
         """Generate, prompt-major as diffusers does.
@@ -181,6 +213,7 @@ class ImagePipeline:
             output_type: of ``.images``: ``"pil"``, ``"np"`` ``(h, w, 3)`` in [0, 1], ``"pt"`` ``(3, h, w)`` in
                 [0, 1], or ``"codes"`` ``(t,)``.
             callback_on_step_end: ``fn(pipe, step, total_steps, values)`` after each step of each prompt.
+            progress: show a bar of tqdm, which notebooks draw as theirs.
 
             others: none; names of other libraries are told what to write here.
 
@@ -204,7 +237,7 @@ class ImagePipeline:
         )
         if callback_on_step_end is not None and not callable(callback_on_step_end):
             raise ConfigError(f"callback_on_step_end is {shown(callback_on_step_end)}; it must be a function.")
-        for event in run:
+        for event in followed(run, len(run)) if progress else run:
             if callback_on_step_end is not None:
                 values = {"prompt": event.prompt, "indices": event.indices, **event.values}
                 callback_on_step_end(self, event.position, event.total_steps, values)
@@ -319,20 +352,22 @@ class ImagePipeline:
         Raises:
             ConfigError, WeightsError: it does not exist, or files or packages are missing.
         """
-        if name not in self._rewards:
+        key = name, REWARDS.replaced
+        if key not in self._rewards:
             with at_commits(self._commits):
                 reward = build_reward(name, device=self.device)
                 if isinstance(reward, PixelReward):
                     reward.prepare()
-            self._rewards[name] = reward
-        return self._rewards[name]
+            self._rewards[key] = reward
+        return self._rewards[key]
 
     def feature(self, name: str) -> Feature:
         """The feature of ``name`` or ``name:source``, built once for this pipeline. Raises as :meth:`reward`."""
-        if name not in self._features:
+        key = name, FEATURES.replaced
+        if key not in self._features:
             with at_commits(self._commits):
-                self._features[name] = make_feature(name, self.device)
-        return self._features[name]
+                self._features[key] = make_feature(name, self.device)
+        return self._features[key]
 
     @torch.inference_mode()
     def decode(self, codes: Int[Tensor, "n t *g"]) -> Float[Tensor, "n 3 H W"]:
@@ -342,13 +377,17 @@ class ImagePipeline:
 
     def preview(self, candidate: Candidate) -> Image.Image:
         """The candidate's image; of a cut one the part it had drawn: cells, the rest grey, or coarse scales."""
-        return rounded(self.decode(candidate.codes[None])[0]) if candidate.image is None else candidate.image
+        return self.picture(candidate.codes) if candidate.image is None else candidate.image
+
+    def picture(self, codes: Int[Tensor, " *t"]) -> Image.Image:
+        """The image of one trajectory's codes, all or the first; what is missing is grey, or coarse."""
+        return rounded(self.decode(codes[None])[0])
 
     def progress(self, candidate: Candidate) -> list[Image.Image]:
         """The image of a next-scale model's candidate after each scale."""
         ends = list(accumulate(height * width for height, width in self.grids))
         drawn = [end for end in ends if end <= candidate.tokens]
-        return [rounded(self.decode(candidate.codes[None, :end])[0]) for end in drawn]
+        return [self.picture(candidate.codes[:end]) for end in drawn]
 
 
 def _arguments() -> list[str]:

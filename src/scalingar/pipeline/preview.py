@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from PIL import Image
+from torch import Tensor
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.outputs import Candidate
@@ -28,6 +29,10 @@ class Previewer(Protocol):
 
     def preview(self, candidate: Candidate) -> Image.Image:
         """The candidate's image, complete or not."""
+        ...
+
+    def picture(self, codes: Tensor) -> Image.Image:
+        """Of the first codes of one trajectory, ``(t,)`` or ``(t, g)``."""
         ...
 
     def progress(self, candidate: Candidate) -> list[Image.Image]:

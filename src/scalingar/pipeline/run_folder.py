@@ -2,24 +2,66 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from PIL import Image
 
-from scalingar.core.errors import OutputError
+from scalingar.core.errors import ConfigError, OutputError
 from scalingar.core.files import check_writable, numbered, write_files
 from scalingar.core.locks import sole_writer
 from scalingar.core.outputs import Ledger, PromptResult
-from scalingar.core.pixels import png_bytes
+from scalingar.core.pixels import enlarged, png_bytes
+from scalingar.core.validation import shown
+from scalingar.pipeline.arguments import whole
 from scalingar.pipeline.png import RecipeInfo
 from scalingar.pipeline.preview import Previewer
-from scalingar.report import confidence_plot, contact_sheet, entropy_map, figure, result_dict, scale_strip, tiles_of
+from scalingar.report import (
+    Tile,
+    animation,
+    confidence_plot,
+    contact_sheet,
+    entropy_map,
+    figure,
+    result_dict,
+    scale_strip,
+    tiles_of,
+)
+from scalingar.report.animation import FORMATS, Format
 
 _LONGEST_NAME = 60
 """Bytes of a prompt in the name of its folder."""
-_OURS = re.compile(r"(?:image|sheet|confidence|entropy|scales)(?:-\d{4,})?\.png|(?:trace|comparison)\.json")
+_OURS = re.compile(
+    r"(?:image|sheet|confidence|entropy|scales)(?:-\d{4,})?(?:@\d+x)?\.png|grid\.png|animation(?:-\d{4,})?\.(?:gif|webp)|"
+    r"(?:trace|comparison)\.json"
+)
+SMALL, USUAL_SCALE, LARGEST_SCALE = 256, 4, 16
+"""Pictures whose longer side is below the first, in pixels, are also written enlarged."""
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What is written beside the usual files.
+
+    ``animation``: of each image's decoding, ``gif`` or ``webp``. ``scale``: how often each pixel of an enlarged copy is
+    repeated, 1 for no copy; None: 4 for small pictures.
+    """
+
+    animation: str | None = None
+    scale: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError."""
+        if self.animation is not None and self.animation not in FORMATS:
+            raise ConfigError(f"animation is {shown(self.animation)}; choose from {', '.join(FORMATS)}.")
+        if self.scale is not None:
+            whole(self.scale, "scale", 1, LARGEST_SCALE)
+
+    def factor(self, image: Image.Image) -> int:
+        """Of the enlarged copy; 1 if there is none."""
+        return self.scale or (USUAL_SCALE if max(image.size) < SMALL else 1)
 
 
 class RunOutput(Protocol):
@@ -36,15 +78,26 @@ class RunOutput(Protocol):
         ...
 
 
-def write_run(output: RunOutput, folder: Path, *, overwrite: bool = False) -> list[Path]:
+def write_run(output: RunOutput, folder: Path, *, overwrite: bool = False, extras: Extras | None = None) -> list[Path]:
     """Write all files and return their paths, the images first.
 
     A folder holds one run. If this one holds another, or a file of a name that is needed, the files go to a folder
     beside it, ``folder-2`` and so on; with ``overwrite`` they take the place of the other run's. Raises OutputError.
     """
-    files = [(_name("image", output, number), png_bytes(picture)) for number, picture in enumerate(output.pictures)]
+    extras, pictures = extras or Extras(), output.pictures
+    files = [(_name("image", output, number), png_bytes(picture)) for number, picture in enumerate(pictures)]
+    for number, picture in enumerate(pictures):
+        if (factor := extras.factor(picture)) > 1:
+            files.append((_name("image", output, number, f"@{factor}x.png"), png_bytes(enlarged(picture, factor))))
+    if len(pictures) > 1:
+        files.append(("grid.png", png_bytes(_grid(output.results, pictures))))
     for kind, draw in _drawings(output.pipe).items():
         files += [(_name(kind, output, number), draw(result)) for number, result in enumerate(output.results)]
+    if extras.animation is not None:
+        form: Format = "gif" if extras.animation == "gif" else "webp"
+        for number, result in enumerate(output.results):
+            film = animation(result, output.pipe.grids, output.pipe.picture)
+            files.append((_name("animation", output, number, f".{form}"), film.encoded(form)))
     files.append(("trace.json", json.dumps(run_dict(output, steps=True)).encode()))
     return write_alone(dict(files), folder, overwrite=overwrite)
 
@@ -102,8 +155,19 @@ def run_dict(output: RunOutput, *, steps: bool) -> dict[str, Any]:
     }
 
 
-def _name(kind: str, output: RunOutput, number: int) -> str:
-    return f"{kind}.png" if len(output.results) == 1 else f"{kind}-{number:04d}.png"
+def _name(kind: str, output: RunOutput, number: int, end: str = ".png") -> str:
+    return f"{kind}{end}" if len(output.results) == 1 else f"{kind}-{number:04d}{end}"
+
+
+def _grid(results: Sequence[PromptResult], pictures: Sequence[Image.Image]) -> Image.Image:
+    """All images of a call side by side, with their seeds, and their prompts where these differ."""
+    prompts = {result.prompt for result in results}
+    title = results[0].prompt if len(prompts) == 1 else f"{len(pictures)} images"
+    tiles = [
+        Tile(picture, f"seed {result.seed}", "" if len(prompts) == 1 else result.prompt)
+        for result, picture in zip(results, pictures, strict=True)
+    ]
+    return contact_sheet(tiles, title)
 
 
 def _drawings(pipe: Previewer) -> dict[str, Callable[[PromptResult], bytes]]:

@@ -27,6 +27,7 @@ class Stream:
         """``encode``: prompts to the model's condition, one row each; ``seeds``: one per prompt."""
         self._engine = engine
         self._finish = finish
+        self._count = len(prompts)
         self._steps = self._run(prompts, encode, seeds)
         self._output: ImageOutput | None = None
 
@@ -64,6 +65,10 @@ class Stream:
                 raise DecodingError("the run failed or was closed before its end; it has no output.")
             self._output = self._finish(self._engine.results, self._engine.ledger)
         return self._output
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return self._count
 
     def __iter__(self) -> Iterator[StepEvent]:
         return self._steps

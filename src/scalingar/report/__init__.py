@@ -1,5 +1,6 @@
 """The pictures, tables and traces that show how an image came about, drawn from results alone: knows no pipeline."""
 
+from scalingar.report.animation import animation
 from scalingar.report.confidence_plot import confidence_plot
 from scalingar.report.contact_sheet import Tile, contact_sheet, tiles_of
 from scalingar.report.entropy_map import entropy_map
@@ -9,6 +10,7 @@ from scalingar.report.tables import ledger_table, trajectory_table
 
 __all__ = [
     "Tile",
+    "animation",
     "confidence_plot",
     "contact_sheet",
     "entropy_map",

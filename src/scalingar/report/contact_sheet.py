@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from scalingar.core.outputs import Candidate, PromptResult
+from scalingar.core.pixels import enlarged
 from scalingar.report.lettering import font, line_height, wrapped
 from scalingar.report.palette import BACKGROUND, CHOSEN, CUT, INK, MUTED, RULE
 from scalingar.report.plain import descent, last_confidence, last_reward
@@ -76,8 +77,7 @@ def fitted(image: Image.Image) -> Image.Image:
     image = image.convert("RGB")
     side = max(image.size)
     if side < SMALLEST:
-        factor = math.ceil(SMALLEST / side)
-        return image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+        return enlarged(image, math.ceil(SMALLEST / side))
     if side > LARGEST:
         image.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
     return image

@@ -11,6 +11,7 @@ from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate, Truncation
 from scalingar.core.registry import Registry, split_source
 from scalingar.core.validation import plain, shown
+from scalingar.rewards.given import PREFIX, given
 
 
 class Reward(Protocol):
@@ -110,11 +111,17 @@ class RewardFactory(Protocol):
 
 
 class WithoutWeights:
-    """The factory of a reward whose weights, if any, cannot be chosen; ``make`` builds it."""
+    """The factory of a reward whose weights, if any, cannot be chosen; ``make`` builds it, ``of``: of what it is made.
 
-    def __init__(self, make: Callable[[], Reward], description: str | None = None) -> None:
+    ``of`` is what its author wrote, by which a registry knows the same definition again; None: ``make``.
+    """
+
+    def __init__(
+        self, make: Callable[[], Reward], description: str | None = None, of: Callable[..., Any] | None = None
+    ) -> None:
         self.make = make
         self.__doc__ = description or make.__doc__
+        self.__wrapped__ = of or make
 
     def __call__(self, source: str | None, *, device: str | torch.device) -> Reward:
         """A new reward."""
@@ -123,7 +130,7 @@ class WithoutWeights:
 
 def scoring(function: ScoreFunction) -> WithoutWeights:
     """Decorator that makes a reward factory from a function ``(prompt, images) -> numbers``."""
-    return WithoutWeights(lambda: FunctionReward(function), function.__doc__)
+    return WithoutWeights(lambda: FunctionReward(function), function.__doc__, of=function)
 
 
 REWARDS: Registry[RewardFactory] = Registry("rewards")
@@ -136,6 +143,10 @@ def check_reward(text: str) -> None:
 
 
 def _entry(text: str) -> tuple[RewardFactory, str | None]:
+    if text.startswith(PREFIX):
+        function = given(text)
+        made = function if isinstance(function, PixelReward) else FunctionReward(function)
+        return WithoutWeights(lambda: made), None
     name, source = split_source("reward", text)
     if isinstance(REWARDS[name], WithoutWeights) and source is not None:
         raise ConfigError(f"the reward {name!r} has no weights to choose; leave {':' + source!r} out.")

@@ -1,11 +1,11 @@
 """The base of strategies: settings, declared needs, and a search per image."""
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError
@@ -14,6 +14,7 @@ from scalingar.core.registry import Registry
 from scalingar.profile.confidence import ProfileConfig
 from scalingar.profile.rounding import first_largest
 from scalingar.profile.settings import Settings
+from scalingar.rewards.given import named
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Candidates, Pick, Search, Start
 from scalingar.strategies.setting import Setting
@@ -38,6 +39,12 @@ class Strategy(Settings):
 
     num_trajectories: int = Field(8, ge=1, le=MOST_TRAJECTORIES, description="N, trajectories per image")
     profile: ProfileConfig = ProfileConfig()
+
+    @field_validator("reward", mode="before", check_fields=False)
+    @classmethod
+    def _named_reward(cls, value: Any) -> Any:
+        """A function ``(prompt, images) -> numbers`` in place of a name; a recipe tells it and cannot hold it."""
+        return named(value) if callable(value) else value
 
     def needs(self) -> Needs:
         """What its searches use beside the logits; loaded only if declared here."""

@@ -13,11 +13,17 @@ from scalingar.models.prompts.encoders import check_prompts
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
-from scalingar.pipeline.run_folder import RESULTS, own_folder, run_dict
+from scalingar.pipeline.run_folder import RESULTS, Extras, own_folder, run_dict, write_run
 
 
 def run_list(
-    recipe: Recipe, prompts: Sequence[str], folder: Path | None, show: Show, *, overwrite: bool = False
+    recipe: Recipe,
+    prompts: Sequence[str],
+    folder: Path | None,
+    show: Show,
+    *,
+    overwrite: bool = False,
+    extras: Extras | None = None,
 ) -> None:
     """One prompt after the other, so that what is done is on disk; those that share a budget together.
 
@@ -40,7 +46,8 @@ def run_list(
             if not done and show is Show.TABLES:
                 screen.print(strategy_line(output), soft_wrap=True)
             for prompt, part in zip(call, output.by_prompt(), strict=True):
-                files = [str(path) for path in part.save(own_folder(prompt, recipe.seed, folder), overwrite=overwrite)]
+                place = own_folder(prompt, recipe.seed, folder)
+                files = [str(path) for path in write_run(part, place, overwrite=overwrite, extras=extras)]
                 if show is Show.JSON:
                     print(json.dumps({**run_dict(part, steps=False), "files": files}), flush=True)
                 elif show is Show.TABLES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
+from PIL import Image
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError, DecodingError, ScalingarError
@@ -423,5 +425,18 @@ class OpenEngine:
             self._read()
             return {name: np.array(column, np.float32) for name, column in log.values.items()}
 
+        def look() -> list[Candidate]:
+            if run.log is not log or run not in self._begun:
+                raise DecodingError(
+                    f"step {log.position} is over; ask for the candidates of an event before the next one."
+                )
+            return [replace(candidate) for candidate in self.so_far(run.number)]
+
+        def draw(candidate: Candidate) -> Image.Image:
+            with torch.inference_mode():
+                run.looks.decode([candidate])
+            assert candidate.image is not None
+            return candidate.image
+
         indices, cut = list(log.indices), dict(log.cut)
-        return StepEvent(run.number, log.position, run.setting.total_steps, indices, cut, read)
+        return StepEvent(run.number, log.position, run.setting.total_steps, indices, cut, read, look, draw)
