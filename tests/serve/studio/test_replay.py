@@ -64,11 +64,6 @@ def test_a_trace_is_the_run_again(make: Any) -> None:
         assert pipe.preview(read).tobytes() == pipe.preview(drawn).tobytes()
 
 
-def changed(trace: dict[str, Any], **candidate: Any) -> str:
-    trace["images"][0]["candidates"][0] |= candidate
-    return json.dumps(trace)
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -102,15 +97,14 @@ def test_what_is_no_trace(pipe: ImagePipeline, text: str) -> None:
 )
 def test_a_trace_of_parts_that_do_not_fit(pipe: ImagePipeline, candidate: dict[str, Any]) -> None:
     trace = trace_of(pipe(PROMPT, strategy="random-of-n", num_trajectories=2, seed=3))
+    trace["images"][0]["candidates"][0] |= candidate
     with pytest.raises(OutputError, match=r"x\.json is damaged"):
-        read_trace(changed(trace, **candidate), pipe, "x.json")
+        read_trace(json.dumps(trace), pipe, "x.json")
 
 
 def test_a_trace_of_other_weights(pipe: ImagePipeline, output: ImageOutput) -> None:
     trace = trace_of(output) | {"weights": {"model": "0" * 64}}
-    with pytest.raises(
-        OutputError, match=r"x\.json was made with other weights than the model that is served here, tiny"
-    ):
+    with pytest.raises(OutputError, match=r"x\.json was made with other weights than the model that is served"):
         read_trace(json.dumps(trace), pipe, "x.json")
 
 
