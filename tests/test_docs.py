@@ -67,7 +67,7 @@ def test_shown_commands_run(command: str, tmp_path: Path, monkeypatch: pytest.Mo
     words = shlex.split(command)[1:]
     if "--like" in words:
         runner.invoke(app, ["generate", "a photo of a dog", "--strategy", "single", "-o", "out"])
-    if words[0] == "serve":  # which would go on for ever
+    if words[0] in ("serve", "studio"):  # which would go on for ever
         words += ["--check", "--port", "0"]
     result = runner.invoke(app, words)
     assert result.exit_code == 0, result.output
