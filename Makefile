@@ -1,5 +1,6 @@
 # make demo    an image from the embedded model, with the trajectories that were cut and why
 # make test    lint, types and tests
+# make test-browser   the tests of tests/browser, in Chromium
 # make test-device    the tests of tests/device, on a GPU
 # make results   tables and figures of docs/results, from docs/data; RUNS=folder first packs new runs
 # make chaos   benchmarks that are killed again and again (twenty minutes)
@@ -12,7 +13,7 @@ BIN := .venv/bin
 STAGES := world.art generators.tokenizer generators.transformer generators.export generators.scale_tokenizer \
 	generators.scale_transformer generators.export_scale judges.detector judges.reward judges.export_judges
 
-.PHONY: demo test test-device lint train $(STAGES) speed speed-device results chaos clean
+.PHONY: demo test test-browser test-device lint train $(STAGES) speed speed-device results chaos clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -26,6 +27,9 @@ demo: .venv/ready
 
 test: lint
 	$(BIN)/pytest
+
+test-browser: .venv/ready
+	$(BIN)/pytest -m browser tests/browser
 
 test-device: .venv/ready
 	$(BIN)/pytest -m device tests/device

@@ -86,7 +86,7 @@ def test_shown_commands_run(command: str, tmp_path: Path, monkeypatch: pytest.Mo
         runner.invoke(app, ["generate", "a photo of a dog", "--strategy", "single", "-o", "out"])
     if words[0] == "study":
         prepare_study(words[1], tmp_path)
-    if "serve" in words[:2]:  # which would go on for ever
+    if words[0] == "studio" or "serve" in words[:2]:  # which would go on for ever
         words += ["--check", "--port", "0"]
     result = runner.invoke(app, words)
     assert result.exit_code == 0, result.output

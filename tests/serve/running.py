@@ -38,6 +38,12 @@ class Running:
     openai: openai.OpenAI
 
     @property
+    def page(self) -> str:
+        """Where its studio is."""
+        assert self.server.page_url is not None
+        return self.server.page_url
+
+    @property
     def engines(self) -> list[OpenEngine]:
         """Its live batches."""
         return [lane.engine for lane in self.server.service.lanes.values()]

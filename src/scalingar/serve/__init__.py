@@ -1,1 +1,1 @@
-"""An HTTP server as OpenAI's images API has it, over one live batch. No decoding and no command line."""
+"""An HTTP server as OpenAI's images API has it, over one live batch, and its page in studio/. No command line."""

@@ -128,13 +128,13 @@ class LiveService:
             inbox, errands = list(self._inbox), list(self._errands)
             self._inbox.clear()
             self._errands.clear()
-        for errand in errands:
-            errand()
         for job, wanted in inbox:
             if wanted:
                 self._add(job)
             else:
                 self._lane(job).drop(job)
+        for errand in errands:
+            errand()
         self._measure()
         return not self._closing
 

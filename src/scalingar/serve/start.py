@@ -68,7 +68,7 @@ def serve(recipe: Recipe, settings: Mapping[str, Any], *, check: bool = False) -
 
 
 class Server:
-    """A server with its sockets; ``url``: where clients find it; ``page``: whether it shows the studio at ``/``."""
+    """A server with its sockets; ``url``: where clients find it; ``page_url``: of the studio, None without it."""
 
     def __init__(self, recipe: Recipe, settings: ServerSettings) -> None:
         """Raises ConfigError: it would be open to everybody, or the address is taken."""
@@ -81,12 +81,12 @@ class Server:
         self.service = LiveService(load, limits.max_queue, metrics)
         door = Door(key, no_auth=settings.no_auth)
         app = build_app(self.service, limits, door, metrics)
-        self.page = settings.studio and find_spec("gradio") is not None
-        if settings.runs is not None and not self.page:
+        page = settings.studio and find_spec("gradio") is not None
+        if settings.runs is not None and not page:
             raise ConfigError(
                 "runs are shown by the studio, and this server has none; pip install 'scalingar[studio]'."
             )
-        if self.page:
+        if page:
             from scalingar.serve.studio.app import mount, studio_page  # noqa: PLC0415  takes gradio, which is slow
 
             mount(app, studio_page(self.service, limits, settings.runs), door)
@@ -94,6 +94,7 @@ class Server:
         self._uvicorn = uvicorn.Server(config)
         host, port = self.socket.getsockname()[:2]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+        self.page_url = self.url.removesuffix("v1") if page else None
 
     def run(self, *, check: bool = False) -> None:
         """Until the process is told to end, or :meth:`stop`; or until the model is loaded, or cannot be.
@@ -122,8 +123,8 @@ class Server:
                 f"{offer.usual.strategy.num_trajectories} trajectories, at most {limits.max_rows} alive",
                 flush=True,
             )
-            if self.page:
-                print(f"the studio is at {self.url.removesuffix('v1')}", flush=True)
+            if self.page_url is not None:
+                print(f"the studio is at {self.page_url}", flush=True)
         if offer is None or check:
             self.stop()
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -224,3 +225,30 @@ def test_strategies_of_the_other_family_are_refused() -> None:
     pipe = tiny_pipe()
     with pytest.raises(ConfigError, match="tts-var is for next-scale models"):
         submit(engine_of(pipe), pipe, {"prompt": "a red cat", "strategy": {"name": "tts-var", "reward": "pmi"}})
+
+
+@pytest.mark.parametrize("kind", PIPES)
+def test_all_trajectories_between_two_steps(kind: str) -> None:
+    """Whoever is in the batch too, they are the beginnings of those at the end, and none is lost."""
+    make, cases = PIPES[kind]
+    pipe = make()
+    engine = engine_of(pipe)
+    number = submit(engine, pipe, cases[0])
+    assert engine.so_far(number) == [], "it waits"
+    engine.step()
+    submit(engine, pipe, cases[2])
+    seen: list[list[Candidate]] = []
+    while number not in engine.outcomes:
+        seen.append(engine.so_far(number))
+        checked_step(engine)
+    assert engine.so_far(number) == [], "it is done"
+    end = result(engine, number).candidates
+    assert any(one.cut is not None for one in seen[-1]), "ended ones are told, too"
+    for moment in seen:
+        assert [one.index for one in moment] == list(range(len(moment)))
+        for one, done in zip(moment, end, strict=False):
+            assert torch.equal(one.codes, done.codes[: len(one.codes)])
+            assert (one.parent, one.born, one.inherited) == (done.parent, done.born, done.inherited)
+            assert one.cut in (None, done.cut)
+            for name, values in one.trace.items():
+                np.testing.assert_array_equal(values, done.trace[name][: len(values)])

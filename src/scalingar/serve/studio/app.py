@@ -11,6 +11,8 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.routing import Match, Mount
+from starlette.types import Scope
 
 from scalingar.core.errors import ScalingarError
 from scalingar.pipeline.recipe import Recipe
@@ -51,6 +53,7 @@ class Studio(gr.Blocks):
         return super().launch(*arguments, **{**own, **settings})
 
 
+_API = ("/v1", "/health", "/metrics", "/openapi.json")
 _PLAIN: dict[str, Any] = {
     "footer_links": ["settings"],
     "run_history": False,
@@ -67,7 +70,7 @@ def studio_page(service: LiveService, limits: Limits, runs: Path | None = None) 
 
     ``runs``: folder of runs that visitors may look through. Raises BenchmarkError where it holds none.
     """
-    with _environment_kept():
+    with environment_kept():
         page = Studio(title="scalingar studio", analytics_enabled=False, delete_cache=(3600, 3600))
     with page:
         served = gr.HTML("<h1>scalingar studio</h1><p>The model is being loaded …</p>", elem_id="served")
@@ -130,10 +133,22 @@ def mount(app: FastAPI, page: Studio, door: Door) -> None:
         **look(),
         **_PLAIN,
     )
+    mounted = app.router.routes.pop()
+    assert isinstance(mounted, Mount)
+    app.router.routes.append(BesideTheApi("/", app=mounted.app))
+
+
+class BesideTheApi(Mount):
+    """All addresses but the API's, whose wrong uses are answered as OpenAI's clients expect."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As Starlette asks its routes."""
+        path = scope.get("path", "")
+        return (Match.NONE, {}) if path.startswith("/v1/") or path in _API else super().matches(scope)
 
 
 @contextmanager
-def _environment_kept() -> Iterator[None]:
+def environment_kept() -> Iterator[None]:
     """Gradio sets a variable where it is told to send nothing home."""
     before = os.environ.get(_CHANGED_BY_GRADIO)
     try:
