@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.policy.fill_reward import Blocks, FillSearch
-from scalingar.policy.filling import blocks_of, with_blocks
+from scalingar.policy.filling import FILLING, blocks_of, with_blocks
 from scalingar.policy.resampling import resample
 from scalingar.profile.rounding import descending
 from scalingar.strategies.needs import Needs
@@ -88,7 +88,7 @@ class FRTTSSearch(CheckedSearch):
             made = [with_blocks(codes, self.setting.grid, filling) for filling in fillings]
             return np.concatenate([images.with_codes([one]).rewards() for one in made])
 
-        generator = np.random.default_rng((self.setting.seed, step.position, step.indices[row], 0xF111))
+        generator = np.random.default_rng((self.setting.seed, step.position, step.indices[row], FILLING))
         return self.settings.search_fill.best(rate, drawn, missing, generator)
 
 
