@@ -44,7 +44,7 @@ def test_both_families_of_scales_tell_code_vectors(name: str) -> None:
 
 def test_where_it_cannot_be() -> None:
     with pytest.raises(
-        ConfigError, match="the strategy Density is for next-scale models, and this model is next-token"
+        ConfigError, match="the strategy density is for next-scale models, and this model is next-token"
     ):
         check_serves(Density(), "next-token")
     with pytest.raises(ConfigError, match=r"scale is 7; the model has scales 0 to 6\."):

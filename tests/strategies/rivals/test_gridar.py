@@ -59,5 +59,5 @@ def test_nothing_is_possible_and_nothing_changes() -> None:
 
 
 def test_scales_have_no_strips() -> None:
-    with pytest.raises(ConfigError, match="the strategy GridAR is for next-token models, and this model is next-scale"):
+    with pytest.raises(ConfigError, match="the strategy gridar is for next-token models, and this model is next-scale"):
         check_serves(GridAR(), "next-scale")
