@@ -34,6 +34,8 @@ GROUPS = {
     "odd": "odd",
     "tts-var": "next-scale",
     "tts-var-ablation": "next-scale",
+    "rivals": "rivals",
+    "rivals-next-scale": "rivals-next-scale",
 }
 """Folder of runs → folder of packs."""
 NEED_TRACES = ("termination-only", "termination-only-start", "termination-only-v1", "successive-halving")

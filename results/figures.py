@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from results import csv_tables, next_scale, next_token
+from results import csv_tables, next_scale, next_token, rivals
 from results.collect import SWEEPS
 from results.runs import DATA, Group, group
 from scalingar.report.figure import new_figure, own_style, png_bytes, quiet_axes, title
@@ -33,6 +33,10 @@ def figures() -> Iterator[Path]:
     with group("next-scale", "tts-var-derived.yaml") as runs:
         if runs.runs:
             yield _written("tts-var-quality", quality(runs, next_scale.TITLES))
+    for name in rivals.GROUPS:
+        with group(name) as runs:
+            if "best-of-4" in runs.runs:
+                yield _written(f"{name}-quality", rivals.figure(runs))
     yield _written("results-sweeps", sweeps(DATA / "next-token"))
 
 

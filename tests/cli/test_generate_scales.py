@@ -70,7 +70,7 @@ def test_a_strategy_of_the_other_family_is_one_sentence(
 ) -> None:
     assert generate(folder, tmp_path, "--strategy", "scaling-ar") == 1
     err = capsys.readouterr().err
-    assert "scaling-ar is for next-token models, and this model is next-scale; choose from allocate, best-of-n" in err
+    assert "scaling-ar is for next-token models, and this model is next-scale; choose from allocate, beam" in err
     assert err.count("\n") == 1
     assert generate(folder, tmp_path, "strategy.gate.quantile=0.1") == 1
     assert "strategy.gate is no setting" in capsys.readouterr().err

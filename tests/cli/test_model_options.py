@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from scalingar.bench import BENCHMARKS
 from scalingar.cli.main import app, main
-from scalingar.cli.model_options import split_model
+from scalingar.cli.model_options import split_model, split_section
 from scalingar.pipeline.model_choice import ModelChoice
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.png import read_recipe
@@ -108,3 +108,4 @@ def test_words_about_the_model_are_told_from_others() -> None:
     section, others = split_model(["model.grid=[2,2]", "detector=embedded", "a model.x", "model.heads=3"])
     assert section == {"grid": [2, 2], "heads": 3}
     assert others == ["detector=embedded", "a model.x"]
+    assert split_section(["sampling.top_k=3", "model.heads=3"], "sampling") == ({"top_k": 3}, ["model.heads=3"])

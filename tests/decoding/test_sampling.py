@@ -92,3 +92,20 @@ def test_only_kept_codes_are_drawn(seed: int, k: int, p: float) -> None:
 def test_impossible_settings_are_refused(setting: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         SamplingConfig.model_validate(setting)
+
+
+def test_arsample_cools_what_is_open_and_heats_what_is_certain() -> None:
+    """H of one certain code is 0: T = 3.1; of four equal ones ln 4: T = 2.5 · 4^(-1/3) + 0.6. Beside T0 = 2."""
+    logits = torch.tensor([[60.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0], [2.0, 1.0, 0.0, -1.0]])
+    p = logits[2].softmax(-1)
+    third = 2.5 * torch.exp((p * p.log()).sum() / 3) + 0.6
+    factors = torch.tensor([3.1, 2.5 * 4 ** (-1 / 3) + 0.6, float(third)])
+    config = SamplingConfig(temperature=2.0, entropy_temperature=True)
+    torch.testing.assert_close(filter_logits(logits, config), logits / (2 * factors[:, None]))
+    plain = filter_logits(logits, SamplingConfig(temperature=2.0))
+    assert torch.equal(plain, logits / 2.0)
+
+
+def test_arsample_of_removed_codes_is_a_number() -> None:
+    logits = torch.tensor([[0.0, 0.0, -torch.inf]])
+    assert filter_logits(logits, SamplingConfig(entropy_temperature=True))[0, :2].isfinite().all()

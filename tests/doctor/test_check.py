@@ -133,6 +133,7 @@ def test_settings_from_the_description_and_from_names() -> None:
         "temperature": 0.7,
         "top_k": 20,
         "top_p": 0.9,
+        "entropy_temperature": False,
         "greedy": False,
         "guidance_interval": 5,
     }

@@ -187,6 +187,7 @@ def test_resolving_fills_only_what_is_open() -> None:
         "temperature": 1.0,
         "top_k": 50,
         "top_p": 1.0,
+        "entropy_temperature": False,
         "greedy": False,
         "guidance_interval": -1,
     }

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from results import rivals
 from results.__main__ import blocks, pages
 from results.odd_prompts import EACH, lines, partners
 from results.packs import pack, unpack
 from results.page import filled, names
-from results.runs import COMPLETE, DATA, ROOT
+from results.runs import COMPLETE, DATA, ROOT, Group, group
+from results.tables import difference, told
 from scalingar.bench.runs.opened import benchmark_of
 from scalingar.bench.runs.results import read_results
+from scalingar.report.figure import png_bytes
 
 PACKED = DATA / "next-token" / f"{COMPLETE}.tar.xz"
 
@@ -42,6 +45,29 @@ def test_pages_hold_what_is_computed() -> None:
     for page in pages():
         text = page.read_text()
         assert filled(text, computed) == text, f"{page} is not what `make results` writes"
+
+
+def test_rivals_stand_beside_what_costs_as_much() -> None:
+    with group("next-token", "budget.yaml") as runs:
+        names = {
+            "best-of-4": "best-of-4",
+            "stop-when-good-4": "threshold",
+            "beam-4": "patience-3",
+            "beam-8": "best-of-8",
+        }
+        there = Group(runs.folder, {name: runs[run] for name, run in names.items()})
+        lines = rivals.table(there).splitlines()[2:]
+        gap = told(difference(runs["best-of-4"], runs["patience-3"]))
+        assert png_bytes(rivals.figure(there))
+    titles = [line.split(" | ")[0].strip("| ") for line in lines]
+    assert titles[0] == "best of 4 (reward) at 4 images' tokens"
+    assert titles[1:] == [
+        f"{name} at {n} images' tokens"
+        for name, n in (("stop when good (ours)", 4), ("beam (SoTo)", 4), ("beam (SoTo)", 8))
+    ]
+    assert lines[0].split(" | ")[2] == "", "not against itself"
+    assert lines[2].split(" | ")[2] == gap
+    assert lines[3].split(" | ")[2:4] == ["", ""], "its baseline is not there"
 
 
 def test_odd_prompts_are_as_written() -> None:

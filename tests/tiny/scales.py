@@ -131,6 +131,9 @@ class TinyTokenizer:
         grid = added.mT.unflatten(-1, SCALES[scale])
         return latent + F.interpolate(grid, SCALES[-1]) / (1 + scale)
 
+    def vectors(self, codes: Tensor) -> Tensor:
+        return codes.float()
+
     def features(self, latent: Tensor, scale: int) -> Tensor:
         return F.adaptive_avg_pool2d(latent, SCALES[scale]).flatten(2).mT
 

@@ -63,8 +63,13 @@ def takes_model(*, without: Sequence[str] = ()) -> Callable[[Command], Command]:
 
 def split_model(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """What ``model.key=value`` says of the model, and the other words. Raises ConfigError."""
+    return split_section(words, "model")
+
+
+def split_section(words: Sequence[str], name: str) -> tuple[dict[str, Any], list[str]]:
+    """What ``name.key=value`` says of this section of a recipe, and the other words. Raises ConfigError."""
     from scalingar.pipeline.recipe import parse_overrides  # noqa: PLC0415
 
-    settings = [word for word in words if word.startswith("model.") and "=" in word]
-    section = {name.removeprefix("model."): value for name, value in parse_overrides(settings).items()}
+    settings = [word for word in words if word.startswith(f"{name}.") and "=" in word]
+    section = {key.removeprefix(f"{name}."): value for key, value in parse_overrides(settings).items()}
     return section, [word for word in words if word not in settings]

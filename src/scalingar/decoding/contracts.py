@@ -203,6 +203,10 @@ class ScaleSum(Protocol):
         """What the transformer reads at ``scale`` (1 or later), given the latent of all scales before it."""
         ...
 
+    def vectors(self, codes: Int[Tensor, "n l g"]) -> Float[Tensor, "n l e"]:
+        """The code vector of every token, in fp32."""
+        ...
+
 
 class ScaleTokenizer(ScaleSum, Protocol):
     """A next-scale tokenizer, such as :class:`scalingar.models.var.multiscale_vq.MultiScaleVQ`."""

@@ -87,6 +87,10 @@ class Decoder(Protocol):
         """Tokens that a row draws in one step."""
         ...
 
+    def vectors(self, codes: Tensor) -> Tensor:
+        """The code vector of every token of a next-scale model, ``(n, l, e)`` from ``(n, l, g)``."""
+        ...
+
     def pictures(self, codes: list[Tensor]) -> Float[Tensor, "m 3 H W"]:
         """RGB in [-1, 1] of several images' codes, all or the first of each, as many of one as of another."""
         ...

@@ -162,6 +162,11 @@ class NextScaleDecoder:
         height, width = self.model.scales[step]
         return height * width
 
+    @torch.inference_mode()
+    def vectors(self, codes: Int[Tensor, "n l g"]) -> Float[Tensor, "n l e"]:
+        """The code vector of every token, from codes on any device."""
+        return self.tokenizer.vectors(to_device(codes, self.model.device))
+
     def pictures(self, codes: list[Int[Tensor, "t g"]]) -> Float[Tensor, "m 3 H W"]:
         """RGB in [-1, 1] of several images' codes, complete or all of the same first scales, on any device."""
         return self.pixels(self.latent(torch.stack(codes)))

@@ -180,6 +180,10 @@ class NextTokenDecoder:
         """Tokens that a row draws in one step."""
         return 1
 
+    def vectors(self, codes: Tensor) -> Tensor:
+        """Not told: a step draws one code, so that there are no draws of many to compare."""
+        raise NotImplementedError
+
     @torch.inference_mode()
     def pictures(self, codes: list[Int[Tensor, " t"]]) -> Float[Tensor, "m 3 H W"]:
         """RGB in [-1, 1] of several images' codes on any device, as many of each; cells without a code are grey."""

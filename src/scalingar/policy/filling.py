@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -12,6 +12,10 @@ from torch import Tensor
 Fill = Literal["grey", "repeat", "blocks"]
 """``grey``: nothing, the picture is grey there. ``repeat``: the drawn codes again and again, GridAR's choice.
 ``blocks``: each missing half row is a copy of a drawn one, as FR-TTS fills."""
+
+FILLS: tuple[Fill, ...] = get_args(Fill)
+FILLING = 0xF111
+"""Keys the random numbers of a filling, beside seed, step and trajectory."""
 
 
 def filled(

@@ -7,7 +7,11 @@ from scalingar.strategies.controls import MostConfidentOfN, PmiOfN, RandomOfN
 from scalingar.strategies.importance_sampling import ImportanceSampling
 from scalingar.strategies.particles import Particles
 from scalingar.strategies.rivals.beam import Beam
+from scalingar.strategies.rivals.density import Density
+from scalingar.strategies.rivals.fr_tts import FRTTS
+from scalingar.strategies.rivals.gridar import GridAR
 from scalingar.strategies.rivals.lookahead import Lookahead
+from scalingar.strategies.rivals.parm import Parm
 from scalingar.strategies.rivals.scale_beam import ScaleBeam
 from scalingar.strategies.rivals.speculative_rejection import SpeculativeRejection
 from scalingar.strategies.scaling_ar import ScalingAR
@@ -17,13 +21,17 @@ from scalingar.strategies.successive_halving import SuccessiveHalving
 from scalingar.strategies.tts_var import TTSVar
 
 __all__ = [
+    "FRTTS",
     "STRATEGIES",
     "Allocate",
     "Beam",
     "BestOfN",
+    "Density",
+    "GridAR",
     "ImportanceSampling",
     "Lookahead",
     "MostConfidentOfN",
+    "Parm",
     "Particles",
     "PmiOfN",
     "RandomOfN",

@@ -84,6 +84,10 @@ class Candidates(Sequence[Candidate]):
             self._features = self._looks.describe(self._list())
         return self._features
 
+    def of(self, rows: Sequence[int]) -> Candidates:
+        """Some of them."""
+        return Candidates(lambda: [self._list()[row] for row in rows], self._looks)
+
     def with_codes(self, codes: Sequence[Tensor]) -> Candidates:
         """The same trajectories as pictures of other codes, one each: to look at what nobody has drawn."""
         pairs = list(zip(self._list(), codes, strict=True))

@@ -1,6 +1,9 @@
 """The setting of a search: grid, guidance scale and seed of its image."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -10,6 +13,7 @@ class Setting:
     ``grid``: rows and columns of tokens; of a next-scale model those of its last scale.
     ``scales``: the grid of every scale of a next-scale model, coarse to fine; else empty.
     ``vocab_size``: values that a code can have.
+    ``code_vectors``: of a next-scale model, code vectors ``(n, l, e)`` of codes ``(n, l, g)``; None where no model is.
     """
 
     grid: tuple[int, int]
@@ -17,6 +21,7 @@ class Setting:
     seed: int
     scales: tuple[tuple[int, int], ...] = ()
     vocab_size: int = 0
+    code_vectors: Callable[[Tensor], Tensor] | None = field(default=None, repr=False, compare=False)
 
     @property
     def total_steps(self) -> int:

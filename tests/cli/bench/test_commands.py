@@ -89,6 +89,12 @@ def test_the_usual_strategies_are_those_of_the_family(package: Path, monkeypatch
     assert asked == [["single", "best-of-n", "scaling-ar"], ["single", "best-of-n", "tts-var"]]
 
 
+def test_sampling_is_set_for_a_whole_run(package: Path, tmp_path: Path) -> None:
+    assert run(package, tmp_path / "runs", "--strategy", "single", "sampling.entropy_temperature=true") == 0
+    told = json.loads((tmp_path / "runs" / "single" / "results.json").read_text())
+    assert told["plan"]["recipe"]["sampling"]["entropy_temperature"] is True
+
+
 def test_a_damaged_run_is_mended_and_what_was_dropped_is_said(
     package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

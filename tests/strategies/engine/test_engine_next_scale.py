@@ -15,7 +15,7 @@ from tests.tiny import scales as tiny
 NAMES = [name for name in STRATEGIES if "next-scale" in STRATEGIES[name].serves]
 
 BEGINS_AGAIN = ("stop-when-good", "allocate", "lookahead", "scale-beam")
-DEPENDS_ON_N = ("tts-var", "beam", "lookahead", "scale-beam", "speculative-rejection")
+DEPENDS_ON_N = ("tts-var", "beam", "density", "lookahead", "scale-beam", "speculative-rejection")
 """What goes on after a check is another for another N."""
 
 

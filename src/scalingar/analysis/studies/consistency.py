@@ -1,6 +1,7 @@
-"""How early a reward can be trusted: rewards of a next-scale model's partial images against the complete ones."""
+"""How early a reward can be trusted: rewards of partial images, a raster's filled, against those of complete ones."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
@@ -15,7 +16,9 @@ from scalingar.bench.statistics.paired import QUANTILES, RESAMPLES, draw_counts
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.policy.filling import FILLING, FILLS, Fill, filled
 from scalingar.profile.rounding import first_largest
+from scalingar.profile.signals import signals as token_signals
 from scalingar.profile.statistics.scale_statistics import scale_signals
 from scalingar.report.figure import new_figure, own_style, quiet_axes, title
 from scalingar.report.palette import CHOSEN, FINISHED, INK
@@ -25,47 +28,96 @@ from scalingar.strategies import RandomOfN
 Correlation = Callable[[Float[np.ndarray, " n"], Float[np.ndarray, " n"]], float]
 
 
+@dataclass(frozen=True)
+class Part:
+    """A first part of an image: after some steps, so many tokens; ``name``: the scale or row that it ends with."""
+
+    name: str
+    steps: int
+    tokens: int
+
+
 def consistency_findings(
-    pipe: ImagePipeline, prompts: Sequence[str], reward: str, *, trajectories: int = 8, seed: int = 0
+    pipe: ImagePipeline,
+    prompts: Sequence[str],
+    reward: str,
+    *,
+    trajectories: int = 8,
+    seed: int = 0,
+    fill: str | None = None,
 ) -> Findings:
     """TTS-VAR, the consistency curve: correlation of the reward after each scale with that of the finished image.
 
-    Trajectories are complete, none is pruned. Correlations are taken among the trajectories of one prompt, from which a
-    search chooses, and averaged over prompts; prompts whose rewards are all equal are left out.
+    Of a next-token model after each row of codes, the others filled in (``fill``; None: grey). Trajectories are
+    complete, none is pruned. Correlations are taken among the trajectories of one prompt, from which a search chooses,
+    and averaged over prompts; prompts whose rewards are all equal are left out.
 
     Raises:
-        ConfigError: no next-scale model, fewer than three trajectories, or no such reward.
+        ConfigError: fewer than three trajectories, no such reward or filling, or a filling for a next-scale model.
     """
-    if pipe.decoding != "next-scale":
-        raise ConfigError(f"{pipe.name} draws token by token; the consistency curve is of next-scale models.")
+    filling = _filling(pipe, fill)
     if trajectories < 3:
         raise ConfigError(f"num_trajectories is {trajectories}; a correlation needs at least 3.")
     seeds = [image_seed(seed, prompt, 0) for prompt in prompts]
     output = pipe(list(prompts), strategy=RandomOfN(num_trajectories=trajectories), seed=seeds)
-    scores = np.stack([scale_rewards(pipe, result.candidates, reward) for result in output.results])
+    parts = parts_of(pipe)
+    scores = np.stack(
+        [part_rewards(pipe, result.candidates, reward, filling, seed=result.seed) for result in output.results]
+    )
     curves = {name: mean_curve(values) for name, values in per_prompt(scores).items()}
     rows = [
         {
-            "scale": f"{scale} ({height} x {width})",
-            **{name: curve[scale] for name, curve in curves.items()},
-            "mean reward": float(scores[..., scale].mean()),
+            unit_of(pipe): part.name,
+            **{name: curve[place] for name, curve in curves.items()},
+            "mean reward": float(scores[..., place].mean()),
         }
-        for scale, (height, width) in enumerate(pipe.grids)
+        for place, part in enumerate(parts)
     ]
+    undrawn = "" if pipe.decoding == "next-scale" else f" Undrawn codes: {filling}."
     note = (
         f"{reward}, {len(prompts)} prompts of {trajectories} complete trajectories each; correlations within a prompt, "
         "averaged. Same best: share of prompts whose best trajectory is already the best. 95 % intervals, by prompt."
     )
-    return Findings("consistency", rows, _plot(curves, reward), notes=[note])
+    return Findings("consistency", rows, _plot(curves, reward, unit_of(pipe)), notes=[note + undrawn])
 
 
-def scale_rewards(pipe: ImagePipeline, candidates: Sequence[Candidate], reward: str) -> Float[np.ndarray, "n k"]:
-    """The reward of each finished candidate as it was after each scale. Raises ConfigError."""
-    ends = list(accumulate(height * width for height, width in pipe.grids))
+def _filling(pipe: ImagePipeline, fill: str | None) -> Fill:
+    """The filling of that name. Raises ConfigError."""
+    if pipe.decoding == "next-scale" and fill is not None:
+        raise ConfigError(
+            f"fill is {fill!r}; pictures of a next-scale model are whole after every scale, leave it out."
+        )
+    known = {name: name for name in FILLS}
+    if (fill or "grey") not in known:
+        raise ConfigError(f"fill is {fill!r}; choose from {', '.join(FILLS)}.")
+    return known[fill or "grey"]
+
+
+def unit_of(pipe: ImagePipeline) -> str:
+    """What a curve goes along."""
+    return "scale" if pipe.decoding == "next-scale" else "rows"
+
+
+def parts_of(pipe: ImagePipeline) -> list[Part]:
+    """All first scales of a next-scale model, all first rows of a next-token one."""
+    if pipe.decoding == "next-scale":
+        ends = accumulate(height * width for height, width in pipe.grids)
+        return [
+            Part(f"{scale} ({height} x {width})", scale + 1, end)
+            for (scale, (height, width)), end in zip(enumerate(pipe.grids), ends, strict=True)
+        ]
+    height, width = pipe.grids[0]
+    return [Part(f"{row} of {height}", row * width, row * width) for row in range(1, height + 1)]
+
+
+def part_rewards(
+    pipe: ImagePipeline, candidates: Sequence[Candidate], reward: str, fill: Fill, *, seed: int
+) -> Float[np.ndarray, "n k"]:
+    """The reward of each finished candidate as it was after each part. Raises ConfigError."""
     judge = pipe.reward(reward)
     columns = []
-    for scale, end in enumerate(ends):
-        partial = [_truncated(candidate, scale, end) for candidate in candidates]
+    for part in parts_of(pipe):
+        partial = [_truncated(pipe, candidate, part, fill, seed) for candidate in candidates]
         if judge.counts_images:
             for candidate in partial:
                 candidate.image = pipe.preview(candidate)
@@ -107,22 +159,21 @@ def _correlations(scores: Float[np.ndarray, "p n k"], correlation: Correlation) 
     return values
 
 
-def _truncated(candidate: Candidate, scale: int, end: int) -> Candidate:
-    """The candidate as it was after ``scale``."""
-    trace = {name: values[: scale + 1] for name, values in candidate.trace.items()}
-    codes = candidate.codes[:end]
-    return Candidate(
-        prompt=candidate.prompt,
-        index=candidate.index,
-        codes=codes,
-        cut=None,
-        signals=scale_signals(trace, codes.numel()),
-        trace=trace,
-    )
+def _truncated(pipe: ImagePipeline, candidate: Candidate, part: Part, fill: Fill, seed: int) -> Candidate:
+    """The candidate as it was then; a raster filled, its blocks as a search of this seed would choose them."""
+    trace = {name: values[: part.steps] for name, values in candidate.trace.items()}
+    codes = candidate.codes[: part.tokens]
+    if pipe.decoding == "next-scale":
+        signals = scale_signals(trace, codes.numel())
+    else:
+        signals = token_signals(trace, part.steps)
+        generator = np.random.default_rng((seed, part.steps, candidate.index, FILLING))
+        codes = filled(codes, pipe.grids[0], fill, generator)
+    return Candidate(candidate.prompt, candidate.index, codes, None, signals, trace)
 
 
 @own_style
-def _plot(curves: dict[str, list[Interval | None]], reward: str) -> Figure:
+def _plot(curves: dict[str, list[Interval | None]], reward: str, unit: str) -> Figure:
     figure = new_figure(7.0, 4.0)
     axes = figure.subplots()
     quiet_axes(axes)
@@ -133,7 +184,7 @@ def _plot(curves: dict[str, list[Interval | None]], reward: str) -> Figure:
         axes.plot(list(known), values, color=colour, linewidth=1.8, marker="o", markersize=4, label=name)
         axes.fill_between(list(known), lows, highs, color=colour, alpha=0.15, linewidth=0)
         lowest = min(lowest, *lows, 0.0)
-    axes.set_xlabel("scale", color=INK, fontsize=9.5)
+    axes.set_xlabel(unit, color=INK, fontsize=9.5)
     axes.set_ylabel("correlation with the final reward", color=INK, fontsize=9.5)
     axes.set_ylim(lowest, 1.05)
     axes.legend(frameon=False, fontsize=9)

@@ -14,6 +14,10 @@ def consistency(
     prompts: Annotated[list[str], typer.Argument(help="In quotes each; or a file of lines; and model.key=value.")],
     reward: Annotated[str, typer.Option(help="By name; see [b]scalingar ls rewards[/].")] = "image-reward",
     num_trajectories: Annotated[int, typer.Option("-n", "--num-trajectories", min=3, help="Of each prompt.")] = 8,
+    fill: Annotated[
+        str | None,
+        typer.Option(help="What stands in for undrawn codes of a next-token image: grey, repeat or blocks."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Keys the noise.")] = 0,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder for table (.md, .csv) and plot (.png).")
@@ -21,7 +25,9 @@ def consistency(
     *,
     model: dict[str, Any],
 ) -> None:
-    """How well the reward after each scale of a next-scale model foretells the finished image's; nothing is pruned.
+    """How well the reward of a part foretells the finished image's, scale by scale or row by row; nothing is pruned.
+
+    [b]scalingar analyze consistency "a photo of two dogs" --reward embedded --fill repeat[/]
 
     [b]scalingar analyze consistency prompts.txt --model FoundationVision/Infinity:2b-1024 --device cuda[/]
     """
@@ -35,5 +41,5 @@ def consistency(
     settings, prompts = split_model(prompts)
     texts = prompts_of(prompts)
     pipe = ImagePipeline.load(ModelChoice.of({**model, **settings}))
-    findings = consistency_findings(pipe, texts, reward, trajectories=num_trajectories, seed=seed)
+    findings = consistency_findings(pipe, texts, reward, trajectories=num_trajectories, seed=seed, fill=fill)
     show(findings, output)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scalingar.cli.model_options import split_model, takes_model
+from scalingar.cli.model_options import split_model, split_section, takes_model
 from scalingar.cli.terminal import say
 
 bench = typer.Typer(
@@ -41,7 +41,7 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="[KEY=VALUE]...",
-            help="Of the benchmark: detector=embedded; the file of prompts; or model.key=value.",
+            help="Of the benchmark: detector=embedded; the file of prompts; or model. and sampling.key=value.",
         ),
     ] = None,
     strategy: Annotated[
@@ -132,6 +132,7 @@ def run(
     from scalingar.pipeline.recipe import default_strategy  # noqa: PLC0415
 
     model_settings, settings = split_model(settings or [])
+    sampling, settings = split_section(settings, "sampling")
     section = {**model, **model_settings}
     embedded = section.get("name", "embedded") in EMBEDDED
     if suite is None:
@@ -151,6 +152,7 @@ def run(
                 "seed": seed,
                 "noise": noise,
                 "guidance_scale": guidance_scale,
+                "sampling": sampling or None,
                 "looks_per_batch": looks_per_batch,
             },
             images_per_prompt=images_per_prompt,

@@ -52,6 +52,10 @@ class BitQuantizer:
         """The latent at the size of ``scale``, as tokens. Plain interpolation, as Infinity samples and trains."""
         return self.tokens(resized(latent, self.sides[scale]))
 
+    def vectors(self, codes: Int[Tensor, "n l g"]) -> Float[Tensor, "n l g"]:
+        """A token's bits as a point on the unit sphere."""
+        return (2.0 * codes.float() - 1.0) / math.sqrt(self.groups)
+
     def quantize(self, latent: Float[Tensor, "n d h w"]) -> list[Int[Tensor, "n _l g"]]:
         """Bits of every scale: each scale quantises what the coarser ones left over."""
         residual, scale_bits = latent, []

@@ -81,6 +81,10 @@ class BSQTokenizer:
         """See :meth:`BitQuantizer.features`."""
         return self.quantizer.features(latent, scale)
 
+    def vectors(self, codes: Int[Tensor, "n l g"]) -> Float[Tensor, "n l g"]:
+        """See :meth:`BitQuantizer.vectors`."""
+        return self.quantizer.vectors(codes)
+
     def decode(self, latent: Float[Tensor, "n d h w"]) -> Float[Tensor, "n 3 H W"]:
         """RGB, nominally in [-1, 1], unclamped."""
         # As upstream lays latents out, whose rounding this repeats; the convolutions are faster so, too.

@@ -113,6 +113,10 @@ class ResidualQuantizer(nn.Module):
             h = F.interpolate(h, size=(self.sides[-1],) * 2, mode="bicubic")
         return latent + self.quant_resi(h, scale)
 
+    def vectors(self, codes: Int[Tensor, "n l g"]) -> Float[Tensor, "n l e"]:
+        """Embeddings of codes ``(n, l, 1)``."""
+        return self.embedding(codes[..., 0].long()).float()
+
     def reduced(self, latent: Float[Tensor, "n d h w"], scale: int) -> Float[Tensor, "n d s s"]:
         """The latent averaged over the cells of a scale's grid."""
         return F.interpolate(latent, size=(self.sides[scale],) * 2, mode="area")
@@ -168,6 +172,10 @@ class MultiScaleVQ(nn.Module):
     def features(self, latent: Float[Tensor, "n d h w"], scale: int) -> Float[Tensor, "n l d"]:
         """What the transformer reads at ``scale``; see :meth:`ResidualQuantizer.features`."""
         return self.quantize.features(latent, scale)
+
+    def vectors(self, codes: Int[Tensor, "n l g"]) -> Float[Tensor, "n l e"]:
+        """See :meth:`ResidualQuantizer.vectors`."""
+        return self.quantize.vectors(codes)
 
     def decode(self, latent: Float[Tensor, "n d h w"]) -> Float[Tensor, "n 3 H W"]:
         """RGB of a latent, complete or not: nominally in [-1, 1], unclamped, fp32."""

@@ -50,4 +50,6 @@ class Order:
     def setting(self) -> Setting:
         """As its search takes it."""
         decoder = self.decoder
-        return Setting(decoder.grid, self.guidance_scale, self.seed, decoder.scales, decoder.vocab_size)
+        return Setting(
+            decoder.grid, self.guidance_scale, self.seed, decoder.scales, decoder.vocab_size, decoder.vectors
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
-from scalingar.policy.filling import Fill, filled
+from scalingar.policy.filling import FILLING, Fill, filled
 from scalingar.profile.rounding import descending
 from scalingar.rewards.reward import compares
 from scalingar.strategies.needs import Needs
@@ -55,7 +55,7 @@ class JudgesPrefixes(Strategy):
             return step.rewards()
 
         def complete(candidate: Candidate) -> Tensor:
-            generator = np.random.default_rng((setting.seed, step.position, candidate.index, 0xF111))
+            generator = np.random.default_rng((setting.seed, step.position, candidate.index, FILLING))
             return filled(candidate.codes, setting.grid, self.fill or USUAL, generator)
 
         return with_codes(step.images, complete).rewards()

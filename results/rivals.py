@@ -1,0 +1,117 @@
+"""docs/rivals.md: methods of others at the tokens of Best-of-N, and what a filled prefix knows."""
+
+from collections.abc import Iterator
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from results import csv_tables as of
+from results.runs import DATA, Group, group
+from results.tables import difference, told
+from scalingar.bench.runs.results import RunResults
+from scalingar.policy.filling import FILLS
+from scalingar.report.figure import new_figure, own_style, quiet_axes
+from scalingar.report.labels import label_points
+from scalingar.report.markdown import markdown_table, with_error
+from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
+
+GROUPS = {"rivals": "next-token", "rivals-next-scale": "next-scale"}
+"""Folders of packs, and the model they are of."""
+BUDGETS = ("4", "8")
+OURS = "stop-when-good"
+TITLES = {
+    "single": "single",
+    "arsample-single": "ARsample's temperature, N = 1",
+    "density": "density (VAR-Scaling), N = 50",
+    "best-of": "best of {n} (reward)",
+    OURS: "stop when good (ours)",
+    "beam": "beam (SoTo)",
+    "lookahead": "lookahead (SoTo)",
+    "scale-beam": "beam over scales",
+    "speculative-rejection": "speculative rejection",
+    "gridar": "GridAR, without rewritten prompts",
+    "fr-tts": "FR-TTS",
+    "parm": "PARM's choice, untrained",
+}
+NOT_YET = "Not measured yet."
+
+
+def blocks() -> Iterator[tuple[str, str]]:
+    """Every computed block of the page."""
+    for name in GROUPS:
+        with group(name) as runs:
+            yield name, table(runs) if "best-of-4" in runs.runs else NOT_YET
+    yield "filled-prefixes", filled_prefixes()
+
+
+def rows(runs: Group) -> Iterator[tuple[str, RunResults, str | None]]:
+    """Title, run and budget of what is there: the controls at N = 1, then all at the tokens of 4 and of 8 images."""
+    for name in ("single", "arsample-single", "density"):
+        if name in runs.runs:
+            yield TITLES[name], runs[name], None
+    for budget in BUDGETS:
+        for name, title in TITLES.items():
+            if (full := f"{name}-{budget}") in runs.runs:
+                yield f"{title.format(n=budget).removesuffix(', N = 50')}", runs[full], budget
+
+
+def table(runs: Group) -> str:
+    """Scores beside their costs, paired with Best-of-N at the same tokens and with our own stopping rule there."""
+    head = ["method", "overall", "against best-of-n", f"against {OURS}", "tokens/image", "looks", "s/image"]
+    return markdown_table(head, [_row(runs, *row) for row in rows(runs)])
+
+
+def _row(runs: Group, title: str, run: RunResults, budget: str | None) -> list[str]:
+    overall, costs = run.summary.overall, run.costs
+    bases = ["best-of-" + budget, f"{OURS}-{budget}"] if budget else ["", ""]
+    ledger, seconds = costs["ledger"], costs["seconds_per_image"]
+    looks = None if ledger is None else (ledger["reward_calls"] + ledger["feature_calls"]) / costs["images"]
+    return [
+        f"{title} at {budget} images' tokens" if budget else title,
+        with_error(overall.value, overall.standard_error),
+        *("" if base not in runs.runs or runs[base] is run else told(difference(runs[base], run)) for base in bases),
+        f"{costs['tokens_per_image']:.0f}",
+        "–" if looks is None else f"{looks:.1f}",
+        "–" if seconds is None else f"{seconds:.2f}",
+    ]
+
+
+def filled_prefixes() -> str:
+    """Spearman's correlation row by row, a column per filling that is there."""
+    files = {fill: DATA / "rivals" / f"consistency-{fill}.csv" for fill in FILLS}
+    found = {fill: of.read(file) for fill, file in files.items() if file.exists()}
+    if not found:
+        return NOT_YET
+    told_rows = [
+        [lines[0]["rows"], *(of.interval("Spearman", sign="")(line) for line in lines)]
+        for lines in zip(*found.values(), strict=True)
+    ]
+    return markdown_table(["rows drawn", *found], told_rows)
+
+
+@own_style
+def figure(runs: Group) -> Figure:
+    """Overall score against tokens and against seconds per image; ours in colour."""
+    drawn = new_figure(11.0, 5.0)
+    left, right = drawn.subplots(1, 2, sharey=True)
+    _scatter(left, runs, "tokens_per_image", "tokens per image")
+    _scatter(right, runs, "seconds_per_image", "seconds per image")
+    left.set_ylabel("GenEval, overall", color=INK)
+    return drawn
+
+
+def _scatter(axes: Axes, runs: Group, cost: str, label: str) -> None:
+    quiet_axes(axes)
+    places = {}
+    for title, run, budget in rows(runs):
+        if run.costs[cost] is None:
+            continue
+        value = run.summary.overall
+        color = CHOSEN if run.name.startswith(OURS) else FINISHED
+        spread = {"yerr": value.standard_error, "ecolor": RULE, "capsize": 3}
+        axes.errorbar(run.costs[cost], value.value, fmt="o", color=color, **spread)
+        places[f"{title.partition(',')[0]}{'' if budget is None else f' · {budget}'}"] = (run.costs[cost], value.value)
+    axes.set_xscale("log", base=2)
+    axes.set_xlabel(label, color=INK)
+    axes.margins(x=0.2)
+    label_points(axes, places)
