@@ -19,6 +19,7 @@ from scalingar.cli.interrupts import Interrupts
 from scalingar.cli.listing import ls
 from scalingar.cli.serve import serve
 from scalingar.cli.terminal import say, spell_out_unknown_letters
+from scalingar.cli.verifier import verifier
 from scalingar.cli.words.paths import takes_paths
 from scalingar.cli.words.prompt_and_settings import with_literal_prompt
 from scalingar.core.errors import ScalingarError
@@ -38,10 +39,11 @@ app.command()(convert)
 app.command()(doctor)
 app.command()(serve)
 app.add_typer(bench, name="bench")
+app.add_typer(verifier, name="verifier")
 analyze.command()(consistency)
 app.add_typer(analyze, name="analyze")
 app.command()(calibrate)
-for group in (app, bench, analyze):
+for group in (app, bench, analyze, verifier):
     for command in group.registered_commands:
         assert command.callback is not None  # all are made from functions
         command.callback = takes_paths(command.callback)

@@ -54,6 +54,9 @@ def run(
         int | None, typer.Option("-n", "--num-trajectories", help="N, trajectories per image.", rich_help_panel=_WHAT)
     ] = None,
     reward: Annotated[str | None, typer.Option(help="For the strategies that ask one.", rich_help_panel=_WHAT)] = None,
+    verifier: Annotated[
+        str | None, typer.Option(help="For the strategies that use one: its folder.", rich_help_panel=_WHAT)
+    ] = None,
     images_per_prompt: Annotated[
         int | None,
         typer.Option(max=_MOST_IMAGES, help="The benchmark's own number if not given.", rich_help_panel=_HOW),
@@ -104,7 +107,7 @@ def run(
     embedded = section.get("name", "embedded") in EMBEDDED
     if suite is None:
         own = reward or ("embedded" if embedded else None)
-        strategies = named(strategy or _STRATEGIES, num_trajectories=num_trajectories, reward=own)
+        strategies = named(strategy or _STRATEGIES, num_trajectories=num_trajectories, reward=own, verifier=verifier)
     else:
         check_alone(suite, strategy)
         strategies = read_suite(suite)
