@@ -60,4 +60,4 @@ def step(
     rows = [candidate(index, [index] * position if codes is None else codes[row]) for row, index in enumerate(own)]
     shown = images(rewards, rows) if looks is None else Candidates(lambda: rows, looks)
     nothing: Any = None
-    return Step(np.full(count, position), own, nothing, None, np.full(count, 3.0), shown, nothing, nothing)
+    return Step(np.full(count, position), own, nothing, None, np.full(count, 3.0), shown, nothing, nothing, nothing)
