@@ -302,11 +302,15 @@ class ImagePipeline:
         assert recipe.sampling is not None
         assert recipe.guidance_scale is not None
         decoder = self.decoder(recipe.sampling)
+        looks = self.looks(decoder, recipe, keep_pixels=output_type in ("pt", "np"))
+        if isinstance(looks.reward, PixelReward):
+            for text in prompts:
+                looks.reward.check_prompt(text)
         engine = Engine(
             decoder,
             recipe.strategy,
             recipe.guidance_scale,
-            self.looks(decoder, recipe, keep_pixels=output_type in ("pt", "np")),
+            looks,
             max_rows=max_rows,
             streams=(DeviceNoise if recipe.noise == "device" else TrajectoryNoise).for_prompts,
             show=output_type != "codes",

@@ -90,6 +90,12 @@ class RankSum(PixelReward):
         """Those of its rewards."""
         return sum(reward.requests() for reward in self.rewards if isinstance(reward, PixelReward))
 
+    def check_prompt(self, prompt: str) -> None:
+        """See :meth:`PixelReward.check_prompt`."""
+        for reward in self.rewards:
+            if isinstance(reward, PixelReward):
+                reward.check_prompt(prompt)
+
     def truncation(self, prompt: str) -> Truncation | None:
         """What the first of its rewards that does not read the whole prompt leaves out."""
         cuts = (reward.truncation(prompt) for reward in self.rewards if isinstance(reward, PixelReward))

@@ -51,6 +51,9 @@ class PixelReward:
         """Requests to a model behind an endpoint for the scores of this thread, since it last asked for this number."""
         return 0
 
+    def check_prompt(self, prompt: str) -> None:
+        """Called before decoding; raises what :meth:`score` would raise for this prompt, whatever its images."""
+
     def truncation(self, prompt: str) -> Truncation | None:
         """The part of a prompt that this reward does not read; None if it reads the whole prompt."""
 

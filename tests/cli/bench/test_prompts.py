@@ -58,6 +58,22 @@ def test_the_same_judge_is_allowed_when_asked_and_told(
     assert "Chosen by what also judges, and so flattered, was best-of-n." in capsys.readouterr().out
 
 
+def test_strategies_are_read_off_a_complete_run(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(package, tmp_path, "--strategy", "best-of-n", "--reward", "pmi", "--all-candidates") == 0
+    suite = tmp_path / "suite.yaml"
+    suite.write_text("random: {name: random-of-n, num_trajectories: 2}\n")
+    words = ["analyze", "derive", str(tmp_path / "runs" / "best-of-n"), "--suite", str(suite)]
+    assert main([*words, "-o", str(tmp_path / "derived")]) == 0
+    capsys.readouterr()
+    folders = [str(tmp_path / "runs" / "best-of-n"), str(tmp_path / "derived" / "random")]
+    assert main(["bench", "report", *folders, "--format", "csv"]) == 0
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert head.startswith("benchmark,model,strategy,reward,N")
+    assert (first.split(",")[3:6], second.split(",")[3:6]) == (["best-of-n", "pmi", "2"], ["random", "", "2"])
+
+
 def test_edited_prompts_are_another_run(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(package, tmp_path, "--strategy", "single") == 0
     path = tmp_path / "mine.jsonl"

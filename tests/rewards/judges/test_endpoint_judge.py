@@ -178,7 +178,6 @@ def test_what_looks() -> None:
         ("judge:m?samples=0", "samples='0': must be >= 1"),
         ("judge:m?samples=1&samples=2", "has samples twice"),
         ("judge:m?base_url=http://me:pass@h/v1", "must hold no user, password or key"),
-        ("judge:m?questions=nowhere.json", "nowhere.json cannot be read as questions: No such file"),
     ],
 )
 def test_a_name_that_says_nothing_sensible(name: str, message: str) -> None:
@@ -186,6 +185,17 @@ def test_a_name_that_says_nothing_sensible(name: str, message: str) -> None:
         check_reward(name)
     with pytest.raises(ConfigError, match=message):
         build_strategy({"name": "best-of-n", "reward": name})
+
+
+def test_questions_are_read_when_it_is_built_and_not_when_it_is_named(tmp_path: Path) -> None:
+    """A name may come over the network: nobody learns from it which files there are."""
+    check_reward("judge:m?questions=nowhere.json")
+    with pytest.raises(ConfigError, match=r"nowhere.json cannot be read as questions: No such file"):
+        build_reward("judge:m?questions=nowhere.json", device="cpu")
+    (tmp_path / "q.json").write_text('[{"prompt": "a photo of a cat", "question": "Is it?"}]')
+    strategy = BestOfN(reward=f"judge:m?questions={tmp_path / 'q.json'}", num_trajectories=2)
+    with pytest.raises(ConfigError, match=r"asks nothing about the prompt 'a photo of a dog'"):
+        tiny_pipe().stream("a photo of a dog", strategy=strategy)
 
 
 def test_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:

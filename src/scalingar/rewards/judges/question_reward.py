@@ -46,6 +46,10 @@ class QuestionReward(PixelReward):
         count, self._sent.count = self._sent.count, 0
         return count
 
+    def check_prompt(self, prompt: str) -> None:
+        """Raises ConfigError if the file of questions asks nothing about it."""
+        self.questions.about(prompt)
+
     def answered(self, prompt: str, images: Sequence[Image.Image]) -> list[float | None]:
         """The score of each picture; None where no question was answered. Raises ConfigError, EndpointError."""
         asked = self.questions.about(prompt)

@@ -1,7 +1,9 @@
 """What is asked about a picture: whether it shows its prompt, or questions from a file."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,14 @@ class Questions:
 
     by_prompt: Mapping[str, tuple[Question, ...]] | None = None
     path: Path | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of what the file asked when it was read; None without one."""
+        if self.by_prompt is None:
+            return None
+        told = [[prompt, [astuple(question) for question in asked]] for prompt, asked in self.by_prompt.items()]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
     def about(self, prompt: str) -> tuple[Question, ...]:
         """What is asked about pictures of a prompt. Raises ConfigError if the file has nothing about it."""

@@ -70,6 +70,22 @@ def test_an_image_without_an_answer_is_left_out(tmp_path: Path) -> None:
     assert (silent.total, silent.details["unanswered"], told.points) == (0, True, 9)
 
 
+def test_questions_belong_to_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their content is told, so that edited ones are another run; a prompt without any is said beforehand."""
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"prompt": "a photo of a dog", "questions": ["Is there a dog?"]}\n')
+    settings = {"file": file(tmp_path), "judges": f"judge:m?questions={questions}"}
+    before = build_benchmark("prompts", settings)
+    with pytest.raises(ConfigError, match="asks nothing about the prompt 'a photo of a cat'"):
+        before.prepare()
+    questions.write_text(questions.read_text() + '{"prompt": "a photo of a cat", "questions": ["Is there a cat?"]}\n')
+    after = build_benchmark("prompts", settings)
+    after.prepare()
+    assert set(after.provenance) == {"judges", "questions of judge:m"}
+    assert before.provenance != after.provenance
+
+
 @pytest.mark.parametrize(
     ("judges", "message"),
     [

@@ -22,7 +22,6 @@ from scalingar.bench.benchmarks.prompts.prompt_file import read_prompts
 from scalingar.bench.file_names import file_name
 from scalingar.bench.statistics import ScoreTable
 from scalingar.core.errors import ConfigError
-from scalingar.core.files import sha256
 from scalingar.rewards import REWARDS, PixelReward, WithoutWeights, build_reward, check_reward, eyes
 from scalingar.rewards.judges.question_reward import QuestionReward
 from scalingar.rewards.reward import compares
@@ -97,9 +96,9 @@ class Prompts(Benchmark):
     def provenance(self) -> dict[str, str]:
         """The judges, and the hashes of their questions."""
         asked = {
-            f"questions of {name.partition('?')[0]}": sha256(judge.questions.path)
+            f"questions of {name.partition('?')[0]}": judge.questions.digest
             for name, judge in self.judges.items()
-            if isinstance(judge, QuestionReward) and judge.questions.path is not None
+            if isinstance(judge, QuestionReward) and judge.questions.digest is not None
         }
         return {"judges": ", ".join(self.judges), **asked}
 
@@ -108,9 +107,8 @@ class Prompts(Benchmark):
         if self.read.left_out:
             warnings.warn(self.read.left_out, RowsLeftOutWarning, stacklevel=2)
         for judge in self.judges.values():
-            if isinstance(judge, QuestionReward):
-                for item in self.read.items:
-                    judge.questions.about(item.prompt)
+            for item in self.read.items:
+                judge.check_prompt(item.prompt)
             judge.prepare()
 
     def items(self) -> list[Item]:
