@@ -40,7 +40,8 @@ def _message(details: ErrorDetails, kind: type[BaseModel], prefix: str) -> str:
     if details["type"] == "extra_forbidden":
         return f"{setting} is no setting{suggestion(str(path[-1]), _settings(kind, path[:-1]))}"
     if details["type"] == "missing":
-        return f"{setting} is missing"
+        field = kind.model_fields.get(str(path[0])) if len(path) == 1 else None
+        return f"{setting} is missing" + (f" ({field.description})" if field is not None and field.description else "")
     where = f"{setting}{_value(details['input'])}: " if setting else ""
     return where + _shortened(details["msg"])
 

@@ -18,7 +18,7 @@ MARK = "copied"
 
 @dataclass(frozen=True)
 class Published:
-    """One row of a published table. ``scores``: as shares of 1, by the names that our tables have for them."""
+    """One row of a published table. ``scores``: as shares of 1 and with as many places as are printed, by our names."""
 
     benchmark: str
     method: str
@@ -26,7 +26,12 @@ class Published:
     source: str
     place: str
     note: str
-    scores: dict[str, float]
+    scores: dict[str, Figure]
+
+    @property
+    def name(self) -> str:
+        """The method, and the table that it was copied from."""
+        return f"{MARK}: {self.method} ({self.source.partition(' (')[0]}, {self.place})"
 
 
 @cache
@@ -37,7 +42,8 @@ def published_rows() -> tuple[Published, ...]:
         for line in csv.DictReader(file):
             key = {name: line[name] for name in ("benchmark", "method", "n", "source", "place", "note")}
             row = rows.setdefault(tuple(key.values()), Published(**key, scores={}))
-            row.scores[line["metric"]] = float(line["value"]) / float(line["of"])
+            places = len(line["value"].partition(".")[2]) + (2 if line["of"] == "100" else 0)
+            row.scores[line["metric"]] = Figure(float(line["value"]) / float(line["of"]), decimals=places)
     return tuple(rows.values())
 
 
@@ -61,8 +67,8 @@ def with_published(table: ReportTable, runs: Sequence[RunResults]) -> ReportTabl
         for row, run in zip(table.rows, runs, strict=True)
     ]
     copied = [_cells(row, head) for row in rows]
-    sources = "; ".join(dict.fromkeys(f"{row.source}, {row.place}" for row in rows))
-    notes = [f"{row.method} ({row.source}, {row.place}): {row.note}." for row in rows if row.note]
+    sources = "; ".join(dict.fromkeys(row.source for row in rows))
+    notes = [f"{row.name.removeprefix(f'{MARK}: ')}: {row.note}." for row in rows if row.note]
     said = [
         *table.notes,
         f"Rows that begin with '{MARK}' were run by others, with other seeds, detectors or judges, and have no errors: "
@@ -78,6 +84,5 @@ def _further(run: RunResults, metric: str) -> Figure | None:
 
 
 def _cells(row: Published, head: Sequence[str]) -> list[Cell]:
-    cells: dict[str, Cell] = {metric: Figure(value) for metric, value in row.scores.items()}
-    cells |= {"strategy": f"{MARK}: {row.method}", "reward": "", "N": row.n}
+    cells: dict[str, Cell] = {**row.scores, "strategy": row.name, "reward": "", "N": row.n}
     return [cells.get(title) for title in head]
