@@ -242,6 +242,10 @@ def test_like_needs_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     [
         (["-n", "0"], "strategy.num_trajectories=0: must be >= 1"),
         (["-k", "0"], "num_images_per_prompt=0: must be >= 1"),
+        (
+            ["--preset", "v1", "--strategy", "single"],
+            "'v1' is a version of scaling-ar, and the strategy is single",
+        ),
         (["--seed", "-1"], "seed=-1: must be >= 0"),
         (["--strategy", "scaling"], "did you mean 'scaling-ar'?"),
         (["--strategy", "single", "-n", "4"], "strategy.num_trajectories=4: 'single' decodes one trajectory"),
