@@ -382,3 +382,11 @@ def test_an_animation_and_larger_pictures(package: Path, tmp_path: Path, capsys:
     assert generate(package, tmp_path / "p", "--scale", "17") == 1
     assert "scale is 17" in capsys.readouterr().err
     assert not (tmp_path / "p").exists()
+
+
+def test_every_picture_says_what_it_is(package: Path, tmp_path: Path) -> None:
+    assert generate(package, tmp_path, "-n", "2", "-q", prompt="a dog") == 0
+    for path in tmp_path.glob("*.png"):
+        with Image.open(path) as image:
+            text = image.info.get(KEY) or image.info["Description"]
+        assert "a dog" in text
