@@ -15,14 +15,22 @@ STAGES := world.art generators.tokenizer generators.transformer generators.expor
 
 .PHONY: demo test test-browser test-device lint train $(STAGES) speed speed-device results chaos clean
 
-.venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[test,train]"
-	touch $@
+.venv/package: pyproject.toml constraints.txt
+	@echo "1/3 an environment in .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --upgrade pip
+	@echo "2/3 torch, the largest part"
+	@$(BIN)/pip install --quiet --constraint constraints.txt torch
+	@echo "3/3 scalingar and what it is built on"
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
 
-demo: .venv/ready
+.venv/ready: .venv/package
+	@echo "the tools of tests and training"
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[test,train]"
+	@touch $@
+
+demo: .venv/package
 	$(BIN)/scalingar generate "$(PROMPT)" --strategy scaling-ar -n 8 --seed 7 -o out/demo --overwrite
 
 test: lint

@@ -5,7 +5,14 @@ import pytest
 from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import VQTokenizer
+from scalingar.models.weights import hub
 from tests.tiny import llamagen as tiny
+
+
+@pytest.fixture(autouse=True)
+def _hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody asks the hub whether it answers."""
+    monkeypatch.setattr(hub, "answers", lambda: True)
 
 
 @pytest.fixture

@@ -242,6 +242,10 @@ def test_like_needs_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     [
         (["-n", "0"], "strategy.num_trajectories=0: must be >= 1"),
         (["-k", "0"], "num_images_per_prompt=0: must be >= 1"),
+        (
+            ["--preset", "v1", "--strategy", "single"],
+            "'v1' is a version of scaling-ar, and the strategy is single",
+        ),
         (["--seed", "-1"], "seed=-1: must be >= 0"),
         (["--strategy", "scaling"], "did you mean 'scaling-ar'?"),
         (["--strategy", "single", "-n", "4"], "strategy.num_trajectories=4: 'single' decodes one trajectory"),
@@ -378,3 +382,11 @@ def test_an_animation_and_larger_pictures(package: Path, tmp_path: Path, capsys:
     assert generate(package, tmp_path / "p", "--scale", "17") == 1
     assert "scale is 17" in capsys.readouterr().err
     assert not (tmp_path / "p").exists()
+
+
+def test_every_picture_says_what_it_is(package: Path, tmp_path: Path) -> None:
+    assert generate(package, tmp_path, "-n", "2", "-q", prompt="a dog") == 0
+    for path in tmp_path.glob("*.png"):
+        with Image.open(path) as image:
+            text = image.info.get(KEY) or image.info["Description"]
+        assert "a dog" in text

@@ -113,7 +113,7 @@ def test_paths_devices_and_dtypes_of_python() -> None:
         ({"grid": (1, 2, 3)}, "model.grid=(1, 2, 3): Tuple should have at most 2 items after validation, not 3"),
         ({"clean_caption": "perhaps"}, "model.clean_caption='perhaps': must be a valid boolean"),
         ({"dtype": torch.float64}, "model.dtype=torch.float64: must be 'fp32', 'bf16' or 'fp16'"),
-        ({"device": "toaster"}, "model.device='toaster': must be one of cpu, cuda, mps, xpu"),
+        ({"device": "toaster"}, "model.device='toaster': must be auto or one of cpu, cuda, mps, xpu"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(said: dict[str, Any], message: str) -> None:
@@ -147,3 +147,11 @@ def test_a_choice_cannot_be_changed() -> None:
             setattr(choice, name, "b")
     with pytest.raises(TypeError):
         choice.options["tokenizer"] = "b"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("there", "taken"), [(["cpu"], "cpu"), (["cpu", "cuda:0", "cuda:1"], "cuda"), (["cpu", "mps"], "mps")]
+)
+def test_auto_is_replaced_by_what_is_there(there: list[str], taken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scalingar.core.device.available.available_devices", lambda: there)
+    assert ModelChoice.of({"device": "Auto"}).device == taken

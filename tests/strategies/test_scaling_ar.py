@@ -4,7 +4,7 @@ import torch
 from pydantic import ValidationError
 
 from scalingar.policy.guidance_schedule import GuidanceConfig
-from scalingar.policy.termination import GateConfig
+from scalingar.policy.termination import BELOW_THRESHOLD, GateConfig
 from scalingar.strategies import ScalingAR
 from tests.tiny.pipes import PROMPT, tiny_pipe
 
@@ -42,7 +42,7 @@ def test_a_cut_shrinks_the_batch_and_says_why() -> None:
     assert lost
     for candidate in lost:
         assert candidate.cut is not None
-        assert candidate.cut.reason == "confidence below threshold"
+        assert candidate.cut.reason == BELOW_THRESHOLD
         assert candidate.cut.step >= 2, "no cut before 12.5 % of 16 steps"
         assert candidate.trace["C"][-1] < candidate.trace["theta"][-1]
         assert candidate.trace["R"][-1] < 0.05

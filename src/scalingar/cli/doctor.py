@@ -29,10 +29,11 @@ def doctor(
 
 def _examine() -> bool:
     from scalingar.cli.terminal import console as made  # noqa: PLC0415
-    from scalingar.doctor.environment import devices, facts  # noqa: PLC0415
+    from scalingar.core.device.available import available_devices  # noqa: PLC0415
+    from scalingar.doctor.environment import facts  # noqa: PLC0415
     from scalingar.doctor.selftest import self_test  # noqa: PLC0415
 
-    report = [*facts(), *(fact for device in devices() for fact in self_test(device))]
+    report = [*facts(), *(fact for device in available_devices() for fact in self_test(device))]
     made(highlight=False).print(_facts(report))
     return all(fact.ok for fact in report)
 

@@ -22,7 +22,9 @@ _OPTIONS: dict[str, Any] = {
     "text_encoder": Annotated[
         str | None, typer.Option("--text-encoder", help="Folder or hub name of the T5.", rich_help_panel=_PANEL)
     ],
-    "device": Annotated[str | None, typer.Option("--device", help="cpu, cuda, mps, xpu.", rich_help_panel=_PANEL)],
+    "device": Annotated[
+        str | None, typer.Option("--device", help="cpu, cuda, mps, xpu, or auto.", rich_help_panel=_PANEL)
+    ],
     "dtype": Annotated[str | None, typer.Option("--dtype", help="fp32, bf16 or fp16.", rich_help_panel=_PANEL)],
     "compile": Annotated[
         bool | None,

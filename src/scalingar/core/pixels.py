@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError
@@ -69,8 +70,17 @@ def enlarged(image: Image.Image, factor: int) -> Image.Image:
     return plain.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
 
 
-def png_bytes(image: Image.Image) -> bytes:
-    """The image as PNG bytes, with its recipe if it has one."""
+DESCRIPTION = "Description"
+"""PNG's own keyword for what a picture shows."""
+
+
+def png_bytes(image: Image.Image, what: str | None = None) -> bytes:
+    """The image as PNG bytes, with its recipe if it has one, else with ``what`` it is as its description."""
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    if what is None:
+        image.save(buffer, "PNG")
+    else:
+        text = PngInfo()
+        text.add_text(DESCRIPTION, what)
+        image.save(buffer, "PNG", pnginfo=text)
     return buffer.getvalue()

@@ -94,14 +94,14 @@ def _settings(kind: type[BaseModel], parents: tuple[int | str, ...]) -> list[str
     """Names of the settings inside ``parents``."""
     for name in parents:
         field = kind.model_fields.get(str(name))
-        inner = [] if field is None else _models(field.annotation)
+        inner = [] if field is None else models_in(field.annotation)
         if not inner:
             return []
         kind = inner[0]
     return list(kind.model_fields)
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def models_in(annotation: Any) -> list[type[BaseModel]]:
     """The models in an annotation such as ``GateConfig | None``."""
     options = get_args(annotation) or (annotation,)
     return [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]

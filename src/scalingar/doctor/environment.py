@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from scalingar.core.device.available import available_devices
 from scalingar.core.packages import EXTRAS, how_to_install, missing
 from scalingar.models.embedded.installed_weights import embedded_folder
 from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo
@@ -38,17 +39,7 @@ def _versions() -> list[Fact]:
 
 
 def _devices() -> list[Fact]:
-    return [Fact("devices", device, ", ".join(_formats(device)) or "none works") for device in devices()]
-
-
-def devices() -> list[str]:
-    """The devices that torch can use here, the CPU first."""
-    names = ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        names.append("mps")
-    if hasattr(torch, "xpu") and torch.xpu.is_available():
-        names.append("xpu")
-    return names
+    return [Fact("devices", device, ", ".join(_formats(device)) or "none works") for device in available_devices()]
 
 
 def _formats(device: str) -> list[str]:

@@ -111,6 +111,8 @@ class Family:
         folder: the format of model folders of this package; None: not supported.
         no_conversion: why models of this family cannot be converted; empty if they can.
         releases: by repository on the hub, then by variant.
+        elsewhere: names on the hub, and model types in ``config.json``, of the authors' own format, which is not read,
+            with the name of the same weights in one that is.
         extra: of this package, whose packages every model of the family needs; empty: none.
         tokenizer_file: name of the image tokenizer's file beside a transformer of transformers; empty: it is inside.
     """
@@ -129,6 +131,7 @@ class Family:
     releases: Mapping[str, Mapping[str, Release]] = field(default_factory=dict)
     tokenizer_file: str = ""
     extra: str = ""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     def require(self) -> None:
         """Raises PackageError if a package that it needs is not installed."""

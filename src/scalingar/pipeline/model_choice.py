@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from scalingar.core.device.available import best_device
 from scalingar.core.errors import ConfigError
 from scalingar.core.registry import suggestion
 from scalingar.core.validation import plain, sentence, shown_name
@@ -55,10 +56,11 @@ def _dtype(value: Any) -> torch.dtype:
 
 
 def _device(value: Any) -> Any:
-    """Torch's own devices, and their numbers, which are those of CUDA."""
+    """Torch's own devices, their numbers, which are those of CUDA, and what ``auto`` finds here."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return f"cuda:{value}"
-    return value.strip().lower() if isinstance(value, str) else value
+    name = value.strip().lower() if isinstance(value, str) else value
+    return best_device() if name == "auto" else name
 
 
 class ModelChoice(BaseModel):
@@ -70,7 +72,9 @@ class ModelChoice(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, arbitrary_types_allowed=True)
 
     name: str = Field("embedded", description="'embedded', a file or folder, or a name on the hub")
-    device: Annotated[str, BeforeValidator(_device)] = Field("cpu", description="cpu, cuda, cuda:1, mps, xpu")
+    device: Annotated[str, BeforeValidator(_device)] = Field(
+        "cpu", description="cpu, cuda, cuda:1, mps, xpu; auto is replaced by what is here"
+    )
     dtype: Annotated[torch.dtype, BeforeValidator(_dtype)] = Field(
         torch.float32, description="of the transformer: fp32, bf16 or fp16"
     )
@@ -109,7 +113,7 @@ class ModelChoice(BaseModel):
         except RuntimeError:
             kind = ""
         if kind not in DEVICES:
-            raise ValueError(f"must be one of {', '.join(DEVICES)}, with a number if there are several")
+            raise ValueError(f"must be auto or one of {', '.join(DEVICES)}, with a number if there are several")
         return device
 
     @model_serializer

@@ -88,9 +88,19 @@ def write_run(output: RunOutput, folder: Path, *, overwrite: bool = False, extra
     files = [(_name("image", output, number), png_bytes(picture)) for number, picture in enumerate(pictures)]
     for number, picture in enumerate(pictures):
         if (factor := extras.factor(picture)) > 1:
-            files.append((_name("image", output, number, f"@{factor}x.png"), png_bytes(enlarged(picture, factor))))
+            files.append(
+                (
+                    _name("image", output, number, f"@{factor}x.png"),
+                    png_bytes(
+                        enlarged(picture, factor),
+                        _described(f"the image, each pixel {factor} wide,", output.results[number]),
+                    ),
+                )
+            )
     if len(pictures) > 1:
-        files.append(("grid.png", png_bytes(_grid(output.results, pictures))))
+        files.append(
+            ("grid.png", png_bytes(_grid(output.results, pictures), _described("all images", output.results[0])))
+        )
     for kind, draw in _drawings(output.pipe).items():
         files += [(_name(kind, output, number), draw(result)) for number, result in enumerate(output.results)]
     if extras.animation is not None:
@@ -174,13 +184,26 @@ def _drawings(pipe: Previewer) -> dict[str, Callable[[PromptResult], bytes]]:
     """Functions that draw a result, by file name."""
 
     def scales(result: PromptResult) -> bytes:
-        return figure.png_bytes(scale_strip(result.best, pipe.progress(result.best), pipe.grids))
+        strip = scale_strip(result.best, pipe.progress(result.best), pipe.grids)
+        return figure.png_bytes(strip, _described("the chosen image after each scale", result))
 
     def entropy(result: PromptResult) -> bytes:
-        return figure.png_bytes(entropy_map(result.best, pipe.preview(result.best), pipe.grids[0]))
+        drawn = entropy_map(result.best, pipe.preview(result.best), pipe.grids[0])
+        return figure.png_bytes(drawn, _described("the entropy of every token of the chosen image", result))
+
+    def sheet(result: PromptResult) -> bytes:
+        drawn = contact_sheet(tiles_of(result, pipe.preview), result.prompt)
+        return png_bytes(drawn, _described(f"all {len(result.candidates)} trajectories", result))
+
+    def confidence(result: PromptResult) -> bytes:
+        return figure.png_bytes(confidence_plot(result), _described("confidence over the steps", result))
 
     return {
-        "sheet": lambda result: png_bytes(contact_sheet(tiles_of(result, pipe.preview), result.prompt)),
-        "confidence": lambda result: figure.png_bytes(confidence_plot(result)),
+        "sheet": sheet,
+        "confidence": confidence,
         **({"scales": scales} if pipe.decoding == "next-scale" else {"entropy": entropy}),
     }
+
+
+def _described(what: str, result: PromptResult) -> str:
+    return f"scalingar: {what} of {result.prompt!r}, seed {result.seed}; the recipe is in the image beside it"

@@ -18,7 +18,8 @@ from scalingar.profile.statistics.token_statistics import ema
 
 NOT_A_NUMBER = "not a number"
 HARD_FAIL = "hard fail"
-BELOW_THRESHOLD = "confidence below threshold"
+BELOW_THRESHOLD = "confidence below threshold, recovery below its own"
+"""Both conditions of the immediate mode: C < θ and R < δ_rec."""
 
 Cuts = dict[str, np.ndarray]
 """Mask of the rows to cut, by reason; the first reason wins."""
@@ -207,7 +208,7 @@ class Gate(RowState):
             return self, {BELOW_THRESHOLD: below & unrecovered}
         flagged, level = self._flags(step, c, below, unrecovered)
         overdue = (flagged >= 0) & (step - flagged >= config.recovery_steps)
-        cuts = {f"no rebound within {config.recovery_steps} steps": overdue & below}
+        cuts = {f"confidence below threshold, no rebound within {config.recovery_steps} steps": overdue & below}
         return replace(self, flagged_at=flagged, flagged_confidence=level), cuts
 
     def _flags(

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from scalingar.core.pixels import DESCRIPTION
 from scalingar.report.palette import BACKGROUND, INK, MUTED, RULE
 
 DPI = 150
@@ -74,10 +75,10 @@ def bare_axes(axes: Axes) -> None:
 
 
 @own_style
-def png_bytes(figure: Figure) -> bytes:
-    """The figure as a PNG file's content; the same figure gives the same bytes."""
+def png_bytes(figure: Figure, what: str | None = None) -> bytes:
+    """The figure as a PNG file's content, ``what`` it shows in it; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a prompt may hold characters the font has not
-        figure.savefig(buffer, format="png", metadata={"Software": None})
+        figure.savefig(buffer, format="png", metadata={"Software": None, DESCRIPTION: what})
     return buffer.getvalue()

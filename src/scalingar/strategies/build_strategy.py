@@ -84,6 +84,12 @@ def _from_settings(value: Any, default: str) -> Strategy:
         raise ConfigError(
             f"strategy={shown(value)}: must be a name or settings such as {{name: {default or 'best-of-n'}}}"
         )
+    if "preset" in settings and "preset" not in STRATEGIES[name].model_fields:
+        others = ", ".join(other for other in STRATEGIES if "preset" in STRATEGIES[other].model_fields)
+        raise ConfigError(
+            f"strategy.preset={shown(settings['preset'])} is a version of {others}, and the strategy is {name}; leave "
+            "one of them out."
+        )
     return _validated(STRATEGIES[name], {key: setting for key, setting in settings.items() if key != "name"})
 
 

@@ -28,6 +28,7 @@ def test_a_suite_is_run_reported_and_validated(
 ) -> None:
     assert run(package, tmp_path / "runs", "--strategy", "single,best-of-n,scaling-ar") == 0
     out, err = capsys.readouterr()
+    assert all("±" in line for line in out.splitlines())
     assert [line.split(":")[0] for line in out.splitlines()] == ["single", "best-of-n by the reward pmi", "scaling-ar"]
     assert err == ""
     told = json.loads((tmp_path / "runs" / "best-of-n" / "results.json").read_text())
@@ -41,6 +42,7 @@ def test_a_suite_is_run_reported_and_validated(
     rows = {line.split(" | ")[0].strip("| "): line for line in table.splitlines() if line.startswith("|")}
     assert "against single" in rows["strategy"]
     assert "[" in rows["scaling-ar"]
+    assert [cell.count("±") for cell in rows["single"].split(" | ")[1:4]] == [1, 1, 1], "two tasks and overall"
     assert (tmp_path / "told" / "report.md").read_text() in table
     assert (tmp_path / "told" / "quality.png").stat().st_size > 5000
 

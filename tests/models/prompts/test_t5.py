@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from scalingar.core.errors import PackageError, WeightsError
 from scalingar.models.prompts import t5
 from scalingar.models.prompts.feature_cache import CacheWarning, FeatureCache, default_folder, feature_key
 from scalingar.models.prompts.t5 import CaptionWarning, T5Encoder
+from scalingar.models.prompts.t5_loading import check_vocabulary, load_tokenizer
 from tests.tiny.t5 import save_tiny_t5
 
 SLOTS, WIDTH = 6, 24
@@ -250,3 +252,18 @@ def test_features_that_are_not_numbers(tmp_path: Path) -> None:
     save_file(weights, here / "model.safetensors", {"format": "pt"})
     with pytest.raises(WeightsError, match=r"gives values that are not numbers in torch.float32; use bf16"):
         T5Encoder(path=here, slots=SLOTS, width=WIDTH)(["a cat"])
+
+
+@pytest.mark.parametrize(("known", "fits"), [(32100, True), (32128, True), (32000, False), (50257, False)])
+def test_a_tokenizer_of_another_model_is_refused(known: int, fits: bool) -> None:
+    """flan-t5 has 32100 tokens and 32128 embeddings; Llama's tokenizer has 32000 tokens, GPT-2's 50257."""
+    with nullcontext() if fits else pytest.raises(WeightsError, match="it is another model's"):
+        check_vocabulary("t5", known, 32128)
+
+
+def test_the_tokenizer_beside_the_encoder_is_looked_at(tmp_path: Path) -> None:
+    foreign = load_tokenizer(save_tiny_t5(tmp_path))
+    foreign.add_tokens([f"word{number}" for number in range(200)])
+    foreign.save_pretrained(tmp_path)
+    with pytest.raises(WeightsError, match="knows 211 tokens and the encoder beside it 11"):
+        T5Encoder(path=tmp_path, slots=SLOTS, width=24)(["a cat"])

@@ -1,6 +1,7 @@
 """Names on the hub; the hub itself is played by a few lines."""
 
 import sys
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +9,11 @@ from typing import Any
 import pytest
 
 from scalingar.core.errors import PackageError, WeightsError
+from scalingar.models.weights import hub
 from scalingar.models.weights.hub import at_commits, commit_of, fetch, located, split_name, split_revision
+
+ANSWERS = hub.answers.__wrapped__
+"""As it is where no test replaces it."""
 
 
 @pytest.mark.parametrize(
@@ -139,3 +144,37 @@ def test_the_libraries_own_errors_are_known() -> None:
 
     for name in ("GatedRepoError", "RepositoryNotFoundError", "EntryNotFoundError", "RemoteEntryNotFoundError"):
         assert issubclass(getattr(errors, name), Exception)
+
+
+def test_without_a_network_the_cache_alone_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def download(*names: str, **where: Any) -> str:
+        asked.append(where)
+        raise OSError
+
+    fake = SimpleNamespace(hf_hub_download=download, snapshot_download=download)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
+    monkeypatch.setattr("scalingar.models.weights.hub.answers", lambda: False)
+    with pytest.raises(WeightsError, match="the hub cannot be reached and it is not in the local cache"):
+        fetch("a/b", "x.pt")
+    assert asked == [{"revision": None, "local_files_only": True}]
+    assert located("a/b") == ("a/b", {"local_files_only": True})
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_the_hub_is_asked_once(reached: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def head(address: str, *, timeout: float) -> None:
+        asked.append(timeout)
+        if not reached:
+            raise ConnectionError
+
+    constants = SimpleNamespace(HF_HUB_OFFLINE=False, ENDPOINT="https://hub")
+    fake = SimpleNamespace(constants=constants, get_session=lambda: SimpleNamespace(head=head))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
+    asking = cache(ANSWERS)
+    assert (asking(), asking()) == (reached, reached)
+    assert len(asked) == 1
+    assert asked[0] < 10

@@ -94,3 +94,10 @@ def test_weights_of_no_family_are_nobodys(tmp_path: Path) -> None:
         WeightsError, match=r"no transformer of a known family \(emu3, infinity, janus, llamagen, simplear, var"
     ):
         locate(Choice(name=tmp_path))
+
+
+def test_folders_of_the_authors_own_format_point_to_converted_ones(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "multi_modality"}')
+    for name in (str(tmp_path), "deepseek-ai/Janus-Pro-7B"):
+        with pytest.raises(WeightsError, match=r"authors' own format.*take deepseek-community/Janus-Pro-"):
+            locate(Choice(name=name, device="cpu", dtype=torch.float32, options={}))

@@ -63,7 +63,7 @@ class Findings:
         contents = {
             "md": self.markdown().encode(),
             "csv": self.csv().encode(),
-            "png": png_bytes(self.figure),
+            "png": png_bytes(self.figure, f"scalingar: {self.name}"),
         }
         files = {f"{self.name}.{suffix}": content for suffix, content in contents.items()}
         folder = free_folder(folder, files)

@@ -37,7 +37,8 @@ def write_report(comparison: Comparison, text: str, ending: str, folder: Path) -
         OutputError: the folder cannot be written to.
     """
     check_writable(folder)
-    files = {f"report.{ending}": text.encode(), "quality.png": png_bytes(quality_plot(comparison))}
+    what = f"scalingar: score against tokens of {', '.join(run.name for run in comparison.runs)}"
+    files = {f"report.{ending}": text.encode(), "quality.png": png_bytes(quality_plot(comparison), what)}
     folder = free_folder(folder, files)
     write_files(folder, files)
     return [folder / name for name in files]

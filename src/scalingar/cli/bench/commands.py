@@ -229,8 +229,9 @@ def pictures(
 
     sheet = drawn([opened(folder) for folder in folders], graded=benchmark_of(folders[0]).graded)
     check_writable(output.parent)
-    output = free_file(output, png_bytes(sheet))
-    write_file(output, png_bytes(sheet))
+    content = png_bytes(sheet, f"scalingar: the same prompts in {', '.join(map(str, folders))}")
+    output = free_file(output, content)
+    write_file(output, content)
     say(f"wrote {output}", to_stderr=True)
 
 

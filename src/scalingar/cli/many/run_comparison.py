@@ -101,7 +101,10 @@ def run_comparison(
     tiles = [Tile(row.output.pictures[0], row.label, _caption(row, judge)) for row in rows]
     told = {"prompt": prompt, "seed": recipe.seed, "compared_by": judge, "rows": {r.label: r.to_dict() for r in rows}}
     contents = {
-        "sheet.png": png_bytes(contact_sheet(tiles, prompt)),
+        "sheet.png": png_bytes(
+            contact_sheet(tiles, prompt),
+            f"scalingar: {prompt!r}, seed {recipe.seed}, under {', '.join(strategies)}; recipes are in the images",
+        ),
         **{f"image-{number:04d}.png": png_bytes(row.output.pictures[0]) for number, row in enumerate(rows)},
         "comparison.json": json.dumps(told).encode(),
     }

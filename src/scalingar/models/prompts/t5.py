@@ -16,7 +16,7 @@ from scalingar.core.errors import WeightsError
 from scalingar.core.files import expanded
 from scalingar.models.prompts.caption_cleaning import clean_caption
 from scalingar.models.prompts.feature_cache import FeatureCache, feature_key
-from scalingar.models.prompts.t5_loading import FLAN_T5_XL, load_encoder, load_tokenizer
+from scalingar.models.prompts.t5_loading import FLAN_T5_XL, check_vocabulary, load_encoder, load_tokenizer
 from scalingar.models.weights.hub import at_commits, located, read_commits
 
 _SHOWN = 60
@@ -128,6 +128,7 @@ class T5Encoder:
         if self._network is None:
             with at_commits(self._commits):
                 self._network = load_encoder(self.path, self.width, device=self.device, dtype=self.dtype)
+            check_vocabulary(self.path, len(self._tokenizer), self._network.config.vocab_size)
         mask = batch["attention_mask"]
         output = self._network(input_ids=batch["input_ids"].to(self.device), attention_mask=mask.to(self.device))
         features = output.last_hidden_state[0].cpu()

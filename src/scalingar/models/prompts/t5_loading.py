@@ -13,6 +13,7 @@ from scalingar.models.hf.loading import first_sentence, load_network, load_text_
 
 FLAN_T5_XL = "google/flan-t5-xl"
 """The text encoder of LlamaGen, AR-GRPO and Infinity."""
+_ROUNDED_TO = 128
 
 
 def load_tokenizer(path: str | Path) -> Any:
@@ -37,6 +38,18 @@ def load_encoder(path: str | Path, width: int, *, device: str | torch.device, dt
             f"give the encoder it was trained with as text_encoder, such as {FLAN_T5_XL}."
         )
     return network
+
+
+def check_vocabulary(path: str | Path, known: int, rows: int) -> None:
+    """Raises WeightsError unless a tokenizer of ``known`` tokens may be that of an encoder of ``rows`` embeddings.
+
+    T5's tables are longer than its vocabulary, rounded up for the hardware.
+    """
+    if not 0 <= rows - known < _ROUNDED_TO:
+        raise WeightsError(
+            f"the tokenizer in {path} knows {known} tokens and the encoder beside it {rows}: it is another model's; "
+            "put the encoder's own tokenizer files there."
+        )
 
 
 @contextmanager

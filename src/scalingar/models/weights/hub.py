@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from itertools import pairwise
 from os.path import exists
 from pathlib import Path
@@ -17,6 +18,8 @@ _NAME = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w.-]+)(?::(?P<variant>[\w.-]+))?(?:
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PATTERNS = ("*.json", "*.safetensors", "*.pt", "*.pth", "*.bin", "*.model", "*.txt")
 """Files that are fetched of a whole repository."""
+_PATIENCE = 5.0
+"""Seconds until the hub has to answer."""
 _COMMITS: ContextVar[MutableMapping[str, str] | None] = ContextVar("commits", default=None)
 
 
@@ -59,8 +62,11 @@ def read_commits() -> MutableMapping[str, str] | None:
     return _COMMITS.get()
 
 
-def located(path: str | Path) -> tuple[str, dict[str, str]]:
-    """What transformers is asked for: a folder with its ``~`` replaced, or a name on the hub and its revision."""
+def located(path: str | Path) -> tuple[str, dict[str, Any]]:
+    """What transformers is asked for: a folder with its ``~`` replaced, or a name on the hub with its revision.
+
+    Without a network it looks in the cache alone.
+    """
     if str(path).startswith("~"):
         return str(expanded(path)), {}
     if exists(path) or split_name(str(path)) is None:
@@ -68,7 +74,11 @@ def located(path: str | Path) -> tuple[str, dict[str, str]]:
     name, revision = split_revision(str(path))
     if revision is None:
         revision = _commit(name)
-    return name, {} if revision is None else {"revision": revision}
+    return name, {**({} if revision is None else {"revision": revision}), **_offline()}
+
+
+def _offline() -> dict[str, bool]:
+    return {} if answers() else {"local_files_only": True}
 
 
 def _commit(name: str) -> str | None:
@@ -104,16 +114,31 @@ def fetch(repo: str, file: str | None = None) -> Path:
 
     name, named = split_revision(repo)
     revision = named or (read_commits() or {}).get(name)
+    where: dict[str, Any] = {"revision": revision, **_offline()}
     try:
         if file is not None and file.endswith("/"):
-            path = Path(hub.snapshot_download(name, allow_patterns=[f"{file}*"], revision=revision)) / file
+            path = Path(hub.snapshot_download(name, allow_patterns=[f"{file}*"], **where)) / file
         elif file is not None:
-            path = Path(hub.hf_hub_download(name, file, revision=revision))
+            path = Path(hub.hf_hub_download(name, file, **where))
         else:
-            path = Path(hub.snapshot_download(name, allow_patterns=list(_PATTERNS), revision=revision))
+            path = Path(hub.snapshot_download(name, allow_patterns=list(_PATTERNS), **where))
     except Exception as error:  # of requests, of the hub's own kinds, and of the disk
         raise WeightsError(_unavailable(repo, file, error)) from None
     return path if named else _record(name, path)
+
+
+@cache
+def answers() -> bool:
+    """Whether the hub does within a few seconds, asked once: its own client tries again and again for minutes."""
+    import huggingface_hub as hub  # noqa: PLC0415
+
+    if hub.constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        hub.get_session().head(hub.constants.ENDPOINT, timeout=_PATIENCE)
+    except Exception:  # of whichever library makes its requests
+        return False
+    return True
 
 
 def _unavailable(repo: str, file: str | None, error: Any) -> str:

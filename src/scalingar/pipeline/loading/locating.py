@@ -40,6 +40,7 @@ def locate(choice: Choice) -> tuple[Family, Source]:
             "name on the hub such as FoundationVision/LlamaGen."
         )
     repo, variant = parts[0], variant or parts[1]
+    _point_elsewhere(str(name), repo)
     family, revision = _publisher(repo), split_revision(str(name))[1]
     if family is None:
         folder = fetch(_at(repo, revision))
@@ -122,7 +123,20 @@ def _of_transformers(folder: Path) -> Family | None:
     """The family of a folder written by transformers, by its ``config.json``."""
     model_type = read_object(folder / "config.json").get("model_type")
     families = (FAMILIES[name] for name in FAMILIES)
-    return next((family for family in families if model_type and family.model_type == model_type), None)
+    found = next((family for family in families if model_type and family.model_type == model_type), None)
+    if found is None:
+        _point_elsewhere(folder, str(model_type))
+    return found
+
+
+def _point_elsewhere(name: str | Path, known_as: str) -> None:
+    """Raises WeightsError for a folder or a name whose format is its authors' own, with the one to take instead."""
+    for family in (FAMILIES[each] for each in FAMILIES):
+        if known_as in family.elsewhere:
+            raise WeightsError(
+                f"{name} is in its authors' own format, which is not read; take {family.elsewhere[known_as]}, the same "
+                "weights in transformers' format."
+            )
 
 
 def _weight_files(name: str | Path, path: Path, tokenizer: Path | None) -> tuple[Family, Source]:
