@@ -72,6 +72,8 @@ results: .venv/ready
 chaos: .venv/ready
 	$(BIN)/python -m tests.chaos.operations --kills 60 --workers 2
 	$(BIN)/python -m tests.chaos.kills --kills 50 --seed 0
+	$(BIN)/python -m tests.chaos.faults --rounds 10 --seed 0
+	$(BIN)/python -m tests.chaos.ray_kills --workers 6 --drivers 3 --seed 0
 
 clean:
 	rm -rf .venv out build dist

@@ -9,12 +9,13 @@ from scalingar.bench.robustness import drop_table, robustness
 from scalingar.bench.runs.results import RunResults, read_results
 from scalingar.core.errors import BenchmarkError
 from tests.bench.fakes import Bright
-from tests.bench.runs.test_runner import finish, runner
+from tests.bench.runs.test_runner import finish, plan, runner_of
+from tests.tiny.pipes import tiny_pipe
 
 
 def results(folder: Path, strategy: str, threshold: float, **changes: Any) -> RunResults:
-    run = runner(folder, strategy, **changes)
-    run.benchmark = Bright(threshold)
+    pipe = tiny_pipe()
+    run = runner_of(pipe, Bright(threshold), plan(pipe, strategy, **changes), folder)
     finish(run)
     return read_results(folder, run.benchmark)
 

@@ -17,6 +17,7 @@ from scalingar.models.author_defaults import Defaults
 from scalingar.models.model_folder import FolderFormat, PackageInfo
 from scalingar.models.options import Choice, Option
 from scalingar.models.prompts.encoders import PromptEncoder
+from scalingar.models.shape import Shape
 from scalingar.models.weights.checkpoint import Contents
 from scalingar.models.weights.weight_files import file_hashes
 
@@ -114,6 +115,7 @@ class Family:
         elsewhere: names on the hub, and model types in ``config.json``, of the authors' own format, which is not read,
             with the name of the same weights in one that is.
         extra: of this package, whose packages every model of the family needs; empty: none.
+        shape: sizes of a release, known without its weights; None: they are not.
         tokenizer_file: name of the image tokenizer's file beside a transformer of transformers; empty: it is inside.
     """
 
@@ -129,6 +131,7 @@ class Family:
     folder: FolderFormat | None = None
     no_conversion: str = ""
     releases: Mapping[str, Mapping[str, Release]] = field(default_factory=dict)
+    shape: Callable[[Release], Shape] | None = None
     tokenizer_file: str = ""
     extra: str = ""
     elsewhere: Mapping[str, str] = field(default_factory=dict)

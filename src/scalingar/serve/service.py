@@ -41,8 +41,9 @@ class LiveService:
         self._thread = threading.Thread(target=self._run, name="scalingar-live-batch", daemon=True)
 
     def start(self) -> None:
-        """Begin to load the model."""
-        self._thread.start()
+        """Begin to load the model, unless that was begun."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def close(self) -> None:
         """End after the present step; what is under way is given up."""

@@ -54,6 +54,10 @@ class Strategy(Settings):
         """A new search for one image. Raises ConfigError if the settings do not fit the model."""
         return Search(self, setting)
 
+    def most_alive(self, setting: Setting) -> list[int]:
+        """Trajectories of an image that draw each step, if nothing is cut that need not be."""
+        return [max(self.num_trajectories, self.search(setting).starts)] * setting.total_steps
+
     @property
     def completes_all(self) -> bool:
         """Whether it cuts nothing, forks nothing, keeps the guidance scale, and reads no hidden states."""

@@ -121,6 +121,11 @@ class TTSVar(Strategy):
         """
         return TTSVarSearch(setting, self)
 
+    def most_alive(self, setting: Setting) -> list[int]:
+        """Those of its schedule."""
+        after = self.plan(len(setting.scales)).schedule.after
+        return [after[max(0, scale - 1)] for scale in range(len(after))]
+
     def plan(self, scales: int) -> Plan:
         """The prunes of a model with this number of scales. Raises ConfigError if they do not fit."""
         try:

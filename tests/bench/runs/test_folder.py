@@ -250,3 +250,22 @@ def test_moved_weights_are_the_same_plan(tmp_path: Path) -> None:
         at("here", {"w": "01"}).check_same(at("there", {"w": "00"}), tmp_path)
     with pytest.raises(BenchmarkError, match=r"recipe\.model\.name: 'there' there, 'here' here"):
         at("here", {}).check_same(at("there", {}), tmp_path)
+
+
+def test_a_run_that_told_no_kind_of_device_goes_on_as_it_began(whole: Path, folder: Path) -> None:
+    """Begun by an earlier version; its plan, receipts and results stay as they are."""
+    shutil.rmtree(folder / "images" / "000")
+    run = runner(folder, "single", device_kind="x86_64 AVX2")
+    with pytest.warns(RepairWarning, match="missing"):
+        finish(run)
+    assert written(folder) == written(whole)
+    assert finish(runner(folder, "single", device_kind="x86_64 AVX2")) == [10]
+    (folder / PLAN).unlink()
+    assert finish(runner(folder, "single", device_kind="x86_64 AVX2")) == [10]
+    assert written(folder) == written(whole)
+
+
+def test_another_kind_of_device_is_another_run(tmp_path: Path) -> None:
+    finish(runner(tmp_path, "single", device_kind="x86_64 AVX2"))
+    with pytest.raises(BenchmarkError, match="device_kind: 'x86_64 AVX2' there, 'NVIDIA H200' here"):
+        finish(runner(tmp_path, "single", device_kind="NVIDIA H200"))

@@ -215,3 +215,65 @@ def test_a_suite_stands_alone(package: Path, tmp_path: Path, capsys: pytest.Capt
     assert run(package, tmp_path / "runs", "--suite", str(suite), "--strategy", "single") == 1
     assert "both say what is compared" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+def test_parts_are_merged_to_the_run(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for part in ("1/2", "2/2"):
+        assert run(package, tmp_path / "parts", "--strategy", "single", "--part", part) == 0
+    assert "single: part 2 of 2, 4 images in" in capsys.readouterr().out
+    parts = [str(tmp_path / "parts" / f"part-{number}-of-2") for number in (1, 2)]
+    assert main(["bench", "merge", *parts, "-o", str(tmp_path / "merged")]) == 0
+    assert "10 images of 2 parts" in capsys.readouterr().out
+    assert run(package, tmp_path / "whole", "--strategy", "single") == 0
+    merged, whole = (tmp_path / name / "single" / "samples.jsonl" for name in ("merged", "whole"))
+    assert merged.read_bytes() == whole.read_bytes()
+    assert main(["bench", "validate", str(tmp_path / "merged")]) == 0
+    assert main(["bench", "merge", *parts, parts[0], "-o", str(tmp_path / "twice")]) == 1
+    assert "both hold shard 0 of the run" in capsys.readouterr().err
+
+
+def test_a_plan_says_what_a_run_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["bench", "plan", "geneval", "--limit", "2", "--images-per-prompt", "4", "--shard", "16"]
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith("geneval: 12 prompts of 4 images: 48 images in 3 shards")
+    more = ["--estimate", "--model", "FoundationVision/LlamaGen:t2i-xl-256", "--strategy", "best-of-n", "-n", "8"]
+    assert main([*words, *more, "--step-ms", "10"]) == 0
+    row = capsys.readouterr().out.splitlines()[-1].split()
+    assert row == ["best-of-n", "384", "0.1", "M", "64", "20.9", "0.0043", "0.0043"]
+    assert main([*words, "--step-ms", "10"]) == 1
+    assert "beside --estimate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--backend", "rays"], "--backend 'rays': must be one of in-process, threads, ray; did you mean 'ray'?"),
+        (["--address", "head:6379"], "--address is for --backend ray; the backend is threads"),
+        (["--cpus-per-worker", "2"], "--cpus-per-worker is for --backend ray"),
+        (["--backend", "in-process", "--workers", "2"], "in-process has one worker, not 2"),
+        (["--backend", "ray", "--gpus-per-worker", "64"], "need more than this machine has"),
+        (["--part", "5/4"], "--part 5/4: the first number must be from 1"),
+    ],
+)
+def test_wrong_words_about_machines_are_one_sentence(
+    words: list[str], message: str, package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(package, tmp_path, "--strategy", "single", *words) == 1
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ray_is_asked_for_by_name(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scalingar.cli.bench.backends.find_spec", lambda name: None)
+    assert run(package, tmp_path, "--strategy", "single", "--backend", "ray") == 1
+    assert "pip install 'scalingar[ray]'" in capsys.readouterr().err
+
+
+def test_in_process_and_threads_are_one_run(package: Path, tmp_path: Path) -> None:
+    for backend in ("in-process", "threads"):
+        assert run(package, tmp_path / backend, "--strategy", "single", "--limit", "1", "--backend", backend) == 0
+    one, two = (tmp_path / backend / "single" / "plan.json" for backend in ("in-process", "threads"))
+    assert "device_kind" in json.loads(one.read_text())
+    assert one.read_bytes() == two.read_bytes()

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from scalingar.cli.bench.plan import plan
+from scalingar.cli.bench.settings import settings_of
 from scalingar.cli.model_options import split_model, split_section, takes_model
 from scalingar.cli.terminal import say
 
@@ -31,6 +33,9 @@ def list_benchmarks() -> None:
     console.print(registry_table("benchmarks", BENCHMARKS))
     console.print()
     console.print(registry_table("detectors", DETECTORS))
+
+
+bench.command()(plan)
 
 
 @bench.command()
@@ -265,18 +270,3 @@ def score(
     score_folder(
         benchmark, folder, settings_of(benchmark, settings or [], embedded=False), images_per_prompt, device, output
     )
-
-
-def settings_of(benchmark: str, words: list[str], *, embedded: bool) -> dict[str, Any]:
-    """Benchmark settings; images of the embedded world are judged by its own detector unless told otherwise."""
-    from scalingar.bench import BENCHMARKS  # noqa: PLC0415
-    from scalingar.pipeline.overrides import merged  # noqa: PLC0415
-    from scalingar.pipeline.recipe import parse_overrides  # noqa: PLC0415
-
-    positional, given = BENCHMARKS[benchmark].positional, {}
-    if positional is not None and words and "=" not in words[0]:
-        given, words = {positional: words[0]}, words[1:]
-    values = given | parse_overrides(words)
-    if embedded and "detector" in BENCHMARKS[benchmark].settings.model_fields and "detector" not in values:
-        values = {"detector": "embedded", "colors": "detector", **values}
-    return merged({}, values)

@@ -10,6 +10,7 @@ from scalingar.cli.servers.serving import start
 from scalingar.core.packages import require
 
 _REQUESTS, _WHERE, _LIMITS = "What requests get", "Where, and for whom", "Limits"
+_MANY = "Several models at once; see docs/many-machines.md"
 
 
 @takes_model(without=("name",))
@@ -53,6 +54,18 @@ def serve(
     max_prompt: Annotated[int | None, typer.Option(help="Characters of a prompt.", rich_help_panel=_LIMITS)] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Until the answer.", rich_help_panel=_LIMITS)] = None,
     max_body: Annotated[int | None, typer.Option(help="Bytes of a request.", rich_help_panel=_LIMITS)] = None,
+    backend: Annotated[
+        str, typer.Option(help="threads: in this process; ray: replicas.", rich_help_panel=_MANY)
+    ] = "threads",
+    replicas: Annotated[int | None, typer.Option(help="At least; 1 if not given.", rich_help_panel=_MANY)] = None,
+    max_replicas: Annotated[
+        int | None, typer.Option(help="At most; they follow the requests.", rich_help_panel=_MANY)
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="Of a running cluster of ray.", rich_help_panel=_MANY)] = None,
+    cpus_per_replica: Annotated[int | None, typer.Option(help="1 if not given.", rich_help_panel=_MANY)] = None,
+    gpus_per_replica: Annotated[
+        float | None, typer.Option(help="1 on a GPU if not given.", rich_help_panel=_MANY)
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Load everything, say what is served, and stop.")] = False,
     *,
     model: dict[str, Any],
@@ -84,4 +97,27 @@ def serve(
         "max_seconds": max_seconds,
         "max_body": max_body,
     }
-    start(words or [], config, values, settings, check=check)
+    several = {
+        "replicas": replicas,
+        "max_replicas": max_replicas,
+        "address": address,
+        "cpus_per_replica": cpus_per_replica,
+        "gpus_per_replica": gpus_per_replica,
+    }
+    start(words or [], config, values, settings, _many(backend, several), check=check)
+
+
+def _many(backend: str, several: dict[str, Any]) -> dict[str, Any] | None:
+    """What is said of replicas; None: the server is in this process. Raises ConfigError."""
+    from scalingar.core.errors import ConfigError  # noqa: PLC0415
+    from scalingar.core.registry import suggestion  # noqa: PLC0415
+
+    given = {key: value for key, value in several.items() if value is not None}
+    if backend not in ("threads", "ray"):
+        raise ConfigError(f"--backend {backend!r}: must be threads or ray{suggestion(backend, ['threads', 'ray'])}")
+    if backend == "ray":
+        require("--backend ray", "ray")
+        return given
+    if given:
+        raise ConfigError(f"--{next(iter(given)).replace('_', '-')} is for --backend ray; the backend is threads.")
+    return None

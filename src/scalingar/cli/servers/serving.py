@@ -9,16 +9,23 @@ import typer
 
 from scalingar.cli.words.prompt_and_settings import is_setting
 
-_START = "scalingar.serve.start"
-"""The server is a room beside this one: neither imports the other, and this name is all that one knows of it."""
+_START, _START_REPLICAS = "scalingar.serve.start", "scalingar.serve.replicas.ray_serve"
+"""The server is a room beside this one: neither imports the other, and these names are all that one knows of it."""
 
 
 def start(
-    words: Sequence[str], config: Path | None, values: dict[str, Any], settings: dict[str, Any], *, check: bool
+    words: Sequence[str],
+    config: Path | None,
+    values: dict[str, Any],
+    settings: dict[str, Any],
+    many: dict[str, Any] | None = None,
+    *,
+    check: bool,
 ) -> None:
     """Serve the model that the words name, drawn as they, ``config`` and ``values`` say.
 
-    ``values``: of a recipe, by dotted names; ``settings``: of the server; None is not given. Raises ScalingarError.
+    ``values``: of a recipe, by dotted names; ``settings``: of the server; None is not given. ``many``: replicas of
+    ray that serve in place of this process. Raises ScalingarError.
     """
     from scalingar.pipeline.recipe import Recipe, parse_overrides  # noqa: PLC0415
 
@@ -29,7 +36,11 @@ def start(
     overrides = parse_overrides([word for word in words if is_setting(word)])
     recipe = Recipe() if config is None else Recipe.from_yaml(config)
     recipe = recipe.with_values({**_given(given), **overrides})
-    import_module(_START).serve(recipe, _given(settings), check=check)
+    if many is None:
+        import_module(_START).serve(recipe, _given(settings), check=check)
+        return
+    many = {"gpus_per_replica": 0.0 if recipe.model.on_cpu else 1.0, **many}
+    import_module(_START_REPLICAS).serve(recipe, _given(settings), many, check=check)
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

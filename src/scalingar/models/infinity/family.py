@@ -24,11 +24,13 @@ from scalingar.models.infinity.released import (
     read_infinity,
 )
 from scalingar.models.infinity.schedules import PIXELS, PRESETS, TEMPLATES, InfinitySchedule, infinity_schedule
+from scalingar.models.infinity.shapes import infinity_shape
 from scalingar.models.options import Choice, width_and_height
 from scalingar.models.prompts.encoders import PromptEncoder
 from scalingar.models.prompts.feature_cache import FeatureCache, default_folder
 from scalingar.models.prompts.infinity_prompts import infinity_prompts
 from scalingar.models.prompts.t5_loading import FLAN_T5_XL
+from scalingar.models.shape import Shape
 from scalingar.models.weights.checkpoint import Contents
 from scalingar.models.weights.containers import CONTAINERS
 
@@ -128,6 +130,11 @@ def _release(file: str, vae: str, image_size: int) -> Release:
     )
 
 
+def _shape(release: Release) -> Shape:
+    assert release.image_size is not None
+    return infinity_shape(release, _SQUARES[release.image_size])
+
+
 FAMILY = Family(
     name="infinity",
     title="Infinity",
@@ -144,6 +151,7 @@ FAMILY = Family(
     build=_build,
     parts=_parts,
     official=_official,
+    shape=_shape,
     releases={
         _REPO: {
             "125m-256": _release("infinity_125M_256x256.pth", "d16", 256),

@@ -20,6 +20,7 @@ from scalingar.models.llamagen.released import (
     load_vq,
 )
 from scalingar.models.llamagen.releases import DEFAULTS, RELEASES
+from scalingar.models.llamagen.shapes import llamagen_shape
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
 from scalingar.models.model_folder import PIPELINE, Component, FolderFormat, PackageInfo, check_grammar
@@ -151,6 +152,7 @@ FAMILY = Family(
     build=_build,
     parts=_parts,
     official=_official,
+    shape=llamagen_shape,
     folder=FolderFormat(
         transformer=Component(network=LlamaGen, config=LlamaGenConfig, make=_make),
         tokenizer=Component(network=VQTokenizer, config=VQConfig, make=lambda config, _: VQTokenizer(config)),

@@ -46,7 +46,7 @@ def locate(choice: Choice) -> tuple[Family, Source]:
         folder = fetch(_at(repo, revision))
         return _local(folder, folder, variant, own_tokenizer)
     family.require()  # before gigabytes are fetched
-    return family, _fetched(name, _variant(family, repo, variant), own_tokenizer, revision)
+    return family, _fetched(name, variant_of(family, repo, variant), own_tokenizer, revision)
 
 
 def pinned_name(choice: Choice, source: Source) -> str | None:
@@ -169,7 +169,7 @@ def _publisher(repo: str) -> Family | None:
     return next((FAMILIES[name] for name in FAMILIES if repo in FAMILIES[name].releases), None)
 
 
-def _variant(family: Family, repo: str, variant: str | None) -> Release:
+def variant_of(family: Family, repo: str, variant: str | None) -> Release:
     """The release. Raises ConfigError for a missing or unknown variant."""
     variants = family.releases[repo]
     if variant is None and len(variants) == 1:

@@ -164,4 +164,4 @@ class RayWorkers:
         self._fill()
 
 
-_Actor = ray.remote(Worker)
+_Actor: Any = ray.remote(Worker)

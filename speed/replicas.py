@@ -1,0 +1,75 @@
+"""Replicas of a server under load, one of them killed: ``python -m speed.replicas``.
+
+Starts Ray Serve with two replicas of the embedded model on this machine, asks many times at once with OpenAI's client,
+which repeats what failed, and kills a replica meanwhile. Prints how many answers came, whether they are the pictures
+that were drawn before, and images a second before the kill and around it.
+"""
+
+import argparse
+import os
+import random
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from openai import APIError, OpenAI
+
+from scalingar.pipeline.recipe import Recipe
+from scalingar.serve.replicas.ray_serve import ReplicaSettings, replicas
+from scalingar.serve.start import ServerSettings
+from speed.machine import describe
+
+_REPLICA = "ray::ServeReplica:scalingar"
+_TRIES = 8
+
+
+def replica_processes() -> list[int]:
+    """Of this machine."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            name = (entry / "cmdline").read_bytes().split(b"\0")[0].decode()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if name.startswith(_REPLICA):
+            found.append(int(entry.name))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--replicas", type=int, default=2)
+    parser.add_argument("--requests", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    print(describe())
+    recipe = Recipe.from_dict({"strategy": "single"})
+    with replicas(recipe, ServerSettings(port=0), ReplicaSettings(replicas=args.replicas)) as url:
+        client = OpenAI(base_url=url, api_key="none", max_retries=_TRIES)
+
+        def ask(number: int) -> str | None:
+            try:
+                answer = client.images.generate(prompt="a photo of a dog", quality="low", extra_body={"seed": number})
+            except APIError as error:
+                print(f"request {number} was lost: {error}")
+                return None
+            return answer.data[0].b64_json if answer.data else None
+
+        with ThreadPoolExecutor(args.requests) as pool:
+            before: list[str | None] = []
+            for name, kill in (("undisturbed", False), ("one killed", True)):
+                started = time.perf_counter()
+                coming = [pool.submit(ask, number) for number in range(args.requests)]
+                if kill:
+                    time.sleep(1.0)
+                    os.kill(random.Random(args.seed).choice(replica_processes()), signal.SIGKILL)
+                pictures = [one.result() for one in coming]
+                seconds = time.perf_counter() - started
+                before = before or pictures
+                same = sum(one is not None and one == other for one, other in zip(pictures, before, strict=True))
+                print(f"{name:12s} {same} of {args.requests} answers, {args.requests / seconds:.2f} images/s")
+
+
+if __name__ == "__main__":
+    main()

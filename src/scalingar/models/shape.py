@@ -1,0 +1,42 @@
+"""How large a transformer is, known from its published sizes alone: what it will take before anything is loaded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Shape:
+    """``scales``: grids that a trajectory draws, of a next-token model the only one. ``next_scale``: one step each.
+
+    ``condition_tokens``: slots of the cache before the image. ``cached``: numbers in the cache per slot and branch.
+    """
+
+    scales: tuple[tuple[int, int], ...]
+    next_scale: bool
+    parameters: int
+    condition_tokens: int
+    cached: int
+
+    @property
+    def tokens(self) -> int:
+        """Of one whole trajectory."""
+        return sum(height * width for height, width in self.scales)
+
+    @property
+    def steps(self) -> int:
+        """Of one whole trajectory."""
+        return len(self.scales) if self.next_scale else self.tokens
+
+    def cache_bytes(self, dtype: torch.dtype, *, guided: bool) -> int:
+        """Of one trajectory that is drawn to its end, with both branches if ``guided``."""
+        slots = self.condition_tokens + self.tokens
+        return self.cached * slots * dtype.itemsize * (2 if guided else 1)
+
+
+def count_parameters(make: Callable[[], nn.Module]) -> int:
+    """Of the module that ``make`` makes, without memory for them."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in make().parameters())

@@ -1,0 +1,64 @@
+"""What a run takes, worked by hand."""
+
+import pytest
+import torch
+
+from scalingar.bench.runs.estimate import Load, estimate
+from scalingar.core.errors import ConfigError
+from scalingar.models.infinity.schedules import TEMPLATES
+from scalingar.models.options import Choice
+from scalingar.models.shape import Shape
+from scalingar.pipeline.loading.shapes import shape_of
+from scalingar.strategies.build_strategy import build_strategy
+
+TOKENS = Shape(scales=((4, 4),), next_scale=False, parameters=1000, condition_tokens=4, cached=10)
+INFINITY = Shape(scales=TEMPLATES[1.0], next_scale=True, parameters=1000, condition_tokens=0, cached=10)
+
+
+def test_of_a_next_token_model() -> None:
+    load = Load(images=10, shard=4, max_rows=6, workers=2)
+    assert load.shards == 3
+    told = estimate(
+        build_strategy({"name": "best-of-n", "num_trajectories": 3, "reward": "confidence"}),
+        TOKENS,
+        load,
+        dtype=torch.bfloat16,
+        guidance_scale=2.0,
+    )
+    assert (told.trajectories, told.tokens, told.rows) == (30, 30 * 16, 6)
+    assert told.steps == (2 + 2 + 1) * 16, "two shards of 12 trajectories, one of 6, 6 at once"
+    assert told.cache == 6 * (10 * (4 + 16) * 2) * 2
+    assert told.worker_hours(3.6e6 / 80) == pytest.approx(1.0)
+    assert told.hours(3.6e6 / 80, load) == pytest.approx(2 / 3), "one of two workers has two of three shards"
+
+
+def test_a_schedule_is_known_beforehand() -> None:
+    """14 656 tokens are what the ledger of TTS-VAR said on Infinity's scales."""
+    strategy = build_strategy({"name": "tts-var", "num_trajectories": 1, "reward": "embedded"})
+    load = Load(images=2, shard=2, max_rows=4, workers=1)
+    told = estimate(strategy, INFINITY, load, dtype=torch.float32, guidance_scale=1.0)
+    assert (told.trajectories, told.tokens, told.rows) == (16, 2 * 14_656, 4)
+    assert told.cache == 4 * 10 * 10_521 * 4
+    assert told.steps == 13, "in whole trajectories 2.8, which fit into 4 rows"
+    with pytest.raises(ConfigError, match="TTSVar is for next-scale models"):
+        estimate(strategy, TOKENS, load, dtype=torch.float32, guidance_scale=1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens", "steps", "billions"),
+    [
+        ("FoundationVision/LlamaGen:t2i-xl-256", 256, 256, 0.8),
+        ("FoundationVision/LlamaGen:c2i-b-384", 576, 576, 0.11),
+        ("FoundationVision/Infinity:2b-1024", 10521, 13, 2.2),
+    ],
+)
+def test_published_sizes(name: str, tokens: int, steps: int, billions: float) -> None:
+    shape = shape_of(Choice(name=name, device="cpu", dtype=torch.bfloat16, options={}))
+    assert (shape.tokens, shape.steps) == (tokens, steps)
+    assert shape.parameters / 1e9 == pytest.approx(billions, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["embedded", "nowhere", "deepseek-ai/Janus-Pro-1B"])
+def test_sizes_that_are_not_known(name: str) -> None:
+    with pytest.raises(ConfigError, match="are not known without its weights"):
+        shape_of(Choice(name=name, device="cpu", dtype=torch.float32, options={}))
