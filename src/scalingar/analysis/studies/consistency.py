@@ -87,7 +87,7 @@ def _filling(pipe: ImagePipeline, fill: str | None) -> Fill:
         raise ConfigError(
             f"fill is {fill!r}; pictures of a next-scale model are whole after every scale, leave it out."
         )
-    known = {name: name for name in FILLS}
+    known: dict[str, Fill] = {name: name for name in FILLS}
     if (fill or "grey") not in known:
         raise ConfigError(f"fill is {fill!r}; choose from {', '.join(FILLS)}.")
     return known[fill or "grey"]
