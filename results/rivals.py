@@ -108,8 +108,8 @@ def _scatter(axes: Axes, runs: Group, cost: str, label: str) -> None:
             continue
         value = run.summary.overall
         color = CHOSEN if run.name.startswith(OURS) else FINISHED
-        spread = value.standard_error
-        axes.errorbar(run.costs[cost], value.value, yerr=spread, ecolor=RULE, capsize=3, fmt="o", color=color)
+        error = value.standard_error
+        axes.errorbar(run.costs[cost], value.value, yerr=error, fmt="o", color=color, ecolor=RULE, capsize=3)
         places[f"{title.partition(',')[0]}{'' if budget is None else f' · {budget}'}"] = (run.costs[cost], value.value)
     axes.set_xscale("log", base=2)
     axes.set_xlabel(label, color=INK)

@@ -19,8 +19,8 @@ from scalingar.strategies.search import Candidates, Decision, Search, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import Strategy, argmax
 
-USUAL: Fill = "grey"
-"""How a raster prefix is filled unless a strategy says otherwise: the picture as it stands."""
+USUAL: Fill = "repeat"
+"""How a raster prefix is filled unless a strategy says otherwise: what tells most in docs/rivals.md."""
 
 
 class JudgesPrefixes(Strategy):
