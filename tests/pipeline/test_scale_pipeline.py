@@ -12,6 +12,7 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies import STRATEGIES, TTSVar
 from scalingar.strategies.build_strategy import build_strategy
 from tests.tiny.scale_pipes import PIPES, PROMPTS
+from tests.tiny.verifiers import with_verifier
 
 NAMES = [name for name in STRATEGIES if "next-scale" in STRATEGIES[name].serves]
 KINDS = sorted(PIPES)
@@ -22,13 +23,17 @@ def pipe(request: pytest.FixtureRequest) -> ImagePipeline:
     return PIPES[request.param]()
 
 
+def settings(pipe: ImagePipeline, name: str) -> dict[str, Any]:
+    return with_verifier(name, 16 if pipe.name == "tiny VAR" else 32, len(pipe.grids))
+
+
 def tokens(pipe: ImagePipeline) -> int:
     return sum(height * width for height, width in pipe.grids)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hands_out_a_finished_image_and_counts_its_costs(pipe: ImagePipeline, name: str) -> None:
-    output = pipe(PROMPTS[0], strategy=name, seed=3)
+    output = pipe(PROMPTS[0], strategy=settings(pipe, name), seed=3)
     result, ledger = output.results[0], output.ledger
     assert result.best.finished
     assert result.best.image is not None
@@ -39,20 +44,21 @@ def test_hands_out_a_finished_image_and_counts_its_costs(pipe: ImagePipeline, na
     assert [one.inherited for one in result.candidates] == [ends[one.born] for one in result.candidates]
     assert ledger.tokens == sum(one.drawn for one in result.candidates)
     first = len([one for one in result.candidates if one.parent is None])
-    assert ledger.forward_rows == 2 * (ledger.tokens - first)
+    undrawn = [one.cut.step for one in result.candidates if one.cut is not None] if name == "verifier-halving" else []
+    assert ledger.forward_rows == 2 * (ledger.tokens - first + sum(ends[step + 1] - ends[step] for step in undrawn))
     assert ledger.prefill_rows == 2
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_permuting_prompts_permutes_images(pipe: ImagePipeline, name: str) -> None:
-    forward = pipe(PROMPTS, strategy=name, seed=4, output_type="codes").images
-    backward = pipe(PROMPTS[::-1], strategy=name, seed=4, output_type="codes").images
+    forward = pipe(PROMPTS, strategy=settings(pipe, name), seed=4, output_type="codes").images
+    backward = pipe(PROMPTS[::-1], strategy=settings(pipe, name), seed=4, output_type="codes").images
     assert all(torch.equal(a, b) for a, b in zip(forward, backward[::-1], strict=True))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "tts-var"])
 def test_one_trajectory_is_the_single_strategy(pipe: ImagePipeline, name: str) -> None:
-    one = pipe(PROMPTS[0], strategy=name, num_trajectories=1, seed=5, output_type="codes").images[0]
+    one = pipe(PROMPTS[0], strategy=settings(pipe, name), num_trajectories=1, seed=5, output_type="codes").images[0]
     assert torch.equal(one, pipe(PROMPTS[0], strategy="single", seed=5, output_type="codes").images[0])
 
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from scalingar.core.errors import ConfigError, WeightsError
-from scalingar.rewards.features import FEATURES, PixelFeature, check_feature, make_feature
+from scalingar.rewards.features import FEATURES, CodeFeature, PixelFeature, check_feature, make_feature
 from scalingar.rewards.features.dinov2 import preprocess
 
 
@@ -63,7 +63,7 @@ def test_embedded_features_tell_scenes_apart() -> None:
 
 
 def test_wrong_names_and_sources(tmp_path: Path) -> None:
-    assert list(FEATURES) == ["dinov2", "embedded", "pixels"]
+    assert list(FEATURES) == ["dinov2", "embedded", "latent", "pixels"]
     check_feature("dinov2:anywhere")
     with pytest.raises(ConfigError, match="did you mean 'dinov2'"):
         check_feature("dinov3")
@@ -73,3 +73,14 @@ def test_wrong_names_and_sources(tmp_path: Path) -> None:
         make_feature("dinov2:")
     with pytest.raises(WeightsError, match=r"holds no config.json"):
         make_feature(f"dinov2:{tmp_path}")
+
+
+def test_the_latent_is_described_before_it_is_a_picture() -> None:
+    feature = make_feature("latent")
+    assert isinstance(feature, CodeFeature)
+    latents = torch.arange(24.0).view(1, 2, 3, 4)
+    assert feature.of_latents(latents)[0, 5].tolist() == [5, 17]
+    with pytest.raises(ConfigError, match="looks at no image"):
+        feature(pictures())
+    with pytest.raises(ConfigError, match="no weights to load from 'folder'"):
+        make_feature("latent:folder")

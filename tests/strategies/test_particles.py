@@ -100,7 +100,7 @@ def test_after_resampling_the_pick_counts_only_what_came_later() -> None:
         ({"checks": (0.5, 0.25)}, "must ascend between 0 and 1"),
         ({"checks": (0.0,)}, "must ascend between 0 and 1"),
         ({"ess_share": 1.5}, "less than or equal to 1"),
-        ({"potential": 5}, "'reward', 'confidence' or 'likelihood'"),
+        ({"potential": 5}, "'reward', 'verifier', 'confidence' or 'likelihood'"),
         ({"reward": REWARD}, "nothing asks the reward"),
         ({"potential": "reward", "reward": "rank-sum:log-likelihood,pmi"}, "ranks finished candidates"),
     ],

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from rich.progress import track
 from torch import Tensor
 
+from scalingar.analysis.verifiers.examination import stops
 from scalingar.bench.benchmarks.geneval.geneval import GenEval
 from scalingar.bench.benchmarks.geneval.prompts import official_prompts, spell_out
 from scalingar.bench.judges.detectors.embedded_detector import EmbeddedDetector
@@ -28,8 +29,6 @@ from scalingar.strategies.setting import Setting
 from training.workdir import add_work_dir, announce
 from training.world.scenes import sample_scene
 
-LENGTHS = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
-"""Shares of an image's codes that a prefix has. The whole one's last code is never read: nothing follows it."""
 SHARES = {
     "single_object": 0.12,
     "two_object": 0.19,
@@ -84,11 +83,6 @@ class Recording(Search):
 
 RECORDINGS: list[Recording] = []
 """Of the call under way, one per image, in order."""
-
-
-def stops(steps: int) -> list[int]:
-    """The steps before whose draw a prefix has one of :data:`LENGTHS`; the whole one's is the last step."""
-    return [min(round(share * steps), steps - 1) for share in LENGTHS]
 
 
 def training_prompts(count: int, seed: int) -> list[str]:

@@ -10,15 +10,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from training.verifier.collect import LENGTHS, stops
+from scalingar.analysis.verifiers.examination import LENGTHS, Table, bellman_error, pairs_right, stops
 from training.workdir import add_work_dir, announce
 
 FOLDS = 4
 RIDGE = 1.0
 """Penalty, per trajectory, on standardised inputs."""
-
-Table = Float[np.ndarray, "p n k"]
-"""One number per prompt, trajectory and length."""
 
 
 def load(folder: Path) -> dict[str, np.ndarray]:
@@ -31,19 +28,6 @@ def load(folder: Path) -> dict[str, np.ndarray]:
     reward = together["reward"]
     prompts = len(reward) // int(together["trajectories"][0]) if "trajectories" in together else len(reward) // 8
     return {name: values.reshape(prompts, -1, *values.shape[1:]) for name, values in together.items()}
-
-
-def pairs_right(values: Float[np.ndarray, "p n"], truth: Float[np.ndarray, "p n"]) -> Float[np.ndarray, " q"]:
-    """Per prompt with a pair of different truths: the share of such pairs that the values order as the truth does.
-
-    Equal values count half.
-    """
-    known = np.isfinite(truth).all(1)
-    ahead = np.sign(values[known, :, None] - values[known, None])
-    wanted = np.sign(truth[known, :, None] - truth[known, None])
-    counts = (wanted != 0).sum((1, 2))
-    right = ((ahead == wanted) + 0.5 * (ahead == 0)) * (wanted != 0)
-    return right.sum((1, 2))[counts > 0] / counts[counts > 0]
 
 
 def held_out(inputs: Float[np.ndarray, "p n k d"], reward: Float[np.ndarray, "p n"]) -> Table:
@@ -66,15 +50,6 @@ def held_out(inputs: Float[np.ndarray, "p n k d"], reward: Float[np.ndarray, "p 
             weights = np.linalg.solve(gram, flat.T @ target[train].ravel())
             result[test, :, length] = (x[test] / scale) @ weights
     return result
-
-
-def bellman_error(values: Table, reward: Float[np.ndarray, "p n"]) -> list[float]:
-    """Root mean square of v(prefix) - v(next prefix), the last next one being the reward; in units of the reward's
-    deviation within a prompt. One continuation stands for their mean, so this is an upper bound.
-    """
-    target = reward - reward.mean(1, keepdims=True)
-    following = np.concatenate([values[:, :, 1:], target[:, :, None]], 2)
-    return [float(math.sqrt(gap)) for gap in ((following - values) ** 2).mean((0, 1)) / target.var()]
 
 
 def readings(data: dict[str, np.ndarray]) -> dict[str, Table]:

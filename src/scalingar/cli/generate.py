@@ -41,6 +41,10 @@ def generate(
         str | None,
         typer.Option(help="For a strategy that asks one; see docs/rewards.md.", rich_help_panel=_SEARCH),
     ] = None,
+    verifier: Annotated[
+        str | None,
+        typer.Option(help="Folder of [b]scalingar verifier train[/].", rich_help_panel=_SEARCH),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Keys the noise.", rich_help_panel=_DRAW)] = None,
     noise: Annotated[
         str | None, typer.Option(help="Made on the 'host' or the 'device'.", rich_help_panel=_DRAW)
@@ -102,6 +106,7 @@ def generate(
         "strategy.preset": preset,
         "strategy.num_trajectories": num_trajectories,
         "strategy.reward": reward,
+        "strategy.verifier": verifier,
         "seed": seed,
         "noise": noise,
         "num_images_per_prompt": num_images,

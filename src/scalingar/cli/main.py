@@ -22,6 +22,7 @@ from scalingar.cli.servers.serve import serve
 from scalingar.cli.servers.studio import studio
 from scalingar.cli.servers.study import study
 from scalingar.cli.terminal import say, spell_out_unknown_letters
+from scalingar.cli.verifier import verifier
 from scalingar.cli.words.paths import takes_paths
 from scalingar.cli.words.prompt_and_settings import with_literal_prompt
 from scalingar.core.errors import ScalingarError
@@ -44,10 +45,11 @@ app.command()(serve)
 app.command()(studio)
 app.add_typer(bench, name="bench")
 app.add_typer(study, name="study")
+app.add_typer(verifier, name="verifier")
 analyze.command()(consistency)
 app.add_typer(analyze, name="analyze")
 app.command()(calibrate)
-for group in (app, bench, study, analyze):
+for group in (app, bench, study, analyze, verifier):
     for command in group.registered_commands:
         assert command.callback is not None  # all are made from functions
         command.callback = takes_paths(command.callback)

@@ -1,5 +1,6 @@
 """``ImagePipeline``: prompts in, images out, with a strategy of choice."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from inspect import signature
@@ -35,6 +36,7 @@ from scalingar.pipeline.recipe import NoiseSource, Recipe
 from scalingar.pipeline.stream import Stream
 from scalingar.rewards import REWARDS, PixelReward, Reward, build_reward
 from scalingar.rewards.features import FEATURES, Feature, make_feature
+from scalingar.rewards.verifiers import Verifier
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy, with_trajectories
 from scalingar.strategies.engine.engine import Engine
@@ -68,6 +70,7 @@ class ImagePipeline:
     _rewards: dict[tuple[str, int], Reward] = field(default_factory=dict, init=False, repr=False)
     _features: dict[tuple[str, int], Feature] = field(default_factory=dict, init=False, repr=False)
     """By name, and how often a definition among them was replaced: what was made of an older one is not used."""
+    _verifiers: dict[str, Verifier] = field(default_factory=dict, init=False, repr=False)
     _commits: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -318,7 +321,7 @@ class ImagePipeline:
     def looks(
         self, decoder: NextTokenDecoder | NextScaleDecoder, recipe: Recipe, *, keep_pixels: bool = False
     ) -> ImageLooks:
-        """Reward and feature that a resolved recipe's strategy needs, with a ledger of their own.
+        """Reward, feature and verifier that a resolved recipe's strategy needs, with a ledger of their own.
 
         Raises ConfigError, WeightsError, before anything is decoded.
         """
@@ -330,6 +333,8 @@ class ImagePipeline:
             reward=None if needs.reward is None else self.reward(needs.reward),
             reward_name=needs.reward or "",
             feature=None if needs.feature is None else self.feature(needs.feature),
+            verifier=None if needs.verifier is None else self.verifier(needs.verifier),
+            latents=None if isinstance(decoder, NextTokenDecoder) else lambda codes: decoder.latent(torch.stack(codes)),
             keep_pixels=keep_pixels,
             per_batch=per_batch,
             seen_per_batch=None if recipe.model.on_cpu else per_batch,
@@ -360,6 +365,20 @@ class ImagePipeline:
                     reward.prepare()
             self._rewards[key] = reward
         return self._rewards[key]
+
+    def verifier(self, folder: str) -> Verifier:
+        """The verifier in ``folder``, read once for this pipeline.
+
+        Raises:
+            WeightsError: it is missing, damaged or of another version.
+            ConfigError: it was trained for another model or tokenizer.
+        """
+        if folder not in self._verifiers:
+            verifier = Verifier.load(folder, device=self.device)
+            decoder = self.decoder()
+            verifier.check_model(self.name, self.hashes, len(decoder.scales) or math.prod(decoder.grid))
+            self._verifiers[folder] = verifier
+        return self._verifiers[folder]
 
     def feature(self, name: str) -> Feature:
         """The feature of ``name`` or ``name:source``, built once for this pipeline. Raises as :meth:`reward`."""

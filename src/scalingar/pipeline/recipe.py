@@ -30,7 +30,7 @@ from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.model_choice import ModelChoice, described
 from scalingar.pipeline.overrides import merged
 from scalingar.strategies import Strategy
-from scalingar.strategies.build_strategy import build_strategy, strategy_name, with_reward
+from scalingar.strategies.build_strategy import build_strategy, check_verified, strategy_name, with_reward
 
 LOOKS = 8
 """Pictures per batch on an accelerator."""
@@ -182,7 +182,8 @@ class Recipe(BaseModel):
         """With the defaults of the model and its device for unset values.
 
         Raises:
-            ConfigError: the strategy needs a reward, and neither the recipe nor the model names one.
+            ConfigError: the strategy needs a reward, and neither the recipe nor the model names one; or a verifier,
+                and the recipe names none.
         """
         own = {} if self.sampling is None else self.sampling.model_dump(exclude_unset=True)
         scale = defaults.guidance_scale if self.guidance_scale is None else self.guidance_scale
@@ -190,6 +191,7 @@ class Recipe(BaseModel):
             raise ConfigError(f"guidance_scale is {scale}, the default of {defaults.name}; set it to a number.")
         filled = SamplingConfig(**{**defaults.sampling.model_dump(), **own})
         strategy = with_reward(self.strategy, defaults.own_reward, defaults.name)
+        check_verified(strategy, defaults.name)
         update = {
             "guidance_scale": scale,
             "sampling": filled,

@@ -36,6 +36,8 @@ def offer_of(
         pipe.reward(reward)
     if needs.feature is not None:
         pipe.feature(needs.feature)
+    if needs.verifier is not None:
+        pipe.verifier(needs.verifier)
     usual = usual.model_copy(update={"model": pipe.choice_as_read})
     eyes = eyes_of(usual, pipe, rewards)
     return Offer(pipe, name or Path(recipe.model.name).name, usual, limits, eyes, _size(pipe))

@@ -19,6 +19,8 @@ from scalingar.strategies.single import Single
 from scalingar.strategies.strategy import STRATEGIES, Strategy
 from scalingar.strategies.successive_halving import SuccessiveHalving
 from scalingar.strategies.tts_var import TTSVar
+from scalingar.strategies.verified.verifier_halving import VerifierHalving
+from scalingar.strategies.verified.verifier_of_n import VerifierOfN
 
 __all__ = [
     "FRTTS",
@@ -43,4 +45,6 @@ __all__ = [
     "Strategy",
     "SuccessiveHalving",
     "TTSVar",
+    "VerifierHalving",
+    "VerifierOfN",
 ]

@@ -54,6 +54,16 @@ def with_reward(strategy: Strategy, reward: str | None, model: str) -> Strategy:
     return changed(strategy, reward=reward)
 
 
+def check_verified(strategy: Strategy, model: str) -> None:
+    """Raises ConfigError if the strategy uses a verifier and names none."""
+    needs = strategy.needs()
+    if needs.verified and needs.verifier is None:
+        raise ConfigError(
+            f"the strategy {STRATEGIES.name_of(type(strategy))} needs a verifier of {model}, and none is named; set "
+            "strategy.verifier to a folder of 'scalingar verifier train'."
+        )
+
+
 def changed(strategy: Strategy, **settings: Any) -> Strategy:
     """The same strategy with some settings replaced. Raises ConfigError."""
     return _validated(type(strategy), {**strategy.model_dump(exclude_unset=True), **settings})

@@ -9,12 +9,18 @@ class Needs:
 
     ``rewarded``: it uses a reward; ``reward``: its name or ``name:source``, None if not yet named.
     ``feature``: ``name`` or ``name:source`` of the image feature it uses; None: none.
-    ``states``: it reads hidden states, which are kept only then.
+    ``verified``: it uses a verifier; ``verifier``: its folder, None if not yet named.
+    ``states``: it reads hidden states, which are kept only then, or where a verifier reads them.
     ``warmup``: share of the steps after which the profile's C_min begins anew (ScalingAR, Eq. 12); 0: it does not.
     """
 
     rewarded: bool = False
     reward: str | None = None
     feature: str | None = None
+    verified: bool = False
+    verifier: str | None = None
     states: bool = False
     warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "states", self.states or self.verified)

@@ -17,7 +17,7 @@ from scalingar.strategies.search import Candidates, Decision, Pick, Search, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax, choice_generator
 
-ParticlePotential = Literal["reward", "confidence", "likelihood"]
+ParticlePotential = Literal["reward", "verifier", "confidence", "likelihood"]
 
 
 @STRATEGIES.register("particles")
@@ -33,7 +33,8 @@ class Particles(Strategy):
     """
 
     potential: ParticlePotential = Field(
-        "confidence", description="v: the reward of the picture so far, C of the last step, or ln p(x|c) of all codes"
+        "confidence",
+        description="v: the reward of the picture so far, a verifier's value, C of the last step, or ln p(x|c) of all",
     )
     temperature_inverse: float = Field(10.0, ge=0, description="λ; of the likelihood, whose v is a sum, much smaller")
     checks: tuple[float, ...] = Field(
@@ -48,20 +49,25 @@ class Particles(Strategy):
         None, description="name of the reward, or name:source for weights of your own; None: the model's own"
     )
 
+    verifier: str | None = Field(None, description="of the potential verifier: folder of 'scalingar verifier train'")
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if list(self.checks) != sorted(set(self.checks)) or not all(0 < share < 1 for share in self.checks):
             raise ValueError(f"the shares of checks {list(self.checks)} must ascend between 0 and 1")
         if self.reward is not None and not self.needs().rewarded:
             raise ValueError(f"nothing asks the reward {self.reward}; leave it out, or set potential or last to reward")
+        if self.verifier is not None and self.potential != "verifier":
+            raise ValueError(f"nothing asks the verifier {self.verifier}; leave it out, or set potential to verifier")
         if self.potential == "reward" and self.reward is not None and compares(self.reward):
             raise ValueError(f"{self.reward} ranks finished candidates; a prefix has no value of it, name another")
         return self
 
     def needs(self) -> Needs:
-        """Its reward, where something asks it."""
+        """Its reward and its verifier, where something asks them."""
         rewarded = "reward" in (self.potential, self.last)
-        return Needs(rewarded=rewarded, reward=self.reward if rewarded else None)
+        verified = self.potential == "verifier"
+        return Needs(rewarded=rewarded, reward=self.reward, verified=verified, verifier=self.verifier)
 
     def search(self, setting: Setting) -> "ParticlesSearch":
         """A new search for one image."""
@@ -98,6 +104,8 @@ class Particles(Strategy):
     def _value(self, candidate: Candidate) -> float:
         if self.potential == "reward":
             return candidate.rewards[str(self.reward)]
+        if self.potential == "verifier":
+            return candidate.signals["verifier"]
         if self.potential == "confidence":
             return candidate.signals["final_confidence"]
         return candidate.signals["log_likelihood"] * candidate.codes.numel()

@@ -112,7 +112,7 @@ class Step:
     ``profile``: the confidence profile with this step's statistics; None on next-scale models.
     ``scales``: guidance scales, the last step's before the draw and this one's after it, ``(n,)``.
     ``images``: the rows as candidates.
-    ``read_logits``, ``read_states``: see ``logits`` and ``states``.
+    ``read_logits``, ``read_states``, ``read_values``: see ``logits``, ``states`` and :meth:`values`.
     """
 
     positions: Int[np.ndarray, " n"]
@@ -123,6 +123,7 @@ class Step:
     images: Candidates
     read_logits: Callable[[], Tensor]
     read_states: Callable[[], Tensor]
+    read_values: Callable[[], Float[np.ndarray, " n"]]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -150,6 +151,13 @@ class Step:
         Raises DecodingError unless the strategy declared that it needs them.
         """
         return self.read_states()
+
+    def values(self) -> Float[np.ndarray, " n"]:
+        """v of the rows' prefixes by the strategy's verifier: of the codes drawn before this step's.
+
+        Raises ConfigError without a verifier, DecodingError where a value is not a number.
+        """
+        return self.read_values()
 
     def rewards(self) -> Float[np.ndarray, " n"]:
         """See :meth:`Candidates.rewards`."""

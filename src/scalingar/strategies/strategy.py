@@ -56,8 +56,8 @@ class Strategy(Settings):
 
     @property
     def completes_all(self) -> bool:
-        """Whether it cuts nothing, forks nothing, and keeps the guidance scale."""
-        return type(self).search is Strategy.search
+        """Whether it cuts nothing, forks nothing, keeps the guidance scale, and reads no hidden states."""
+        return type(self).search is Strategy.search and not self.needs().verified
 
     def taken(self, rewards: Float[np.ndarray, "i n"]) -> Int[np.ndarray, " i"]:
         """How many of N complete trajectories with these rewards it draws of each image of a call.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -68,7 +68,14 @@ class TTSVar(Strategy):
     )
     clustering: bool = Field(True, description="off: the prunes of clustering_scales are blind")
     resampling: bool = Field(True, description="off: the prunes of resampling_scales are blind")
-    feature: str = Field("pixels", description="what is clustered: pixels, or the paper's dinov2; name:source")
+    scores: Literal["reward", "verifier"] = Field(
+        "reward", description="what resampling and the last choice go by; the verifier sees no picture"
+    )
+    verifier: str | None = Field(None, description="of the scores verifier: folder of 'scalingar verifier train'")
+    feature: str = Field(
+        "pixels",
+        description="what is clustered: pixels, the paper's dinov2, or latent, which decodes no picture; name:source",
+    )
     reduction: Reduction = Field("per-image", description="from patch features to one row per image")
     potential: Potential = Field("value", description="what rewards are worth in resampling")
     topk: int | None = Field(None, ge=1, description="k of the potential topk")
@@ -83,14 +90,27 @@ class TTSVar(Strategy):
             raise ValueError(
                 f"topk is {self.topk} and the potential {self.potential}; give topk with the potential topk"
             )
+        if self.scores == "verifier" and self.reward is not None:
+            raise ValueError(f"nothing asks the reward {self.reward}; leave it out, or set scores to reward")
+        if self.scores == "reward" and self.verifier is not None:
+            raise ValueError(f"nothing asks the verifier {self.verifier}; leave it out, or set scores to verifier")
         return self
 
     def needs(self) -> Needs:
-        """Its reward, and its feature where it clusters."""
-        return Needs(rewarded=True, reward=self.reward, feature=self.feature if self.clustering else None)
+        """Its reward or its verifier, and its feature where it clusters."""
+        rewarded = self.scores == "reward"
+        return Needs(
+            rewarded=rewarded,
+            reward=self.reward,
+            feature=self.feature if self.clustering else None,
+            verified=not rewarded,
+            verifier=self.verifier,
+        )
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
-        """Position of the highest reward, the first on ties."""
+        """Position of the highest reward or value, the first on ties."""
+        if self.scores == "verifier":
+            return argmax(candidate.signals["verifier"] for candidate in candidates)
         return argmax(candidate.rewards[str(self.reward)] for candidate in candidates)
 
     def search(self, setting: Setting) -> "TTSVarSearch":
@@ -153,12 +173,19 @@ class TTSVarSearch(Search):
         self.settings = strategy
         self.history = RewardHistory.start(self.starts)
 
+    def before_draw(self, step: Step) -> Decision | None:
+        """Resample by the verifier, which has now read the scale before. Raises DecodingError."""
+        scale = step.position - 1
+        if self.settings.scores == "reward" or scale not in self.plan.resampling:
+            return None
+        return self._resampled(step, step.values(), "verifier")
+
     def after_draw(self, step: Step) -> Decision | None:
         """Prune after the scale. Raises DecodingError if features or rewards are not numbers."""
         scale = step.position - 1
         target = self.plan.schedule.after[scale]
         if scale in self.plan.resampling:
-            return self._resampled(step, target)
+            return self._resampled(step, step.rewards(), "reward") if self.settings.scores == "reward" else None
         if target >= len(step):
             return None
         if scale in self.plan.clustering:
@@ -181,13 +208,13 @@ class TTSVarSearch(Search):
         generator = np.random.default_rng((self.setting.seed, scale, 0x775AA))
         return resample(log_weights, count, self.settings.method, generator)
 
-    def _resampled(self, step: Step, count: int) -> Decision:
-        scale, rewards, settings = step.position - 1, step.rewards(), self.settings
-        self.history = self.history.record(rewards)
+    def _resampled(self, step: Step, scores: Float[np.ndarray, " n"], name: str) -> Decision:
+        scale, settings = step.position - 1, self.settings
+        self.history = self.history.record(scores)
         weights = log_potential(settings.potential, self.history, settings.temperature_inverse, settings.topk or 1)
         with _as_decoding_error(scale):
-            trace = {"reward": rewards, "weight": probabilities(weights)}
-        rows = self.drawn(weights, count, scale)
+            trace = {name: scores, "weight": probabilities(weights)}
+        rows = self.drawn(weights, self.plan.schedule.after[scale], scale)
         return Decision.of(rows, len(step), "not drawn in resampling", **trace)
 
 

@@ -10,17 +10,18 @@ from scalingar.strategies import STRATEGIES, MostConfidentOfN
 from scalingar.strategies.build_strategy import build_strategy
 from scalingar.strategies.search import Search, Step
 from tests.tiny.pipes import tiny_pipe
+from tests.tiny.verifiers import with_verifier
 
 PROMPTS = ["a dog", "two cats", "a blue cow", "a bird above a cup", "three clocks", "a red bus", "a cat"]
 
 
 @pytest.mark.parametrize("name", [name for name in STRATEGIES if "next-token" in STRATEGIES[name].serves])
 def test_images_do_not_depend_on_how_many_rows_are_alive(name: str) -> None:
-    pipe = tiny_pipe()
-    together = pipe(PROMPTS, strategy=name, seed=4)
+    pipe, settings = tiny_pipe(), with_verifier(name, 32, 16)
+    together = pipe(PROMPTS, strategy=settings, seed=4)
     count = build_strategy(name).num_trajectories
     for max_rows in (count, 2 * count, 3 * count + 1):
-        few = pipe(PROMPTS, strategy=name, seed=4, max_rows=max_rows)
+        few = pipe(PROMPTS, strategy=settings, seed=4, max_rows=max_rows)
         for wanted, got in zip(together.results, few.results, strict=True):
             assert wanted.prompt == got.prompt
             assert [c.fate for c in wanted.candidates] == [c.fate for c in got.candidates]

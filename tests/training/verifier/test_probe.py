@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from scalingar.analysis.verifiers.examination import bellman_error, pairs_right, stops
 from scalingar.bench.benchmarks.geneval.prompts import official_prompts
-from training.verifier.collect import stops, training_prompts
-from training.verifier.probe import bellman_error, held_out, pairs_right
+from training.verifier.collect import training_prompts
+from training.verifier.probe import held_out
 
 
 def test_pairs_of_a_prompt_by_hand() -> None:
@@ -28,7 +29,7 @@ def test_a_probe_finds_what_the_reward_is_made_of_and_not_how_hard_a_prompt_is()
 def test_bellman_error_of_values_that_never_change_is_0() -> None:
     reward = np.random.default_rng(1).normal(size=(5, 4))
     centred = reward - reward.mean(1, keepdims=True)
-    assert bellman_error(np.repeat(centred[:, :, None], 3, 2), reward) == [0, 0, 0]
+    assert bellman_error(np.repeat(centred[:, :, None], 3, 2), reward) == pytest.approx([0, 0, 0], abs=1e-9)
     assert bellman_error(np.zeros((5, 4, 2)), reward) == pytest.approx([0, 1])
 
 

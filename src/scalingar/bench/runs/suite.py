@@ -18,15 +18,18 @@ def check_alone(suite: Path, names: str | None) -> None:
         raise ConfigError(f"--strategy {names} and --suite {suite} both say what is compared; leave one of them out.")
 
 
-def named(names: str, *, num_trajectories: int | None, reward: str | None) -> dict[str, Strategy]:
+def named(
+    names: str, *, num_trajectories: int | None, reward: str | None, verifier: str | None = None
+) -> dict[str, Strategy]:
     """Strategies of a comma-separated list, under their names.
 
-    ``num_trajectories`` and ``reward`` replace the defaults of those that have them. Raises ConfigError.
+    ``num_trajectories``, ``reward`` and ``verifier`` replace the defaults of those that have them. Raises ConfigError.
     """
     listed = [name.strip() for name in names.split(",") if name.strip()]
     if not listed:
         raise ConfigError("no strategy is named; give some, such as --strategy single,scaling-ar.")
-    return {name: _with_settings(build_strategy(name), name, num_trajectories, reward) for name in listed}
+    settings = {"num_trajectories": num_trajectories, "reward": reward, "verifier": verifier}
+    return {name: _with_settings(build_strategy(name), name, settings) for name in listed}
 
 
 def read_suite(path: Path) -> dict[str, Strategy]:
@@ -58,10 +61,12 @@ def _strategy(label: str, settings: Any, path: Path) -> Strategy:
         raise ConfigError(f"{path}: {label}: {error}") from None
 
 
-def _with_settings(strategy: Strategy, name: str, num_trajectories: int | None, reward: str | None) -> Strategy:
-    settings: dict[str, Any] = {"name": name}
-    if num_trajectories is not None and "num_trajectories" not in strategy.fixed:
-        settings["num_trajectories"] = num_trajectories
-    if reward is not None and strategy.needs().rewarded:
-        settings["reward"] = reward
-    return build_strategy(settings) if len(settings) > 1 else strategy
+def _with_settings(strategy: Strategy, name: str, settings: Mapping[str, Any]) -> Strategy:
+    needs = strategy.needs()
+    takes = {
+        "num_trajectories": "num_trajectories" not in strategy.fixed,
+        "reward": needs.rewarded,
+        "verifier": needs.verified,
+    }
+    own = {key: value for key, value in settings.items() if value is not None and takes[key]}
+    return build_strategy({"name": name, **own}) if own else strategy

@@ -59,6 +59,9 @@ def run(
         int | None, typer.Option("-n", "--num-trajectories", help="N, trajectories per image.", rich_help_panel=_WHAT)
     ] = None,
     reward: Annotated[str | None, typer.Option(help="For the strategies that ask one.", rich_help_panel=_WHAT)] = None,
+    verifier: Annotated[
+        str | None, typer.Option(help="For the strategies that use one: its folder.", rich_help_panel=_WHAT)
+    ] = None,
     images_per_prompt: Annotated[
         int | None,
         typer.Option(max=_MOST_IMAGES, help="The benchmark's own number if not given.", rich_help_panel=_HOW),
@@ -138,7 +141,7 @@ def run(
     if suite is None:
         own = reward or ("embedded" if embedded else None)
         usual = f"{_STRATEGIES},{default_strategy(ModelChoice.of({'name': section.get('name', 'embedded')}))}"
-        strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=own)
+        strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=own, verifier=verifier)
     else:
         check_alone(suite, strategy)
         strategies = read_suite(suite)

@@ -2,7 +2,18 @@
 
 from scalingar.rewards.features.dinov2 import DINOv2Feature
 from scalingar.rewards.features.embedded_feature import EmbeddedFeature
-from scalingar.rewards.features.feature import FEATURES, Feature, check_feature, make_feature
+from scalingar.rewards.features.feature import FEATURES, CodeFeature, Feature, check_feature, make_feature
+from scalingar.rewards.features.latent_feature import LatentFeature
 from scalingar.rewards.features.pixel_feature import PixelFeature
 
-__all__ = ["FEATURES", "DINOv2Feature", "EmbeddedFeature", "Feature", "PixelFeature", "check_feature", "make_feature"]
+__all__ = [
+    "FEATURES",
+    "CodeFeature",
+    "DINOv2Feature",
+    "EmbeddedFeature",
+    "Feature",
+    "LatentFeature",
+    "PixelFeature",
+    "check_feature",
+    "make_feature",
+]

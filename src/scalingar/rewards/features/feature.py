@@ -8,6 +8,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from scalingar.core.errors import ConfigError
 from scalingar.core.registry import Registry, split_source
 
 
@@ -16,6 +17,18 @@ class Feature(Protocol):
 
     def __call__(self, images: Sequence[Image.Image]) -> Float[Tensor, "n t d"]:
         """``t`` fp32 tokens per image, in raster order, independent of the other images."""
+
+
+class CodeFeature(Feature):
+    """A feature of what is drawn before it is a picture, so that none is decoded."""
+
+    def __call__(self, images: Sequence[Image.Image]) -> Float[Tensor, "n t d"]:
+        """Raises ConfigError: it does not look at images."""
+        raise ConfigError(f"{type(self).__name__} describes latents and looks at no image; name another feature.")
+
+    def of_latents(self, latents: Float[Tensor, "n d h w"]) -> Float[Tensor, "n t d"]:
+        """``t`` fp32 tokens per image from the sum of its codes' vectors so far."""
+        raise NotImplementedError(type(self).__name__)
 
 
 class FeatureFactory(Protocol):

@@ -18,6 +18,7 @@ from scalingar.strategies.engine.host_reads import Receive
 from scalingar.strategies.engine.lineage import Lineage
 from scalingar.strategies.engine.observers import DRAWN, Observer, ScaleObserver, Statistics, TokenObserver
 from scalingar.strategies.engine.order import Manner, Order
+from scalingar.strategies.engine.prefix_reading import PrefixReading
 from scalingar.strategies.engine.sound_decision import sound_decision
 from scalingar.strategies.engine.trace_record import TraceRecord
 from scalingar.strategies.search import Candidates, Columns, Decision, Search, Start, Step
@@ -72,6 +73,7 @@ class ImageRun:
         self.observer: Observer = ScaleObserver()
         if not setting.scales:
             self.observer = TokenObserver(strategy.profile, setting, count, strategy.needs().warmup)
+        self.reading = PrefixReading(order.looks, count) if strategy.needs().verified else None
         self.record = TraceRecord(self.lineage, setting.total_steps, DRAWN)
         self.candidates: dict[int, Candidate] = {}
         self.pending = 0
@@ -104,6 +106,8 @@ class ImageRun:
         valid = np.isfinite(values["C"])
         if not valid.all():
             self._apply(self._without_invalid(valid), view, drawn=False)
+        if self.reading is not None:
+            self.reading.read(partial(view.states, self.rows), self.positions)
         decision = None
         if self._decides_before and self.indices:
             decision = self._checked(self.search.before_draw(self._step(view)))
@@ -152,12 +156,16 @@ class ImageRun:
         rest = np.flatnonzero(~complete)
         self._move(rest, [self.indices[row] for row in rest.tolist()])
         self.observer.select(rest)
+        if self.reading is not None:
+            self.reading.select(rest)
         self.search.follow(rest)
         return freed
 
     def enter(self, indices: Sequence[int], rows: Rows) -> None:
         """Pending trajectories join the live batch at ``rows``."""
         born = [self.lineage.born(index) for index in indices]
+        if self.reading is not None:
+            self.reading.extend(born)
         self.observer.extend([self.record.of(index, steps) for index, steps in zip(indices, born, strict=True)])
         self.search.follow(np.array([*range(len(self.indices)), *([-1] * len(indices))]))
         self.indices = [*self.indices, *indices]
@@ -258,7 +266,20 @@ class ImageRun:
             ),
             read_logits=lambda: view.logits(self.rows),
             read_states=lambda: view.states(self.rows),
+            read_values=self._values,
         )
+
+    def _values(self) -> Float[np.ndarray, " n"]:
+        """See :meth:`Step.values`."""
+        if self.reading is None:
+            raise DecodingError("a search reads a verifier that its strategy's needs() does not ask for.")
+        values = self.reading.values()
+        if not np.isfinite(values).all():
+            raise DecodingError(
+                f"at {self.setting.step_name} {self.log.position} the verifier's value of {self.prompt!r} is not a "
+                "number; check the verifier and the model's dtype."
+            )
+        return values
 
     def _record(self, values: Columns) -> None:
         """Record values of the current rows in the traces and in the step's log."""
@@ -289,6 +310,8 @@ class ImageRun:
         indices = [self._index_of(row, seen) for row in rows.tolist()]
         self._move(rows, indices)
         self.observer.select(rows)
+        if self.reading is not None:
+            self.reading.select(rows)
         self._statistics = None if self._statistics is None else self._statistics.select(rows)
         self._step_positions = (
             self._step_positions if isinstance(self._step_positions, int) else self._step_positions[rows]
@@ -320,12 +343,15 @@ class ImageRun:
         trace = self.record.of(index, step + 1)
         codes = view.codes(int(self.rows[row]), position)
         born = self.lineage.born(index)
+        signals = self.observer.signals(trace, position, codes.numel())
+        if self.reading is not None:
+            signals["verifier"] = float(self.reading.values()[row])
         return Candidate(
             prompt=self.prompt,
             index=index,
             codes=codes,
             cut=None if reason is None else Cut(position, reason),
-            signals=self.observer.signals(trace, position, codes.numel()),
+            signals=signals,
             trace=trace,
             parent=self.lineage.parent(index),
             born=born,

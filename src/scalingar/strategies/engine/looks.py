@@ -13,8 +13,9 @@ from torch import Tensor
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate, Ledger, Truncation
 from scalingar.core.pixels import all_rounded
-from scalingar.rewards.features.feature import Feature
+from scalingar.rewards.features.feature import CodeFeature, Feature
 from scalingar.rewards.reward import PixelReward, Reward, score_candidates
+from scalingar.rewards.verifiers.verifier import Verifier
 
 T = TypeVar("T")
 
@@ -29,6 +30,8 @@ class ImageLooks:
     """Decodes, scores and describes candidates.
 
     ``pictures``: RGB in [-1, 1] from the codes of several images, as many of each, complete or not.
+    ``latents``: what a feature of codes describes in place of pictures; None where the model has none.
+    ``verifier``: what reads hidden states while images are drawn.
     ``reward_name``: under which candidates keep scores. ``to_images``: from pixels to 8 bits. ``keep_pixels``: store
     the pixels in the candidate too. ``per_batch``: pictures decoded together. ``seen_per_batch``: pictures that a
     feature, or a reward whose scores are independent, gets together; None: all, and they batch as they like.
@@ -39,6 +42,8 @@ class ImageLooks:
     reward: Reward | None = None
     reward_name: str = ""
     feature: Feature | None = None
+    verifier: Verifier | None = None
+    latents: Callable[[list[Tensor]], Float[Tensor, "m d h w"]] | None = None
     to_images: Callable[[Float[Tensor, "m 3 h w"]], list[Image.Image]] = all_rounded
     keep_pixels: bool = False
     per_batch: int = 1
@@ -92,8 +97,13 @@ class ImageLooks:
         """Features of the images. Raises ConfigError without a feature."""
         if self.feature is None:
             raise ConfigError("this strategy needs an image feature, and none is set; name one.")
-        self.decode(candidates)
         self.ledger.feature_calls += len(candidates)
+        if isinstance(self.feature, CodeFeature):
+            if self.latents is None:
+                raise ConfigError("the feature describes latents, and this model draws none; name another feature.")
+            with self.ledger.timed("features"):
+                return self.feature.of_latents(self.latents([candidate.codes for candidate in candidates]))
+        self.decode(candidates)
         with self.ledger.timed("features"):
             seen = [candidate.image for candidate in candidates if candidate.image is not None]
             return torch.cat([self.feature(part) for part in in_batches(seen, self.seen_per_batch or len(seen))])

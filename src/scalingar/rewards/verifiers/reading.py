@@ -1,0 +1,47 @@
+"""What a verifier has read of an image's live trajectories, row by row."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from scalingar.rewards.verifiers.state_head import StateHead
+
+
+class Reading:
+    """The memory of ``n`` rows: forks copy it, cut rows lose it."""
+
+    def __init__(self, head: StateHead, rows: int) -> None:
+        self.head = head
+        device = head.places.device
+        self.memory: Float[Tensor, "n m"] = head.start(rows, device)
+        self.last: Int[Tensor, " n"] = torch.zeros(rows, dtype=torch.long, device=device)
+        """The step of the last state that was read of each row."""
+
+    def __len__(self) -> int:
+        return len(self.memory)
+
+    def reads(self, positions: Int[Tensor, " n"]) -> bool:
+        """Whether the head reads the state of any row at these steps; they are on the CPU."""
+        return bool(self.head.config.reads(positions).any())
+
+    @torch.inference_mode()
+    def read(self, states: Float[Tensor, "n d"], positions: Int[Tensor, " n"]) -> None:
+        """Take in the states of the rows at these steps, as far as the head reads them."""
+        states, positions = states.to(self.memory.device, torch.float32), positions.to(self.memory.device)
+        due = self.head.config.reads(positions)
+        self.memory = torch.where(due[:, None], self.head.read(self.memory, states, positions), self.memory)
+        self.last = torch.where(due, positions, self.last)
+
+    @torch.inference_mode()
+    def values(self) -> Float[Tensor, " n"]:
+        """v of every row's prefix, on the CPU."""
+        return self.head.value(self.memory, self.last).cpu()
+
+    def select(self, rows: Int[Tensor, " m"]) -> None:
+        """The given rows, in the given order, repeats allowed; -1 is a row of which nothing is read."""
+        fresh = Reading(self.head, 1)
+        rows = rows.to(self.memory.device)
+        self.memory = torch.cat([self.memory, fresh.memory])[rows]
+        self.last = torch.cat([self.last, fresh.last])[rows]

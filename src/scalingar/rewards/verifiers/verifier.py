@@ -1,0 +1,106 @@
+"""A verifier in its folder: a head, and what it was taught, by which it is refused on every other model."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.core.files import expanded, write_file
+from scalingar.core.text_file import parse_json, read_text
+from scalingar.core.text_file import reason as reason_of
+from scalingar.core.validation import sentence
+from scalingar.models.weights.module_file import load_module, save_module
+from scalingar.rewards.verifiers.reading import Reading
+from scalingar.rewards.verifiers.state_head import StateHead, StateHeadConfig
+
+VERSION = 1
+"""Of the head and of what it reads; another one's values mean nothing here."""
+HEAD, INFO = "head.safetensors", "verifier.json"
+
+
+class VerifierInfo(BaseModel):
+    """``verifier.json``: of which model a verifier is, and what it was taught."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: int = Field(description="of this format")
+    model: str = Field(description="name of the model whose states it reads")
+    weights: dict[str, str] = Field(description="SHA-256 of the model's and the tokenizer's files, by their names")
+    label: str = Field(description="what it foretells, by name: a reward, or who else gave the labels")
+    prompts_sha256: str = Field(description="of the prompts it was taught with, one a line")
+    trajectories: int = Field(description="of each prompt")
+    report: dict[str, Any] = Field(default_factory=dict, description="how it did on prompts that were held out")
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """A head on a device; ``source``: what messages call it."""
+
+    head: StateHead
+    info: VerifierInfo
+    source: str = "the verifier"
+
+    @classmethod
+    def load(cls, folder: str | Path, *, device: str | torch.device = "cpu") -> Self:
+        """The verifier in a folder. Raises WeightsError: it is missing, damaged, or of another version."""
+        path = expanded(folder)
+        info = _read_info(path)
+        head = load_module(path / HEAD, StateHeadConfig, StateHead)
+        return cls(head.to(device), info, f"the verifier {path}")
+
+    def save(self, folder: Path) -> None:
+        """Write head and description; the same content gives the same bytes. Raises OutputError."""
+        save_module(folder / HEAD, self.head, self.head.config, torch.float32)
+        write_file(folder / INFO, (json.dumps(self.info.model_dump(), indent=1) + "\n").encode())
+
+    def check_model(self, model: str, weights: Mapping[str, str], steps: int) -> None:
+        """Raises ConfigError unless it was taught with the states of this model, with this tokenizer."""
+        own = self.info.weights
+        differing = [name for name in sorted({*own, *weights}) if own.get(name) != weights.get(name)]
+        if differing:
+            told = "; ".join(
+                f"{name} is {_short(weights.get(name))}, not {_short(own.get(name))}" for name in differing
+            )
+            raise ConfigError(
+                f"{self.source} was trained on the states of {self.info.model}, and {model} is another model or has "
+                f"another tokenizer ({told}); train one for it with 'scalingar verifier train'."
+            )
+        if self.head.config.steps != steps:
+            raise ConfigError(
+                f"{self.source} reads images of {self.head.config.steps} steps, and {model} draws {steps}; train one "
+                "for it with 'scalingar verifier train'."
+            )
+
+    def begin(self, rows: int) -> Reading:
+        """To read new trajectories with."""
+        return Reading(self.head, rows)
+
+
+def _read_info(folder: Path) -> VerifierInfo:
+    path = folder / INFO
+    try:
+        value = parse_json(read_text(path))
+    except FileNotFoundError:
+        raise WeightsError(
+            f"{folder} holds no verifier ({INFO} is missing); give a folder of 'scalingar verifier train'."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path} cannot be read ({reason_of(error)}); train the verifier again.") from None
+    version = value.get("version") if isinstance(value, dict) else None
+    if version != VERSION:
+        raise WeightsError(
+            f"{path} is of version {version!r}, and this is version {VERSION} of verifiers; train it again."
+        )
+    try:
+        return VerifierInfo.model_validate(value)
+    except ValidationError as error:
+        raise WeightsError(f"{path} is damaged: {sentence(error, VerifierInfo)}; train it again.") from None
+
+
+def _short(digest: str | None) -> str:
+    return "missing" if digest is None else digest[:12]

@@ -1,0 +1,78 @@
+"""Verifier-halving: keep the trajectories whose prefixes the verifier values most."""
+
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from scalingar.core.outputs import Candidate
+from scalingar.profile.duration import share_of
+from scalingar.profile.rounding import descending
+from scalingar.strategies.needs import Needs
+from scalingar.strategies.search import Decision, Search, Step
+from scalingar.strategies.setting import Setting
+from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
+
+
+@STRATEGIES.register("verifier-halving")
+class VerifierHalving(Strategy):
+    """Successive halving (Jamieson & Talwalkar 2016) by the value of a learned head on the generator's states.
+
+    After STOP (arXiv 2604.16029), which cuts once; here as often as ``rounds`` say.
+    """
+
+    verifier: str | None = Field(None, description="folder of 'scalingar verifier train'")
+    rounds: tuple[tuple[float, int], ...] = Field(
+        ((0.25, 4), (0.5, 2)), description="after which share of the steps how many go on"
+    )
+    last: Literal["verifier", "reward"] = Field("verifier", description="what chooses among those that finish")
+    reward: str | None = Field(
+        None, description="name of the reward, or name:source for weights of your own; None: the model's own"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        shares, counts = zip(*self.rounds, strict=True) if self.rounds else ((), ())
+        if list(shares) != sorted(set(shares)) or not all(0 < share < 1 for share in shares):
+            raise ValueError(f"the shares of rounds {list(shares)} must ascend between 0 and 1")
+        if list(counts) != sorted(set(counts), reverse=True) or not all(count >= 1 for count in counts):
+            raise ValueError(f"the counts of rounds {list(counts)} must descend to 1 or more")
+        if self.reward is not None and self.last != "reward":
+            raise ValueError(f"nothing asks the reward {self.reward}; leave it out, or set last to reward")
+        return self
+
+    def needs(self) -> Needs:
+        """Its verifier, and its reward where that chooses."""
+        rewarded = self.last == "reward"
+        return Needs(verified=True, verifier=self.verifier, rewarded=rewarded, reward=self.reward)
+
+    def search(self, setting: Setting) -> "VerifierHalvingSearch":
+        """A new search for one image."""
+        return VerifierHalvingSearch(self, setting)
+
+    def choose(self, candidates: list[Candidate], setting: Setting) -> int:
+        """Position of the highest value or reward, the first on ties."""
+        if self.last == "reward":
+            return argmax(candidate.rewards[str(self.reward)] for candidate in candidates)
+        return argmax(candidate.signals["verifier"] for candidate in candidates)
+
+
+class VerifierHalvingSearch(Search):
+    """The search for one image: at which steps how many go on."""
+
+    def __init__(self, strategy: VerifierHalving, setting: Setting) -> None:
+        super().__init__(strategy, setting)
+        self.rounds = {share_of(share, setting.total_steps): count for share, count in strategy.rounds}
+
+    def before_draw(self, step: Step) -> Decision | None:
+        """Keep the best, the first of equal ones. Raises DecodingError if a value is not a number."""
+        if step.position not in self.rounds:
+            return None
+        values, count = step.values(), self.rounds[step.position]
+        kept = np.argsort(descending(values)) < count
+        needed = float(values[kept].min())
+        reasons = [
+            None if stays else f"verifier {value:.3f}, needed {needed:.3f}"
+            for value, stays in zip(values, kept, strict=True)
+        ]
+        return Decision(np.flatnonzero(kept), reasons, trace={"verifier": values})

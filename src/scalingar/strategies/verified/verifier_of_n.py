@@ -1,0 +1,23 @@
+"""Verifier-of-N: complete every trajectory, return the one that the verifier values most; no other is decoded."""
+
+from pydantic import Field
+
+from scalingar.core.outputs import Candidate
+from scalingar.strategies.needs import Needs
+from scalingar.strategies.setting import Setting
+from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
+
+
+@STRATEGIES.register("verifier-of-n")
+class VerifierOfN(Strategy):
+    """argmax of v over N complete trajectories, the first on ties: Best-of-N without a reward and without pictures."""
+
+    verifier: str | None = Field(None, description="folder of 'scalingar verifier train'")
+
+    def needs(self) -> Needs:
+        """Its verifier."""
+        return Needs(verified=True, verifier=self.verifier)
+
+    def choose(self, candidates: list[Candidate], setting: Setting) -> int:
+        """Position of the highest value, the first on ties."""
+        return argmax(candidate.signals["verifier"] for candidate in candidates)

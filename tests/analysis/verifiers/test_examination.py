@@ -1,0 +1,33 @@
+"""Shares of right pairs and the Bellman error, worked by hand."""
+
+import numpy as np
+import pytest
+
+from scalingar.analysis.verifiers.examination import bellman_error, pairs_right, report, stops, table
+
+
+def test_pairs_are_counted_within_a_prompt() -> None:
+    truth = np.array([[0.0, 1.0, 2.0], [1.0, 1.0, 1.0], [0.0, 0.0, 1.0], [np.nan, 0.0, 1.0]])
+    values = np.array([[0.0, 2.0, 1.0], [3.0, 2.0, 1.0], [5.0, 4.0, 5.0], [0.0, 1.0, 2.0]])
+    np.testing.assert_allclose(pairs_right(values, truth), [2 / 3, 0.75])
+
+
+def test_the_last_prefix_lacks_one_step() -> None:
+    assert stops(144) == [18, 36, 72, 108, 143]
+    assert stops(7) == [1, 2, 4, 5, 6]
+
+
+def test_the_bellman_error_of_a_value_that_knows_all_is_nothing() -> None:
+    reward = np.array([[0.0, 2.0], [1.0, 5.0]])
+    assert bellman_error(np.repeat(reward[:, :, None], 3, 2), reward) == [0, 0, 0]
+    assert bellman_error(np.zeros((2, 2, 2)), reward) == pytest.approx([0, 1])
+
+
+def test_the_table_has_a_column_for_each_length() -> None:
+    reward = np.array([[0.0, 2.0], [1.0, 5.0]])
+    told = report(np.repeat(reward[:, :, None], 5, 2), -np.repeat(reward[:, :, None], 5, 2), reward)
+    head, rows = table(told, "pmi")
+    assert {len(row) for row in (head, *rows)} == {6}
+    assert rows[0][1:] == ["0.0 ± 0.0 %"] * 5
+    assert rows[1][1:] == ["100.0 ± 0.0 %"] * 5
+    assert table(report(np.zeros((1, 2, 5)), np.zeros((1, 2, 5)), np.zeros((1, 2))), "pmi")[1][0][1] == "–"

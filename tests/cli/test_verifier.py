@@ -1,0 +1,41 @@
+"""``scalingar verifier`` as a newcomer meets it."""
+
+from pathlib import Path
+
+import pytest
+
+from scalingar.analysis.verifiers import train
+from scalingar.cli.main import main
+
+PROMPTS = "\n".join(f"a {color} dog" for color in ("red", "blue", "green", "pink", "black", "white", "brown", "purple"))
+
+
+def test_train_and_choose_with_it(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train.train_verifier, "__kwdefaults__", {"steps": 3})
+    (tmp_path / "prompts.txt").write_text(PROMPTS)
+    folder = tmp_path / "verifier"
+    words = ["--prompts", str(tmp_path / "prompts.txt"), "--reward", "pmi", "-n", "2", "-o", str(folder)]
+    assert main(["verifier", "train", str(package), *words]) == 0
+    told = capsys.readouterr().out
+    assert told.count("\n| confidence ") == told.count("\n| verifier ") == 1
+    assert (folder / "report.md").read_text() in told
+    words = ["--strategy", "verifier-halving", "--verifier", str(folder), "strategy.rounds=[[0.5,1]]", "-n", "2"]
+    assert main(["generate", "a cat", "--model", str(package), *words, "-o", str(tmp_path / "out")]) == 0
+    assert "needed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--prompts", "/nowhere.txt"], "--prompts /nowhere.txt is no file"),
+        ([], "Missing option '--prompts'"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    words: list[str], message: str, package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verifier", "train", str(package), "-o", str(tmp_path / "out"), *words]) != 0
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,70 @@
+"""Verifiers in folders: the same bytes for the same content, and one sentence on each that does not fit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from scalingar.core.errors import ConfigError, ScalingarError, WeightsError
+from scalingar.rewards.verifiers import Verifier
+from tests.tiny.pipes import PROMPT, tiny_pipe
+from tests.tiny.verifiers import random_verifier
+
+
+def test_what_is_saved_is_read(tmp_path: Path) -> None:
+    made = random_verifier(5, 4)
+    made.save(tmp_path / "one")
+    read = Verifier.load(tmp_path / "one")
+    assert read.info == made.info
+    states = torch.randn(2, 5)
+    readings = [verifier.begin(2) for verifier in (made, read)]
+    for reading in readings:
+        reading.read(states, torch.tensor([0, 0]))
+    assert torch.equal(readings[0].values(), readings[1].values())
+    read.save(tmp_path / "two")
+    for name in ("head.safetensors", "verifier.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_another_version_another_file_and_none(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="holds no verifier"):
+        Verifier.load(tmp_path)
+    random_verifier(5, 4).save(tmp_path)
+    path = tmp_path / "verifier.json"
+    told = json.loads(path.read_text())
+    for text, message in (
+        (json.dumps({**told, "version": 7}), "is of version 7, and this is version 1"),
+        ("[]", "is of version None"),
+        ("{", "cannot be read"),
+        (json.dumps({**told, "label": 5}), "is damaged: label"),
+    ):
+        path.write_text(text)
+        with pytest.raises(WeightsError, match=message):
+            Verifier.load(tmp_path)
+    path.write_text(json.dumps(told))
+    (tmp_path / "head.safetensors").write_bytes(b"no weights")
+    with pytest.raises(WeightsError, match="truncated or not safetensors"):
+        Verifier.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("states", "steps", "info", "message"),
+    [
+        (32, 16, {"weights": {"tokenizer.pt": "12" * 32}}, r"another tokenizer \(tokenizer.pt is missing, not 1212"),
+        (32, 9, {}, "reads images of 9 steps, and tiny draws 16"),
+        (7, 16, {}, "reads states of 7 numbers, and this model's have 32"),
+    ],
+)
+def test_it_is_refused_on_another_model(
+    states: int, steps: int, info: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    random_verifier(states, steps, **info).save(tmp_path)
+    with pytest.raises(ConfigError, match=message):
+        tiny_pipe()(PROMPT, strategy={"name": "verifier-of-n", "verifier": str(tmp_path)})
+
+
+def test_a_strategy_without_its_verifier_is_told_where_one_comes_from() -> None:
+    with pytest.raises(ScalingarError, match=r"verifier-of-n needs a verifier of tiny.*scalingar verifier train"):
+        tiny_pipe()(PROMPT, strategy="verifier-of-n")
