@@ -61,6 +61,8 @@ def test_captions_say_what_became_of_a_trajectory() -> None:
     rewarded = result(cut=0)
     rewarded.candidates[0].rewards["pmi"] = 12.3456
     assert tiles_of(rewarded, lambda _: RED)[0].caption == "finished · C 0.500 · pmi 12.346"
+    rewarded.candidates[0].signals["verifier"] = 0.5
+    assert tiles_of(rewarded, lambda _: RED)[0].caption == "finished · C 0.500 · verifier 0.500 · pmi 12.346"
     untraced = candidate(0)
     untraced.trace.clear()
     rewarded.candidates[0] = untraced

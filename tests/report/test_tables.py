@@ -31,6 +31,14 @@ def test_rewards_get_columns_where_any_were_asked() -> None:
     assert rows[1].split()[3] == "–"
 
 
+def test_values_get_a_column_where_a_verifier_gave_them() -> None:
+    run = result()
+    run.candidates[0].signals["verifier"] = 0.25
+    names, *rows = lines(trajectory_table(run))
+    assert names.split() == ["trajectory", "tokens", "confidence", "verifier", "fate"]
+    assert [row.split()[3] for row in rows[:2]] == ["0.250", "–"]
+
+
 def test_the_ledger_counts_what_was_saved() -> None:
     ledger = Ledger(tokens=40, forward_rows=76, prefill_rows=2, decodes=1, peak_bytes=3 * 2**20)
     ledger.seconds = {"decode": 0.5, "transformer": 1.0, "select": 0.001}

@@ -19,7 +19,7 @@ def random_verifier(states: int, steps: int, *, every: int = 1, **info: Any) -> 
         torch.manual_seed(states + steps)
         head = StateHead(StateHeadConfig(states=states, steps=steps, every=every, width=8))
         for weights in head.parameters():
-            torch.nn.init.normal_(weights)
+            torch.nn.init.normal_(weights, std=0.4)
     told: dict[str, Any] = {
         "version": VERSION,
         "model": "tiny",

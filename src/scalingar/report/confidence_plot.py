@@ -10,7 +10,7 @@ from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.report.figure import new_figure, own_style, quiet_axes, title
 from scalingar.report.palette import CHOSEN, CUT, FINISHED, INK, THRESHOLD
 
-_LOWER = {"s": "guidance scale s", "reward": "reward"}
+_LOWER = {"verifier": "the verifier's value", "s": "guidance scale s", "reward": "reward"}
 """Traces for the lower panel; the first that was recorded is drawn."""
 
 
@@ -18,8 +18,8 @@ _LOWER = {"s": "guidance scale s", "reward": "reward"}
 def confidence_plot(result: PromptResult) -> Figure:
     """C of Eq. (11) with the threshold of Eq. (13) above, the guidance scale of Eq. (14) below, step by step.
 
-    Of a next-scale model: its C per scale above, the rewards asked on the way below. A copy's line starts with its
-    parent's last point.
+    Of a next-scale model: its C per scale above, the rewards asked on the way below. Where a verifier was asked, its
+    values are below. A copy's line starts with its parent's last point.
     """
     letters = ["C", *[letter for letter in _LOWER if _traced(result, letter)][:1]]
     figure = new_figure(9.0, 5.6)
@@ -50,7 +50,7 @@ def _draw(axes: Axes, result: PromptResult, letter: str) -> None:
         steps = np.flatnonzero(np.isfinite(values))  # rewards are asked at some scales only
         colour, width, order = _style(candidate, result)
         (curve,) = axes.plot(steps, values[steps], color=colour, linewidth=width, zorder=order)
-        curve.set_marker("." if letter == "reward" else "None")
+        curve.set_marker("None" if letter in ("C", "s") else ".")
         curve.set_alpha(0.75 if candidate.cut else 1.0)
         if candidate.cut is not None and len(steps):
             axes.plot(steps[-1], values[steps[-1]], "x", color=CUT, markersize=6, markeredgewidth=1.6, zorder=5)

@@ -88,7 +88,8 @@ def _caption(candidate: Candidate) -> str:
     level = f"C {confidence:.3f}" if math.isfinite(confidence) else "C unknown"
     copied = [descent(candidate)] if candidate.parent is not None else []
     if candidate.cut is None:
-        scores = [f"{name.partition(':')[0]} {value:.3f}" for name, value in candidate.rewards.items()]
+        values = [f"verifier {candidate.signals['verifier']:.3f}"] if "verifier" in candidate.signals else []
+        scores = [*values, *(f"{name.partition(':')[0]} {value:.3f}" for name, value in candidate.rewards.items())]
         return "\n".join([" · ".join(["finished", level, *scores]), *copied])
     score = last_reward(candidate, "")
     reward = [f"reward {score:.3f}"] if math.isfinite(score) else []

@@ -10,7 +10,7 @@ from scalingar.report.plain import descent, last_confidence, last_reward
 
 
 def trajectory_table(result: PromptResult) -> Table:
-    """One row per trajectory: descent if any is a copy, tokens it cost, last confidence C, rewards if asked, fate."""
+    """One row per trajectory: descent if any is a copy, tokens it cost, last C, values and rewards if asked, fate."""
     columns = _columns(result)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in columns:
@@ -30,6 +30,8 @@ def _columns(result: PromptResult) -> dict[str, Callable[[Candidate], str]]:
         columns["copy of"] = lambda candidate: descent(candidate).removeprefix("copy of ")
     columns["tokens"] = lambda candidate: str(candidate.drawn)
     columns["confidence"] = lambda candidate: _number(last_confidence(candidate))
+    if any("verifier" in candidate.signals for candidate in result.candidates):
+        columns["verifier"] = lambda candidate: _number(candidate.signals.get("verifier", math.nan))
     for reward in sorted({name for candidate in result.candidates for name in candidate.rewards}):
         # The source of its weights is in the trace; here it would crowd out the numbers.
         columns[_heading(reward, columns)] = lambda candidate, name=reward: _number(last_reward(candidate, name))  # type: ignore[misc]

@@ -72,7 +72,7 @@ class VerifierHalvingSearch(Search):
         kept = np.argsort(descending(values)) < count
         needed = float(values[kept].min())
         reasons = [
-            None if stays else f"verifier {value:.3f}, needed {needed:.3f}"
+            None if stays else f"verifier {value:.2f}, needed {needed:.2f}"
             for value, stays in zip(values, kept, strict=True)
         ]
         return Decision(np.flatnonzero(kept), reasons, trace={"verifier": values})
