@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from scalingar.core.device.transfer import to_device
 from scalingar.rewards.verifiers.state_head import StateHead
 
 
@@ -29,7 +30,7 @@ class Reading:
     @torch.inference_mode()
     def read(self, states: Float[Tensor, "n d"], positions: Int[Tensor, " n"]) -> None:
         """Take in the states of the rows at these steps, as far as the head reads them."""
-        states, positions = states.to(self.memory.device, torch.float32), positions.to(self.memory.device)
+        states, positions = states.to(self.memory), to_device(positions, self.memory.device)
         due = self.head.config.reads(positions)
         self.memory = torch.where(due[:, None], self.head.read(self.memory, states, positions), self.memory)
         self.last = torch.where(due, positions, self.last)
@@ -42,6 +43,6 @@ class Reading:
     def select(self, rows: Int[Tensor, " m"]) -> None:
         """The given rows, in the given order, repeats allowed; -1 is a row of which nothing is read."""
         fresh = Reading(self.head, 1)
-        rows = rows.to(self.memory.device)
+        rows = to_device(rows, self.memory.device)
         self.memory = torch.cat([self.memory, fresh.memory])[rows]
         self.last = torch.cat([self.last, fresh.last])[rows]
