@@ -8,9 +8,10 @@ from playwright.sync_api import Browser
 
 from scalingar.bench.benchmark import BENCHMARKS
 from tests.bench.fakes import Bright
-from tests.bench.runs.test_runner import finish, runner
+from tests.bench.runs.test_runner import finish, plan, runner_of
 from tests.browser.chromium import MISSING, Visit, chromium, started, visit
 from tests.serve.running import Running, running
+from tests.tiny.pipes import tiny_pipe
 from tests.tiny.scale_pipes import infinity_pipe
 
 
@@ -26,10 +27,9 @@ def browser() -> Iterator[Browser]:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Two runs, of which one is right about everything and the other about nothing."""
     folder = tmp_path_factory.mktemp("runs")
+    pipe = tiny_pipe()
     for strategy, threshold in (("single", 255.0), ("scaling-ar", 0.0)):
-        run = runner(folder / strategy, strategy)
-        run.benchmark = Bright(threshold)
-        finish(run)
+        finish(runner_of(pipe, Bright(threshold), plan(pipe, strategy), folder / strategy))
     with BENCHMARKS.temporarily("bright", Bright):
         yield folder
 

@@ -12,18 +12,18 @@ from scalingar.bench.runs.results import RunResults
 from scalingar.core.errors import BenchmarkError
 from scalingar.serve.studio.runs import ALL, ANY, ONLY, RIGHT, WRONG, Runs, selected
 from tests.bench.fakes import Bright
-from tests.bench.runs.test_runner import finish, runner
+from tests.bench.runs.test_runner import finish, plan, runner_of
 from tests.serve.studio.made import tab
+from tests.tiny.pipes import tiny_pipe
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Two runs whose judges ask for different brightness, so that one is right about everything, and one never."""
     folder = tmp_path_factory.mktemp("runs")
+    pipe = tiny_pipe()
     for strategy, threshold in (("single", 255.0), ("scaling-ar", 0.0)):
-        run = runner(folder / strategy, strategy)
-        run.benchmark = Bright(threshold)
-        finish(run)
+        finish(runner_of(pipe, Bright(threshold), plan(pipe, strategy), folder / strategy))
     with BENCHMARKS.temporarily("bright", Bright):
         yield folder
 

@@ -23,7 +23,7 @@ from scalingar.serve.loading import load_offer
 from scalingar.serve.metrics import Metrics
 from scalingar.serve.service import LiveService
 from scalingar.serve.studio.compare import Compare
-from scalingar.serve.studio.door import AtTheDoor
+from scalingar.serve.studio.door import AtTheDoor, check_uploads
 from scalingar.serve.studio.replay import Replay
 from scalingar.serve.studio.runs import Runs
 from scalingar.serve.studio.text import alert, sentence_of, words
@@ -46,6 +46,11 @@ def look() -> dict[str, Any]:
 
 class Studio(gr.Blocks):
     """The page. ``launch`` serves it by itself, as a Space does."""
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *others: Any, **more: Any) -> Any:
+        """As gradio does, but for files that nobody uploaded. Raises OutputError."""
+        check_uploads(inputs)
+        return await super().preprocess_data(block_fn, inputs, *others, **more)
 
     def launch(self, *arguments: Any, **settings: Any) -> Any:
         """As gradio does, with this page's looks."""

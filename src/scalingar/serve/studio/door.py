@@ -1,11 +1,15 @@
-"""Who may open the page."""
+"""Who may open the page, and which files they may bring."""
 
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from gradio.utils import get_upload_folder
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from scalingar.core.errors import OutputError
 from scalingar.serve.auth import Door
 from scalingar.serve.errors import ApiError
 
@@ -35,3 +39,18 @@ def _check_origin(headers: Headers) -> None:
     asked = headers.get("x-forwarded-host") or headers.get("host", "")
     if origin is not None and urlsplit(origin).netloc != asked:
         raise ApiError(403, "another site's page asks; open the studio by its own address.", code="foreign_origin")
+
+
+def check_uploads(inputs: Any) -> None:
+    """See that what a request names as files was uploaded: neither paths of the server nor addresses of the net.
+
+    Any field's value may be a file in gradio's eyes. It checks paths only in apps that it launched itself, and fetches
+    addresses. Raises OutputError.
+    """
+    parts = inputs.values() if isinstance(inputs, dict) else inputs if isinstance(inputs, list | tuple) else ()
+    if isinstance(inputs, dict) and "path" in inputs:
+        path, folder = Path(str(inputs["path"])).resolve(), Path(get_upload_folder()).resolve()
+        if not path.is_relative_to(folder):
+            raise OutputError("this was not uploaded; open a file of your own.")
+    for part in parts:
+        check_uploads(part)

@@ -1,5 +1,6 @@
 """Runs: the table of a benchmark's runs, and their images by task and verdict."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,9 @@ from scalingar.bench.image_files import read_image
 from scalingar.bench.reports.formats import spelled
 from scalingar.bench.reports.report_table import report_table
 from scalingar.bench.runs.comparison import Comparison, compare
+from scalingar.bench.runs.examination import COSTS, SAMPLES
 from scalingar.bench.runs.opened import opened, run_folders
+from scalingar.bench.runs.plan import PLAN
 from scalingar.bench.runs.results import RunResults
 from scalingar.core.errors import BenchmarkError, ScalingarError
 from scalingar.serve.errors import ApiError
@@ -25,6 +28,7 @@ PAGE = 24
 ALL = "all tasks"
 ANY, RIGHT, WRONG, ONLY = "all", "right", "wrong", "only this one right"
 Line = dict[str, Any]
+Stamp = tuple[str, int, int] | None
 Key = tuple[str, int]
 """The id of a prompt and the number of one of its images."""
 _NONE = "The server was started without runs; <code>--runs FOLDER</code> names a folder of <code>bench run</code>."
@@ -36,6 +40,8 @@ class Runs:
     def __init__(self, folder: Path | None) -> None:
         """Raises BenchmarkError where the folder holds no run."""
         self.folder = folder
+        self._known: tuple[list[Stamp], Comparison] | None = None
+        self._reading = threading.Lock()
         if folder is None:
             gr.HTML(f"<p>{_NONE}</p>")
             return
@@ -75,8 +81,14 @@ class Runs:
             return alert(self._told(error))
 
     def _comparison(self) -> Comparison:
+        """Of all runs, read again where a file of theirs has changed."""
         assert self.folder is not None
-        return compare([opened(folder) for folder in run_folders([self.folder])])
+        with self._reading:
+            folders = run_folders([self.folder])
+            stamp = [_stamp(folder / name) for folder in folders for name in (PLAN, SAMPLES, COSTS)]
+            if self._known is None or self._known[0] != stamp:
+                self._known = stamp, compare([opened(folder) for folder in folders])
+            return self._known[1]
 
     def _gallery(self, name: str, task: str, which: str, page: int) -> str:
         runs = list(self._comparison().runs)
@@ -93,6 +105,15 @@ class Runs:
         """The sentence, without where the folder is on this machine."""
         assert self.folder is not None
         return sentence_of(error).replace(f"{self.folder}/", "").replace(str(self.folder), self.folder.name)
+
+
+def _stamp(path: Path) -> Stamp:
+    """Changes whenever the file does; None where there is none."""
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return str(path), told.st_mtime_ns, told.st_size
 
 
 @dataclass(frozen=True)
