@@ -90,8 +90,9 @@ def test_commands_are_read_by_a_shell_as_meant(index: str) -> None:
 
 
 def test_its_command_serves(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    program, *words = [*json.loads(argument("ENTRYPOINT")), *json.loads(argument("CMD"))]
-    assert program == "scalingar"
+    start: list[str] = json.loads(argument("ENTRYPOINT")) + json.loads(argument("CMD"))
+    words = start[1:]
+    assert start[0] == "scalingar"
     monkeypatch.delenv("SCALINGAR_API_KEY", raising=False)
     assert main([*words, "--check", "--port", "0"]) == 1
     assert "there is no key; set SCALINGAR_API_KEY" in capsys.readouterr().err
