@@ -1,7 +1,6 @@
 """A study's page: what a browser is told, what it may send, and that nobody learns whose picture it is."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,45 +8,30 @@ from typing import Any
 
 import httpx2
 import pytest
-from PIL import Image
 
 from scalingar.bench.study.answers import AnswerStore, read_answers
 from scalingar.bench.study.sessions import session
-from scalingar.bench.study.study import PICTURES, STUDY
+from scalingar.bench.study.study import PICTURES
 from scalingar.core.errors import ConfigError, OutputError
 from scalingar.serve.auth import Door
 from scalingar.serve.study.app import MOST_BODY, build_app
 from scalingar.serve.study.start import StudyServer, serve
 from tests.bench.study.people import study
+from tests.serve.study.showing import shown, write_study
 
 MADE = study(prompts=3, per_participant=12)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "study"
-    (folder / PICTURES).mkdir(parents=True)
-    (folder / STUDY).write_text(MADE.model_dump_json())
-    for number, name in enumerate(sorted(MADE.pictures)):
-        Image.new("RGB", (8, 8), (9 * number, 80, 120)).save(folder / PICTURES / f"{name}.png")
-    return folder
+    return write_study(tmp_path / "study", MADE)
 
 
 @contextmanager
 def asked(folder: Path, key: str | None = None) -> Iterator[httpx2.Client]:
     """The server in a thread, and a client of it."""
-    server = StudyServer(folder, host="127.0.0.1", port=0, key=key)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        with httpx2.Client(base_url=server.url, timeout=30) as client:
-            yield client
-    finally:
-        while server._uvicorn is None or not server._uvicorn.started:
-            pass
-        server.stop()
-        thread.join(30)
-        assert not thread.is_alive()
+    with shown(folder, key) as server, httpx2.Client(base_url=server.url, timeout=30) as client:
+        yield client
 
 
 def post(client: httpx2.Client, path: str, **body: Any) -> Any:
