@@ -1,6 +1,6 @@
 """Model families: one object per family in ``FAMILIES``, defined in the family's folder."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -91,6 +91,10 @@ class Network:
     defaults: Defaults
 
 
+def _both(source: Source) -> Sequence[Path]:
+    return [path for path in (source.transformer, source.tokenizer) if path is not None]
+
+
 def _no_parts(contents: Contents) -> Set[Part]:
     return frozenset()
 
@@ -106,9 +110,13 @@ class Family:
         options: accepted loading options; others are refused.
         build: builds the network from published files. Raises WeightsError, ConfigError.
         model_type: in the ``config.json`` of folders written by transformers; else empty.
+        pipeline_class: in the ``model_index.json`` of folders written by diffusers; else empty.
+        weights: the files and folders whose weights decide an image, for their hashes.
         parts: which parts of a model a weight file or folder holds.
         official: a part's tensors under their published names; None: not converted.
         folder: the format of model folders of this package; None: not supported.
+        instead: by the name or the ``model_type`` of a published model in a form that is not read, the name of one that
+            is.
         no_conversion: why models of this family cannot be converted; empty if they can.
         releases: by repository on the hub, then by variant.
         extra: of this package, whose packages every model of the family needs; empty: none.
@@ -122,12 +130,15 @@ class Family:
     options: tuple[Option, ...]
     build: Callable[[Source, Choice], Network]
     model_type: str = ""
+    pipeline_class: str = ""
+    weights: Callable[[Source], Sequence[Path]] = _both
     parts: Callable[[Contents], Set[Part]] = _no_parts
     official: Callable[[Contents, Part], Mapping[str, Tensor]] | None = None
     folder: FolderFormat | None = None
     no_conversion: str = ""
     releases: Mapping[str, Mapping[str, Release]] = field(default_factory=dict)
     tokenizer_file: str = ""
+    instead: Mapping[str, str] = field(default_factory=dict)
     extra: str = ""
 
     def require(self) -> None:
@@ -154,7 +165,7 @@ class Family:
             encode_prompts=network.encode_prompts,
             guidance_scale=network.defaults.guidance_scale,
             sampling=network.defaults.sampling,
-            hashes=file_hashes(*(path for path in (source.transformer, source.tokenizer) if path is not None)),
+            hashes=file_hashes(*self.weights(source)),
         )
 
     def _load_folder(self, folder: Path, info: PackageInfo, choice: Choice) -> Loaded:
@@ -202,6 +213,7 @@ class Family:
 FAMILIES: Registry[Family] = Registry(
     "families",
     modules=(
+        "scalingar.models.glm_image.family",
         "scalingar.models.hf.emu3_family",
         "scalingar.models.hf.janus_family",
         "scalingar.models.infinity.family",
