@@ -32,12 +32,8 @@ def annotated_yaml(recipe: Recipe, *, ascii_only: bool = False) -> str:
 
 def _descriptions(recipe: Recipe) -> Mapping[tuple[str, ...], str]:
     """By the path of a setting."""
-    told = {
-        **_of(Recipe, ()),
-        **_of(type(recipe.model), ("model",)),
-        **{("model", name): option.description for name, option in model_options().items()},
-        **_of(type(recipe.strategy), ("strategy",)),
-    }
+    told = _of(Recipe, ()) | _of(type(recipe.model), ("model",)) | _of(type(recipe.strategy), ("strategy",))
+    told |= {("model", name): option.description for name, option in model_options().items()}
     return {path: " ".join(text.split()) for path, text in told.items()}
 
 

@@ -27,13 +27,12 @@ FAMILY = Family(
     build=_build,
     model_type="janus",
     extra="hf",
-    elsewhere={
-        "deepseek-ai/Janus-Pro-1B": "deepseek-community/Janus-Pro-1B",
-        "deepseek-ai/Janus-Pro-7B": "deepseek-community/Janus-Pro-7B",
-        "deepseek-ai/Janus-1.3B": "deepseek-community/Janus-Pro-1B, its successor",
-        "multi_modality": "deepseek-community/Janus-Pro-1B or -7B",
-    },
     no_conversion="transformers' folders are read as they are",
+    instead={
+        "multi_modality": "deepseek-community/Janus-Pro-1B or 7B",
+        **{f"deepseek-ai/Janus-Pro-{size}": f"deepseek-community/Janus-Pro-{size}" for size in ("1B", "7B")},
+        "deepseek-ai/Janus-1.3B": "deepseek-community/Janus-Pro-1B",
+    },
     releases={**_release("1B"), **_release("7B")},
 )
 FAMILIES.register(FAMILY.name)(FAMILY)

@@ -40,7 +40,7 @@ def locate(choice: Choice) -> tuple[Family, Source]:
             "name on the hub such as FoundationVision/LlamaGen."
         )
     repo, variant = parts[0], variant or parts[1]
-    _point_elsewhere(str(name), repo)
+    _check_read(repo, repo)
     family, revision = _publisher(repo), split_revision(str(name))[1]
     if family is None:
         folder = fetch(_at(repo, revision))
@@ -101,10 +101,11 @@ def _embedded(name: str) -> tuple[Family, Source]:
 def _local(name: str | Path, path: Path, variant: str | None, tokenizer: Path | None) -> tuple[Family, Source]:
     if (path / PIPELINE).is_file():
         return _own_folder(name, path)
-    if family := _of_transformers(path):
+    if family := _of_transformers(path) or _of_diffusers(path):
         beside = path / family.tokenizer_file
         found = beside if family.tokenizer_file and beside.is_file() else None
         return family, Source(name=name, transformer=path, tokenizer=tokenizer or found)
+    _check_read(str(name), read_object(path / "config.json").get("model_type"))
     if variant is not None:
         return _official_files(name, path, variant, tokenizer)
     return _weight_files(name, path, tokenizer)
@@ -123,20 +124,24 @@ def _of_transformers(folder: Path) -> Family | None:
     """The family of a folder written by transformers, by its ``config.json``."""
     model_type = read_object(folder / "config.json").get("model_type")
     families = (FAMILIES[name] for name in FAMILIES)
-    found = next((family for family in families if model_type and family.model_type == model_type), None)
-    if found is None:
-        _point_elsewhere(folder, str(model_type))
-    return found
+    return next((family for family in families if model_type and family.model_type == model_type), None)
 
 
-def _point_elsewhere(name: str | Path, known_as: str) -> None:
-    """Raises WeightsError for a folder or a name whose format is its authors' own, with the one to take instead."""
-    for family in (FAMILIES[each] for each in FAMILIES):
-        if known_as in family.elsewhere:
+def _check_read(model: str, known_as: object) -> None:
+    """Raises WeightsError for a model, known by its name or type, that is published in another form too."""
+    for family in (FAMILIES[name] for name in FAMILIES):
+        if isinstance(known_as, str) and known_as in family.instead:
             raise WeightsError(
-                f"{name} is in its authors' own format, which is not read; take {family.elsewhere[known_as]}, the same "
-                "weights in transformers' format."
+                f"{model} is {family.title} in its authors' own format, which is not read; take "
+                f"{family.instead[known_as]}, which transformers wrote."
             )
+
+
+def _of_diffusers(folder: Path) -> Family | None:
+    """The family of a folder written by diffusers, by its ``model_index.json``."""
+    kind = read_object(folder / "model_index.json").get("_class_name")
+    families = (FAMILIES[name] for name in FAMILIES)
+    return next((family for family in families if kind and family.pipeline_class == kind), None)
 
 
 def _weight_files(name: str | Path, path: Path, tokenizer: Path | None) -> tuple[Family, Source]:
