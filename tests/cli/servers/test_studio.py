@@ -1,6 +1,7 @@
 """``scalingar studio``: words and options become a recipe and the server's settings, and faults a sentence."""
 
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,6 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_is_not_installed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("scalingar.cli.serving.find_spec", lambda name: None if name == "gradio" else name)
+    monkeypatch.setitem(sys.modules, "gradio", None)
     assert main(["studio"]) == 1
-    told = capsys.readouterr().err
-    assert "the studio needs gradio, which is not installed; pip install 'scalingar[studio]'." in told
+    assert "the studio needs gradio, which is not installed; pip install " in capsys.readouterr().err
