@@ -40,7 +40,7 @@ def test_a_schedule_is_known_beforehand() -> None:
     assert (told.trajectories, told.tokens, told.rows) == (16, 2 * 14_656, 4)
     assert told.cache == 4 * 10 * 10_521 * 4
     assert told.steps == 13, "in whole trajectories 2.8, which fit into 4 rows"
-    with pytest.raises(ConfigError, match="TTSVar is for next-scale models"):
+    with pytest.raises(ConfigError, match="is for next-scale models"):
         estimate(strategy, TOKENS, load, dtype=torch.float32, guidance_scale=1.0)
 
 

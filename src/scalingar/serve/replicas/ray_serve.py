@@ -90,6 +90,8 @@ def replicas(recipe: Recipe, settings: ServerSettings, many: ReplicaSettings) ->
     """
     key = read_key(settings.api_key_file)
     check_exposure(settings.host, key, no_auth=settings.no_auth)
+    if settings.runs is not None:
+        raise ConfigError("runs are shown by the studio, which replicas lack; serve them with --backend threads.")
     found = listening(settings.host, settings.port)
     host, port = found.getsockname()[:2]
     found.close()
