@@ -7,7 +7,7 @@ FROM python:3.11-slim-bookworm AS build
 # brings the libraries of a GPU along.
 ARG TORCH_INDEX=""
 # What is installed with scalingar; hf and t5 are for published models.
-ARG EXTRAS="serve,hub,next-scale"
+ARG EXTRAS="serve,hub"
 WORKDIR /source
 COPY constraints.txt pyproject.toml README.md LICENSE NOTICE ./
 COPY src src
