@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from torch import Tensor
+from transformers import GlmImageProcessor
 
 from scalingar.core.errors import ConfigError
 from scalingar.decoding.next_scale import NextScaleDecoder
@@ -25,6 +26,7 @@ from scalingar.strategies.controls import RandomOfN
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
+from tests.tiny import glm_image as tiny_glm
 from tests.tiny import hf as tiny_hf
 from tests.tiny import scale_pipes
 from tests.tiny import simplear as tiny_simplear
@@ -33,6 +35,7 @@ from tests.upstream import released_files
 Save = Callable[[Path], Any]
 SAMPLES: dict[str, tuple[Save, dict[str, Any], str]] = {
     "emu3": (tiny_hf.save_emu3, {"image_size": 8, "aspect_ratio": "5:3"}, "a red dog"),
+    "glm-image": (tiny_glm.save_whole, {"image_size": 64, "diffusion_steps": 1, "preview_steps": 1}, "a red dog"),
     "infinity": (scale_pipes.save_infinity, {"text_encoder": scale_pipes.read_texts}, "a red dog"),
     "janus": (tiny_hf.save_janus, {}, "a red dog"),
     "llamagen": (released_files.save_c2i, {"grid": (5, 5), "heads": 3}, "3"),
@@ -44,6 +47,11 @@ SAMPLES: dict[str, tuple[Save, dict[str, Any], str]] = {
 FOREIGN = [
     (name, option) for name in FAMILIES for option in model_options().values() if option not in FAMILIES[name].options
 ]
+
+
+@pytest.fixture(autouse=True)
+def small_previews(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GlmImageProcessor, "_get_target_shape", tiny_glm.small_shape)
 
 
 @pytest.fixture(params=list(FAMILIES))
@@ -93,7 +101,8 @@ def test_releases_are_reached_with_the_options_it_takes(family: str) -> None:
 
 def test_it_recognises_its_own_files_and_no_other_family_does(family: str, folder: Path) -> None:
     assert family_of(str(folder)) is FAMILIES[family]
-    for file in weight_file_names(folder):
+    _, source = locate(chosen(family, folder))
+    for file in [file for path in FAMILIES[family].weights(source) for file in weight_file_names(path)]:
         claims = {name for name in FAMILIES if FAMILIES[name].parts(Contents(file))}
         assert claims <= {family}
     model_types = [FAMILIES[name].model_type for name in FAMILIES if FAMILIES[name].model_type]

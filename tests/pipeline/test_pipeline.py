@@ -178,7 +178,13 @@ def test_guidance_interval_reaches_every_step() -> None:
     """Beyond it a code is drawn by the conditional logits alone."""
     pipe = tiny_pipe()
     always, until_two, unguided = (
-        pipe(PROMPT, strategy="best-of-n", seed=2, guidance_scale=scale, sampling=SamplingConfig(guidance_interval=k))
+        pipe(
+            PROMPT,
+            strategy={"name": "best-of-n", "reward": "log-likelihood"},
+            seed=2,
+            guidance_scale=scale,
+            sampling=SamplingConfig(guidance_interval=k),
+        )
         for scale, k in ((3.0, -1), (3.0, 1), (1.0, -1))
     )
     first, second = (output.results[0].candidates[0] for output in (always, until_two))

@@ -16,7 +16,7 @@ STARTS = ("lookahead", "scale-beam")
 """They go on from prefixes, whose last code is fed again."""
 FORKS = ("beam", "fr-tts", "gridar", *STARTS)
 """What they draw after a check depends on N."""
-CUTS = ("scaling-ar", "successive-halving", "speculative-rejection", "verifier-halving")
+CUTS = ("scaling-ar", "successive-halving", "speculative-rejection", "verifier-halving", "preview-then-finish")
 
 
 def settings(name: str) -> dict[str, Any]:

@@ -112,6 +112,8 @@ class Ledger:
 
     tokens: int = 0
     """Tokens drawn, over all trajectories."""
+    preview_tokens: int | None = None
+    """Those among them that belong to previews; None for a model that draws none."""
     forward_rows: int = 0
     """Rows that went through the transformer to decode codes: per step every place of the batch in every branch, times
     the tokens of a scale. Places that are free until the next trajectory takes them are computed and count; so this may
@@ -134,6 +136,8 @@ class Ledger:
     def add(self, other: "Ledger") -> None:
         """Add the other's costs; the peak is the larger of both."""
         self.tokens += other.tokens
+        if other.preview_tokens is not None:
+            self.preview_tokens = (self.preview_tokens or 0) + other.preview_tokens
         self.forward_rows += other.forward_rows
         self.prefill_rows += other.prefill_rows
         self.decodes += other.decodes
@@ -158,8 +162,9 @@ class Ledger:
         return sum(self.seconds.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types, for JSON."""
-        return {**asdict(self), "total_seconds": self.total_seconds}
+        """Plain types, for JSON; without a count that the model does not have."""
+        counts = {name: value for name, value in asdict(self).items() if value is not None}
+        return {**counts, "total_seconds": self.total_seconds}
 
 
 @dataclass(repr=False)

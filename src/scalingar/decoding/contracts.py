@@ -186,6 +186,36 @@ class ImageTokenizer(Protocol):
         ...
 
 
+@runtime_checkable
+class DrawsPreview(NextTokenModel[ConditionT, CacheT], Protocol[ConditionT, CacheT]):
+    """A next-token model that first draws the whole picture at low resolution, then the codes of its grid."""
+
+    @property
+    def preview(self) -> tuple[int, int]:
+        """Rows and columns of the first codes."""
+        ...
+
+
+@runtime_checkable
+class ReadsPrompts(ImageTokenizer, Protocol):
+    """An image tokenizer that reads the prompts too, such as a diffusion model that the codes condition."""
+
+    def decode_for(
+        self, prompts: list[str], codes: Int[Tensor, "n t"], grid: tuple[int, int]
+    ) -> Float[Tensor, "n 3 H W"]:
+        """:meth:`ImageTokenizer.decode` for these prompts, one per image."""
+        ...
+
+
+@runtime_checkable
+class LoadsLater(Protocol):
+    """A tokenizer that is loaded when the first picture is made."""
+
+    def prepare(self) -> None:
+        """Load it now, so that what is missing is said before anything is drawn. Raises ConfigError, WeightsError."""
+        ...
+
+
 class ScaleSum(Protocol):
     """The part of a next-scale tokenizer that accumulates scales."""
 

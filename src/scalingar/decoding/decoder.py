@@ -27,6 +27,11 @@ class Decoder(Protocol):
         ...
 
     @property
+    def preview(self) -> tuple[int, int] | None:
+        """Rows and columns of the codes that a next-token model draws before those of the grid; None: it draws none."""
+        ...
+
+    @property
     def scales(self) -> tuple[tuple[int, int], ...]:
         """Of a next-scale model the grid of every scale; else empty."""
         ...
@@ -91,6 +96,9 @@ class Decoder(Protocol):
         """The code vector of every token of a next-scale model, ``(n, l, e)`` from ``(n, l, g)``."""
         ...
 
-    def pictures(self, codes: list[Tensor]) -> Float[Tensor, "m 3 H W"]:
-        """RGB in [-1, 1] of several images' codes, all or the first of each, as many of one as of another."""
+    def pictures(self, codes: list[Tensor], prompts: list[str] | None = None) -> Float[Tensor, "m 3 H W"]:
+        """RGB in [-1, 1] of several images' codes, all or the first of each, as many of one as of another.
+
+        ``prompts``: of each image, for tokenizers that read them (:class:`~scalingar.decoding.contracts.ReadsPrompts`).
+        """
         ...

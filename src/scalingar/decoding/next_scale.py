@@ -31,6 +31,7 @@ class NextScaleDecoder:
     """
 
     decoding: ClassVar[Decoding] = "next-scale"
+    preview: ClassVar[tuple[int, int] | None] = None
 
     model: NextScaleModel
     tokenizer: ScaleTokenizer
@@ -167,7 +168,7 @@ class NextScaleDecoder:
         """The code vector of every token, from codes on any device."""
         return self.tokenizer.vectors(to_device(codes, self.model.device))
 
-    def pictures(self, codes: list[Int[Tensor, "t g"]]) -> Float[Tensor, "m 3 H W"]:
+    def pictures(self, codes: list[Int[Tensor, "t g"]], prompts: list[str] | None = None) -> Float[Tensor, "m 3 H W"]:
         """RGB in [-1, 1] of several images' codes, complete or all of the same first scales, on any device."""
         return self.pixels(self.latent(torch.stack(codes)))
 

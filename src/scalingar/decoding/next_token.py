@@ -13,7 +13,14 @@ from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.ahead import Ahead
-from scalingar.decoding.contracts import NO_STATES, ImageTokenizer, NextTokenModel, TellsTokenStates
+from scalingar.decoding.contracts import (
+    NO_STATES,
+    DrawsPreview,
+    ImageTokenizer,
+    NextTokenModel,
+    ReadsPrompts,
+    TellsTokenStates,
+)
 from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.frontier import Frontier
 from scalingar.decoding.noise import Noise
@@ -43,6 +50,16 @@ class NextTokenDecoder:
         return self.model.grid
 
     @property
+    def preview(self) -> tuple[int, int] | None:
+        """Rows and columns of the codes that are drawn before those of the grid; None: there are none."""
+        return self.model.preview if isinstance(self.model, DrawsPreview) else None
+
+    @property
+    def preview_steps(self) -> int:
+        """Codes of the preview; 0 without one."""
+        return 0 if self.preview is None else self.preview[0] * self.preview[1]
+
+    @property
     def vocab_size(self) -> int:
         """Image codes V."""
         return self.model.vocab_size
@@ -69,7 +86,7 @@ class NextTokenDecoder:
             prompts=prompts,
             indices=torch.tensor([i for group in indices for i in group]),
             positions=torch.zeros(len(rows), dtype=torch.long),
-            codes=torch.zeros(len(rows), height * width, dtype=torch.long, device=logits.device),
+            codes=torch.zeros(len(rows), self.preview_steps + height * width, dtype=torch.long, device=logits.device),
             logits=logits[branches],
             cache=cache.select(branches),
             noise=noise,
@@ -185,14 +202,34 @@ class NextTokenDecoder:
         raise NotImplementedError
 
     @torch.inference_mode()
-    def pictures(self, codes: list[Int[Tensor, " t"]]) -> Float[Tensor, "m 3 H W"]:
-        """RGB in [-1, 1] of several images' codes on any device, as many of each; cells without a code are grey."""
+    def pictures(self, codes: list[Int[Tensor, " t"]], prompts: list[str] | None = None) -> Float[Tensor, "m 3 H W"]:
+        """RGB in [-1, 1] of several images' codes on any device, as many of each; cells without a code are grey.
+
+        Until the codes go beyond a preview it is the preview's picture. After that its nearest codes stand in cells
+        without one, so nothing is grey.
+        """
+        rows, first, grid = torch.stack(codes), self.preview_steps, self.model.grid
+        preview = self.preview
+        if preview is None:
+            return self._picture(rows, grid, prompts)
+        if rows.shape[1] <= first:
+            return self._picture(rows, preview, prompts)
+        enlarged = F.interpolate(rows[:, None, :first].unflatten(2, preview).double(), grid).flatten(1)
+        drawn = rows[:, first:]
+        return self._picture(torch.cat([drawn, enlarged.long()[:, drawn.shape[1] :]], 1), grid, prompts)
+
+    def _picture(
+        self, codes: Int[Tensor, "n t"], grid: tuple[int, int], prompts: list[str] | None
+    ) -> Float[Tensor, "n 3 H W"]:
+        """Of a whole grid, or of its first codes."""
         assert self.tokenizer is not None, "this decoder was made without the image tokenizer"
-        height, width = self.model.grid
-        rows = torch.stack(codes)
-        drawn = rows.shape[1]
-        full = F.pad(rows.long(), (0, height * width - drawn))
-        pixels = self.tokenizer.decode(full, self.model.grid).clamp(-1, 1)
+        height, width = grid
+        drawn = codes.shape[1]
+        full = F.pad(codes.long(), (0, height * width - drawn))
+        if isinstance(self.tokenizer, ReadsPrompts) and prompts is not None:
+            pixels = self.tokenizer.decode_for(prompts, full, grid).clamp(-1, 1)
+        else:
+            pixels = self.tokenizer.decode(full, grid).clamp(-1, 1)
         if drawn == height * width:
             return pixels
         cell = self.tokenizer.downsample

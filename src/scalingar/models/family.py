@@ -1,6 +1,6 @@
 """Model families: one object per family in ``FAMILIES``, defined in the family's folder."""
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -92,6 +92,10 @@ class Network:
     defaults: Defaults
 
 
+def _both(source: Source) -> Sequence[Path]:
+    return [path for path in (source.transformer, source.tokenizer) if path is not None]
+
+
 def _no_parts(contents: Contents) -> Set[Part]:
     return frozenset()
 
@@ -107,6 +111,8 @@ class Family:
         options: accepted loading options; others are refused.
         build: builds the network from published files. Raises WeightsError, ConfigError.
         model_type: in the ``config.json`` of folders written by transformers; else empty.
+        pipeline_class: in the ``model_index.json`` of folders written by diffusers; else empty.
+        weights: the files and folders whose weights decide an image, for their hashes.
         parts: which parts of a model a weight file or folder holds.
         official: a part's tensors under their published names; None: not converted.
         folder: the format of model folders of this package; None: not supported.
@@ -126,6 +132,8 @@ class Family:
     options: tuple[Option, ...]
     build: Callable[[Source, Choice], Network]
     model_type: str = ""
+    pipeline_class: str = ""
+    weights: Callable[[Source], Sequence[Path]] = _both
     parts: Callable[[Contents], Set[Part]] = _no_parts
     official: Callable[[Contents, Part], Mapping[str, Tensor]] | None = None
     folder: FolderFormat | None = None
@@ -160,7 +168,7 @@ class Family:
             encode_prompts=network.encode_prompts,
             guidance_scale=network.defaults.guidance_scale,
             sampling=network.defaults.sampling,
-            hashes=file_hashes(*(path for path in (source.transformer, source.tokenizer) if path is not None)),
+            hashes=file_hashes(*self.weights(source)),
         )
 
     def _load_folder(self, folder: Path, info: PackageInfo, choice: Choice) -> Loaded:
@@ -208,6 +216,7 @@ class Family:
 FAMILIES: Registry[Family] = Registry(
     "families",
     modules=(
+        "scalingar.models.glm_image.family",
         "scalingar.models.hf.emu3_family",
         "scalingar.models.hf.janus_family",
         "scalingar.models.infinity.family",

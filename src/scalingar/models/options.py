@@ -80,6 +80,8 @@ CUDA_GRAPHS = Option(
     bool,
     "decode by captured CUDA graphs on caches of fixed length (the default on CUDA); off launches every kernel",
 )
+DIFFUSION_STEPS = Option("diffusion_steps", int, "denoising steps of a picture's diffusion part; 50 if unset")
+PREVIEW_STEPS = Option("preview_steps", int, "denoising steps of a look at a preview; 10 if unset")
 
 _MOST = 60.0
 """No image is this wide or tall."""

@@ -29,6 +29,7 @@ FOREIGN: Mapping[str, str] = {
     "callback": "is called callback_on_step_end",
     "callback_steps": "has no meaning here: callback_on_step_end is called at every step",
     "callback_on_step_end_tensor_inputs": "has no meaning here: callback_on_step_end is given all values",
+    **dict.fromkeys(("image", "images"), "has no meaning here: prompts are text, no model here reads images"),
     "return_dict": "has no meaning here: the output always has .images",
     "torch_dtype": "is called dtype",
     "device_map": "is called device",

@@ -19,7 +19,7 @@ from scalingar.core.outputs import Candidate, Ledger, PromptResult
 from scalingar.core.pixels import rounded
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.core.validation import shown
-from scalingar.decoding.contracts import ImageTokenizer, NextScaleModel, NextTokenModel, ScaleTokenizer
+from scalingar.decoding.contracts import ImageTokenizer, LoadsLater, NextScaleModel, NextTokenModel, ScaleTokenizer
 from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.next_scale import NextScaleDecoder
 from scalingar.decoding.next_token import NextTokenDecoder
@@ -171,9 +171,10 @@ class ImagePipeline:
 
     @property
     def grids(self) -> tuple[tuple[int, int], ...]:
-        """Rows and columns of tokens of each scale, coarse to fine; of a next-token model the only one."""
+        """Rows and columns of tokens of each scale, coarse to fine; of a next-token model the only one, or its
+        preview's and that one."""
         decoder = self.decoder()
-        return decoder.scales or (decoder.grid,)
+        return decoder.scales or (decoder.grid,) if decoder.preview is None else (decoder.preview, decoder.grid)
 
     def __call__(
         self,
@@ -302,7 +303,7 @@ class ImagePipeline:
         assert recipe.sampling is not None
         assert recipe.guidance_scale is not None
         decoder = self.decoder(recipe.sampling)
-        looks = self.looks(decoder, recipe, keep_pixels=output_type in ("pt", "np"))
+        looks = self.looks(decoder, recipe, keep_pixels=output_type in ("pt", "np"), show=output_type != "codes")
         if isinstance(looks.reward, PixelReward):
             for text in prompts:
                 looks.reward.check_prompt(text)
@@ -323,20 +324,31 @@ class ImagePipeline:
         return Stream(engine, texts, self._condition, seeds, finish)
 
     def looks(
-        self, decoder: NextTokenDecoder | NextScaleDecoder, recipe: Recipe, *, keep_pixels: bool = False
+        self,
+        decoder: NextTokenDecoder | NextScaleDecoder,
+        recipe: Recipe,
+        *,
+        keep_pixels: bool = False,
+        show: bool = True,
     ) -> ImageLooks:
         """Reward, feature and verifier that a resolved recipe's strategy needs, with a ledger of their own.
 
-        Raises ConfigError, WeightsError, before anything is decoded.
+        ``show``: the chosen image is decoded, so whatever decodes it is loaded too. Raises ConfigError, WeightsError,
+        before anything is decoded.
         """
         needs, per_batch = recipe.strategy.needs(), recipe.looks_per_batch
         assert per_batch is not None
+        reward = None if needs.reward is None else self.reward(needs.reward)
+        feature = None if needs.feature is None else self.feature(needs.feature)
+        seen = show or feature is not None or (reward is not None and reward.counts_images)
+        if seen and isinstance(self.tokenizer, LoadsLater):
+            self.tokenizer.prepare()
         return ImageLooks(
             decoder.pictures,
             Ledger(),
-            reward=None if needs.reward is None else self.reward(needs.reward),
+            reward=reward,
             reward_name=needs.reward or "",
-            feature=None if needs.feature is None else self.feature(needs.feature),
+            feature=feature,
             verifier=None if needs.verifier is None else self.verifier(needs.verifier),
             latents=None if isinstance(decoder, NextTokenDecoder) else lambda codes: decoder.latent(torch.stack(codes)),
             keep_pixels=keep_pixels,
@@ -393,24 +405,27 @@ class ImagePipeline:
         return self._features[key]
 
     @torch.inference_mode()
-    def decode(self, codes: Int[Tensor, "n t *g"]) -> Float[Tensor, "n 3 H W"]:
-        """RGB in [-1, 1] of the codes of several images, all or the first of each."""
-        decoder = self.decoder()
-        return torch.cat([decoder.pictures([image_codes]) for image_codes in codes])
+    def decode(self, codes: Int[Tensor, "n t *g"], prompts: Sequence[str] | None = None) -> Float[Tensor, "n 3 H W"]:
+        """RGB in [-1, 1] of the codes of several images, all or the first of each.
+
+        ``prompts``: of each, for a model whose image tokenizer reads them too (GLM-Image).
+        """
+        decoder, texts = self.decoder(), [None] * len(codes) if prompts is None else [[prompt] for prompt in prompts]
+        return torch.cat([decoder.pictures([own], text) for own, text in zip(codes, texts, strict=True)])
 
     def preview(self, candidate: Candidate) -> Image.Image:
         """The candidate's image; of a cut one the part it had drawn: cells, the rest grey, or coarse scales."""
-        return self.picture(candidate.codes) if candidate.image is None else candidate.image
+        return self.picture(candidate.codes, candidate.prompt) if candidate.image is None else candidate.image
 
-    def picture(self, codes: Int[Tensor, " *t"]) -> Image.Image:
+    def picture(self, codes: Int[Tensor, " *t"], prompt: str | None = None) -> Image.Image:
         """The image of one trajectory's codes, all or the first; what is missing is grey, or coarse."""
-        return rounded(self.decode(codes[None])[0])
+        return rounded(self.decode(codes[None], None if prompt is None else [prompt])[0])
 
     def progress(self, candidate: Candidate) -> list[Image.Image]:
-        """The image of a next-scale model's candidate after each scale."""
+        """The image of a next-scale model's candidate after each scale, or its preview and the image."""
         ends = list(accumulate(height * width for height, width in self.grids))
         drawn = [end for end in ends if end <= candidate.tokens]
-        return [self.picture(candidate.codes[:end]) for end in drawn]
+        return [self.picture(candidate.codes[:end], candidate.prompt) for end in drawn]
 
 
 def _arguments() -> list[str]:

@@ -18,4 +18,6 @@ def check_ready(pipe: ImagePipeline, recipe: Recipe) -> None:
     check_serves(strategy, pipe.decoding)
     decoder = pipe.decoder(recipe.sampling)
     pipe.looks(decoder, recipe)
-    strategy.search(Setting(decoder.grid, scale, recipe.seed, decoder.scales, decoder.vocab_size))
+    strategy.search(
+        Setting(decoder.grid, scale, recipe.seed, decoder.scales, decoder.vocab_size, preview=decoder.preview)
+    )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
+from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError, OutputError
 from scalingar.core.files import check_writable, numbered, write_files
 from scalingar.core.locks import sole_writer
@@ -159,10 +160,17 @@ def run_dict(output: RunOutput, *, steps: bool) -> dict[str, Any]:
         "torch": first.torch,
         "recipe": {key: value for key, value in recipes[0].items() if all(value == other[key] for other in recipes)},
         "weights": pipe.hashes,
-        **({"scales": grids} if pipe.decoding == "next-scale" else {"grid": grids[0]}),
+        **_grids(pipe.decoding, grids),
         "images": [result_dict(result, steps=steps) for result in output.results],
         "ledger": output.ledger.to_dict(),
     }
+
+
+def _grids(decoding: Decoding, grids: list[list[int]]) -> dict[str, Any]:
+    """Every scale's, or that of the image and of its preview."""
+    if decoding == "next-scale":
+        return {"scales": grids}
+    return {"grid": grids[-1], **({"preview": grids[0]} if len(grids) > 1 else {})}
 
 
 def _name(kind: str, output: RunOutput, number: int, end: str = ".png") -> str:
@@ -188,7 +196,7 @@ def _drawings(pipe: Previewer) -> dict[str, Callable[[PromptResult], bytes]]:
         return figure.png_bytes(strip, _described("the chosen image after each scale", result))
 
     def entropy(result: PromptResult) -> bytes:
-        drawn = entropy_map(result.best, pipe.preview(result.best), pipe.grids[0])
+        drawn = entropy_map(result.best, pipe.preview(result.best), pipe.grids[-1])
         return figure.png_bytes(drawn, _described("the entropy of every token of the chosen image", result))
 
     def sheet(result: PromptResult) -> bytes:

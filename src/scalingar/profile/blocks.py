@@ -20,9 +20,16 @@ from scalingar.profile.row_state import RowState, pool_shape, shape_of
 
 Rows = Int[np.ndarray, " _m"] | EllipsisType
 """Rows of one image, or `...` for all rows of all images."""
+Grid = tuple[int, int]
+"""Rows and columns of tokens."""
 Extreme = Float[np.ndarray, "*images _"] | np.float32
 """One value per row, or pooled: a number for one image, `(…, 1)` for many."""
 NOT_BEGUN = -1
+
+
+def cells(grid: Grid, preview: Grid | None) -> int:
+    """Tokens of a grid and of the preview drawn before it."""
+    return grid[0] * grid[1] + (0 if preview is None else preview[0] * preview[1])
 
 
 @dataclass(frozen=True)
@@ -30,17 +37,21 @@ class BlockMap:
     """A token grid cut into b×b blocks; blocks at the right and lower edge may be smaller."""
 
     index: tuple[int, ...]
-    """Block of each raster position, `h * w` entries."""
+    """Block of each position, in raster order: `h * w` entries, after those of a preview."""
     sizes: tuple[int, ...]
     """Number of tokens in each block."""
 
     @classmethod
-    def cut(cls, grid: tuple[int, int], block_size: int) -> BlockMap:
-        """The blocks of a grid `(h, w)`, numbered in raster order.
+    def cut(cls, grid: Grid, block_size: int, preview: Grid | None = None) -> BlockMap:
+        """The blocks of a grid `(h, w)`, numbered in raster order; of a `preview` drawn before it those come first.
 
         Raises:
             ValueError: an extent of the grid or the block size is not positive.
         """
+        if preview is not None:
+            before, after = cls.cut(preview, block_size), cls.cut(grid, block_size)
+            shifted = (len(before.sizes) + block for block in after.index)
+            return cls((*before.index, *shifted), before.sizes + after.sizes)
         height, width = grid
         if min(height, width, block_size) < 1:
             raise ValueError(f"cannot cut a {height}x{width} grid into blocks of {block_size}")
@@ -62,9 +73,9 @@ class Visit(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def visits(grid: tuple[int, int], block_size: int, min_fill: float, first: int) -> tuple[Visit, ...]:
-    """The visits of a trajectory whose first token is at raster index `first`, one per token to the grid's end."""
-    blocks, seen, eligible, result = BlockMap.cut(grid, block_size), Counter[int](), set[int](), []
+def visits(grid: Grid, preview: Grid | None, block_size: int, min_fill: float, first: int) -> tuple[Visit, ...]:
+    """The visits of a trajectory whose first token is at position `first`, one per token to the image's end."""
+    blocks, seen, eligible, result = BlockMap.cut(grid, block_size, preview), Counter[int](), set[int](), []
     for block in blocks.index[first:]:
         seen[block] += 1
         filled = seen[block] / blocks.sizes[block] >= min_fill
@@ -78,9 +89,11 @@ class BlockStability(RowState):
     """Running block means of the normalised entropy, and the stability B_t read off them."""
 
     config: ProfileConfig
-    grid: tuple[int, int]
+    grid: Grid
+    preview: Grid | None
+    """Of the codes that are drawn before those of the grid."""
     first: int | Int[np.ndarray, " n"]
-    """Raster index of each row's first token, -1 before it; a single number where all rows share it."""
+    """Position of each row's first token, -1 before it; a single number where all rows share it."""
     sums: Float[np.ndarray, "*images n k"]
     """Sum of H̄ per block."""
     means: Float[np.ndarray, "*images n k"]
@@ -95,14 +108,18 @@ class BlockStability(RowState):
     """B_t; 1 = no block stands out."""
 
     @classmethod
-    def start(cls, config: ProfileConfig, rows: int | tuple[int, ...], grid: tuple[int, int]) -> BlockStability:
-        """No token seen, B = 1, for `n` or `(…, n)` rows on a grid `(h, w)`."""
-        shape, k = shape_of(rows), len(BlockMap.cut(grid, config.block_size).sizes)
-        length = None if config.rolling_window is None else steps_of(config.rolling_window, grid[0] * grid[1])
+    def start(
+        cls, config: ProfileConfig, rows: int | tuple[int, ...], grid: Grid, preview: Grid | None = None
+    ) -> BlockStability:
+        """No token seen, B = 1, for `n` or `(…, n)` rows on a grid `(h, w)`, after a `preview` if there is one."""
+        shape, k = shape_of(rows), len(BlockMap.cut(grid, config.block_size, preview).sizes)
+        total = cells(grid, preview)
+        length = None if config.rolling_window is None else steps_of(config.rolling_window, total)
         unseen = np.full(pool_shape(rows) if config.block_window == "pooled" else shape, np.inf, np.float32)[()]
         return cls(
             config=config,
             grid=grid,
+            preview=preview,
             first=NOT_BEGUN,
             sums=np.zeros((*shape, k), np.float32),
             means=np.full((*shape, k), -np.inf, np.float32),
@@ -115,7 +132,7 @@ class BlockStability(RowState):
     def update(
         self, normalized_entropy: Float[np.ndarray, "*images n"], position: int | Int[np.ndarray, " n"]
     ) -> BlockStability:
-        """The state after the token at raster index `position` with this H̄, per row.
+        """The state after the token at `position` with this H̄, per row.
 
         Positions of a row are consecutive. `position` is one number for all rows, or one per row of an image.
 
@@ -140,11 +157,11 @@ class BlockStability(RowState):
             worst = np.where(np.isnan(normalized_entropy), np.float32(np.nan), worst)
         if eligible:
             recent, low, high, stability = self._stability(worst, judged)
-        return BlockStability(self.config, self.grid, first, sums, means, recent, low, high, stability)
+        return BlockStability(self.config, self.grid, self.preview, first, sums, means, recent, low, high, stability)
 
     def extended(self, m: int) -> BlockStability:
         """The state with `m` more rows, which have seen no token; pooled extremes are kept."""
-        return self.joined(BlockStability.start(self.config, m, self.grid))
+        return self.joined(BlockStability.start(self.config, m, self.grid, self.preview))
 
     def joined(self, other: BlockStability) -> BlockStability:
         """The state with the rows of `other` after its own; pooled extremes stay those of this one."""
@@ -176,12 +193,12 @@ class BlockStability(RowState):
         return int(firsts[0]) if same_first else firsts, groups
 
     def _visit(self, first: int, position: int) -> Visit:
-        cells = self.grid[0] * self.grid[1]
-        if not 0 <= position < cells:
-            raise ValueError(f"position {position} is outside a grid of {cells}")
+        total = cells(self.grid, self.preview)
+        if not 0 <= position < total:
+            raise ValueError(f"position {position} is outside a grid of {total}")
         if position < first:
             raise ValueError(f"position {position} is before the row's first, {first}")
-        return visits(self.grid, self.config.block_size, self.config.min_fill, first)[position - first]
+        return visits(self.grid, self.preview, self.config.block_size, self.config.min_fill, first)[position - first]
 
     def _stability(self, worst: np.ndarray, judged: bool) -> tuple[RecentValues | None, Extreme, Extreme, np.ndarray]:
         """The window and the running extremes of E_worst after this step, and B_t.

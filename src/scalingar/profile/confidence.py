@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from scalingar.profile.blocks import BlockStability
+from scalingar.profile.blocks import BlockStability, Grid, cells
 from scalingar.profile.conditional import Moments, conditional_utilisation, sigmoid
 from scalingar.profile.duration import steps_of
 from scalingar.profile.profile_config import ProfileConfig
@@ -41,22 +41,24 @@ class ConfidenceProfile(RowState):
         cls,
         config: ProfileConfig,
         rows: int | tuple[int, ...],
-        grid: tuple[int, int],
+        grid: Grid,
         *,
+        preview: Grid | None = None,
         warmup: int = 0,
     ) -> ConfidenceProfile:
         """The initial profile of `n` trajectories of one prompt on a token grid `(h, w)`, or of `(…, n)` of many.
 
-        `warmup` is the gate's W₀ in steps, 0 where there is no gate.
+        `preview`: the grid of codes drawn before these, which has blocks of its own. `warmup` is the gate's W₀ in
+        steps, 0 where there is no gate.
         """
-        total = grid[0] * grid[1]
+        total = cells(grid, preview)
         rolling, back = (
             None if duration is None else steps_of(duration, total)
             for duration in (config.rolling_window, config.minimum_window)
         )
         return cls(
             config=config,
-            blocks=BlockStability.start(config, rows, grid),
+            blocks=BlockStability.start(config, rows, grid, preview),
             moments=Moments.start(rows, config.conditional_window, rolling),
             minimum=RunningMinimum.start(config, rows, warmup=warmup, window=back),
             values={},
@@ -67,7 +69,7 @@ class ConfidenceProfile(RowState):
 
         Args:
             stats: statistics of the step's logits, `(n,)` or `(…, n)`; NaN for rows that were cut and kept.
-            position: raster index of the token that these logits predict, one for all rows, or one per row of an
+            position: number of the token that these logits predict, one for all rows, or one per row of an
                 image; positions of a row are consecutive.
 
         Raises:
@@ -98,7 +100,9 @@ class ConfidenceProfile(RowState):
 
     def extended(self, m: int) -> ConfidenceProfile:
         """The profile with `m` new rows; pooled windows are kept."""
-        fresh = ConfidenceProfile.start(self.config, m, self.blocks.grid, warmup=self.minimum.begins)
+        fresh = ConfidenceProfile.start(
+            self.config, m, self.blocks.grid, preview=self.blocks.preview, warmup=self.minimum.begins
+        )
         return ConfidenceProfile(
             config=self.config,
             blocks=self.blocks.extended(m),
@@ -122,7 +126,9 @@ class ConfidenceProfile(RowState):
         steps = len(trace["entropy"])
         if not steps:
             return self.extended(1)
-        alone = ConfidenceProfile.start(self.config, 1, self.blocks.grid, warmup=self.minimum.begins)
+        alone = ConfidenceProfile.start(
+            self.config, 1, self.blocks.grid, preview=self.blocks.preview, warmup=self.minimum.begins
+        )
         minimum = alone.minimum
         for step in range(steps):
             minimum = minimum.update(trace["C"][step : step + 1], step)

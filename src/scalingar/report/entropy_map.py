@@ -12,10 +12,12 @@ from scalingar.report.palette import INK, MUTED
 def entropy_map(candidate: Candidate, image: Image.Image, grid: tuple[int, int]) -> Figure:
     """A finished candidate's image beside the entropy H of Eq. (3), one cell of ``grid`` ``(h, w)`` per token.
 
+    Those of a preview, which come before, are left out.
+
     Raises:
         ValueError: the candidate has not one entropy per cell.
     """
-    entropy = candidate.trace["entropy"]
+    entropy = candidate.trace["entropy"][-grid[0] * grid[1] :]
     if len(entropy) != grid[0] * grid[1]:
         raise ValueError(f"{len(entropy)} entropies do not fill a grid of {grid[0]} x {grid[1]}")
     figure = new_figure(9.2, 4.5)

@@ -58,6 +58,8 @@ def ledger_table(ledger: Ledger, full_tokens: int) -> Table:
     table.add_column(overflow="fold")
     share = f" of {full_tokens} ({ledger.tokens / full_tokens:.0%})" if full_tokens > ledger.tokens else ""
     table.add_row("tokens drawn", f"{ledger.tokens}{share}")
+    if ledger.preview_tokens is not None:
+        table.add_row("of these in previews", str(ledger.preview_tokens))
     table.add_row("forward rows", f"{ledger.forward_rows} + {ledger.prefill_rows} for prompts")
     table.add_row("images decoded", str(ledger.decodes))
     table.add_row("reward calls", str(ledger.reward_calls))

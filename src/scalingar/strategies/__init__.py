@@ -6,6 +6,7 @@ from scalingar.strategies.budgets.stop_when_good import StopWhenGood
 from scalingar.strategies.controls import MostConfidentOfN, PmiOfN, RandomOfN
 from scalingar.strategies.importance_sampling import ImportanceSampling
 from scalingar.strategies.particles import Particles
+from scalingar.strategies.preview_then_finish import PreviewThenFinish
 from scalingar.strategies.rivals.beam import Beam
 from scalingar.strategies.rivals.density import Density
 from scalingar.strategies.rivals.fr_tts import FRTTS
@@ -36,6 +37,7 @@ __all__ = [
     "Parm",
     "Particles",
     "PmiOfN",
+    "PreviewThenFinish",
     "RandomOfN",
     "ScaleBeam",
     "ScalingAR",

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from scalingar.core.outputs import Candidate
+from scalingar.strategies.needs import Needs
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax, choice_generator
 
@@ -38,3 +39,7 @@ class PmiOfN(HighestSignal):
     """Highest pointwise mutual information between prompt and drawn codes."""
 
     signal: ClassVar[str] = "pmi"
+
+    def needs(self) -> Needs:
+        """Both branches."""
+        return Needs(unconditional=True)

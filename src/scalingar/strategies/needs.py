@@ -9,6 +9,7 @@ class Needs:
 
     ``rewarded``: it uses a reward; ``reward``: its name or ``name:source``, None if not yet named.
     ``feature``: ``name`` or ``name:source`` of the image feature it uses; None: none.
+    ``unconditional``: it compares the unconditional branch with the prompt's, so there must be one.
     ``verified``: it uses a verifier; ``verifier``: its folder, None if not yet named.
     ``states``: it reads hidden states, which are kept only then, or where a verifier reads them.
     ``warmup``: share of the steps after which the profile's C_min begins anew (ScalingAR, Eq. 12); 0: it does not.
@@ -17,6 +18,7 @@ class Needs:
     rewarded: bool = False
     reward: str | None = None
     feature: str | None = None
+    unconditional: bool = False
     verified: bool = False
     verifier: str | None = None
     states: bool = False

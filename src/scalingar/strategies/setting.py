@@ -14,6 +14,8 @@ class Setting:
     ``scales``: the grid of every scale of a next-scale model, coarse to fine; else empty.
     ``vocab_size``: values that a code can have.
     ``code_vectors``: of a next-scale model, code vectors ``(n, l, e)`` of codes ``(n, l, g)``; None where no model is.
+    ``preview``: the grid of the codes that a next-token model draws first, the whole picture at low resolution; None:
+    it draws none.
     """
 
     grid: tuple[int, int]
@@ -22,11 +24,17 @@ class Setting:
     scales: tuple[tuple[int, int], ...] = ()
     vocab_size: int = 0
     code_vectors: Callable[[Tensor], Tensor] | None = field(default=None, repr=False, compare=False)
+    preview: tuple[int, int] | None = None
 
     @property
     def total_steps(self) -> int:
         """Steps of a finished image: tokens, or scales."""
-        return len(self.scales) or self.grid[0] * self.grid[1]
+        return len(self.scales) or self.preview_steps + self.grid[0] * self.grid[1]
+
+    @property
+    def preview_steps(self) -> int:
+        """Steps of the preview; 0 without one."""
+        return 0 if self.preview is None else self.preview[0] * self.preview[1]
 
     def tokens_until(self, step: int) -> int:
         """Tokens that the first ``step`` steps of a trajectory draw."""

@@ -102,6 +102,17 @@ def check_serves(strategy: Strategy, decoding: Decoding) -> None:
         )
 
 
+def check_branches(strategy: Strategy, guidance_scale: float) -> None:
+    """Raises ConfigError for what compares both branches, if there is only the prompt's."""
+    needs = strategy.needs()
+    if guidance_scale <= 1.0 and (needs.unconditional or needs.reward == "pmi"):
+        raise ConfigError(
+            f"{type(strategy).__name__} compares the prompt's branch with an unconditional one (pmi), and at "
+            f"guidance_scale {guidance_scale:g} there is none; set it above 1, or choose by another signal such as "
+            "log-likelihood."
+        )
+
+
 def argmax(values: Iterable[float]) -> int:
     """Position of the highest value, the first of equal ones."""
     return int(first_largest(np.array(list(values), np.float64)))

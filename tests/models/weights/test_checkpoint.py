@@ -203,8 +203,8 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 
 def test_unknown_ending(tmp_path: Path) -> None:
-    (tmp_path / "w.gguf").write_bytes(b"GGUF")
-    assert "'.gguf'; weights end in .safetensors, .pt" in refusal(tmp_path / "w.gguf")
+    (tmp_path / "w.npz").write_bytes(b"PK")
+    assert "'.npz'; weights end in .safetensors, .pt" in refusal(tmp_path / "w.npz")
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])

@@ -18,7 +18,15 @@ NAMES = [
 """The tiny model tells no hidden states."""
 
 BEGINS_AGAIN = ("stop-when-good", "allocate", "lookahead", "scale-beam")
-DEPENDS_ON_N = ("tts-var", "beam", "density", "lookahead", "scale-beam", "speculative-rejection")
+DEPENDS_ON_N = (
+    "tts-var",
+    "beam",
+    "density",
+    "lookahead",
+    "preview-then-finish",
+    "scale-beam",
+    "speculative-rejection",
+)
 """What goes on after a check is another for another N."""
 
 

@@ -28,7 +28,7 @@ class Eyes:
         self.scored: list[int] = []
         self.described: list[int] = []
 
-    def pictures(self, codes: list[Tensor]) -> Tensor:
+    def pictures(self, codes: list[Tensor], prompts: list[str] | None = None) -> Tensor:
         self.decoded.append([int(own[0]) for own in codes])
         levels = torch.stack([own[0] / 100 - len(own) / 10 for own in codes])
         return levels[:, None, None, None].expand(-1, 3, 2, 2).clamp(-1, 1)

@@ -49,14 +49,16 @@ class TracedRun:
 
     @property
     def traced(self) -> bool:
-        """Whether it has traces: runs of next-token models do, those of next-scale models do not."""
+        """Whether it has traces: runs of next-token models without a preview do."""
         return (self.folder / TRACES).is_dir()
 
     @cached_property
     def traces(self) -> TraceFiles:
         """Its step-wise values. Raises BenchmarkError if there are none, or if they are damaged."""
         if not self.traced:
-            raise BenchmarkError(f"{self.folder} has no traces; only runs of next-token models have them.")
+            raise BenchmarkError(
+                f"{self.folder} has no traces; only runs of next-token models have them, of those without a preview."
+            )
         return TraceFiles.of(self.folder, images=len(self.lines), shard=self.plan.shard)
 
     @property

@@ -12,8 +12,8 @@ from scalingar.core.errors import BenchmarkError
 from scalingar.core.outputs import Ledger
 from scalingar.core.validation import sentence
 
-_LATER = {"requests"}
-"""Counts of a ledger that runs of earlier versions do not have."""
+_LATER = {"preview_tokens", "requests"}
+"""Counts of a ledger that runs of earlier versions, or of models without a preview, do not have."""
 
 
 class _Kept(BaseModel):

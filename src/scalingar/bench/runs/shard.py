@@ -122,8 +122,8 @@ class Workbench:
         with self._judging:  # judges may keep state
             judging = time.perf_counter()
             lines, files = self._lines(plan, task.jobs, results)
-        traced, decoder = plan.all_candidates and self.pipe.decoding == "next-token", self.pipe.decoder()
-        if traced:
+        decoder = self.pipe.decoder()
+        if plan.all_candidates and decoder.decoding == "next-token" and decoder.preview is None:
             arrays = traces(results, grid=decoder.grid, vocab_size=decoder.vocab_size)
             files[f"{TRACES}/{task.number:05d}.npz"] = arrays
         costs = {

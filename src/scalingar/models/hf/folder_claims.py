@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scalingar.core.errors import WeightsError
+from scalingar.models.weights.foreign import check_form, check_names
 from scalingar.models.weights.json_file import read_object
 from scalingar.models.weights.weight_files import weight_files
 
@@ -25,10 +26,11 @@ def check_folder(folder: Path, kind: str) -> None:
     """Nothing if ``folder`` is none on this machine. Otherwise it holds as many modules as ``config.json`` says.
 
     Raises:
-        WeightsError: it holds fewer, or its weights are quantised.
+        WeightsError: it holds fewer, its weights are quantised, or an adapter's.
     """
     if not isdir(folder):
         return
+    check_form(folder)
     config = read_object(folder / "config.json")
     if config.get("quantization_config"):
         raise WeightsError(f"{folder} is quantised, which is not supported; use the fp32, bf16 or fp16 model.")
@@ -39,6 +41,8 @@ def check_folder(folder: Path, kind: str) -> None:
     headers = [_header(file) for file in files if file.suffix == ".safetensors"]
     if headers and not any(headers):
         return  # damaged, which transformers says
+    for file, header in zip(files, headers, strict=False):
+        check_names(header, file)
     for name, entry in ((name, entry) for header in headers for name, entry in header.items()):
         if name.endswith("weight") and str(entry.get("dtype", "")).startswith(_INTEGERS):
             raise WeightsError(

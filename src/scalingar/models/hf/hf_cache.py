@@ -162,10 +162,17 @@ class HFCache:
         """Not supported, see ``lockstep``. Raises DecodingError."""
         raise DecodingError("transformers' cache keeps one length for all rows; a row cannot start among others.")
 
-    def feed(self, language_model: Any, ids: Tensor, *, embedded: bool = False) -> Float[Tensor, "n d"]:
+    def feed(
+        self,
+        language_model: Any,
+        ids: Tensor,
+        *,
+        embedded: bool = False,
+        places: Int[Tensor, "axes n q"] | None = None,
+    ) -> Float[Tensor, "n d"]:
         """Run ``q`` new tokens of every row, ids ``(n, q)`` or embeddings ``(n, q, d)``; hidden state of the last.
 
-        Positions count from the start of the prompt.
+        ``places``: positions that rotary embeddings read; None: they count from the start of the prompt.
         """
         first = self.layers[0].filled
         end = first + ids.shape[1]
@@ -175,7 +182,7 @@ class HFCache:
             output = language_model(
                 **{"inputs_embeds" if embedded else "input_ids": ids},
                 attention_mask=self._visible(slots),
-                position_ids=(slots[first:] - self.pads[:, None]).clamp_min(0),
+                position_ids=(slots[first:] - self.pads[:, None]).clamp_min(0) if places is None else places,
                 past_key_values=Cache(layers=list(self.layers)),
                 use_cache=True,
             )

@@ -45,12 +45,16 @@ _SQUARES = {PIXELS * TEMPLATES[1.0][count - 1][0]: preset for preset, count in P
 """Presets by the side of a square image in pixels."""
 
 
+_OTHER_VAES = ("quantize.embedding.weight", "decoder.conv_norm_out.weight")
+"""Tensors of autoencoders with a codebook, and of those of diffusers."""
+
+
 def _parts(contents: Contents) -> Set[Part]:
     parts: set[Part] = set()
     if TRANSFORMER_MARK in contents.weights_or_empty(_CONTAINERS["transformer"]):
         parts.add("transformer")
     tensors = contents.weights_or_empty(_CONTAINERS["tokenizer"])
-    if any(mark in tensors for mark in VAE_MARKS) and "quantize.embedding.weight" not in tensors:  # no codebook
+    if any(mark in tensors for mark in VAE_MARKS) and not any(mark in tensors for mark in _OTHER_VAES):
         parts.add("tokenizer")
     return parts
 

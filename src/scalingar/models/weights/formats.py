@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from scalingar.core.errors import WeightsError
+from scalingar.models.weights.foreign import check_names
 from scalingar.models.weights.listed import listed_keys
 from scalingar.models.weights.torchscript import read_torchscript
 
@@ -55,6 +56,7 @@ def read_file(file: Path) -> Any:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise WeightsError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     _check_claims(content, file, size)
+    check_names((name for name, _ in _tensors(content)), file)
     return content
 
 

@@ -16,7 +16,7 @@ from scalingar.core.packages import require
 
 _NAME = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w.-]+)(?::(?P<variant>[\w.-]+))?(?:@(?P<revision>[\w.-]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_PATTERNS = ("*.json", "*.safetensors", "*.pt", "*.pth", "*.bin", "*.model", "*.txt")
+_PATTERNS = ("*.json", "*.safetensors", "*.pt", "*.pth", "*.bin", "*.model", "*.txt", "*.jinja")
 """Files that are fetched of a whole repository."""
 _PATIENCE = 5.0
 """Seconds until the hub has to answer."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scalingar.core.errors import WeightsError
 from scalingar.core.files import expanded, sha256
+from scalingar.models.weights.foreign import check_form, check_parts
 from scalingar.models.weights.formats import READERS
 from scalingar.models.weights.listed import listed_keys
 
@@ -29,16 +30,23 @@ _OF_TRAINERS = re.compile(
 
 
 def weight_file_names(path: Path) -> list[Path]:
-    """Paths to read one by one: the file itself, a folder that holds one model, or each weight file in a folder."""
+    """Paths to read one by one: the file itself, a folder that holds one model, or each weight file in a folder.
+
+    Raises WeightsError for a folder with a model in parts or in a form that is not read.
+    """
     if not isdir(path) or any(path.glob("*.index.json")):
         return [path]
+    check_form(path)
+    files = _models(path)
+    check_parts(path, empty=not files)
     standard = [name for name in FOLDER_FILES if (path / name).is_file()]
     # Folders often hold the same model in an older format too.
-    return [file for file in _models(path) if file.name not in standard[1:]] or [path]
+    return [file for file in files if file.name not in standard[1:]] or [path]
 
 
 def weight_files(path: Path) -> list[Path]:
     """The file itself, or the files of the model in a folder. Raises WeightsError."""
+    check_form(path)
     if isfile(path):
         return [path]
     if not isdir(path):
@@ -52,6 +60,7 @@ def weight_files(path: Path) -> list[Path]:
     files = _models(path)
     if len(files) == 1:
         return files
+    check_parts(path, empty=not files)
     content = f"several weight files ({listed_keys(file.name for file in files)})" if files else "no weights"
     raise WeightsError(f"{path} holds {content}; give the path of the file to load.")
 

@@ -101,7 +101,7 @@ def _embedded(name: str) -> tuple[Family, Source]:
 def _local(name: str | Path, path: Path, variant: str | None, tokenizer: Path | None) -> tuple[Family, Source]:
     if (path / PIPELINE).is_file():
         return _own_folder(name, path)
-    if family := _of_transformers(path):
+    if family := _of_transformers(path) or _of_diffusers(path):
         beside = path / family.tokenizer_file
         found = beside if family.tokenizer_file and beside.is_file() else None
         return family, Source(name=name, transformer=path, tokenizer=tokenizer or found)
@@ -137,6 +137,13 @@ def _point_elsewhere(name: str | Path, known_as: str) -> None:
                 f"{name} is in its authors' own format, which is not read; take {family.elsewhere[known_as]}, the same "
                 "weights in transformers' format."
             )
+
+
+def _of_diffusers(folder: Path) -> Family | None:
+    """The family of a folder written by diffusers, by its ``model_index.json``."""
+    kind = read_object(folder / "model_index.json").get("_class_name")
+    families = (FAMILIES[name] for name in FAMILIES)
+    return next((family for family in families if kind and family.pipeline_class == kind), None)
 
 
 def _weight_files(name: str | Path, path: Path, tokenizer: Path | None) -> tuple[Family, Source]:

@@ -69,7 +69,10 @@ def _picture(moment: Moment, candidate: Candidate, fate: str, most: float, *, lo
     alt = f"trajectory {candidate.index}, {fate}"
     size = "small" if max(candidate.image.size) < _SMALL else "large"
     shown = f'<img class="{size}" alt="{words(alt)}" src="{picture_url(candidate.image, lossy=lossy)}">'
-    over = None if moment.by_scale else entropy_overlay(candidate, moment.grids[0], most)
+    early, late = moment.grids[0], moment.grids[-1]  # of a preview, and of the image
+    first = 0 if early is late else early[0] * early[1]
+    whole = len(candidate.codes) > first
+    over = None if moment.by_scale else entropy_overlay(candidate, late if whole else early, most, first * whole)
     if over is None:
         return f'<div class="studio-picture">{shown}</div>'
     title = f"entropy of each token, light is {most:.1f} nats; click to show or hide"

@@ -9,12 +9,13 @@ from scalingar.core.outputs import Candidate
 _OPACITY = 200
 
 
-def entropy_overlay(candidate: Candidate, grid: tuple[int, int], most: float) -> Image.Image | None:
+def entropy_overlay(candidate: Candidate, grid: tuple[int, int], most: float, first: int = 0) -> Image.Image | None:
     """A pixel per token of a next-token model, from dark (0) to light (``most`` nats); clear where none is drawn.
 
-    None if no entropy was traced.
+    ``first``: tokens drawn before those of the grid, as of a preview. None if no entropy was traced.
     """
-    entropy = candidate.trace.get("entropy", np.empty(0, np.float32))[: len(candidate.codes)]
+    entropy = candidate.trace.get("entropy", np.empty(0, np.float32))[first : len(candidate.codes)]
+    entropy = entropy[: grid[0] * grid[1]]
     known = np.isfinite(entropy)
     if not known.any():
         return None

@@ -29,7 +29,7 @@ def in_batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 class ImageLooks:
     """Decodes, scores and describes candidates.
 
-    ``pictures``: RGB in [-1, 1] from the codes of several images, as many of each, complete or not.
+    ``pictures``: RGB in [-1, 1] from the codes of several images, as many of each, complete or not, and their prompts.
     ``latents``: what a feature of codes describes in place of pictures; None where the model has none.
     ``verifier``: what reads hidden states while images are drawn.
     ``reward_name``: under which candidates keep scores. ``to_images``: from pixels to 8 bits. ``keep_pixels``: store
@@ -37,7 +37,7 @@ class ImageLooks:
     feature, or a reward whose scores are independent, gets together; None: all, and they batch as they like.
     """
 
-    pictures: Callable[[list[Tensor]], Float[Tensor, "m 3 h w"]]
+    pictures: Callable[[list[Tensor], list[str]], Float[Tensor, "m 3 h w"]]
     ledger: Ledger
     reward: Reward | None = None
     reward_name: str = ""
@@ -64,7 +64,8 @@ class ImageLooks:
 
     def _decode(self, batch: Sequence[Candidate]) -> None:
         with self.ledger.timed("decode"):
-            pixels = self.pictures([candidate.codes for candidate in batch])
+            codes, prompts = [candidate.codes for candidate in batch], [candidate.prompt for candidate in batch]
+            pixels = self.pictures(codes, prompts)
             made = self.to_images(pixels)
         for candidate, image, own in zip(batch, made, pixels, strict=True):
             candidate.image = image

@@ -147,7 +147,7 @@ class TokenObserver:
 
     def __init__(self, config: ProfileConfig, setting: Setting, rows: int, warmup: float) -> None:
         steps = share_of(warmup, setting.total_steps)
-        self.profile = ConfidenceProfile.start(config, rows, setting.grid, warmup=steps)
+        self.profile = ConfidenceProfile.start(config, rows, setting.grid, preview=setting.preview, warmup=steps)
         self.vocab_size = setting.vocab_size
 
     def update(self, statistics: TokenStatistics, positions: int | Int[np.ndarray, " n"]) -> Columns:

@@ -28,7 +28,7 @@ from scalingar.strategies.engine.parts import MixedObservation, draw_parts
 from scalingar.strategies.engine.starts import Decoder, Starts, Streams
 from scalingar.strategies.engine.step_event import StepEvent
 from scalingar.strategies.search import Candidates, Pick, Start
-from scalingar.strategies.strategy import Strategy, check_serves
+from scalingar.strategies.strategy import Strategy, check_branches, check_serves
 
 Encode = Callable[[list[str]], Any]
 """Prompts to the model's condition, one row each."""
@@ -115,6 +115,7 @@ class OpenEngine:
             ValueError: it is guided, or reads states, and the others do not, or the other way round.
         """
         self._check(order)
+        check_branches(order.strategy, order.guidance_scale)
         manner = order.manner
         known = (self.usual, *(run.manner for run in (*self._waiting, *self._begun)))
         manner = next((one for one in known if one == manner), manner)
@@ -277,7 +278,7 @@ class OpenEngine:
         with self.ledger.timed("transformer"):
             scales = live.scales(self.guidance_scale)
             numbers = self.decoder.run_ahead(live.trajectories, scales, device_statistics_of(profile))
-        self.ledger.tokens += tokens * sum(len(run.rows) for run in live.runs)
+        self._count(live, tokens)
         self.ledger.forward_rows += live.trajectories.cache.rows * tokens
         ahead = self._ahead = DeviceObservation(live.trajectories, profile, self.decoder.decoding)
         receivers = [run.drawn(owns_all=live.owns_all(run)) for run in live.runs]
@@ -298,7 +299,7 @@ class OpenEngine:
             batch = live.trajectories
             codes = self.decoder.draw(batch, scales) if usual else draw_parts(live.parts(), batch, scales)
             live.trajectories = self.decoder.append(live.trajectories, codes)
-        self.ledger.tokens += tokens * sum(len(run.rows) for run in live.runs)
+        self._count(live, tokens)
         with self.ledger.timed("policy"):
             log_p = seen.log_p(rows, codes)
             for run in live.runs:
@@ -315,6 +316,13 @@ class OpenEngine:
                 self._decided(live, run, partial(run.after_draw, live.view))
         with self.ledger.timed("select"):
             live.compact(keep_free=self._more_to_come)
+
+    def _count(self, live: LiveBatch, tokens: int) -> None:
+        """Add what the rows draw in this step, ``tokens`` each, to the ledger."""
+        self.ledger.tokens += tokens * sum(len(run.rows) for run in live.runs)
+        if self.decoder.preview is not None:
+            early = sum(int((run.positions < run.setting.preview_steps).sum()) for run in live.runs)
+            self.ledger.preview_tokens = (self.ledger.preview_tokens or 0) + tokens * early
 
     def _read(self) -> None:
         """Wait for the device and hand out its numbers; its work of the whole step counts as the transformer's."""

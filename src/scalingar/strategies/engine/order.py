@@ -51,5 +51,11 @@ class Order:
         """As its search takes it."""
         decoder = self.decoder
         return Setting(
-            decoder.grid, self.guidance_scale, self.seed, decoder.scales, decoder.vocab_size, decoder.vectors
+            decoder.grid,
+            self.guidance_scale,
+            self.seed,
+            decoder.scales,
+            decoder.vocab_size,
+            decoder.vectors,
+            decoder.preview,
         )
