@@ -33,6 +33,7 @@ FAMILY = Family(
     build=_build,
     model_type="emu3",
     extra="hf",
+    elsewhere={"Emu3": _REPO, "BAAI/Emu3-Gen": _REPO},
     no_conversion="transformers' folders are read as they are",
     instead={"Emu3": _REPO, "BAAI/Emu3-Gen": _REPO, "BAAI/Emu3-Chat": _REPO, "BAAI/Emu3-Stage1": _REPO},
     releases={_REPO: {"gen": Release(repo=_REPO, tokenizer_repo=_REPO)}},
