@@ -5,19 +5,15 @@ from pathlib import Path
 
 from scalingar.models import options
 from scalingar.models.family import FAMILIES, Family, Network, Release, Source
-from scalingar.models.glm_image.loading import (
-    IMAGE_SIZE,
-    PIPELINE_CLASS,
-    autoregressive_folder,
-    is_whole,
-    load_glm_image,
-)
+from scalingar.models.glm_image.folders import PIPELINE_CLASS, autoregressive_folder, is_whole
 from scalingar.models.options import Choice
 
 _REPO = "zai-org/GLM-Image"
 
 
 def _build(source: Source, choice: Choice) -> Network:
+    from scalingar.models.glm_image.loading import IMAGE_SIZE, load_glm_image  # noqa: PLC0415  needs transformers
+
     given = {
         "aspect_ratio": choice.get(options.ASPECT_RATIO),
         "steps": choice.get(options.DIFFUSION_STEPS),

@@ -8,31 +8,18 @@ import torch
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.author_defaults import Defaults
+from scalingar.models.glm_image.folders import autoregressive_folder, is_whole
 from scalingar.models.glm_image.pictures import CELL, PREVIEW_STEPS, STEPS, GlmImagePictures
 from scalingar.models.glm_image.prompts import GlmImagePrompts
 from scalingar.models.glm_image.transformer import GlmImage
 from scalingar.models.hf.emu3 import code_grid
 from scalingar.models.hf.loading import generation_defaults, load_network, refused
-from scalingar.models.weights.json_file import read_object
 
 IMAGE_SIZE = 1024
 """Side in pixels of a square image, as in the authors' examples."""
 
-PIPELINE_CLASS = "GlmImagePipeline"
-"""In the ``model_index.json`` of the published folder."""
-
 TOP_K = 50
 """transformers' own default, which ``generate`` applies where a generation config sets none."""
-
-
-def is_whole(folder: Path) -> bool:
-    """Whether it holds the diffusion part too, as published."""
-    return read_object(folder / "model_index.json").get("_class_name") == PIPELINE_CLASS
-
-
-def autoregressive_folder(folder: Path) -> Path:
-    """Where transformers' model lies."""
-    return folder / "vision_language_encoder" if is_whole(folder) else folder
 
 
 def load_glm_image(

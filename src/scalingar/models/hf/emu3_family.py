@@ -2,13 +2,14 @@
 
 from scalingar.models import options
 from scalingar.models.family import FAMILIES, Family, Network, Release, Source
-from scalingar.models.hf.emu3 import IMAGE_SIZE, NEGATIVE_PROMPT, load_emu3
 from scalingar.models.options import Choice
 
 _REPO = "Emu3-community/Emu3-Gen-hf"
 
 
 def _build(source: Source, choice: Choice) -> Network:
+    from scalingar.models.hf.emu3 import IMAGE_SIZE, NEGATIVE_PROMPT, load_emu3  # noqa: PLC0415  needs transformers
+
     image_size, aspect_ratio, negative = map(
         choice.get, (options.IMAGE_SIZE, options.ASPECT_RATIO, options.NEGATIVE_PROMPT)
     )
@@ -33,7 +34,6 @@ FAMILY = Family(
     build=_build,
     model_type="emu3",
     extra="hf",
-    elsewhere={"Emu3": _REPO, "BAAI/Emu3-Gen": _REPO},
     no_conversion="transformers' folders are read as they are",
     instead={"Emu3": _REPO, "BAAI/Emu3-Gen": _REPO, "BAAI/Emu3-Chat": _REPO, "BAAI/Emu3-Stage1": _REPO},
     releases={_REPO: {"gen": Release(repo=_REPO, tokenizer_repo=_REPO)}},

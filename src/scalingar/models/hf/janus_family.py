@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from scalingar.models import options
 from scalingar.models.family import FAMILIES, Family, Network, Release, Source
-from scalingar.models.hf.janus import load_janus
 from scalingar.models.options import Choice
 
 
 def _build(source: Source, choice: Choice) -> Network:
+    from scalingar.models.hf.janus import load_janus  # noqa: PLC0415  needs transformers
+
     model, images, prompts, defaults = load_janus(source.transformer, device=choice.device, dtype=choice.dtype)
     return Network(replace(model, cuda_graphs=choice.get(options.CUDA_GRAPHS)), images, prompts, defaults)
 

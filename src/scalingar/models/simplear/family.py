@@ -3,13 +3,14 @@
 from scalingar.models import options
 from scalingar.models.family import FAMILIES, Family, Network, Release, Source
 from scalingar.models.options import Choice
-from scalingar.models.simplear.simplear import IMAGE_SIZE, NEGATIVE_PROMPT, load_simplear
 
 _REPO = "Daniel0724/SimpleAR"
 _DECODER = "decoder.jit"
 
 
 def _build(source: Source, choice: Choice) -> Network:
+    from scalingar.models.simplear.simplear import IMAGE_SIZE, NEGATIVE_PROMPT, load_simplear  # noqa: PLC0415  needs transformers
+
     transformer, decoder = source.pair
     image_size, negative = map(choice.get, (options.IMAGE_SIZE, options.NEGATIVE_PROMPT))
     return Network(
