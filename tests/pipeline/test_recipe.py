@@ -126,7 +126,7 @@ def test_an_override_on_the_first_version_keeps_the_rest_of_it() -> None:
         ("model.dtype=fp8", "model.dtype='fp8': must be 'fp32', 'bf16' or 'fp16'"),
         (
             "model.device=toaster",
-            "model.device='toaster': must be one of cpu, cuda, mps, xpu, with a number if there are several",
+            "model.device='toaster': must be auto or one of cpu, cuda, mps, xpu, with a number if there are several",
         ),
         ("model=5", "model=5: must be a name or settings such as {name: embedded}"),
         ("model.gird=[2,2]", "model.gird is no setting; did you mean 'grid'?"),
