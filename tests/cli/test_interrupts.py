@@ -11,6 +11,13 @@ import pytest
 from scalingar.cli import interrupts
 from scalingar.cli.interrupts import Interrupts
 
+COMMAND = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts the tests in the background has it ignored
+from scalingar.cli.main import main
+sys.exit(main())
+"""
+
 
 def test_presses_that_come_together_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter([100.0, 100.1, 101.9, 102.5])
@@ -34,8 +41,8 @@ def test_what_is_ignored_stays_ignored() -> None:
 
 
 def test_a_run_that_is_interrupted_many_times_says_one_sentence(tmp_path: Path) -> None:
-    command = ["-m", "scalingar", "bench", "run", "geneval", "--strategy", "best-of-n", "-n", "4", "-o", str(tmp_path)]
-    with subprocess.Popen([sys.executable, *command, "--shard", "1"], stderr=subprocess.PIPE, text=True) as run:
+    words = ["bench", "run", "geneval", "--strategy", "best-of-n", "-n", "4", "--shard", "1", "-o", str(tmp_path)]
+    with subprocess.Popen([sys.executable, "-c", COMMAND, *words], stderr=subprocess.PIPE, text=True) as run:
         while run.poll() is None and not (tmp_path / "best-of-n" / "samples.jsonl").exists():
             time.sleep(0.05)
         for _ in range(5):

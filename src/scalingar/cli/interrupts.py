@@ -23,6 +23,11 @@ class Interrupts:
             self.last = now
             raise KeyboardInterrupt
 
+    def is_over(self) -> None:
+        """The command has ended: further presses are ignored, for Python would end by a signal and not by the exit code."""
+        if signal.getsignal(signal.SIGINT) is self:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     def install(self) -> None:
         """For the rest of the process, its end included; not where SIGINT is ignored or handled by somebody else."""
         usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler

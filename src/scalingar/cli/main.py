@@ -80,11 +80,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Failures are one sentence on stderr. A bug shows its traceback under ``python -X dev -m scalingar``.
     """
+    interrupts = Interrupts()
     try:
         spell_out_unknown_letters()
         os.environ["MPLBACKEND"] = "agg"  # no window opens; matplotlib cannot be imported with a name it does not know
         if arguments is None:  # a process of its own
-            Interrupts().install()
+            interrupts.install()
         words = sys.argv[1:] if arguments is None else arguments
         returned = app(with_literal_prompt(words), standalone_mode=False)
         code = returned if isinstance(returned, int) else 0
@@ -96,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _fail_otherwise(error)
     if code == INTERRUPTED:
+        interrupts.is_over()
         print("interrupted; nothing was left half written", file=sys.stderr)
     return code
 
