@@ -24,7 +24,7 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def is_over(self) -> None:
-        """The command has ended: further presses are ignored, for Python would end by a signal and not by the exit code."""
+        """The command has ended: further presses are ignored, or Python would end by a signal, without a code."""
         if signal.getsignal(signal.SIGINT) is self:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
