@@ -52,7 +52,7 @@ def test_the_embedded_model_by_its_name() -> None:
     offer = load_offer(recipe, ServerSettings().limits, ["deepconf"])
     assert (offer.name, offer.size_name) == ("embedded", "96x96")
     assert {"embedded", "deepconf"} <= offer.eyes
-    assert "embedded" in offer.pipe._rewards, "loaded before the first request"
+    assert "embedded" in {name for name, _ in offer.pipe._rewards}, "loaded before the first request"
 
 
 def test_pictures_do_not_tell_where_files_are(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments is None:  # a process of its own
             interrupts.install()
         words = sys.argv[1:] if arguments is None else arguments
-        returned = app(with_literal_prompt(words), standalone_mode=False)
+        returned = app(with_literal_prompt(words), prog_name="scalingar", standalone_mode=False)
         code = returned if isinstance(returned, int) else 0
         print(end="", flush=True)  # here, where a full disk gets a sentence, and not while Python ends
     except (KeyboardInterrupt, typer.Abort):
