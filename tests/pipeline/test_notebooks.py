@@ -137,7 +137,7 @@ def test_to_another_device_or_dtype() -> None:
     assert (pipe.choice.dtype, pipe.choice.device) == (torch.bfloat16, "cpu")
     assert next(pipe.model.parameters()).dtype == torch.bfloat16  # type: ignore[union-attr]
     assert pipe.to("cpu", "fp32").choice == ImagePipeline.from_pretrained("embedded").choice
-    with pytest.raises(ConfigError, match=r"model.device='tpu': must be one of cpu, cuda, mps, xpu"):
+    with pytest.raises(ConfigError, match=r"model.device='tpu': must be auto or one of cpu, cuda, mps, xpu"):
         pipe.to("tpu")
     with pytest.raises(ConfigError, match="was put together in Python; put it together on cuda again"):
         tiny_pipe().to("cuda")

@@ -91,7 +91,8 @@ def test_weights_of_no_family_are_nobodys(tmp_path: Path) -> None:
     torch.save({"model.embed_tokens.weight": torch.zeros(4, 4)}, tmp_path / "pytorch_model.bin")
     assert parts_in(tmp_path / "pytorch_model.bin") == {}
     with pytest.raises(
-        WeightsError, match=r"no transformer of a known family \(emu3, infinity, janus, llamagen, simplear, var"
+        WeightsError,
+        match=r"no transformer of a known family \(emu3, glm-image, infinity, janus, llamagen, simplear, var",
     ):
         locate(Choice(name=tmp_path))
 

@@ -139,7 +139,7 @@ def test_a_transformer_alone(tmp_path: Path) -> None:
     transformer, tokenizer = released_files.save_t2i(tmp_path)
     with pytest.raises(WeightsError, match=r"holds a transformer only; give its tokenizer's file as tokenizer"):
         ImagePipeline.from_pretrained(transformer, grid=(8, 8))
-    with pytest.raises(WeightsError, match=r"holds no transformer of a known family \(emu3, infinity, janus"):
+    with pytest.raises(WeightsError, match=r"holds no transformer of a known family \(emu3, glm-image, infinity"):
         ImagePipeline.from_pretrained(tokenizer)
 
 
