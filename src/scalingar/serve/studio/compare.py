@@ -92,7 +92,7 @@ class Compare:
                     async for message in coming:
                         seconds = asyncio.get_running_loop().time() - begun
                         now = await run_sync(self._column, one, message, seconds)
-                        yield status("drawing …"), _columns([*done, now])
+                        yield gr.skip(), _columns([*done, now])
                 done.append(now)
             yield status(f"done: {len(done)} strategies on the noise of seed {asked[0].seed}"), _columns(done)
         except (ScalingarError, ApiError) as error:

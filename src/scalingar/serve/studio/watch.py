@@ -21,7 +21,7 @@ from scalingar.serve.studio.fields import request, usual_name
 from scalingar.serve.studio.moment import Moment
 from scalingar.serve.studio.text import SIDE, alert, data_url, links, sentence_of, status, words
 
-Shown = tuple[str, Any]
+Shown = tuple[Any, Any]
 """What is said, and the board; a board of ``gr.skip()`` stays as it is."""
 
 
@@ -81,7 +81,7 @@ class Watch:
     def _page(self, asked: ImagesRequest, message: Any) -> Shown:
         moment = moment_of(self.service, asked, message)
         if not isinstance(message, Finished):
-            return status("drawing …"), board(moment, lossy=True)
+            return gr.skip(), board(moment, lossy=True)  # a picture that comes after a stop does not deny it
         files = files_of(message)
         told = status(f"done: trajectory {moment.chosen} is handed out")
         return told, result(files["image.png"], moment) + links(files) + board(moment)
