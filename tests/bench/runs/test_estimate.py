@@ -62,3 +62,20 @@ def test_published_sizes(name: str, tokens: int, steps: int, billions: float) ->
 def test_sizes_that_are_not_known(name: str) -> None:
     with pytest.raises(ConfigError, match="are not known without its weights"):
         shape_of(Choice(name=name, device="cpu", dtype=torch.float32, options={}))
+
+
+@pytest.mark.parametrize("name", ["lookahead", "scale-beam"])
+def test_what_is_begun_again_from_prefixes_counts(name: str) -> None:
+    """16 codes, checks at 4 and 12: what is begun there again is 12 and 4 codes long."""
+    settings = {"name": name, "num_trajectories": 2, "checks": [0.25, 0.75], "reward": "confidence"}
+    load = Load(images=3, shard=4, max_rows=6, workers=1)
+    told = estimate(build_strategy(settings), TOKENS, load, dtype=torch.bfloat16, guidance_scale=2.0)
+    assert (told.trajectories, told.tokens) == (6, 3 * 2 * (16 + 12 + 4))
+
+
+def test_draws_of_one_scale_count_once() -> None:
+    load = Load(images=1, shard=1, max_rows=6, workers=1)
+    strategy = build_strategy({"name": "density", "num_trajectories": 50, "scale": 1})
+    told = estimate(strategy, INFINITY, load, dtype=torch.bfloat16, guidance_scale=2.0)
+    height, width = TEMPLATES[1.0][1]
+    assert told.tokens == INFINITY.tokens + 49 * height * width

@@ -1,5 +1,6 @@
 """Which images of two runs are shown, and what their frames say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,10 @@ def test_what_cannot_be_shown_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="right about the same images"):
         pictures([run, run])
     other = results(tmp_path / "other", "single", 255.0)
+    fewer = replace(run, samples=run.samples[1:])
+    for pair in ([run, fewer], [fewer, run]):
+        with pytest.raises(BenchmarkError, match="has other prompts than"):
+            pictures(pair)
     (other.folder / other.samples[0]["image"]).write_bytes(b"")
     with pytest.raises(BenchmarkError, match="cannot be read; check the run with 'bench validate'"):
         pictures([run, other])

@@ -71,6 +71,9 @@ def test_a_picture_that_two_hand_out_is_named_once(
         (["a cat lies"], 2, "there are 2 prompts"),
         (["--strategy", "single,tts-var"], 1, "tts-var is for next-scale models"),
         (["--strategy", "single", "--suite", "s.yaml"], 1, "both say what is compared"),
+        (["--strategy", "single", "strategy.num_trajectories=3"], 1, "no setting of a comparison"),
+        (["--strategy", "single", "num_images_per_prompt=3"], 1, "no setting of a comparison"),
+        (["--strategy", "single,single"], 1, "single is named twice"),
     ],
 )
 def test_nothing_is_drawn_unless_all_fits(

@@ -33,6 +33,9 @@ def pictures(runs: Sequence[RunResults], *, graded: bool = False) -> Image.Image
         if run.plan.derived_from is not None:
             raise BenchmarkError(f"{run.folder} was derived and has no images; give runs of 'bench run'.")
     by_key = [{(line["id"], line["number"]): line for line in run.samples} for run in runs]
+    for run, lines in zip(runs, by_key, strict=True):
+        if lines.keys() != by_key[0].keys():
+            raise BenchmarkError(f"{run.folder} has other prompts than {runs[0].folder}; give runs of the same ones.")
     keys = (differences if graded else disagreements)(by_key[0], by_key[-1])
     if not keys:
         same = "got the same points for all images" if graded else "are right about the same images"

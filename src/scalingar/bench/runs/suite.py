@@ -28,6 +28,8 @@ def named(
     listed = [name.strip() for name in names.split(",") if name.strip()]
     if not listed:
         raise ConfigError("no strategy is named; give some, such as --strategy single,scaling-ar.")
+    if twice := [name for name in listed if listed.count(name) > 1]:
+        raise ConfigError(f"{twice[0]} is named twice; leave one out, or give two labels in a file for --suite.")
     settings = {"num_trajectories": num_trajectories, "reward": reward, "verifier": verifier}
     return {name: _with_settings(build_strategy(name), name, settings) for name in listed}
 

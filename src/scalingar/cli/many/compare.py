@@ -59,6 +59,7 @@ def compare(
     """
     from scalingar.bench.runs.suite import check_alone, named, read_suite  # noqa: PLC0415
     from scalingar.cli.many.run_comparison import run_comparison  # noqa: PLC0415
+    from scalingar.core.errors import ConfigError  # noqa: PLC0415
     from scalingar.pipeline.recipe import Recipe, default_strategy, parse_overrides  # noqa: PLC0415
 
     given, settings = split_words(words or [])
@@ -72,7 +73,14 @@ def compare(
         **{f"model.{name}": value for name, value in model.items()},
     }
     values = {name: value for name, value in options.items() if value is not None}
-    recipe = Recipe().with_values({**values, **parse_overrides(settings)})
+    overrides = parse_overrides(settings)
+    for name in overrides:
+        if name.partition(".")[0] in ("strategy", "num_images_per_prompt"):
+            raise ConfigError(
+                f"{name} is no setting of a comparison, which draws one image with each strategy; name strategies with "
+                "--strategy, N with -n, and their settings in a file for --suite."
+            )
+    recipe = Recipe().with_values({**values, **overrides})
     if recipe.prompt is None:
         raise typer.BadParameter("there is no prompt; say in quotes what the image should show")
     if suite is None:

@@ -37,6 +37,11 @@ class Density(Strategy):
         """A new search for one image. Raises ConfigError: no such scale."""
         return DensitySearch(self, setting)
 
+    def most_alive(self, setting: Setting) -> list[int]:
+        """One trajectory, and all draws of the scale that is searched."""
+        searched = DensitySearch(self, setting).scale
+        return [self.num_trajectories if step == searched else 1 for step in range(setting.total_steps)]
+
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """The only one that finishes."""
         return 0

@@ -2,6 +2,7 @@
 
 from typing import Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from scalingar.strategies.best_of_n import BestOfN
@@ -33,6 +34,12 @@ class Lookahead(BestOfN):
     def search(self, setting: Setting) -> "LookaheadSearch":
         """A new search for one image."""
         return LookaheadSearch(self, setting)
+
+    def most_alive(self, setting: Setting) -> list[int]:
+        """The beams of every step, and their completions from each check on."""
+        checks = np.array(LookaheadSearch(self, setting).left, np.int64)
+        steps = np.arange(setting.total_steps)
+        return (self.num_trajectories * (1 + (checks[None] <= steps[:, None]).sum(1))).tolist()
 
 
 class LookaheadSearch(Search):

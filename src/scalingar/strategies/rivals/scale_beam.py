@@ -2,6 +2,7 @@
 
 from typing import Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from scalingar.strategies.best_of_n import BestOfN
@@ -34,6 +35,12 @@ class ScaleBeam(BestOfN):
     def search(self, setting: Setting) -> "ScaleBeamSearch":
         """A new search for one image."""
         return ScaleBeamSearch(self, setting)
+
+    def most_alive(self, setting: Setting) -> list[int]:
+        """Each round's images draw the steps beyond those they share with the last one."""
+        checks = np.array(ScaleBeamSearch(self, setting).left, np.int64)
+        steps = np.arange(setting.total_steps)
+        return (self.num_trajectories * (1 + (checks[None] <= steps[:, None]).sum(1))).tolist()
 
 
 class ScaleBeamSearch(Search):
