@@ -106,6 +106,7 @@ def test_representations_are_one_line_and_notebooks_see_the_sheet(pipe: ImagePip
     for shown in (output, output.results[0], *output.candidates[0]):
         assert "\n" not in repr(shown)
         assert len(repr(shown)) < 250
+    assert repr(output.pipe) == "<ImagePipeline: tiny, next-token, on cpu>"
     assert repr(output).startswith("<ImageOutput: 2 images, 6 trajectories, ")
     assert f"{output.ledger.tokens} tokens" in repr(output)
     assert output._repr_html_().count('<img style="max-width:100%"') == 2

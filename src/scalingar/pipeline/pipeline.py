@@ -47,7 +47,7 @@ StepCallback = Callable[["ImagePipeline", int, int, dict[str, Any]], Any]
 """Called with the pipeline, the step, the number of steps and the step's values; its result is ignored."""
 
 
-@dataclass
+@dataclass(repr=False)
 class ImagePipeline:
     """A transformer, its tokenizer, its way of reading prompts, and its defaults."""
 
@@ -126,6 +126,10 @@ class ImagePipeline:
         )
         pipe._commits = commits  # the same object, which a text encoder that is loaded later adds to
         return pipe
+
+    def __repr__(self) -> str:
+        """One line, without the network's modules."""
+        return f"<ImagePipeline: {self.name}, {self.decoding}, on {self.device}>"
 
     @property
     def choice_as_read(self) -> ModelChoice:
