@@ -38,7 +38,7 @@ class Ray:
 def test_a_place_is_awaited_in_time_and_weights_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading may download, which tells nothing about the cluster."""
     ray = Ray(monkeypatch, room=True)
-    assert RayWorkers(nothing, 1, 1).prepare(Recipe()) == "prepare"  # type: ignore[comparison-overlap]
+    assert RayWorkers(nothing, 1, 1).prepare(Recipe()) == "prepare"
     assert ray.waited == [(["ready"], 600.0), (["load"], None)]
 
 
