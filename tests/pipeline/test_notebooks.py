@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from scalingar.core.errors import ConfigError
+from scalingar.core.errors import ConfigError, PackageError
 from scalingar.core.registry import ReplacedWarning
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.png import KEY
@@ -123,8 +123,8 @@ def test_a_bar_changes_nothing(
     err = capsys.readouterr().err
     assert "drawing: 100%" in err
     assert "32/32" in err
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    with pytest.raises(ConfigError, match="progress=True needs tqdm, which is not installed; pip install tqdm"):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with pytest.raises(PackageError, match=r"progress=True needs tqdm, which is not installed; pip install .*tqdm"):
         pipe(PROMPT, progress=True)
 
 

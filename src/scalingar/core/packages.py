@@ -14,6 +14,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "hf": ("transformers",),
     "hub": ("huggingface_hub",),
     "judge": ("openai",),
+    "progress": ("tqdm",),
     "ray": ("ray",),
     "serve": ("fastapi", "prometheus_client", "uvicorn"),
     "studio": ("fastapi", "gradio", "prometheus_client", "uvicorn"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 
-from scalingar.core.errors import ConfigError
+from scalingar.core.packages import require
 from scalingar.strategies.engine.step_event import StepEvent
 
 
@@ -11,14 +11,10 @@ def followed(events: Iterable[StepEvent], images: int) -> Iterator[StepEvent]:
     """The same events, with a bar that moves with the furthest step of each image and says how many are alive.
 
     Raises:
-        ConfigError: tqdm is not installed.
+        PackageError: tqdm is not installed.
     """
-    try:
-        tqdm = import_module("tqdm.auto").tqdm  # not among what scalingar brings along
-    except ImportError:
-        raise ConfigError(
-            "progress=True needs tqdm, which is not installed; pip install tqdm, or leave progress out."
-        ) from None
+    require("progress=True", "progress")
+    tqdm = import_module("tqdm.auto").tqdm
     return _with_bar(events, images, tqdm)
 
 

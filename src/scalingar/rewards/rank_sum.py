@@ -86,10 +86,6 @@ class RankSum(PixelReward):
             if isinstance(reward, PixelReward):
                 reward.prepare()
 
-    def requests(self) -> int:
-        """Those of its rewards."""
-        return sum(reward.requests() for reward in self.rewards if isinstance(reward, PixelReward))
-
     def check_prompt(self, prompt: str) -> None:
         """See :meth:`PixelReward.check_prompt`."""
         for reward in self.rewards:

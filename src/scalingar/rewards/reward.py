@@ -47,10 +47,6 @@ class PixelReward:
         """As :meth:`score`, but None for an image about which a model that was asked gave no answer."""
         return list(self.score(prompt, images))
 
-    def requests(self) -> int:
-        """Requests to a model behind an endpoint for the scores of this thread, since it last asked for this number."""
-        return 0
-
     def check_prompt(self, prompt: str) -> None:
         """Called before decoding; raises what :meth:`score` would raise for this prompt, whatever its images."""
 

@@ -4,7 +4,6 @@ import socket
 import threading
 from collections.abc import Mapping
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import uvicorn
 from pydantic import Field, ValidationError
 
 from scalingar.core.errors import ConfigError
+from scalingar.core.packages import missing, require
 from scalingar.core.text_file import reason
 from scalingar.core.validation import sentence
 from scalingar.pipeline.recipe import Recipe
@@ -71,7 +71,11 @@ class Server:
     """A server with its sockets; ``url``: where clients find it; ``page_url``: of the studio, None without it."""
 
     def __init__(self, recipe: Recipe, settings: ServerSettings) -> None:
-        """Raises ConfigError: it would be open to everybody, or the address is taken."""
+        """Raises ConfigError: it would be open to everybody, the address is taken, or runs lack the page for them."""
+        if settings.runs is not None:
+            if not settings.studio:
+                raise ConfigError("--runs are shown by the studio; leave --runs or --no-studio out.")
+            require("the studio, which shows --runs,", "studio")
         key = read_key(settings.api_key_file)
         check_exposure(settings.host, key, no_auth=settings.no_auth)
         self.socket = listening(settings.host, settings.port)
@@ -81,11 +85,7 @@ class Server:
         self.service = LiveService(load, limits.max_queue, metrics)
         door = Door(key, no_auth=settings.no_auth)
         app = build_app(self.service, limits, door, metrics)
-        page = settings.studio and find_spec("gradio") is not None
-        if settings.runs is not None and not page:
-            raise ConfigError(
-                "runs are shown by the studio, and this server has none; pip install 'scalingar[studio]'."
-            )
+        page = settings.studio and not missing("studio")
         if page:
             from scalingar.serve.studio.app import mount, studio_page  # noqa: PLC0415  takes gradio, which is slow
 

@@ -2,13 +2,17 @@
 
 import json
 import math
+from itertools import count
 from pathlib import Path
+from threading import Event
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from scalingar.core.chat import bounded_client
+from scalingar.core.chat.sent import counting
 from scalingar.core.errors import ConfigError, EndpointError
 from scalingar.rewards import UnansweredWarning, build_reward, check_reward, eyes
 from scalingar.strategies import BestOfN
@@ -130,8 +134,9 @@ def test_what_was_asked_once_is_not_asked_again(tmp_path: Path) -> None:
         assert len({json.dumps(request, sort_keys=True) for request in endpoint.requests}) == 2
         sent = len(endpoint.requests)
         again = judge(endpoint, tmp_path)
-        assert again.score("a dog", [picture(), picture(90), picture()]) == first
-        assert (len(endpoint.requests), again.requests()) == (sent, 0)
+        with counting() as counted:
+            assert again.score("a dog", [picture(), picture(90), picture()]) == first
+        assert (len(endpoint.requests), counted.count) == (sent, 0)
         for path in tmp_path.glob("*.json"):
             path.write_text('{"yes": "no"}')
         assert judge(endpoint, tmp_path).score("a dog", [picture()]) == first[:1]
@@ -150,10 +155,73 @@ def test_questions_of_a_file_and_their_mean(tmp_path: Path) -> None:
 
     with serving(way) as endpoint:
         asked = judge(endpoint, tmp_path / "kept", questions=questions)
-        assert asked.score("a red dog", [picture()]) == pytest.approx([(0.9 + 0.8 + 0.4) / 3])
-        assert asked.requests() == 3
+        with counting() as counted:
+            assert asked.score("a red dog", [picture()]) == pytest.approx([(0.9 + 0.8 + 0.4) / 3])
+        assert counted.count == 3
         with pytest.raises(ConfigError, match=r"q\.jsonl asks nothing about the prompt 'a cat'"):
             asked.score("a cat", [picture()])
+
+
+def sometimes(broken: set[int]) -> Way:
+    """Probabilities of words, but for the requests of these numbers, which are rejected."""
+    numbers = count()
+
+    def way(request: dict[str, Any]) -> tuple[int, Any]:
+        if "logprobs" not in request:
+            return completion("no")
+        return error(400, "not now") if next(numbers) in broken else weighed(0.6, 0.2)
+
+    return way
+
+
+def test_a_rejection_is_of_one_picture(tmp_path: Path) -> None:
+    """Shares of replies and probabilities of words are on different scales."""
+    with serving(sometimes({1})) as endpoint:
+        asked = judge(endpoint, tmp_path, parallel=1)
+        told = asked.score("a dog", [picture(level) for level in range(4)])
+    assert told == pytest.approx([0.75, 0.0, 0.75, 0.75])
+
+
+def test_the_first_answer_decides_for_later_runs_too(tmp_path: Path) -> None:
+    with serving(sometimes({0})) as endpoint:
+        assert judge(endpoint, tmp_path).score("a dog", [picture(level) for level in range(4)]) == [0.0] * 4
+        assert judge(endpoint, tmp_path).score("a dog", [picture(50)]) == [0.0]
+        assert judge(endpoint, tmp_path / "another").score("a dog", [picture(50)]) == pytest.approx([0.75])
+
+
+def test_nobody_waits_for_what_is_under_way_when_it_is_stopped(tmp_path: Path) -> None:
+    """A request is under way while another fails; no more samples follow it."""
+    sent, released, ended = Event(), Event(), Event()
+
+    def way(request: dict[str, Any]) -> tuple[int, Any]:
+        if "two" in question_of(request):
+            sent.set()
+            released.wait(10)
+            ended.set()
+            return completion("yes")
+        sent.wait(10)
+        return error(500, "on fire")
+
+    with serving(way) as endpoint:
+        asked = judge(endpoint, tmp_path, timeout=20, parallel=2)
+        asked._way = "replies"
+        with pytest.raises(EndpointError, match="on fire"):
+            asked.yes([(picture(), "one"), (picture(), "two")])
+        assert not ended.is_set()
+        released.set()
+        for thread in enumerate_threads():
+            if thread.name == "judge":
+                thread.join(10)
+    assert len(endpoint.requests) == 2
+
+
+def test_requests_outside_of_a_ledger_are_in_none(tmp_path: Path) -> None:
+    with serving(lambda _: weighed(0.6, 0.2)) as endpoint:
+        name = f"judge:seer?base_url={endpoint.url}&cache={tmp_path}"
+        pipe = tiny_pipe()
+        pipe.reward(name).score("a cat", [picture()])  # type: ignore[attr-defined]
+        output = pipe("a photo of a dog", strategy=BestOfN(reward=name, num_trajectories=2))
+    assert output.ledger.requests == 2
 
 
 def test_a_strategy_that_chooses_by_it_counts_its_requests(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from scalingar.core.errors import ConfigError
+from scalingar.core.errors import ConfigError, PackageError
 from scalingar.pipeline.recipe import Recipe
 from scalingar.serve.limits import Limits
 from scalingar.serve.start import Server, ServerSettings
@@ -80,10 +80,13 @@ def test_with_a_key_one_logs_in(locked: Running) -> None:
         assert visitor.get("/v1/models").status_code == 401, "the API asks for the key itself"
 
 
-def test_runs_need_the_page(tmp_path: Path) -> None:
+def test_runs_need_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = ServerSettings.of({"port": 0, "studio": False, "runs": str(tmp_path)})
-    with pytest.raises(ConfigError, match="runs are shown by the studio, and this server has none"):
+    with pytest.raises(ConfigError, match="runs are shown by the studio; leave --runs or --no-studio out"):
         Server(Recipe(), settings)
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(PackageError, match=r"needs gradio, which is not installed; .*the extra studio of scalingar"):
+        Server(Recipe(), ServerSettings.of({"port": 0, "runs": str(tmp_path)}))
 
 
 def test_a_space_is_the_same_page() -> None:

@@ -66,6 +66,9 @@ def serve(
     gpus_per_replica: Annotated[
         float | None, typer.Option(help="1 on a GPU if not given.", rich_help_panel=_MANY)
     ] = None,
+    requests_per_replica: Annotated[
+        int | None, typer.Option(help="Under way, before another one starts; 8.", rich_help_panel=_MANY)
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Load everything, say what is served, and stop.")] = False,
     *,
     model: dict[str, Any],
@@ -103,6 +106,7 @@ def serve(
         "address": address,
         "cpus_per_replica": cpus_per_replica,
         "gpus_per_replica": gpus_per_replica,
+        "requests_per_replica": requests_per_replica,
     }
     start(words or [], config, values, settings, _many(backend, several), check=check)
 

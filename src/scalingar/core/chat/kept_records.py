@@ -47,4 +47,13 @@ def picture_key(image: Image.Image, **request: Any) -> str:
     """A hash of an image's pixels and of everything else that the answers depend on."""
     picture = rgb(image)
     pixels = hashlib.sha256(picture.tobytes()).hexdigest()
-    return hashlib.sha256(json.dumps([picture.size, pixels, request], sort_keys=True).encode()).hexdigest()
+    return _hashed([picture.size, pixels, request])
+
+
+def model_key(**told: Any) -> str:
+    """A hash of what distinguishes one model from others, for what is known of it whatever it is shown."""
+    return _hashed(told)
+
+
+def _hashed(told: Any) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

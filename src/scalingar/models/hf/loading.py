@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from scalingar.core.errors import ConfigError, ScalingarError, WeightsError
+from scalingar.core.errors import ConfigError, PackageError, ScalingarError, WeightsError
 from scalingar.core.files import expanded
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.author_defaults import Defaults
@@ -23,12 +23,14 @@ from scalingar.models.weights.listed import listed_keys
 def refused(what: str) -> Iterator[None]:
     """Whatever transformers raises on a folder that it cannot load, as a WeightsError that begins with ``what``.
 
-    Missing packages and full memory are no fault of the folder.
+    Full memory is no fault of the folder, and neither is a further package that it needs: that is a PackageError.
     """
     try:
         yield
-    except (ScalingarError, ImportError, MemoryError, torch.OutOfMemoryError):
+    except (ScalingarError, MemoryError, torch.OutOfMemoryError):
         raise
+    except ImportError as error:
+        raise PackageError(f"{what}: {first_sentence(error)}") from None
     except Exception as error:
         raise WeightsError(f"{what}: {first_sentence(error)}") from None
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from urllib.parse import unquote_plus
 
-from scalingar.core.packages import how_to_install
+from scalingar.core.packages import how_to_install, missing
 
 _DOMAIN = r"[a-zA-Z0-9.\-]+[.](?:com|co|ru|net|org|edu|gov|it)[\w/-]*\b/?(?!@)"
 _FORMATS = "png|jpg|jpeg|bmp|webp|eps|pdf|apk|mp4"
@@ -103,15 +103,16 @@ def _applied(steps: Steps, text: str) -> str:
 @cache
 def _tools() -> tuple[Callable[[str], str], Callable[[str], str]] | None:
     """Functions that remove markup and repair broken encodings."""
-    try:
-        from bs4 import BeautifulSoup  # noqa: PLC0415
-        from ftfy import fix_text  # noqa: PLC0415
-    except ImportError as error:
+    if absent := [module for module in missing("t5") if module in ("bs4", "ftfy")]:
+        are = "is" if len(absent) == 1 else "are"
         warnings.warn(
-            f"captions are only lower-cased, because {error.name} is not installed; "
+            f"captions are only lower-cased, because {', '.join(absent)} {are} not installed; "
             f"to clean them as LlamaGen does, {how_to_install('t5')}.",
             CleaningWarning,
             stacklevel=3,
         )
         return None
+    from bs4 import BeautifulSoup  # noqa: PLC0415
+    from ftfy import fix_text  # noqa: PLC0415
+
     return lambda text: BeautifulSoup(text, "html.parser").text, fix_text

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from scalingar.core.errors import PackageError, WeightsError
-from scalingar.core.packages import how_to_install, require
+from scalingar.core.errors import WeightsError
+from scalingar.core.packages import require
 from scalingar.models.hf.loading import first_sentence, load_network, load_text_tokenizer
 
 FLAN_T5_XL = "google/flan-t5-xl"
@@ -54,12 +54,9 @@ def check_vocabulary(path: str | Path, known: int, rows: int) -> None:
 
 @contextmanager
 def _explained(path: str | Path) -> Iterator[None]:
-    what = "reading captions, unless you give your own text_encoder,"
-    require(what, "t5", "transformers")
+    require("reading captions, unless you give your own text_encoder,", "t5", "transformers")
     try:
         yield
-    except ImportError as error:
-        raise PackageError(f"{what} needs {error.name}, which is not installed; {how_to_install('t5')}.") from None
     except WeightsError as error:
         reason = first_sentence(error).rstrip(".").removeprefix(f"{path} ")
         raise WeightsError(

@@ -1,16 +1,18 @@
 """``judge:MODEL``: a vision-language model behind an endpoint that speaks OpenAI's protocol, as a reward."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
 import torch
 from PIL import Image
 
+from scalingar.core.chat.abreast import abreast
 from scalingar.core.chat.endpoint import ChatEndpoint, RejectedError, first_messages
-from scalingar.core.chat.kept_records import KeptRecords, picture_key
+from scalingar.core.chat.kept_records import KeptRecords, model_key, picture_key
 from scalingar.core.chat.replies import parse_answers
+from scalingar.core.chat.sent import note
 from scalingar.core.errors import EndpointError
 from scalingar.core.files import cache_folder
 from scalingar.rewards.judges.judge_source import EndpointOptions
@@ -26,6 +28,18 @@ _TOP = 20
 """First words whose probabilities are asked for: the most that the protocol allows."""
 _FIRST = 20
 """Questions without a single answer from which on a judge is no judge."""
+_FIRST_WORD, _REPLIES = "first word", "replies"
+"""The two ways to a probability of yes."""
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """``way``: in which this endpoint is to be asked from now on, None if the answer does not show it."""
+
+    share: float | None
+    requests: int
+    how: str
+    way: str | None
 
 
 @REWARDS.register(NAME)
@@ -33,7 +47,9 @@ class EndpointJudge(QuestionReward):
     """Probability of yes to "Does this picture show …?", or the mean over questions of a file; 0 to 1, 0.5 undecided.
 
     Where the endpoint gives probabilities of words, P(yes) / (P(yes) + P(no)) of the first word at temperature 0; else
-    the share of yes among several replies at temperature 1. Answers are kept on disk, so that none is paid for twice.
+    the share of yes among several replies at temperature 1. The first answer decides which, for all pictures and later
+    runs, since the two are on different scales; a picture whose own first word tells nothing is asked about in replies.
+    Answers, and what was decided, are kept on disk, so that none is paid for twice.
     """
 
     def __init__(self, source: str | None, *, device: str | torch.device = "cpu", client: Any = None) -> None:
@@ -44,7 +60,8 @@ class EndpointJudge(QuestionReward):
         self.kept = KeptRecords(self.options.cache or cache_folder("judged"))
         self._endpoint: ChatEndpoint | None = None
         self._lock = Lock()
-        self._words_are_weighed = True
+        self._deciding = Lock()
+        self._way: str | None = None
         self._asked, self._answered = 0, False
 
     @staticmethod
@@ -72,55 +89,73 @@ class EndpointJudge(QuestionReward):
 
     def yes(self, pairs: Sequence[tuple[Image.Image, str]]) -> list[float | None]:
         """From the disk where the same was asked before. Raises EndpointError; answers so far are kept then."""
-        with ThreadPoolExecutor(self.options.parallel, "judge") as pool:
-            asked = [pool.submit(self._one, image, question) for image, question in pairs]
-            try:
-                told = [future.result() for future in asked]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        self.count(sum(requests for _, requests in told))
+        told = abreast(lambda pair, stopped: self._one(*pair, stopped), pairs, self.options.parallel)
+        note(sum(requests for _, requests in told))
         return [share for share, _ in told]
 
-    def _one(self, image: Image.Image, question: str) -> tuple[float | None, int]:
+    def _one(self, image: Image.Image, question: str, stopped: Callable[[], bool]) -> tuple[float | None, int]:
         """The answer and the number of requests that it took."""
+        if self._way is None:
+            with self._deciding:  # one after the other, until an answer shows the way
+                if self._way is None:
+                    self._way = self._kept_way()
+                if self._way is None:
+                    return self._answered_in(None, image, question, stopped)
+        return self._answered_in(self._way, image, question, stopped)
+
+    def _answered_in(
+        self, way: str | None, image: Image.Image, question: str, stopped: Callable[[], bool]
+    ) -> tuple[float | None, int]:
         endpoint, prompt = self.endpoint, PROMPT.format(question=question)
-        told = {"model": endpoint.model, "base_url": endpoint.address, "samples": self.options.samples}
-        key = picture_key(image, system=SYSTEM, prompt=prompt, **told)
-        share = _kept_share(self.kept.get(key))
+
+        def key(way: str) -> str:
+            told = {"model": endpoint.model, "base_url": endpoint.address, "samples": self.options.samples, "way": way}
+            return picture_key(image, system=SYSTEM, prompt=prompt, **told)
+
+        share = None if way is None else _kept_share(self.kept.get(key(way)))
         if share is not None:
             return share, 0
-        messages = first_messages(image, prompt, SYSTEM)
         try:
-            share, requests, how = self._ask(endpoint, messages)
+            answer = self._ask(endpoint, first_messages(image, prompt, SYSTEM), way, stopped)
         except EndpointError as error:
             raise EndpointError(
                 f"{self.title}: {endpoint.name} cannot be asked: {error} Answers so far are kept; run again."
             ) from None
-        if share is not None:
-            self.kept.put(key, {"yes": share, "how": how, "model": endpoint.model, "question": question})
-        self._note(share)
-        return share, requests
+        if answer.share is not None and answer.way is not None:
+            if way is None:
+                self._decide(answer.way)
+            record = {"yes": answer.share, "how": answer.how, "model": endpoint.model, "question": question}
+            self.kept.put(key(answer.way), record)
+        self._note(answer.share)
+        return answer.share, answer.requests
 
-    def _ask(self, endpoint: ChatEndpoint, messages: list[dict[str, Any]]) -> tuple[float | None, int, str]:
-        """The share of yes, the requests it took, and how it was found. Raises EndpointError."""
+    def _ask(
+        self, endpoint: ChatEndpoint, messages: list[dict[str, Any]], way: str | None, stopped: Callable[[], bool]
+    ) -> _Answer:
+        """``way``: None: both are tried. Raises EndpointError."""
         requests = 0
-        if self._words_are_weighed:
+        if way != _REPLIES:
             requests += 1
+            _check_wanted(stopped)
             try:
                 reply = endpoint.ask(messages, temperature=0, logprobs=True, top_logprobs=_TOP)
             except RejectedError:  # perhaps of the probabilities; if of something else, the next request says so
-                self._words_are_weighed = False
+                way = way or _REPLIES
             else:
                 if reply.text is not None and reply.completion is None:
-                    return None, requests, "refused"
+                    return _Answer(None, requests, "refused", way)
                 chances = first_chances(reply.completion)
                 share = None if chances is None else share_of_yes(chances)
                 if share is not None:
-                    return share, requests, "first word"
-                if chances is None and reply.text:
-                    self._words_are_weighed = False
-        replies = [endpoint.ask(messages, temperature=1) for _ in range(self.options.samples)]
+                    return _Answer(share, requests, _FIRST_WORD, _FIRST_WORD)
+                if chances is not None:
+                    way = _FIRST_WORD
+                elif reply.text:
+                    way = way or _REPLIES
+        replies = []
+        for _ in range(self.options.samples):
+            _check_wanted(stopped)
+            replies.append(endpoint.ask(messages, temperature=1))
         requests += len(replies)
         texts = [reply.text for reply in replies if reply.text is not None]
         if not texts:
@@ -128,7 +163,20 @@ class EndpointJudge(QuestionReward):
                 f"it sent no completion in {len(replies)} attempts; check that its address ends in /v1."
             )
         answers = [answer[0] for text in texts if (answer := parse_answers(text, 1)) is not None]
-        return (sum(answers) / len(answers) if answers else None), requests, f"{len(answers)} replies"
+        share = sum(answers) / len(answers) if answers else None
+        return _Answer(share, requests, f"{len(answers)} {_REPLIES}", way)
+
+    def _way_key(self) -> str:
+        return model_key(model=self.endpoint.model, base_url=self.endpoint.address, asked="way")
+
+    def _kept_way(self) -> str | None:
+        record = self.kept.get(self._way_key())
+        way = None if record is None else record.get("way")
+        return way if way in (_FIRST_WORD, _REPLIES) else None
+
+    def _decide(self, way: str) -> None:
+        self.kept.put(self._way_key(), {"way": way, "model": self.endpoint.model})
+        self._way = way
 
     def _note(self, share: float | None) -> None:
         """Raises EndpointError if there was no answer to any of the first questions."""
@@ -144,3 +192,9 @@ class EndpointJudge(QuestionReward):
 def _kept_share(record: dict[str, Any] | None) -> float | None:
     share = None if record is None else record.get("yes")
     return float(share) if isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1 else None
+
+
+def _check_wanted(stopped: Callable[[], bool]) -> None:
+    """Raises EndpointError, which nobody hears, once nobody waits for the answer."""
+    if stopped():
+        raise EndpointError("it was stopped.")

@@ -1,6 +1,5 @@
 """The base of rewards that ask a model: from probabilities of yes to a score."""
 
-import threading
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -18,12 +17,6 @@ class UnansweredWarning(UserWarning):
     """A model gave no answer about a picture."""
 
 
-class _Sent(threading.local):
-    """Requests of the present thread that nobody has counted yet."""
-
-    count = 0
-
-
 class QuestionReward(PixelReward):
     """Mean probability of the right answers, between 0 and 1."""
 
@@ -31,20 +24,10 @@ class QuestionReward(PixelReward):
 
     def __init__(self, questions: Questions) -> None:
         self.questions = questions
-        self._sent = _Sent()
 
     @abstractmethod
     def yes(self, pairs: Sequence[tuple[Image.Image, str]]) -> list[float | None]:
         """The probability of yes for each picture and question, in [0, 1]; None where there is no answer."""
-
-    def count(self, requests: int) -> None:
-        """Note requests that the present thread has caused."""
-        self._sent.count += requests
-
-    def requests(self) -> int:
-        """Requests sent for this thread since the last time it asked."""
-        count, self._sent.count = self._sent.count, 0
-        return count
 
     def check_prompt(self, prompt: str) -> None:
         """Raises ConfigError if the file of questions asks nothing about it."""

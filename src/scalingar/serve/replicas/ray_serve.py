@@ -11,6 +11,8 @@ import ray
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ray import serve as ray_serve
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
 
 from scalingar.bench.runs.executors.ray_cluster import cluster
 from scalingar.core.errors import ConfigError
@@ -86,7 +88,7 @@ def replicas(recipe: Recipe, settings: ServerSettings, many: ReplicaSettings) ->
     """Serve at an address, which is handed out when all are ready, until the block ends.
 
     Raises:
-        ConfigError: the address is taken, it would be open to everybody, or ray cannot start.
+        ConfigError: the address is taken, it would be open to everybody, ray cannot start, or Ray Serve runs there.
     """
     key = read_key(settings.api_key_file)
     check_exposure(settings.host, key, no_auth=settings.no_auth)
@@ -107,18 +109,37 @@ def replicas(recipe: Recipe, settings: ServerSettings, many: ReplicaSettings) ->
             "target_ongoing_requests": many.requests_per_replica,
         },
     )
+    own = many.address is None and not ray.is_initialized()
     with cluster(many.address, cpus=many.most * many.cpus_per_replica + _PROXIES):
         logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
+        there = ray_serve.status()
+        if there.proxies or there.applications:  # it would keep its own host and port
+            raise ConfigError(
+                "Ray Serve runs on this cluster already, at an address of its own; end it with 'serve shutdown', or "
+                "use another cluster."
+            )
         try:
-            ray_serve.start(http_options={"host": host, "port": port})
-            ray_serve.run(deployment.bind(recipe, settings, key), name=_NAME, route_prefix="/")
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:300]
-            raise ConfigError(f"Ray Serve cannot start: {reason}") from None
-        try:
+            try:
+                ray_serve.start(http_options={"host": host, "port": port})
+                ray_serve.run(deployment.bind(recipe, settings, key), name=_NAME, route_prefix="/")
+            except (RuntimeError, TimeoutError, RayServeException) as error:
+                reason = " ".join(str(error).split())[:300]
+                raise ConfigError(f"Ray Serve cannot start: {reason}") from None
             yield f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
         finally:
-            ray_serve.shutdown()
+            _end(own=own)
+
+
+def _end(*, own: bool) -> None:
+    """End what was started here, also half of it; what others have put on their cluster meanwhile stays."""
+    try:
+        applications = {} if own else ray_serve.status().applications
+    except RayError:  # the cluster is gone, and with it all that ran there
+        return
+    if _NAME in applications:
+        ray_serve.delete(_NAME)
+    if not applications.keys() - {_NAME}:  # Serve itself is ours too: it did not run before
+        ray_serve.shutdown()
 
 
 def serve(recipe: Recipe, settings: Mapping[str, Any], many: Mapping[str, Any], *, check: bool = False) -> None:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from scalingar.core.chat.sent import counting
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate, Ledger, Truncation
 from scalingar.core.pixels import all_rounded
@@ -84,12 +85,11 @@ class ImageLooks:
             self.decode(unscored)
             self.ledger.reward_calls += len(unscored)
         if unscored:
-            with self.ledger.timed("reward"):
+            with self.ledger.timed("reward"), counting() as sent:
                 single = isinstance(self.reward, PixelReward) and self.reward.independent
                 parts = in_batches(unscored, (self.seen_per_batch if single else None) or len(unscored))
                 scores = [score for part in parts for score in score_candidates(self.reward, name, list(part))]
-            if isinstance(self.reward, PixelReward):
-                self.ledger.requests += self.reward.requests()
+            self.ledger.requests += sent.count
             for candidate, score in zip(unscored, scores, strict=True):
                 candidate.rewards[name] = score
         return np.array([candidate.rewards[name] for candidate in candidates], np.float64)

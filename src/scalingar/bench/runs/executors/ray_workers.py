@@ -36,6 +36,9 @@ class Worker:
         self._make, self._folder = make, folder
         self._bench: Workbench | None = None
 
+    def ready(self) -> None:
+        """Answers as soon as there is a place for it."""
+
     def load(self) -> None:
         """Load model and judge. Raises ScalingarError."""
         if self._bench is None:
@@ -74,8 +77,9 @@ class RayWorkers:
     workers: int
     cpus: int
     gpus: float = 0.0
+    _placed: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    """Workers by the references to what they are doing; here those that may still lack a place."""
     _loading: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
-    """Workers by the references to what they are doing."""
     _busy: dict[Any, tuple[Any, Task]] = field(default_factory=dict, init=False, repr=False)
     _idle: list[Any] = field(default_factory=list, init=False, repr=False)
     _losses: int = field(default=0, init=False)
@@ -118,21 +122,26 @@ class RayWorkers:
 
     def _fill(self) -> None:
         """Have as many workers as there are to be."""
-        while self.alive + len(self._loading) < self.workers:
+        while self.alive + len(self._placed) + len(self._loading) < self.workers:
             worker: Any = _Actor.options(num_cpus=self.cpus, num_gpus=self.gpus).remote(self.make, str(Path.cwd()))
-            self._loading[worker.load.remote()] = worker
+            self._placed[worker.ready.remote()] = worker
 
     def _wait(self, ahead: Ahead) -> None:
-        """Until a worker has loaded or computed. Raises ScalingarError: loading failed, or workers cannot live."""
-        pending = [*self._loading, *self._busy]
-        ended, _ = ray.wait(pending, timeout=None if self._busy else _PATIENCE)
+        """Until a worker has a place, has loaded or has computed; only the place is not awaited for ever.
+
+        Raises:
+            ScalingarError: there is no place, loading failed, or workers cannot live.
+        """
+        pending = [*self._placed, *self._loading, *self._busy]
+        ended, _ = ray.wait(pending, timeout=None if self._busy or self._loading else _PATIENCE)
         if not ended:
             raise ConfigError(
                 f"the cluster had no room for a worker of {self.cpus} CPUs and {self.gpus:g} GPUs for {_PATIENCE:.0f} "
                 "s; ask for fewer, or start more machines."
             )
         (reference,) = ended
-        worker, task = self._busy.pop(reference, None) or (self._loading.pop(reference), None)
+        new = self._placed.pop(reference, None)
+        worker, task = self._busy.pop(reference, None) or (new or self._loading.pop(reference), None)
         try:
             result = ray.get(reference)
         except RayTaskError as error:
@@ -151,7 +160,10 @@ class RayWorkers:
                 self._losses = 0
                 for text in told:
                     warnings.warn(text, WorkerWarning, stacklevel=2)
-        self._idle.append(worker)
+        if new is None:
+            self._idle.append(worker)
+        else:
+            self._loading[worker.load.remote()] = worker
 
     def _replace(self, worker: Any, error: RayError) -> None:
         """Raises BenchmarkError if workers are lost again and again."""
