@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from scalingar import ImagePipeline
 from scalingar.models.embedded.installed_weights import embedded_folder
@@ -49,6 +50,16 @@ def test_the_recipe_reads_the_same_commits_again(hub: SimpleNamespace, monkeypat
     again = ImagePipeline.load(Recipe.from_dict(recipe.to_dict()).model)
     assert Path(again.reward("image-reward:someone/judge").location).parent.name == NEW
     assert dict(hub.asked) == {"someone/world": OLD, "someone/judge": NEW}
+
+
+def test_moving_a_pipeline_reads_the_same_commits(hub: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageReward, "prepare", lambda self: None)
+    pipe = ImagePipeline.from_pretrained("someone/world")
+    assert Path(pipe.reward("image-reward:someone/judge").location).parent.name == OLD
+    hub.newest = NEW
+    pipe.to(torch.bfloat16)
+    assert pipe.choice_as_read.revisions == {"someone/judge": OLD}
+    assert Path(pipe.reward("image-reward:someone/judge").location).parent.name == OLD
 
 
 def test_embedded_models_read_nothing() -> None:

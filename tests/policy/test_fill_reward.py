@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
+from pydantic import ValidationError
 
 from scalingar.policy.fill_reward import FillSearch
 
@@ -35,6 +37,12 @@ def test_local_search_only_improves_and_gives_up() -> None:
         first = FillSearch(rounds=0).best(Counted(2), drawn=3, missing=8, generator=np.random.default_rng(seed))
         assert found >= first
         assert 5 + 2 * 2 <= rate.calls <= 5 + 5 * 2 or found > first
+
+
+@pytest.mark.parametrize("setting", ["fillings", "rounds", "tries"])
+def test_nobody_asks_for_fillings_without_end(setting: str) -> None:
+    with pytest.raises(ValidationError, match=setting):
+        FillSearch.model_validate({setting: 1000})
 
 
 def test_two_idle_rounds_end_it() -> None:

@@ -117,10 +117,18 @@ def test_rewards_of_the_start_may_be_named(offer: Offer) -> None:
 def test_rows_are_counted_where_a_strategy_starts_more_than_n() -> None:
     offer = tiny_offer(var_pipe(), {"strategy": {"name": "tts-var", "reward": "pmi"}}, max_rows=16)
     assert offer.recipe(asked(prompt="3", num_trajectories=2)).strategy.num_trajectories == 2
-    with pytest.raises(ApiError, match="an image would start 24 trajectories; this server takes at most 16"):
+    with pytest.raises(ApiError, match="an image would have 24 trajectories alive; this server takes at most 16"):
         offer.recipe(asked(prompt="3", num_trajectories=3))
     with pytest.raises(ApiError, match="feature='dinov2': this server was not started with it"):
         offer.recipe(asked(prompt="3", strategy={"name": "tts-var", "feature": "dinov2"}))
+
+
+def test_rows_are_counted_where_a_strategy_has_more_alive_than_it_starts() -> None:
+    offer = tiny_offer(
+        var_pipe(), {"strategy": {"name": "density", "num_trajectories": 4}}, max_trajectories=16, max_rows=8
+    )
+    with pytest.raises(ApiError, match="an image would have 12 trajectories alive; this server takes at most 8"):
+        offer.recipe(asked(prompt="3", strategy="density", num_trajectories=12))
 
 
 @pytest.mark.parametrize("name", list(STRATEGIES))

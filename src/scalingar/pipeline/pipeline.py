@@ -142,7 +142,8 @@ class ImagePipeline:
     def to(self, device: str | int | torch.device | torch.dtype | None = None, dtype: Any = None) -> Self:
         """Move the model to another device, or to another dtype, and return this pipeline, as diffusers does.
 
-        It is loaded again, so that it is the same as ``from_pretrained(..., device=device, dtype=dtype)`` makes.
+        It is loaded again, of the commits that were read before, so that it is the same as
+        ``from_pretrained(..., device=device, dtype=dtype)`` makes.
 
         Raises:
             ConfigError: the device is not available, or the pipeline was put together in Python.
@@ -150,7 +151,12 @@ class ImagePipeline:
         if isinstance(device, torch.dtype):
             device, dtype = None, device
         assert self.choice is not None
-        settings = {"name": self.choice.name, "device": self.choice.device, "dtype": self.choice.dtype}
+        settings = {
+            "name": self.choice.name,
+            "device": self.choice.device,
+            "dtype": self.choice.dtype,
+            "revisions": self.choice_as_read.revisions,
+        }
         wanted = {"device": device, "dtype": dtype}
         choice = ModelChoice.of(
             {**settings, **self.choice.options, **{key: value for key, value in wanted.items() if value is not None}}

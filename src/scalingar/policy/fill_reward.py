@@ -17,11 +17,14 @@ Rate = Callable[[Sequence[Blocks]], Float[np.ndarray, " k"]]
 
 
 class FillSearch(Settings):
-    """How long the best filling is looked for; the defaults are the release's."""
+    """How long the best filling is looked for; the defaults are the release's.
 
-    fillings: int = Field(5, ge=1, description="random fillings to begin with")
-    rounds: int = Field(5, ge=0, description="most rounds of local search")
-    tries: int = Field(2, ge=1, description="changes that a round tries; the first improvement is taken")
+    Bounded, because all of it happens within one step, while whatever else is decoded waits (chosen).
+    """
+
+    fillings: int = Field(5, ge=1, le=32, description="random fillings to begin with")
+    rounds: int = Field(5, ge=0, le=16, description="most rounds of local search")
+    tries: int = Field(2, ge=1, le=4, description="changes that a round tries; the first improvement is taken")
     changed: float = Field(0.25, gt=0, le=1, description="share of the missing blocks that a change draws anew")
     patience: int = Field(2, ge=1, description="rounds without an improvement after which it ends")
 

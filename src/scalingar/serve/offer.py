@@ -119,9 +119,10 @@ class Offer:
         setting = Setting(
             decoder.grid, recipe.guidance_scale, 0, decoder.scales, decoder.vocab_size, preview=decoder.preview
         )
-        starts = strategy.search(setting).starts
-        if starts > self.limits.max_rows:
-            raise _too_much("strategy", f"an image would start {starts} trajectories", self.limits.max_rows)
+        strategy.search(setting)  # whether it fits the model
+        alive = max(strategy.most_alive(setting))
+        if alive > self.limits.max_rows:
+            raise _too_much("strategy", f"an image would have {alive} trajectories alive", self.limits.max_rows)
 
 
 def eyes_of(recipe: Recipe, pipe: ImagePipeline, more: Collection[str]) -> frozenset[str]:

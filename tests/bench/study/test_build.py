@@ -65,6 +65,20 @@ def test_nothing_that_is_shown_names_a_run(runs: list[RunResults], tmp_path: Pat
                 assert picture.info == {}
 
 
+def test_the_numbers_of_questions_say_nothing(runs: list[RunResults], tmp_path: Path) -> None:
+    """Neither by their remainders of any period nor by their order within a prompt."""
+    questions = build_study(runs, tmp_path / "study").questions
+    told = [
+        tuple((one.kind, one.runs) for one in questions if one.prompt == prompt)
+        for prompt in {one.prompt for one in questions}
+    ]
+    assert len(set(told)) > len({tuple(sorted(of)) for of in told})
+    for period in range(1, len(questions) // 2 + 1):
+        classes = [questions[remainder::period] for remainder in range(period)]
+        assert any(len({one.kind for one in some}) > 1 for some in classes)
+        assert any(len({one.runs for one in some}) > 1 for some in classes)
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_one_other_names(runs: list[RunResults], tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         build_study(runs, tmp_path / name, seed=seed)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scalingar.bench.study.answers import read_answers
+from scalingar.bench.statistics.proportions import wilson_interval
+from scalingar.bench.study.answers import Answer, read_answers
 from scalingar.bench.study.report import StudyReport, answers_csv, markdown, report, report_files
 from tests.bench.study.people import MINDS, ask_all, study, true_opinion
 
@@ -85,6 +86,58 @@ def test_files_hold_every_answer(folder: Path, told: StudyReport) -> None:
     rows = list(csv.DictReader(io.StringIO(answers_csv(answers))))
     assert len(rows) == PEOPLE * 30
     assert {row["reasons"] for row in rows} == {"", "quality"}
+
+
+def answered(values: dict[int, dict[int, int]]) -> list[Answer]:
+    """Answers by participant and question of a study of one prompt; the first run is on the left."""
+    made = study(1, 1).questions
+    return [
+        Answer(
+            person,
+            number,
+            value,
+            (),
+            made[number].kind,
+            made[number].runs[0],
+            made[number].runs[1] if made[number].kind == "pair" else None,
+        )
+        for person, of in values.items()
+        for number, value in of.items()
+    ]
+
+
+def test_all_who_say_the_same_are_not_all_there_are() -> None:
+    """Questions 0 to 2 are ratings, 3 to 5 pairs."""
+    everyone = {person: {0: 5, 1: 1, 2: 3, 3: 1, 4: 5, 5: 3} for person in range(12)}
+    told = report(study(1, 1), answered(everyone), resamples=50)
+    low, high = wilson_interval(12, 12)
+    rates = [(win.rate.value, win.rate.low, win.rate.high) for win in told.wins]
+    assert rates[:2] == [(1, pytest.approx(low), 1), (0, 0, pytest.approx(1 - low))]
+    assert high == 1 > low > 0.7
+    assert rates[2][1] < 0.5 < rates[2][2]
+    best, worst = told.opinions["run-w"], told.opinions["run-f"]
+    assert (best.low, best.high) == (pytest.approx(1 + 4 * low), 5)
+    assert (worst.low, worst.high) == (1, pytest.approx(5 - 4 * low))
+
+
+def test_draws_that_say_nothing_are_counted() -> None:
+    """One of thirteen was asked about the run that nobody else compared."""
+    some = {person: {0: 4, 3: 1 + person % 5} for person in range(12)} | {12: {4: 2, 5: 4}}
+    told = report(study(1, 1), answered(some), resamples=400)
+    missing = told.left_out["run-w over run-g"]
+    assert missing / 400 == pytest.approx((12 / 13) ** 13, abs=0.1)
+    assert told.left_out["Bradley-Terry"] == missing
+    assert set(told.left_out) == {"run-w over run-g", "run-f over run-g", "Bradley-Terry"}, "nobody rated run-g at all"
+    text = markdown(told)
+    assert f"participants were not asked about it: {missing} for run-w over run-g, {missing} for run-f over" in text
+    assert f" {missing} for Bradley-Terry." in text
+
+
+def test_the_report_says_what_its_figures_rest_on(told: StudyReport) -> None:
+    text = markdown(told)
+    assert "They hold for these prompts, not for others." in text
+    assert "with a prior: half a win is added to either side of each compared pair." in text
+    assert "Left out" not in text
 
 
 def test_one_participant_has_no_intervals(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Names on the hub; the hub itself is played by a few lines."""
 
 import sys
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +10,6 @@ import pytest
 from scalingar.core.errors import PackageError, WeightsError
 from scalingar.models.weights import hub
 from scalingar.models.weights.hub import at_commits, commit_of, fetch, located, split_name, split_revision
-
-ANSWERS = hub.answers.__wrapped__
-"""As it is where no test replaces it."""
 
 
 @pytest.mark.parametrize(
@@ -163,8 +159,12 @@ def test_without_a_network_the_cache_alone_is_asked(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("reached", [True, False])
-def test_the_hub_is_asked_once(reached: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_did_not_answer_is_asked_again_after_a_minute(
+    reached: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[float] = []
+    now = [1000.0]
+    monkeypatch.setattr(hub, "monotonic", lambda: now[0])
 
     def head(address: str, *, timeout: float) -> None:
         asked.append(timeout)
@@ -174,7 +174,11 @@ def test_the_hub_is_asked_once(reached: bool, monkeypatch: pytest.MonkeyPatch) -
     constants = SimpleNamespace(HF_HUB_OFFLINE=False, ENDPOINT="https://hub")
     fake = SimpleNamespace(constants=constants, get_session=lambda: SimpleNamespace(head=head))
     monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
-    asking = cache(ANSWERS)
+    asking = hub.Reach()
     assert (asking(), asking()) == (reached, reached)
     assert len(asked) == 1
     assert asked[0] < 10
+    now[0] += 61
+    reached, before = True, reached
+    assert asking()
+    assert len(asked) == (1 if before else 2)

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -127,6 +130,41 @@ def test_moving_through_the_steps(replay: Replay, output: ImageOutput, tmp_path:
     assert ("chosen" in early, "studio-tile chosen" in end) == (False, True)
     assert 'class="entropy"' in early
     assert asyncio.run(replay.moved(word, 7, 3))[0].startswith('<p class="studio-alert"'), "no such image"
+
+
+def test_a_picture_at_a_time_until_the_visitor_leaves(replay: Replay, output: ImageOutput) -> None:
+    """Others' steps come between any two pictures, and none is made for who has gone."""
+    word = replay.shelf.put(read_trace(json.dumps(trace_of(output)), replay.service.ready_offer().pipe, "x"))
+    errands: list[Future[Any]] = []
+
+    def between_steps(work: Any) -> Future[Any]:
+        errand: Future[Any] = Future()
+        if not errands:
+            errand.set_result(work())
+        errands.append(errand)
+        return errand
+
+    async def leave() -> None:
+        looking = asyncio.create_task(replay.board_at(word, 0, 16))
+        while len(errands) < 2:
+            await asyncio.sleep(0)
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+
+    offer = replay.service.ready_offer()
+    replay.service = cast("LiveService", SimpleNamespace(between_steps=between_steps, ready_offer=lambda: offer))
+    asyncio.run(asyncio.wait_for(leave(), 30))
+    assert len(output.candidates[0]) > 2
+    assert len(errands) == 2
+    assert errands[1].cancelled()
+
+
+def test_a_trace_of_more_trajectories_than_are_taken(service: LiveService, output: ImageOutput, tmp_path: Path) -> None:
+    file = tmp_path / "trace.json"
+    file.write_text(json.dumps(trace_of(output)))
+    small = tab(Replay, service, Limits(max_rows=2))
+    said = asyncio.run(all_of(small.opened_file(str(file))))[-1][0]
+    assert re.search(r"an image of trace\.json began \d+ trajectories; this server takes at most 2\.", said)
 
 
 def test_scales_are_shown_one_by_one() -> None:

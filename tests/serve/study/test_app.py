@@ -1,6 +1,7 @@
 """A study's page: what a browser is told, what it may send, and that nobody learns whose picture it is."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +88,13 @@ def test_nothing_comes_from_elsewhere(folder: Path) -> None:
         ({"reasons": ["beauty"]}, 400, "'beauty' is no reason; choose among prompt, quality, plausibility."),
         ({"reasons": [3]}, 400, "the body must be an object of code, question, value, reasons."),
         ({"question": 999}, 400, "question 999 is not the one that is asked now; load the page again."),
+        (
+            {"question": 10**30},
+            400,
+            "question 10000000000000000000 is not the one that is asked now; load the page again.",
+        ),
+        ({"question": -1}, 400, "question -1 is not the one that is asked now; load the page again."),
+        ({"code": "\ud800"}, 400, "nobody has this code; look at it again, or begin anew."),
         ({"code": "somebody"}, 400, "nobody has this code; look at it again, or begin anew."),
         ({"more": 1}, 400, "the body must be an object of code, question, value, reasons."),
         ({"code": "x" * MOST_BODY}, 413, f"the body is larger than {MOST_BODY} bytes."),
@@ -96,7 +104,9 @@ def test_what_is_no_answer(folder: Path, body: dict[str, Any], status: int, sent
     with asked(folder) as client:
         code = post(client, "participants")["code"]
         number = post(client, "next", code=code)["question"]
-        answer = client.post("answers", json={"code": code, "question": number, "value": 3, "reasons": []} | body)
+        # As escaped JSON: a client encodes no half of a pair of surrogates.
+        told = json.dumps({"code": code, "question": number, "value": 3, "reasons": []} | body)
+        answer = client.post("answers", content=told, headers={"content-type": "application/json"})
         assert (answer.status_code, answer.json()["error"]["message"]) == (status, sentence)
         assert post(client, "next", code=code)["done"] == 0
 

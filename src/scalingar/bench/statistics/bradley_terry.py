@@ -4,14 +4,19 @@ import numpy as np
 from jaxtyping import Float
 
 VIRTUAL = 0.5
-"""Wins that either side of a compared pair is given beforehand: one that never lost would be infinitely strong."""
+"""Wins that either side of a compared pair is given beforehand: one that never lost would be infinitely strong.
+
+They are a prior: of the log odds of each compared pair in proportion to √(p (1 − p)), a Beta(½, ½) of p.
+"""
 _STEPS, _CLOSE = 10_000, 1e-9
 
 
 def bradley_terry(wins: Float[np.ndarray, "r m m"]) -> Float[np.ndarray, "r m"]:
     """Log strengths β with mean 0 from ``wins[:, a, b]``, how often a was preferred to b (ties half to each).
 
-    P(a over b) = 1 / (1 + exp(β_b − β_a)). Maximum likelihood by Hunter's MM algorithm (2004, "MM algorithms for
+    P(a over b) = 1 / (1 + exp(β_b − β_a)). The mode of the posterior under the prior of :data:`VIRTUAL` wins for either
+    side of each compared pair, which is the maximum of the likelihood with these wins added: it lies nearer to equal
+    strengths than the maximum of the likelihood alone. Found by Hunter's MM algorithm (2004, "MM algorithms for
     generalized Bradley-Terry models", Eq. 3): γ_a ← W_a / Σ_b n_ab / (γ_a + γ_b). NaN where the comparisons do not
     connect all entries with each other.
     """

@@ -112,11 +112,14 @@ class AnswerStore:
         with self._lock:
             number = self._number(code)
             known = "SELECT 1 FROM answers WHERE participant = ? AND question = ?"
-            if self._base.execute(known, (number, question)).fetchone() is not None:
+            # The database takes no number of more than 64 bits.
+            asked = question in range(len(self.study.questions))
+            if asked and self._base.execute(known, (number, question)).fetchone() is not None:
                 return self._progress(number)
             shown = self._progress(number).shown
             if shown is None or shown.number != question:
-                raise BenchmarkError(f"question {question} is not the one that is asked now; load the page again.")
+                told = str(question)[:20]
+                raise BenchmarkError(f"question {told} is not the one that is asked now; load the page again.")
             _check(shown, value, reasons)
             pair = isinstance(shown.question, Pair)
             left, right = shown.runs if pair else (",".join(shown.runs), None)
@@ -132,7 +135,11 @@ class AnswerStore:
             raise OutputError(f"cannot write into {self.path}: {error}; the answer was not kept.") from None
 
     def _number(self, code: str) -> int:
-        found = self._base.execute("SELECT number FROM participants WHERE code = ?", (code.strip().lower(),)).fetchone()
+        plain = code.strip().lower()
+        # The database takes no text that is no UTF-8.
+        found = None
+        if set(plain) <= set(_LETTERS):
+            found = self._base.execute("SELECT number FROM participants WHERE code = ?", (plain,)).fetchone()
         if found is None:
             raise BenchmarkError("nobody has this code; look at it again, or begin anew.")
         return int(found[0])

@@ -72,6 +72,8 @@ def build_study(
             else:
                 text = lines[0][prompt]["prompt"]
                 questions.append(Pair(prompt=text, pictures=(first, second), runs=(a, b), first_left=True))
+    # A browser is told a question's number: in the order of the runs it would say whose picture this is.
+    questions = [questions[place] for place in rng.permutation(len(questions)).tolist()]
     study = Study(
         seed=seed,
         benchmark=runs[0].plan.benchmark,

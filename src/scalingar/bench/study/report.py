@@ -11,11 +11,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from scalingar.bench.statistics.agreement import krippendorff_alpha
 from scalingar.bench.statistics.bradley_terry import bradley_terry
-from scalingar.bench.statistics.clustered import PEOPLE_RESAMPLES, percentile_interval, person_weights, ratio
+from scalingar.bench.statistics.clustered import (
+    PEOPLE_RESAMPLES,
+    bounded_interval,
+    left_out,
+    percentile_interval,
+    person_weights,
+    ratio,
+)
 from scalingar.bench.statistics.drops import Interval
 from scalingar.bench.study.answers import Answer
 from scalingar.bench.study.study import EQUAL, HIGHEST, LOWEST, REASONS, Study
@@ -59,6 +66,10 @@ class StudyReport:
     """Bradley-Terry log strengths with mean 0, by run."""
     agreement: dict[str, float]
     """Krippendorff's α of ``ratings`` and ``pairs``, and ``same side``: of two people asked about the same pair."""
+    resamples: int
+    """Of each interval."""
+    left_out: dict[str, int]
+    """By figure, how many of them say nothing, because the people drawn were not asked about it; those above 0."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; null for what cannot be known."""
@@ -91,6 +102,12 @@ def report(study: Study, answers: Sequence[Answer], *, resamples: int = PEOPLE_R
     opinions = ratio(weights @ sums, weights @ counts)
     wins = np.einsum("rk,kab->rab", weights, won)
     beta = bradley_terry(wins)
+    rates = ratio(wins, wins + wins.transpose(0, 2, 1))
+    compared = ((won + won.transpose(0, 2, 1)) > 0).sum(0)
+    duels = list(itertools.combinations(names, 2))
+    missing = {f"the opinion of {name}": left_out(opinions[:, i]) for i, name in enumerate(names)}
+    missing |= {f"{a} over {b}": left_out(rates[:, names.index(a), names.index(b)]) for a, b in duels}
+    missing["Bradley-Terry"] = left_out(beta[:, 0])
     asked = Counter(answer.participant for answer in answers)
     return StudyReport(
         study=study,
@@ -98,10 +115,15 @@ def report(study: Study, answers: Sequence[Answer], *, resamples: int = PEOPLE_R
         complete=sum(count >= study.per_participant for count in asked.values()),
         ratings=len(ratings),
         pairs=len(pairs),
-        opinions={name: percentile_interval(opinions[:, i], len(people)) for i, name in enumerate(names)},
-        wins=[_win_rate(study, pairs, wins, a, b, len(people)) for a, b in itertools.combinations(names, 2)],
+        opinions={
+            name: bounded_interval(opinions[:, i], len(people), int((counts[:, i] > 0).sum()), (LOWEST, HIGHEST))
+            for i, name in enumerate(names)
+        },
+        wins=[_win_rate(study, pairs, rates, compared, a, b, len(people)) for a, b in duels],
         strengths={name: percentile_interval(beta[:, i], len(people)) for i, name in enumerate(names)},
         agreement=_agreement(study, ratings, pairs),
+        resamples=resamples,
+        left_out={figure: count for figure, count in missing.items() if count},
     )
 
 
@@ -111,8 +133,15 @@ def _shares(value: int) -> tuple[float, float]:
 
 
 def _win_rate(
-    study: Study, pairs: Sequence[Answer], wins: Float[np.ndarray, "r m m"], first: str, second: str, people: int
+    study: Study,
+    pairs: Sequence[Answer],
+    rates: Float[np.ndarray, "r m m"],
+    compared: Int[np.ndarray, "m m"],
+    first: str,
+    second: str,
+    people: int,
 ) -> WinRate:
+    """``compared``: how many people were asked about each two runs."""
     a, b = study.names.index(first), study.names.index(second)
     mine = [answer for answer in pairs if {answer.left_run, answer.right_run} == {first, second}]
     reasons = {name: dict.fromkeys(REASONS, 0) for name in (first, second)}
@@ -124,7 +153,7 @@ def _win_rate(
     return WinRate(
         first=first,
         second=second,
-        rate=percentile_interval(ratio(wins[:, a, b], wins[:, a, b] + wins[:, b, a]), people),
+        rate=bounded_interval(rates[:, a, b], people, int(compared[a, b])),
         answers=len(mine),
         ties=sum(answer.value == EQUAL for answer in mine),
         identical=study.identical.get(f"{first}|{second}", 0),
@@ -187,7 +216,7 @@ def markdown(told: StudyReport) -> str:
                 ["two people on a pair say the same", _number(told.agreement["same side"])],
             ],
         ),
-        _limits(told.participants),
+        _limits(told),
     ]
     return "\n".join(lines)
 
@@ -196,11 +225,22 @@ def _people(count: int) -> str:
     return "1 participant" if count == 1 else f"{count} participants"
 
 
-def _limits(people: int) -> str:
+def _limits(told: StudyReport) -> str:
+    people = told.participants
+    prior = "Bradley-Terry with a prior: half a win is added to either side of each compared pair."
     if people < 2:
-        return "No intervals: they draw participants with replacement, and there is one.\n"
-    few = f" {people} are few: the intervals are too narrow." if people < FEW else ""
-    return f"Intervals: 95 %, participants drawn with replacement.{few}\n"
+        return f"No intervals: they draw participants with replacement, and there is one. {prior}\n"
+    sentences = [
+        "Intervals: 95 %, participants drawn with replacement; where all answers are the same, Wilson's with "
+        "participants as their number.",
+        "They hold for these prompts, not for others.",
+    ]
+    if people < FEW:
+        sentences.append(f"{people} are few: the intervals are too narrow.")
+    if told.left_out:
+        counts = ", ".join(f"{count} for {figure}" for figure, count in told.left_out.items())
+        sentences.append(f"Left out of {told.resamples} draws, whose participants were not asked about it: {counts}.")
+    return " ".join([*sentences, prior]) + "\n"
 
 
 def answers_csv(answers: Sequence[Answer]) -> str:

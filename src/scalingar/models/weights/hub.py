@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from functools import cache
 from itertools import pairwise
 from os.path import exists
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from scalingar.core.errors import WeightsError
@@ -20,6 +20,8 @@ _PATTERNS = ("*.json", "*.safetensors", "*.pt", "*.pth", "*.bin", "*.model", "*.
 """Files that are fetched of a whole repository."""
 _PATIENCE = 5.0
 """Seconds until the hub has to answer."""
+_SILENCE = 60.0
+"""Seconds for which a hub that did not answer is not asked again."""
 _COMMITS: ContextVar[MutableMapping[str, str] | None] = ContextVar("commits", default=None)
 
 
@@ -127,18 +129,34 @@ def fetch(repo: str, file: str | None = None) -> Path:
     return path if named else _record(name, path)
 
 
-@cache
-def answers() -> bool:
-    """Whether the hub does within a few seconds, asked once: its own client tries again and again for minutes."""
-    import huggingface_hub as hub  # noqa: PLC0415
+class Reach:
+    """Whether the hub answers within a few seconds: its own client tries again and again for minutes.
 
-    if hub.constants.HF_HUB_OFFLINE:
-        return False
-    try:
-        hub.get_session().head(hub.constants.ENDPOINT, timeout=_PATIENCE)
-    except Exception:  # of whichever library makes its requests
-        return False
-    return True
+    That it did holds until the process ends. That it did not holds for a minute, so that a process which runs for days
+    is not offline for ever because of one moment.
+    """
+
+    def __init__(self) -> None:
+        self._answered = False
+        self._silent_until = 0.0
+
+    def __call__(self) -> bool:
+        """Asks it unless that is known."""
+        import huggingface_hub as hub  # noqa: PLC0415
+
+        if hub.constants.HF_HUB_OFFLINE:
+            return False
+        if not self._answered and monotonic() >= self._silent_until:
+            try:
+                hub.get_session().head(hub.constants.ENDPOINT, timeout=_PATIENCE)
+                self._answered = True
+            except Exception:  # of whichever library makes its requests
+                self._silent_until = monotonic() + _SILENCE
+        return self._answered
+
+
+answers = Reach()
+"""Of this process."""
 
 
 def _unavailable(repo: str, file: str | None, error: Any) -> str:

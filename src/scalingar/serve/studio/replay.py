@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +136,11 @@ class Replay:
             raise ConfigError(f"there is no image {image} in this file; it has {len(results)}.")
         pipe = self.service.ready_offer().pipe
         moment = Moment.at(results[image], max(0, step), pipe.grids)
-        work = self.service.between_steps(lambda: [_with_picture(one, pipe) for one in moment.candidates])
-        pictured = await asyncio.wrap_future(work)
+        # One at a time: others' images wait for no more than a picture, and who leaves has no more of them made.
+        pictured = [
+            await asyncio.wrap_future(self.service.between_steps(partial(_with_picture, one, pipe)))
+            for one in moment.candidates
+        ]
         return await run_sync(board, replace(moment, candidates=pictured))
 
     async def _results(self, file: Path) -> list[PromptResult]:
@@ -150,7 +154,18 @@ class Replay:
             text = await run_sync(read_text, file)
         except (OSError, ValueError) as error:
             raise OutputError(f"cannot read {file}: {reason(error)}; open a trace.json or a PNG.") from None
-        return await run_sync(read_trace, text, self.service.ready_offer().pipe, file.name)
+        results = await run_sync(read_trace, text, self.service.ready_offer().pipe, file.name)
+        for result in results:
+            self._check(result, file)
+        return results
+
+    def _check(self, result: PromptResult, file: Path) -> None:
+        """Raises ConfigError: more trajectories were begun than an image of this server may have alive."""
+        begun = sum(one.parent is None for one in result.candidates)
+        if begun > self.limits.max_rows:
+            raise ConfigError(
+                f"an image of {file.name} began {begun} trajectories; this server takes at most {self.limits.max_rows}."
+            )
 
 
 def picture_request(file: Path, offer: Offer) -> ImagesRequest:

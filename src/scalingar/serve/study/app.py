@@ -35,7 +35,9 @@ _HEADERS = {
 
 
 def build_app(folder: Path, study: Study, store: AnswerStore, door: Door) -> FastAPI:
-    """The page of the study in ``folder``. What it tells of a picture is its hidden name and its pixels."""
+    """The page of the study in ``folder``. What it tells of a picture is its hidden name and its pixels, and of a
+    question its number in the study, whose questions are in random order.
+    """
     app = FastAPI(title="scalingar study", openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
