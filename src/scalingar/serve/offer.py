@@ -116,10 +116,7 @@ class Offer:
             raise _too_much("num_trajectories", f"num_trajectories is {count}", self.limits.max_trajectories)
         decoder = self.pipe.decoder(recipe.sampling)
         assert recipe.guidance_scale is not None
-        setting = Setting(
-            decoder.grid, recipe.guidance_scale, 0, decoder.scales, decoder.vocab_size, preview=decoder.preview
-        )
-        starts = strategy.search(setting).starts
+        starts = strategy.search(Setting.of(decoder, recipe.guidance_scale, 0)).starts
         if starts > self.limits.max_rows:
             raise _too_much("strategy", f"an image would start {starts} trajectories", self.limits.max_rows)
 
