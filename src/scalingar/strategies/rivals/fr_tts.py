@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from pydantic import Field, model_validator
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.policy.fill_reward import Blocks, FillSearch
-from scalingar.policy.filling import FILLING, blocks_of, with_blocks
+from scalingar.policy.filling import FILLING, at_hand, blocks_of, with_blocks
 from scalingar.policy.resampling import resample
 from scalingar.profile.rounding import descending
 from scalingar.strategies.needs import Needs
@@ -79,13 +80,13 @@ class FRTTSSearch(CheckedSearch):
     def fill_reward(self, step: Step, row: int) -> float:
         """The reward of a row's best filling, each filling a look."""
         images = step.images.of([row])
-        codes = images[0].codes
-        drawn, missing = blocks_of(len(codes), self.setting.grid)
-        if not drawn:
+        before, own, grid = at_hand(images[0].codes, self.setting.grid, self.setting.preview)
+        drawn, missing = blocks_of(len(own), grid)
+        if not drawn or not missing:  # the latter of a preview that is complete
             return float(images.rewards()[0])
 
         def rate(fillings: Sequence[Blocks]) -> Float[np.ndarray, " k"]:
-            made = [with_blocks(codes, self.setting.grid, filling) for filling in fillings]
+            made = [torch.cat([before, with_blocks(own, grid, filling)]) for filling in fillings]
             return np.concatenate([images.with_codes([one]).rewards() for one in made])
 
         generator = np.random.default_rng((self.setting.seed, step.position, step.indices[row], FILLING))

@@ -56,7 +56,7 @@ class JudgesPrefixes(Strategy):
 
         def complete(candidate: Candidate) -> Tensor:
             generator = np.random.default_rng((setting.seed, step.position, candidate.index, FILLING))
-            return filled(candidate.codes, setting.grid, self.fill or USUAL, generator)
+            return filled(candidate.codes, setting.grid, self.fill or USUAL, generator, setting.preview)
 
         return with_codes(step.images, complete).rewards()
 
