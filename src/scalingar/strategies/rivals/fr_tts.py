@@ -29,7 +29,7 @@ class FRTTS(JudgesPrefixes):
     """At each check N prefixes are drawn from the best by fill-in reward and diversity, late ones from fewer.
 
     As released: the checks, blocks of half a row, both scores min-max normalised over the live ones, softmax at
-    temperature 1, and 5 to 15 fillings of each prefix, all of which are looks. Chosen: pictures are told apart by any
+    temperature 1, and 9 to 15 fillings of each prefix, all of which are looks. Chosen: pictures are told apart by any
     feature (published: VGG16's); the best finished image by reward is handed out.
     """
 
