@@ -49,3 +49,19 @@ def test_two_idle_rounds_end_it() -> None:
     rate = Counted(-1)  # nothing is ever better
     assert FillSearch().best(rate, drawn=3, missing=8, generator=np.random.default_rng(0)) == 0
     assert rate.calls == 5 + 2 * 2
+
+
+@pytest.mark.parametrize(("missing", "changed"), [(1, 1), (2, 1), (8, 2), (16, 4)])
+def test_a_change_draws_a_quarter_of_the_missing_blocks_anew(missing: int, changed: int) -> None:
+    """Of so many drawn blocks that none is drawn twice; each trial is compared with the only filling before it."""
+    seen: list[np.ndarray] = []
+
+    def rate(fillings: Sequence[np.ndarray]) -> np.ndarray:
+        seen.extend(fillings)
+        return np.zeros(len(fillings))
+
+    for seed in range(10):
+        seen.clear()
+        FillSearch(fillings=1).best(rate, drawn=10**9, missing=missing, generator=np.random.default_rng(seed))
+        first, *trials = seen
+        assert [int((trial != first).sum()) for trial in trials] == [changed] * 4

@@ -44,3 +44,23 @@ def test_every_prefix_of_any_grid_is_filled(fill: str, grid: tuple[int, int]) ->
         assert len(result) == total
         assert torch.equal(result[:drawn], codes)
         assert set(result.tolist()) <= set(codes.tolist())
+
+
+def test_a_preview_is_filled_alone_and_stays_when_it_is_complete() -> None:
+    """A preview of 1 x 4 codes before the grid of 2 x 4."""
+    preview = (1, 4)
+    for fill in ("repeat", "blocks"):
+        for drawn in range(1, 13):
+            codes = torch.arange(drawn)
+            result = filled(codes, GRID, fill, generator(), preview)
+            first = drawn <= 4
+            assert len(result) == (4 if first else 12)
+            assert torch.equal(result[:drawn], codes)
+            assert set(result[4:].tolist()) <= set(range(4, drawn)), "of the grid's codes, none of the preview's"
+
+
+def test_blocks_are_the_grids_beside_a_preview() -> None:
+    codes = torch.tensor([8, 8, 8, 8, 1, 2, 3])
+    assert filled(codes, GRID, "repeat", generator(), (1, 4)).tolist() == [8, 8, 8, 8, 1, 2, 3, 1, 2, 3, 1, 2]
+    blocks = filled(codes, GRID, "blocks", generator(), (1, 4)).tolist()
+    assert blocks == [8, 8, 8, 8, 1, 2, 3, 2, 1, 2, 1, 2]

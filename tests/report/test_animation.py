@@ -10,6 +10,7 @@ from PIL import Image, ImageColor
 
 from scalingar.report.animation import FORMATS, FRAMES, Film, animation
 from scalingar.report.palette import CHOSEN
+from tests.tiny.glm_pipe import glm_pipe
 from tests.tiny.package import candidate, result
 
 GRID = [(4, 4)]
@@ -96,3 +97,21 @@ def test_files(form: str) -> None:
         read.seek(16)
         difference = np.abs(np.asarray(read.convert("RGB"), int) - np.asarray(film.frames[-1], int))
     assert difference.mean() < 3
+
+
+def test_codes_of_a_preview_are_frames_too() -> None:
+    """Two codes of a preview, then four of the image: a next-token model's, though it has two grids."""
+    one = result(finished=1, cut=0)
+    one.candidates = [candidate(0, steps=6)]
+    draw = Drawing()
+    film = animation(one, [(1, 2), (2, 2)], draw)
+    assert (len(film.frames), draw.asked) == (7, [6, 1, 2, 3, 4, 5, 6])
+
+
+def test_frames_with_pictures_of_a_preview_are_of_the_images_size() -> None:
+    """The tiny GLM-Image's preview is upright, its image is not."""
+    pipe = glm_pipe()
+    output = pipe("a red dog", strategy="random-of-n", num_trajectories=2, seed=3)
+    film = animation(output.results[0], pipe.grids, pipe.picture, frames=4)
+    assert len(film.frames) == 5
+    assert len({frame.size for frame in film.frames}) == 1

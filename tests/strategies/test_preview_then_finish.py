@@ -32,7 +32,7 @@ def finished(result: PromptResult) -> list[int]:
 # --- a model with a preview of its own --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("keep", [1, 2, 4])
+@pytest.mark.parametrize("keep", [1, 2, 3])
 def test_the_best_previews_go_on(keep: int) -> None:
     complete = glm_pipe()("a red dog", strategy="random-of-n", num_trajectories=4, seed=3).candidates[0]
     likelihoods = [float(candidate.trace["log_p"][:FIRST].astype(np.float64).mean()) for candidate in complete]
@@ -142,3 +142,13 @@ def test_without_a_second_branch_pmi_is_refused() -> None:
             glm_pipe()("a red dog", strategy=strategy)
     guided = glm_pipe()("a red dog", strategy="pmi-of-n", num_trajectories=2, guidance_scale=1.5)
     assert guided.ledger.forward_rows == 2 * guided.ledger.tokens - 2 * 2
+
+
+@pytest.mark.parametrize(("keep", "count"), [(4, 4), (5, 4), (2, 1)])
+def test_previews_that_nobody_would_judge_are_refused(keep: int, count: int) -> None:
+    with pytest.raises(ConfigError, match=rf"keep is {keep} of {count} trajectories, so that no preview would be"):
+        glm(keep=keep, num_trajectories=count)
+
+
+def test_a_single_trajectory_is_finished_as_it_is() -> None:
+    assert finished(glm(keep=1, num_trajectories=1).results[0]) == [0]

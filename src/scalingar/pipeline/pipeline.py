@@ -1,6 +1,5 @@
 """``ImagePipeline``: prompts in, images out, with a strategy of choice."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from inspect import signature
@@ -41,6 +40,7 @@ from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy, with_trajectories
 from scalingar.strategies.engine.engine import Engine
 from scalingar.strategies.engine.looks import ImageLooks
+from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import check_serves
 
 StepCallback = Callable[["ImagePipeline", int, int, dict[str, Any]], Any]
@@ -401,8 +401,8 @@ class ImagePipeline:
         """
         if folder not in self._verifiers:
             verifier = Verifier.load(folder, device=self.device)
-            decoder = self.decoder()
-            verifier.check_model(self.name, self.hashes, len(decoder.scales) or math.prod(decoder.grid))
+            steps = Setting.of(self.decoder(), self.guidance_scale, 0).total_steps
+            verifier.check_model(self.name, self.hashes, steps)
             self._verifiers[folder] = verifier
         return self._verifiers[folder]
 

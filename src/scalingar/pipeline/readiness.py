@@ -18,6 +18,4 @@ def check_ready(pipe: ImagePipeline, recipe: Recipe) -> None:
     check_serves(strategy, pipe.decoding)
     decoder = pipe.decoder(recipe.sampling)
     pipe.looks(decoder, recipe)
-    strategy.search(
-        Setting(decoder.grid, scale, recipe.seed, decoder.scales, decoder.vocab_size, preview=decoder.preview)
-    )
+    strategy.search(Setting.of(decoder, scale, recipe.seed))

@@ -25,7 +25,9 @@ class FillSearch(Settings):
     fillings: int = Field(5, ge=1, le=32, description="random fillings to begin with")
     rounds: int = Field(5, ge=0, le=16, description="most rounds of local search")
     tries: int = Field(2, ge=1, le=4, description="changes that a round tries; the first improvement is taken")
-    changed: float = Field(0.25, gt=0, le=1, description="share of the missing blocks that a change draws anew")
+    changed: float = Field(
+        0.25, gt=0, le=1, description="share of the missing blocks drawn anew in a change, at least one"
+    )
     patience: int = Field(2, ge=1, description="rounds without an improvement after which it ends")
 
     def best(self, rate: Rate, drawn: int, missing: int, generator: np.random.Generator) -> float:
@@ -46,9 +48,11 @@ class FillSearch(Settings):
         self, rate: Rate, filling: Blocks, reward: float, drawn: int, generator: np.random.Generator
     ) -> tuple[Blocks, float] | None:
         """The first of a few changes that is better, with its reward."""
+        count = max(1, round(self.changed * len(filling)))
         for _ in range(self.tries):
-            places = generator.random(len(filling)) < self.changed
-            trial = np.where(places, generator.integers(drawn, size=len(filling)), filling)
+            trial = filling.copy()
+            places = generator.choice(len(filling), size=count, replace=False)
+            trial[places] = generator.integers(drawn, size=count)
             found = float(rate([trial])[0])
             if found > reward:
                 return trial, found

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from scalingar.core.outputs import Candidate, PromptResult
@@ -60,22 +60,24 @@ def animation(result: PromptResult, grids: Grids, draw: Draw, *, frames: int = F
 
     Args:
         result: as a run or its trace has it.
-        grids: rows and columns of tokens of each scale, coarse to fine; of a next-token model the only one.
+        grids: rows and columns of tokens of each scale, coarse to fine; of a next-token model the only one, or its
+            preview's and that one.
         draw: the picture of the first codes of a trajectory, ``(t,)`` or ``(t, g)``; what is missing is grey or coarse.
         frames: most of a next-token model's image, at equal distances.
     """
-    total = len(grids) if len(grids) > 1 else math.prod(grids[0])
-    count = total if len(grids) > 1 else min(frames, total)
+    by_scale = result.best.step_name == "scale"
+    total = len(grids) if by_scale else sum(height * width for height, width in grids)
+    count = total if by_scale else min(frames, total)
     positions = [math.ceil(total * (number + 1) / count) for number in range(count)]
     pictures: dict[tuple[int, int], Image.Image] = {}
     size = draw(result.best.codes).size
 
     def picture(candidate: Candidate, tokens: int) -> Image.Image:
-        """Each is made once: one that was cut stays what it was."""
+        """Each is made once: one that was cut stays what it was. A preview's, which is smaller, is enlarged."""
         key = candidate.index, tokens
         if key not in pictures:
-            blank = Image.new("RGB", size, _BLANK)
-            pictures[key] = draw(candidate.codes[:tokens]).convert("RGB") if tokens else blank
+            drawn = draw(candidate.codes[:tokens]).convert("RGB") if tokens else Image.new("RGB", size, _BLANK)
+            pictures[key] = drawn if drawn.size == size else ImageOps.pad(drawn, size, color=_BLANK)
         return pictures[key]
 
     sheets = [
@@ -84,7 +86,7 @@ def animation(result: PromptResult, grids: Grids, draw: Draw, *, frames: int = F
     ]
     last = [_tile(one, total, grids, picture, chosen=one.index == result.chosen) for one in result.candidates]
     sheets.append(contact_sheet(last, result.prompt))
-    each = _SCALE_MS if len(grids) > 1 else _TOKENS_MS
+    each = _SCALE_MS if by_scale else _TOKENS_MS
     return Film(sheets, [each] * len(positions) + [_END_MS])
 
 
@@ -102,7 +104,7 @@ def _tile(
         return Tile(picture(candidate, 0), heading, "\n")
     cut = candidate.cut is not None and candidate.cut.step <= at
     done = candidate.cut.step if candidate.cut is not None and cut else at
-    tokens = sum(height * width for height, width in grids[:done]) if len(grids) > 1 else done
+    tokens = sum(height * width for height, width in grids[:done]) if candidate.step_name == "scale" else done
     confidence = candidate.trace.get("C")
     level = math.nan if confidence is None or not len(confidence) else float(confidence[min(at, len(confidence)) - 1])
     known = f"C {level:.3f}" if math.isfinite(level) else f"{candidate.step_name} {done}"

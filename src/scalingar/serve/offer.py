@@ -116,9 +116,7 @@ class Offer:
             raise _too_much("num_trajectories", f"num_trajectories is {count}", self.limits.max_trajectories)
         decoder = self.pipe.decoder(recipe.sampling)
         assert recipe.guidance_scale is not None
-        setting = Setting(
-            decoder.grid, recipe.guidance_scale, 0, decoder.scales, decoder.vocab_size, preview=decoder.preview
-        )
+        setting = Setting.of(decoder, recipe.guidance_scale, 0)
         strategy.search(setting)  # whether it fits the model
         alive = max(strategy.most_alive(setting))
         if alive > self.limits.max_rows:

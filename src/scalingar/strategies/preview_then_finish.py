@@ -89,7 +89,13 @@ class PreviewSearch(Search):
     """The search for one image: who goes on, asked once. Subclasses say in which half of a step."""
 
     def __init__(self, strategy: PreviewThenFinish, setting: Setting) -> None:
+        """Raises ConfigError if all go on, so that no preview would be judged; a single trajectory alone may."""
         super().__init__(strategy, setting)
+        if strategy.keep >= max(2, strategy.num_trajectories):
+            raise ConfigError(
+                f"preview-then-finish: keep is {strategy.keep} of {strategy.num_trajectories} trajectories, so that no "
+                "preview would be judged; keep fewer, or draw more (num_trajectories)."
+            )
         self.settings = strategy
         self.end = strategy.ends(setting)
 

@@ -1,9 +1,13 @@
 """The setting of a search: grid, guidance scale and seed of its image."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Tensor
+
+from scalingar.decoding.decoder import Decoder
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,19 @@ class Setting:
     vocab_size: int = 0
     code_vectors: Callable[[Tensor], Tensor] | None = field(default=None, repr=False, compare=False)
     preview: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, decoder: Decoder, guidance_scale: float, seed: int) -> Setting:
+        """That of an image which this decoder draws."""
+        return cls(
+            decoder.grid,
+            guidance_scale,
+            seed,
+            decoder.scales,
+            decoder.vocab_size,
+            decoder.vectors,
+            decoder.preview,
+        )
 
     @property
     def total_steps(self) -> int:

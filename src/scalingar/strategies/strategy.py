@@ -58,6 +58,10 @@ class Strategy(Settings):
         """Trajectories of an image that draw each step, if nothing is cut that need not be."""
         return [max(self.num_trajectories, self.search(setting).starts)] * setting.total_steps
 
+    def most_drawn(self, setting: Setting) -> list[int]:
+        """How often each step is drawn for an image: more than are alive at once where prefixes are taken up again."""
+        return self.most_alive(setting)
+
     @property
     def completes_all(self) -> bool:
         """Whether it cuts nothing, forks nothing, keeps the guidance scale, and reads no hidden states."""

@@ -24,6 +24,7 @@ from scalingar.serve.studio.replay import Replay, Shelf, picture_request
 from scalingar.serve.studio.trace_file import read_trace
 from tests.serve.running import USUAL, tiny_offer
 from tests.serve.studio.made import PROMPT, all_of, live, tab
+from tests.tiny.glm_pipe import GRID, PREVIEW, glm_pipe
 from tests.tiny.pipes import tiny_pipe
 from tests.tiny.scale_pipes import infinity_pipe
 
@@ -54,7 +55,7 @@ def trace_of(output: ImageOutput) -> dict[str, Any]:
     return json.loads(json.dumps(run_dict(output, steps=True)))
 
 
-@pytest.mark.parametrize("make", [tiny_pipe, infinity_pipe])
+@pytest.mark.parametrize("make", [tiny_pipe, infinity_pipe, glm_pipe])
 def test_a_trace_is_the_run_again(make: Any) -> None:
     pipe = make()
     output = pipe(PROMPT, strategy="random-of-n", num_trajectories=2, seed=3)
@@ -177,6 +178,23 @@ def test_scales_are_shown_one_by_one() -> None:
     height, width = pipe.grids[2]
     assert f"scale <b>3</b> of {len(pipe.grids)} ({height} × {width})" in page
     assert 'class="entropy"' not in page, "a scale has one entropy"
+
+
+def test_a_preview_is_shown_code_by_code() -> None:
+    """At the preview's end, at its next code, and at the end of the image; most of an entropy is the grid's."""
+    pipe = glm_pipe()
+    strategy = {"name": "preview-then-finish", "num_trajectories": 2, "reward": "log-likelihood"}
+    output = pipe(PROMPT, strategy=strategy, seed=3)
+    with live(pipe, {"strategy": "random-of-n"}) as service:
+        replay = tab(Replay, service, Limits())
+        word = replay.shelf.put(read_trace(json.dumps(trace_of(output)), pipe, "x"))
+        first = PREVIEW[0] * PREVIEW[1]
+        total = first + GRID[0] * GRID[1]
+        for at in (first - 1, first, first + 1, total):
+            page = asyncio.run(replay.board_at(word, 0, at))
+            assert f"step <b>{at}</b> of {total}" in page
+            assert page.count('class="entropy"') == 2
+        assert page.count('class="studio-tile cut"') == 1
 
 
 def test_a_picture_is_drawn_again(replay: Replay, output: ImageOutput, tmp_path: Path) -> None:

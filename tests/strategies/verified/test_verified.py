@@ -16,6 +16,7 @@ from scalingar.strategies import Particles, TTSVar, VerifierHalving, VerifierOfN
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Prefix, Search, Start
 from scalingar.strategies.setting import Setting
+from tests.tiny.glm_pipe import glm_pipe
 from tests.tiny.pipes import PROMPT, tiny_pipe
 from tests.tiny.scale_pipes import infinity_pipe
 from tests.tiny.verifiers import folder_of
@@ -169,3 +170,11 @@ def test_a_fresh_trajectory_is_read_and_one_from_a_prefix_refused() -> None:
     assert values(late) == pytest.approx(values(three), rel=1e-4)
     with pytest.raises(DecodingError, match="start none from a prefix"):
         pipe(PROMPT, strategy=Continuing(num_trajectories=2, verifier=verifier_of(pipe)))
+
+
+def test_steps_of_a_preview_are_steps_of_an_image() -> None:
+    """The tiny GLM-Image draws 6 codes of a preview and 6 of its grid."""
+    pipe = glm_pipe()
+    assert pipe.verifier(folder_of(16, 12)).head.config.steps == 12
+    with pytest.raises(ConfigError, match="reads images of 6 steps, and tiny-glm draws 12"):
+        pipe.verifier(folder_of(16, 6))

@@ -168,7 +168,7 @@ def _truncated(pipe: ImagePipeline, candidate: Candidate, part: Part, fill: Fill
     else:
         signals = token_signals(trace, part.steps)
         generator = np.random.default_rng((seed, part.steps, candidate.index, FILLING))
-        codes = filled(codes, pipe.grids[0], fill, generator)
+        codes = filled(codes, pipe.grids[-1], fill, generator, pipe.decoder().preview)
     return Candidate(candidate.prompt, candidate.index, codes, None, signals, trace)
 
 

@@ -56,9 +56,10 @@ def estimate(strategy: Strategy, shape: Shape, load: Load, *, dtype: torch.dtype
     """Count what ``strategy`` draws at most. Raises ConfigError: it does not fit the model."""
     scales = shape.scales if shape.next_scale else ()
     check_serves(strategy, "next-scale" if shape.next_scale else "next-token")
-    alive = strategy.most_alive(Setting(shape.scales[-1], guidance_scale, 0, scales, _VALUES))
-    grids = scales or [(1, 1)] * len(alive)
-    tokens = sum(rows * height * width for rows, (height, width) in zip(alive, grids, strict=True))
+    setting = Setting(shape.scales[-1], guidance_scale, 0, scales, _VALUES)
+    alive, drawn = strategy.most_alive(setting), strategy.most_drawn(setting)
+    grids = scales or [(1, 1)] * len(drawn)
+    tokens = sum(rows * height * width for rows, (height, width) in zip(drawn, grids, strict=True))
     most = max(load.max_rows, strategy.num_trajectories)
     full, rest = divmod(load.images, load.shard)
     sizes = [load.shard] * full + [rest] * (rest > 0)

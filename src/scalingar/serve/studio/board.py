@@ -25,9 +25,9 @@ def board(moment: Moment, *, lossy: bool = False) -> str:
 
 def counts(moment: Moment) -> str:
     """Where it stands, and what it has cost."""
-    name = moment.step_name
+    name, course = moment.course.step_name, moment.course
     there = moment.position
-    grid = f" ({'{} × {}'.format(*moment.grids[there - 1])})" if moment.by_scale and there else ""
+    grid = f" ({'{} × {}'.format(*course.grids[there - 1])})" if course.by_scale and there else ""
     told = [
         f"{name} <b>{there}</b> of {moment.total}{grid}",
         f'tokens drawn <b class="drawn">{moment.drawn}</b> of {moment.full}',
@@ -69,10 +69,10 @@ def _picture(moment: Moment, candidate: Candidate, fate: str, most: float, *, lo
     alt = f"trajectory {candidate.index}, {fate}"
     size = "small" if max(candidate.image.size) < _SMALL else "large"
     shown = f'<img class="{size}" alt="{words(alt)}" src="{picture_url(candidate.image, lossy=lossy)}">'
-    early, late = moment.grids[0], moment.grids[-1]  # of a preview, and of the image
-    first = 0 if early is late else early[0] * early[1]
+    early, late = moment.course.grids[0], moment.course.grids[-1]  # of a preview, and of the image
+    first = moment.course.tokens - late[0] * late[1]
     whole = len(candidate.codes) > first
-    over = None if moment.by_scale else entropy_overlay(candidate, late if whole else early, most, first * whole)
+    over = None if moment.course.by_scale else entropy_overlay(candidate, late if whole else early, most, first * whole)
     if over is None:
         return f'<div class="studio-picture">{shown}</div>'
     title = f"entropy of each token, light is {most:.1f} nats; click to show or hide"

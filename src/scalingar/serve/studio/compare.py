@@ -119,7 +119,7 @@ def column(asked: ImagesRequest, moment: Moment, seconds: float, *, lossy: bool)
     assert isinstance(asked.strategy, dict)
     figures = (
         f"<b>{moment.drawn}</b> tokens of {moment.full}, <b>{seconds:.1f}</b> s"
-        f"<br>{moment.step_name} {moment.position} of {moment.total}"
+        f"<br>{moment.course.step_name} {moment.position} of {moment.total}"
     )
     if moment.chosen is not None:
         figures += f", trajectory {moment.chosen} is handed out"

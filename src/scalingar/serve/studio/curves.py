@@ -33,7 +33,8 @@ def _panel(moment: Moment, letter: str, name: str) -> str:
     low, high = _range(values for _, values in lines)
     steps = max(moment.total - 1, 1)
     drawn = "".join(_line(kind, values, steps, low, high) for kind, values in sorted(lines, key=_order))
-    label = f"{name} of {len(moment.candidates)} trajectories, {moment.step_name} {moment.position} of {moment.total}"
+    where = f"{moment.course.step_name} {moment.position} of {moment.total}"
+    label = f"{name} of {len(moment.candidates)} trajectories, {where}"
     return (
         f'<figure class="studio-curve"><figcaption>{words(name)}</figcaption>'
         f'<span class="high">{high:.2f}</span><span class="low">{low:.2f}</span>'

@@ -15,7 +15,7 @@ from scalingar.serve.job import Finished, Frame, Job, Partial
 from scalingar.serve.limits import Limits
 from scalingar.serve.protocol import ImagesRequest
 from scalingar.serve.service import LiveService
-from scalingar.serve.studio.moment import Moment
+from scalingar.serve.studio.moment import Course, Moment
 from scalingar.serve.waiting import Inbox, messages
 
 FRAMES = 24
@@ -57,11 +57,11 @@ async def _stays() -> HttpMessage:
 
 def moment_of(service: LiveService, asked: ImagesRequest, message: Frame | Finished) -> Moment:
     """What a message shows."""
-    grids = service.ready_offer().pipe.grids
+    course = Course.of(service.ready_offer().pipe)
     if isinstance(message, Finished):
-        return Moment.end(message.output.results[0], grids)
+        return Moment.end(message.output.results[0], course)
     assert asked.seed is not None
-    return Moment(asked.prompt, asked.seed, message.candidates, message.position, message.total, grids)
+    return Moment(asked.prompt, asked.seed, message.candidates, message.position, message.total, course)
 
 
 def files_of(finished: Finished) -> dict[str, bytes]:

@@ -4,9 +4,52 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from scalingar.core.decoding_kind import Decoding
 from scalingar.core.outputs import Candidate, PromptResult
+from scalingar.pipeline.pipeline import ImagePipeline
 
 Grids = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Course:
+    """The steps of an image.
+
+    ``grids``: rows and columns of tokens of each scale; of a next-token model the only one, or its preview's and that
+    one.
+    """
+
+    decoding: Decoding
+    grids: Grids
+
+    @classmethod
+    def of(cls, pipe: ImagePipeline) -> "Course":
+        """Those of this model's images."""
+        return cls(pipe.decoding, pipe.grids)
+
+    @property
+    def by_scale(self) -> bool:
+        """Whether a step is a scale."""
+        return self.decoding == "next-scale"
+
+    @property
+    def step_name(self) -> str:
+        """``step`` or ``scale``."""
+        return "scale" if self.by_scale else "step"
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of a complete trajectory."""
+        return sum(height * width for height, width in self.grids)
+
+    @property
+    def total(self) -> int:
+        """Steps of a finished image: scales, or tokens, those of a preview among them."""
+        return len(self.grids) if self.by_scale else self.tokens
+
+    def tokens_until(self, step: int) -> int:
+        """Tokens that the first ``step`` steps of a trajectory draw."""
+        return sum(height * width for height, width in self.grids[:step]) if self.by_scale else step
 
 
 @dataclass(frozen=True)
@@ -14,8 +57,8 @@ class Moment:
     """What is shown at once.
 
     ``candidates``: all trajectories that have begun, with their pictures. ``position``: steps done, of ``total``.
-    ``grids``: rows and columns of tokens of each scale; of a next-token model the only one. ``chosen``: index of the
-    one that is handed out, None before the end.
+    ``course``: the steps of an image of this model. ``chosen``: index of the one that is handed out, None before the
+    end.
     """
 
     prompt: str
@@ -23,33 +66,22 @@ class Moment:
     candidates: Sequence[Candidate]
     position: int
     total: int
-    grids: Grids
+    course: Course
     chosen: int | None = None
 
     @classmethod
-    def end(cls, result: PromptResult, grids: Grids) -> "Moment":
+    def end(cls, result: PromptResult, course: Course) -> "Moment":
         """When all is done."""
-        steps = total_steps(grids)
-        return cls(result.prompt, result.seed, result.candidates, steps, steps, grids, result.chosen)
+        steps = course.total
+        return cls(result.prompt, result.seed, result.candidates, steps, steps, course, result.chosen)
 
     @classmethod
-    def at(cls, result: PromptResult, position: int, grids: Grids) -> "Moment":
+    def at(cls, result: PromptResult, position: int, course: Course) -> "Moment":
         """After the first ``position`` steps of each trajectory; without pictures, which its codes are enough for."""
-        total = total_steps(grids)
-        if position >= total:
-            return cls.end(result, grids)
-        parts = [part for one in result.candidates if (part := _part(one, position, grids)) is not None]
-        return cls(result.prompt, result.seed, parts, position, total, grids)
-
-    @property
-    def by_scale(self) -> bool:
-        """Whether a step is a scale."""
-        return len(self.grids) > 1
-
-    @property
-    def step_name(self) -> str:
-        """``step`` or ``scale``."""
-        return "scale" if self.by_scale else "step"
+        if position >= course.total:
+            return cls.end(result, course)
+        parts = [part for one in result.candidates if (part := _part(one, position, course)) is not None]
+        return cls(result.prompt, result.seed, parts, position, course.total, course)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -59,7 +91,7 @@ class Moment:
     @cached_property
     def whole(self) -> int:
         """Tokens of a complete trajectory."""
-        return tokens_until(len(self.grids), self.grids)
+        return self.course.tokens
 
     def live(self, candidate: Candidate) -> bool:
         """Whether a trajectory is still being drawn."""
@@ -82,22 +114,13 @@ class Moment:
         return max(0, self.full - self.drawn - to_come)
 
 
-def total_steps(grids: Grids) -> int:
-    """Steps of a finished image: scales, or tokens of the only grid."""
-    return len(grids) if len(grids) > 1 else tokens_until(1, grids)
-
-
-def tokens_until(scales: int, grids: Grids) -> int:
-    """Tokens of the first scales."""
-    return sum(height * width for height, width in grids[:scales])
-
-
-def _part(candidate: Candidate, position: int, grids: Grids) -> Candidate | None:
+def _part(candidate: Candidate, position: int, course: Course) -> Candidate | None:
     """What a trajectory was after ``position`` steps; None where it had not begun."""
     if candidate.parent is not None and position <= candidate.born:
         return None
     if candidate.cut is not None and candidate.cut.step <= position:
         return candidate
-    tokens = tokens_until(position, grids) if len(grids) > 1 else position
     trace = {name: values[:position] for name, values in candidate.trace.items()}
-    return replace(candidate, codes=candidate.codes[:tokens], cut=None, trace=trace, image=None, rewards={})
+    return replace(
+        candidate, codes=candidate.codes[: course.tokens_until(position)], cut=None, trace=trace, image=None, rewards={}
+    )

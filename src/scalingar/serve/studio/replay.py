@@ -28,7 +28,7 @@ from scalingar.serve.service import LiveService
 from scalingar.serve.studio.board import board
 from scalingar.serve.studio.drawing import drawing
 from scalingar.serve.studio.fields import check_request
-from scalingar.serve.studio.moment import Moment, total_steps
+from scalingar.serve.studio.moment import Course, Moment
 from scalingar.serve.studio.text import alert, sentence_of, status
 from scalingar.serve.studio.trace_file import read_trace
 
@@ -106,17 +106,16 @@ class Replay:
         yield status(f"opening {file.name} …"), *nothing
         try:
             results = await self._results(file)
-            word, steps = self.shelf.put(results), total_steps(self.service.ready_offer().pipe.grids)
+            word, course = self.shelf.put(results), Course.of(self.service.ready_offer().pipe)
         except (ScalingarError, ApiError) as error:
             yield alert(sentence_of(error).replace(str(file), file.name)), *nothing
             return
         names = [(f"{place + 1}: {result.prompt} (seed {result.seed})", place) for place, result in enumerate(results)]
-        by_scale = len(self.service.ready_offer().pipe.grids) > 1
         yield (
             status(f"{file.name}: {results[0].prompt}"),
             word,
             gr.update(choices=names, value=0, visible=len(names) > 1),
-            gr.update(maximum=steps, value=steps, visible=True, label="Scale" if by_scale else "Step"),
+            gr.update(maximum=course.total, value=course.total, visible=True, label=course.step_name.capitalize()),
             gr.skip(),
         )
 
@@ -135,7 +134,7 @@ class Replay:
         if not 0 <= image < len(results):
             raise ConfigError(f"there is no image {image} in this file; it has {len(results)}.")
         pipe = self.service.ready_offer().pipe
-        moment = Moment.at(results[image], max(0, step), pipe.grids)
+        moment = Moment.at(results[image], max(0, step), Course.of(pipe))
         # One at a time: others' images wait for no more than a picture, and who leaves has no more of them made.
         pictured = [
             await asyncio.wrap_future(self.service.between_steps(partial(_with_picture, one, pipe)))

@@ -10,7 +10,7 @@ from scalingar.core.errors import OutputError
 from scalingar.core.outputs import Candidate, Cut, PromptResult
 from scalingar.core.text_file import parse_json
 from scalingar.pipeline.pipeline import ImagePipeline
-from scalingar.serve.studio.moment import Grids, tokens_until, total_steps
+from scalingar.serve.studio.moment import Course
 
 MOST_CANDIDATES, MOST_IMAGES = 512, 64
 Place = Annotated[int, Field(ge=0, lt=2**31)]
@@ -101,21 +101,17 @@ def _result(image: _Image, pipe: ImagePipeline, name: str) -> PromptResult:
 
 def _fits(candidate: Candidate, pipe: ImagePipeline) -> bool:
     """Whether codes, cut and values are those of a trajectory of this model."""
-    grids, decoder = pipe.grids, pipe.decoder()
-    steps = total_steps(grids)
+    course, decoder = Course.of(pipe), pipe.decoder()
+    steps = course.total
     tail: tuple[int, ...] = (decoder.groups,) if decoder.groups else ()
     done = steps if candidate.cut is None else candidate.cut.step
     codes: Any = candidate.codes
     return (
         done <= steps
-        and tuple(codes.shape) == (_tokens(done, grids), *tail)
+        and tuple(codes.shape) == (course.tokens_until(done), *tail)
         and bool((codes < decoder.vocab_size).all())
         and candidate.born <= done
         and 0 <= candidate.inherited <= len(codes)
         and "C" in candidate.trace
         and all(len(values) <= steps for values in candidate.trace.values())
     )
-
-
-def _tokens(steps: int, grids: Grids) -> int:
-    return tokens_until(steps, grids) if len(grids) > 1 else steps

@@ -49,13 +49,4 @@ class Order:
     @property
     def setting(self) -> Setting:
         """As its search takes it."""
-        decoder = self.decoder
-        return Setting(
-            decoder.grid,
-            self.guidance_scale,
-            self.seed,
-            decoder.scales,
-            decoder.vocab_size,
-            decoder.vectors,
-            decoder.preview,
-        )
+        return Setting.of(self.decoder, self.guidance_scale, self.seed)

@@ -5,7 +5,14 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from scalingar.strategies.rivals.judged import CheckedSearch, JudgesPrefixes, check_shares, shared_out, steps_at
+from scalingar.strategies.rivals.judged import (
+    CheckedSearch,
+    JudgesPrefixes,
+    check_shares,
+    shared_out,
+    step_at,
+    steps_at,
+)
 from scalingar.strategies.search import Decision, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES
@@ -15,8 +22,9 @@ NINTHS = tuple(place / 9 for place in range(1, 9))
 
 
 def usual_checks(setting: Setting) -> list[int]:
-    """Every scale but the last, or every ninth of a raster."""
-    return list(range(1, setting.total_steps)) if setting.scales else steps_at(NINTHS, setting)
+    """Every scale but the last, or every ninth of a raster; of one with fewer codes every code but the last."""
+    every = range(1, setting.total_steps)
+    return [*every] if setting.scales else sorted({step_at(share, setting) for share in NINTHS} & {*every})
 
 
 @STRATEGIES.register("beam")

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from pydantic import Field, model_validator
 
 from scalingar.core.decoding_kind import Decoding
 from scalingar.policy.fill_reward import Blocks, FillSearch
-from scalingar.policy.filling import FILLING, blocks_of, with_blocks
+from scalingar.policy.filling import FILLING, at_hand, blocks_of, with_blocks
 from scalingar.policy.resampling import resample
 from scalingar.profile.rounding import descending
 from scalingar.strategies.needs import Needs
@@ -28,7 +29,7 @@ class FRTTS(JudgesPrefixes):
     """At each check N prefixes are drawn from the best by fill-in reward and diversity, late ones from fewer.
 
     As released: the checks, blocks of half a row, both scores min-max normalised over the live ones, softmax at
-    temperature 1, and 5 to 15 fillings of each prefix, all of which are looks. Chosen: pictures are told apart by any
+    temperature 1, and 9 to 15 fillings of each prefix, all of which are looks. Chosen: pictures are told apart by any
     feature (published: VGG16's); the best finished image by reward is handed out.
     """
 
@@ -79,13 +80,13 @@ class FRTTSSearch(CheckedSearch):
     def fill_reward(self, step: Step, row: int) -> float:
         """The reward of a row's best filling, each filling a look."""
         images = step.images.of([row])
-        codes = images[0].codes
-        drawn, missing = blocks_of(len(codes), self.setting.grid)
-        if not drawn:
+        before, own, grid = at_hand(images[0].codes, self.setting.grid, self.setting.preview)
+        drawn, missing = blocks_of(len(own), grid)
+        if not drawn or not missing:  # the latter of a preview that is complete
             return float(images.rewards()[0])
 
         def rate(fillings: Sequence[Blocks]) -> Float[np.ndarray, " k"]:
-            made = [with_blocks(codes, self.setting.grid, filling) for filling in fillings]
+            made = [torch.cat([before, with_blocks(own, grid, filling)]) for filling in fillings]
             return np.concatenate([images.with_codes([one]).rewards() for one in made])
 
         generator = np.random.default_rng((self.setting.seed, step.position, step.indices[row], FILLING))

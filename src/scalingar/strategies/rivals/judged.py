@@ -56,7 +56,7 @@ class JudgesPrefixes(Strategy):
 
         def complete(candidate: Candidate) -> Tensor:
             generator = np.random.default_rng((setting.seed, step.position, candidate.index, FILLING))
-            return filled(candidate.codes, setting.grid, self.fill or USUAL, generator)
+            return filled(candidate.codes, setting.grid, self.fill or USUAL, generator, setting.preview)
 
         return with_codes(step.images, complete).rewards()
 
@@ -102,8 +102,23 @@ class CheckedSearch(Search):
 
 
 def steps_at(shares: tuple[float, ...], setting: Setting) -> list[int]:
-    """The numbers of steps at which these shares are drawn, ascending, without the last step."""
-    return sorted({math.ceil(round(share * setting.total_steps, 9)) for share in shares} - {setting.total_steps})
+    """The numbers of steps at which these shares are drawn, ascending.
+
+    Raises ConfigError: a share is rounded up to the last step, when nothing is left to decide about.
+    """
+    total, steps = setting.total_steps, {share: step_at(share, setting) for share in shares}
+    late = [share for share, step in steps.items() if step >= total]
+    if late:
+        raise ConfigError(
+            f"an image of this model has {total} {setting.step_name}s, so that a check after {late[0]} of them comes "
+            f"when all are drawn; give at most {math.floor(1000 * (total - 1) / total) / 1000}."
+        )
+    return sorted(set(steps.values()))
+
+
+def step_at(share: float, setting: Setting) -> int:
+    """The number of steps of which at least this share of all is drawn."""
+    return math.ceil(round(share * setting.total_steps, 9))
 
 
 def check_shares(shares: tuple[float, ...]) -> None:

@@ -35,7 +35,7 @@ class Lookahead(BestOfN):
         """A new search for one image."""
         return LookaheadSearch(self, setting)
 
-    def most_alive(self, setting: Setting) -> list[int]:
+    def most_drawn(self, setting: Setting) -> list[int]:
         """The beams of every step, and their completions from each check on."""
         checks = np.array(LookaheadSearch(self, setting).left, np.int64)
         steps = np.arange(setting.total_steps)

@@ -36,7 +36,7 @@ class ScaleBeam(BestOfN):
         """A new search for one image."""
         return ScaleBeamSearch(self, setting)
 
-    def most_alive(self, setting: Setting) -> list[int]:
+    def most_drawn(self, setting: Setting) -> list[int]:
         """Each round's images draw the steps beyond those they share with the last one."""
         checks = np.array(ScaleBeamSearch(self, setting).left, np.int64)
         steps = np.arange(setting.total_steps)
