@@ -93,3 +93,16 @@ def test_a_head_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WeightsError, match="holds no verifier"):
         head_hash(tmp_path / "file")
+
+
+def test_a_row_is_read_to_the_bit_as_alone() -> None:
+    verifier, states = random_verifier(33, 6), torch.randn(6, 8, 33, generator=torch.Generator().manual_seed(0))
+    together = verifier.begin(8)
+    alone = [verifier.begin(1) for _ in range(8)]
+    for step, now in enumerate(states):
+        together.read(now, torch.full((8,), step))
+        for row, one in enumerate(alone):
+            one.read(now[row : row + 1], torch.tensor([step]))
+        assert torch.equal(together.values(), torch.cat([one.values() for one in alone]))
+    together.select(torch.tensor([], dtype=torch.long))
+    assert together.values().shape == (0,)

@@ -169,3 +169,14 @@ def test_a_fresh_trajectory_is_read_and_one_from_a_prefix_refused() -> None:
     assert values(late) == pytest.approx(values(three), rel=1e-4)
     with pytest.raises(DecodingError, match="start none from a prefix"):
         pipe(PROMPT, strategy=Continuing(num_trajectories=2, verifier=verifier_of(pipe)))
+
+
+def test_a_value_depends_on_its_own_trajectory_alone() -> None:
+    """To the bit, however many are drawn beside it."""
+    pipe = tiny_pipe()
+    alike = [
+        values(pipe(PROMPT, strategy=VerifierOfN(num_trajectories=n, verifier=verifier_of(pipe)), seed=2).candidates[0])
+        for n in range(1, 9)
+    ]
+    for n, found in enumerate(alike, 1):
+        assert found == alike[-1][:n]
