@@ -94,7 +94,12 @@ def test_no_file_of_the_lessons_stays_open(tmp_path: Path, monkeypatch: pytest.M
     """A process can hold some thousands."""
     opened: list[Any] = []
     load = np.load
-    monkeypatch.setattr(np, "load", lambda path: opened.append(load(path)) or opened[-1])
+
+    def watched(path: Path) -> Any:
+        opened.append(load(path))
+        return opened[-1]
+
+    monkeypatch.setattr(np, "load", watched)
     collect(tiny_pipe(), plan(), tmp_path, lambda items: items)
     assert [archive.zip for archive in opened] == [None, None]
 
