@@ -1,11 +1,13 @@
 """``scalingar verifier`` as a newcomer meets it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from scalingar.analysis.verifiers import train
 from scalingar.cli.main import main
+from tests.tiny.verifiers import retrain
 
 PROMPTS = "\n".join(f"a {color} dog" for color in ("red", "blue", "green", "pink", "black", "white", "brown", "purple"))
 
@@ -24,6 +26,17 @@ def test_train_and_choose_with_it(
     words = ["--strategy", "verifier-halving", "--verifier", str(folder), "strategy.rounds=[[0.5,1]]", "-n", "2"]
     assert main(["generate", "a cat", "--model", str(package), *words, "-o", str(tmp_path / "out")]) == 0
     assert "needed" in capsys.readouterr().out
+    like = ["generate", "--like", str(tmp_path / "out" / "image.png"), "-o", str(tmp_path / "again")]
+    assert main(like) == 0
+    assert "identical to" in capsys.readouterr().out
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    retrain(folder)
+    assert main(like) == 1
+    told = capsys.readouterr().err
+    assert f"was made with another verifier than {folder}" in told
+    assert told.count("\n") == 1
+    assert main([*like, "--verifier", str(moved)]) == 0
+    assert main([*like, "--strategy", "single"]) == 0
 
 
 @pytest.mark.parametrize(

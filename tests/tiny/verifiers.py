@@ -31,6 +31,15 @@ def random_verifier(states: int, steps: int, *, every: int = 1, **info: Any) -> 
     return Verifier(head.eval().requires_grad_(False), VerifierInfo(**{**told, **info}))
 
 
+def retrain(folder: Path) -> None:
+    """Put another head into the folder of a verifier."""
+    made = Verifier.load(folder)
+    with torch.no_grad():
+        for weights in made.head.parameters():
+            weights.neg_()
+    made.save(folder)
+
+
 @cache
 def folder_of(states: int, steps: int) -> str:
     """The folder of a verifier, removed at the end."""

@@ -9,6 +9,7 @@ from scalingar.bench.runs.results import RunResults
 from scalingar.bench.statistics.drops import Drop, Group, Interval, score_drops
 from scalingar.core.errors import BenchmarkError
 from scalingar.report.markdown import markdown_table
+from scalingar.rewards.verifiers import VERIFIER
 
 
 def robustness(
@@ -35,7 +36,8 @@ def _check_same(ordinary: RunResults, hard: RunResults) -> None:
     one, two = ordinary.plan, hard.plan
     for what, same in {
         "strategy": one.recipe.strategy == two.recipe.strategy,
-        "model": one.weights == two.weights,
+        "model": one.model_weights == two.model_weights,
+        "verifier": one.weights.get(VERIFIER) == two.weights.get(VERIFIER),
         "guidance scale": one.recipe.guidance_scale == two.recipe.guidance_scale,
         "sampling": one.recipe.sampling == two.recipe.sampling,
     }.items():

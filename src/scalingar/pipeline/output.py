@@ -38,17 +38,19 @@ class ImageOutput:
         cls,
         pipe: Previewer,
         recipes: Sequence[tuple[Recipe, int]],
+        weights: dict[str, str],
         output_type: OutputType,
         results: list[PromptResult],
         ledger: Ledger,
     ) -> Self:
-        """``recipes``: recipe of each image, and its number among that recipe's images."""
+        """``recipes``: recipe of each image, and its number among that recipe's images. ``weights``: SHA-256 of all
+        that decided them, the verifier's head among it."""
         infos = [
             RecipeInfo(
                 recipe=recipe.model_copy(update={"strategy": recipe.strategy.alone(len(result.candidates))}),
                 image=image,
                 trajectory=result.chosen,
-                weights=pipe.hashes,
+                weights=weights,
                 version=__version__,
                 torch=torch.__version__,
                 threads=torch.get_num_threads(),

@@ -35,7 +35,7 @@ from scalingar.pipeline.recipe import NoiseSource, Recipe
 from scalingar.pipeline.stream import Stream
 from scalingar.rewards import REWARDS, PixelReward, Reward, build_reward
 from scalingar.rewards.features import FEATURES, Feature, make_feature
-from scalingar.rewards.verifiers import Verifier
+from scalingar.rewards.verifiers import Verifier, head_hash, with_verifier
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy, with_trajectories
 from scalingar.strategies.engine.engine import Engine
@@ -329,7 +329,8 @@ class ImagePipeline:
 
         def finish(results: list[PromptResult], ledger: Ledger) -> ImageOutput:
             read = recipe.model_copy(update={"model": self.choice_as_read})
-            return ImageOutput.of(self, read.of_images(prompts, seed), output_type, results, ledger)
+            weights = with_verifier(self.hashes, looks.verifier)
+            return ImageOutput.of(self, read.of_images(prompts, seed), weights, output_type, results, ledger)
 
         return Stream(engine, texts, self._condition, seeds, finish)
 
@@ -393,13 +394,14 @@ class ImagePipeline:
         return self._rewards[key]
 
     def verifier(self, folder: str) -> Verifier:
-        """The verifier in ``folder``, read once for this pipeline.
+        """The verifier in ``folder``, read once for this pipeline, and again once it is retrained.
 
         Raises:
             WeightsError: it is missing, damaged or of another version.
             ConfigError: it was trained for another model or tokenizer.
         """
-        if folder not in self._verifiers:
+        known = self._verifiers.get(folder)
+        if known is None or known.sha256 != head_hash(folder):
             verifier = Verifier.load(folder, device=self.device)
             steps = Setting.of(self.decoder(), self.guidance_scale, 0).total_steps
             verifier.check_model(self.name, self.hashes, steps)

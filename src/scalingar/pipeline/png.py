@@ -14,6 +14,7 @@ from scalingar.core.errors import ConfigError, OutputError, WeightsError
 from scalingar.core.text_file import reason
 from scalingar.core.validation import sentence, shown
 from scalingar.pipeline.recipe import RecordedRecipe
+from scalingar.rewards.verifiers import VERIFIER, Verifier
 
 KEY = "scalingar"
 """Keyword of the PNG text chunk."""
@@ -33,7 +34,7 @@ class RecipeInfo(BaseModel):
     """Of the whole run, with the model's defaults filled in."""
     image: int = Field(0, ge=0, description="which of the run's images this is")
     trajectory: int = Field(ge=0, description="which trajectory was chosen")
-    weights: dict[str, str] = Field(description="SHA-256 of the weight files")
+    weights: dict[str, str] = Field(description="SHA-256 of the weight files, and of the verifier's head")
     version: str = Field(description="of scalingar")
     torch: str = Field(description="version of torch")
     threads: int = Field(
@@ -47,13 +48,21 @@ class RecipeInfo(BaseModel):
         return self
 
     def check_weights(self, hashes: dict[str, str], source: Path) -> None:
-        """Raises WeightsError unless ``hashes`` are those of the weights ``source`` was made with."""
-        names = sorted({*self.weights, *hashes})
+        """Raises WeightsError unless ``hashes`` are those of the model ``source`` was made with."""
+        names = sorted({*self.weights, *hashes} - {VERIFIER})
         different = [name for name in names if self.weights.get(name) != hashes.get(name)]
         if different:
             raise WeightsError(
                 f"{source} was made with other weights than this model's ({', '.join(different)} differ); "
                 "name the folder of the right ones with --model."
+            )
+
+    def check_verifier(self, verifier: Verifier, source: Path) -> None:
+        """Raises WeightsError where ``source`` was made with another verifier than this one."""
+        if self.weights.get(VERIFIER, verifier.sha256) != verifier.sha256:
+            raise WeightsError(
+                f"{source} was made with another verifier than {verifier.source.removeprefix('the verifier ')}, which "
+                "was trained again since or is another one; name the folder of the right one with --verifier."
             )
 
 

@@ -10,6 +10,7 @@ from scalingar.core.errors import ScalingarError
 from scalingar.core.outputs import Ledger, PromptResult
 from scalingar.pipeline.orders import open_engine, order_of
 from scalingar.pipeline.output import ImageOutput
+from scalingar.rewards.verifiers import with_verifier
 from scalingar.serve.errors import of_package
 from scalingar.serve.job import Finished, Frame, Job, Kind, Partial
 from scalingar.serve.metrics import Metrics
@@ -121,7 +122,8 @@ class Lane:
             ledger.add(self._owners[number][1].looks.ledger)
         drawn = ledger.tokens = sum(candidate.drawn for result in results for candidate in result.candidates)
         recipes = without_paths(job.recipe).of_images([job.prompt], job.seed)
-        output = ImageOutput.of(self.offer.pipe, recipes, "pil", results, ledger)
+        weights = with_verifier(self.offer.pipe.hashes, self._owners[job.numbers[0]][1].looks.verifier)
+        output = ImageOutput.of(self.offer.pipe, recipes, weights, "pil", results, ledger)
         return Finished(output, drawn, job.prompt_tokens)
 
     def _encode(self, prompts: list[str]) -> Any:

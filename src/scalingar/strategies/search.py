@@ -263,6 +263,13 @@ class Search:
     def follow(self, rows: Int[np.ndarray, " m"]) -> None:
         """Reorder per-row state: ``rows`` are the previous rows that remain; -1 is a new trajectory."""
 
+    def sources(self, finished: Candidates) -> Iterable[int]:
+        """Of those that finished, the trajectories it may still start from, by index; the caches of others are freed.
+
+        Called when further ones have finished, if it ``keeps_finished``. The base class keeps all.
+        """
+        return [candidate.index for candidate in finished]
+
     def when_done(self, finished: Candidates) -> Start | Pick:
         """Called when no trajectory is live, with those that finished, ordered by index."""
         if self.strategy.needs().rewarded:

@@ -31,3 +31,11 @@ def test_the_table_has_a_column_for_each_length() -> None:
     assert rows[0][1:] == ["0.0 ± 0.0 %"] * 5
     assert rows[1][1:] == ["100.0 ± 0.0 %"] * 5
     assert table(report(np.zeros((1, 2, 5)), np.zeros((1, 2, 5)), np.zeros((1, 2))), "pmi")[1][0][1] == "–"
+
+
+def test_intervals_are_students() -> None:
+    """Shares 1 and 0.5 of two prompts: mean 0.75, standard error 0.25, and t = 12.706."""
+    reward = np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
+    values = np.array([[0.0, 1.0], [0.0, 0.0], [0.0, 1.0]])[:, :, None]
+    assert report(values, values, reward)["verifier"] == [(0.75, 3.1766)]
+    assert report(values[:1], values[:1], reward[:1])["verifier"] == [None]

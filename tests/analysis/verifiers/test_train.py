@@ -90,6 +90,20 @@ def test_next_scale_models_are_read_scale_by_scale(tmp_path: Path) -> None:
     assert pipe("a dog", strategy=strategy).ledger.decodes == 1
 
 
+def test_no_file_of_the_lessons_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process can hold some thousands."""
+    opened: list[Any] = []
+    load = np.load
+
+    def watched(path: Path) -> Any:
+        opened.append(load(path))
+        return opened[-1]
+
+    monkeypatch.setattr(np, "load", watched)
+    collect(tiny_pipe(), plan(), tmp_path, lambda items: items)
+    assert [archive.zip for archive in opened] == [None, None]
+
+
 def test_long_images_are_read_at_some_steps() -> None:
     assert kept_positions(16) == list(range(16))
     assert kept_positions(576) == [*range(0, 576, 4), 575]

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from scalingar.core.errors import ConfigError, ScalingarError, WeightsError
-from scalingar.rewards.verifiers import Verifier
+from scalingar.rewards.verifiers import Verifier, head_hash
 from tests.tiny.pipes import PROMPT, tiny_pipe
-from tests.tiny.verifiers import random_verifier
+from tests.tiny.verifiers import random_verifier, retrain
 
 
 def test_what_is_saved_is_read(tmp_path: Path) -> None:
@@ -68,3 +68,41 @@ def test_it_is_refused_on_another_model(
 def test_a_strategy_without_its_verifier_is_told_where_one_comes_from() -> None:
     with pytest.raises(ScalingarError, match=r"verifier-of-n needs a verifier of tiny.*scalingar verifier train"):
         tiny_pipe()(PROMPT, strategy="verifier-of-n")
+
+
+def test_a_retrained_head_is_read_again_and_told(tmp_path: Path) -> None:
+    pipe, folder = tiny_pipe(), str(tmp_path / "verifier")
+    strategy = {"name": "verifier-of-n", "num_trajectories": 2, "verifier": folder}
+    made = random_verifier(32, 16)
+    made.save(Path(folder))
+    first = pipe(PROMPT, strategy=strategy, seed=1)
+    assert pipe.verifier(folder) is pipe.verifier(folder)
+    retrain(Path(folder))
+    second = pipe(PROMPT, strategy=strategy, seed=1)
+    alone = tiny_pipe()(PROMPT, strategy=strategy, seed=1)
+    told = [output.infos[0].weights["verifier"] for output in (first, second, alone)]
+    assert told[0] != told[1] == told[2]
+    signals = [[one.signals["verifier"] for one in output.candidates[0]] for output in (first, second, alone)]
+    assert signals[0] != signals[1] == signals[2]
+    assert "verifier" not in pipe(PROMPT, strategy="single").infos[0].weights
+
+
+def test_a_head_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"holds no verifier \(head.safetensors is missing\)"):
+        head_hash(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WeightsError, match="holds no verifier"):
+        head_hash(tmp_path / "file")
+
+
+def test_a_row_is_read_to_the_bit_as_alone() -> None:
+    verifier, states = random_verifier(33, 6), torch.randn(6, 8, 33, generator=torch.Generator().manual_seed(0))
+    together = verifier.begin(8)
+    alone = [verifier.begin(1) for _ in range(8)]
+    for step, now in enumerate(states):
+        together.read(now, torch.full((8,), step))
+        for row, one in enumerate(alone):
+            one.read(now[row : row + 1], torch.tensor([step]))
+        assert torch.equal(together.values(), torch.cat([one.values() for one in alone]))
+    together.select(torch.tensor([], dtype=torch.long))
+    assert together.values().shape == (0,)

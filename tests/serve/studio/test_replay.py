@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from scalingar.core.errors import ConfigError, OutputError, ScalingarError
+from scalingar.core.errors import ConfigError, OutputError, ScalingarError, WeightsError
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.png import Picture
@@ -22,11 +22,13 @@ from scalingar.serve.limits import Limits
 from scalingar.serve.service import LiveService
 from scalingar.serve.studio.replay import Replay, Shelf, picture_request
 from scalingar.serve.studio.trace_file import read_trace
+from scalingar.strategies import VerifierOfN
 from tests.serve.running import USUAL, tiny_offer
 from tests.serve.studio.made import PROMPT, all_of, live, tab
 from tests.tiny.glm_pipe import GRID, PREVIEW, glm_pipe
 from tests.tiny.pipes import tiny_pipe
 from tests.tiny.scale_pipes import infinity_pipe
+from tests.tiny.verifiers import random_verifier, retrain
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +235,18 @@ def test_a_picture_names_no_files_and_no_other_noise(pipe: ImagePipeline, tmp_pa
     Picture.of(output.pictures[0], info.model_copy(update={"recipe": weighed})).save(tmp_path / "file.png")
     with pytest.raises(ApiError, match="names no file"):
         offer.recipe(picture_request(tmp_path / "file.png", offer))
+
+
+def test_a_picture_of_a_verifier_that_was_trained_again_is_refused(pipe: ImagePipeline, tmp_path: Path) -> None:
+    folder = tmp_path / "verifier"
+    random_verifier(32, 16).save(folder)
+    strategy = VerifierOfN(num_trajectories=2, verifier=str(folder))
+    offer, picture = tiny_offer(pipe, {**USUAL, "strategy": strategy}), tmp_path / "picture.png"
+    pipe(PROMPT, strategy=strategy).images[0].save(picture)
+    assert picture_request(picture, offer).prompt == PROMPT
+    retrain(folder)
+    with pytest.raises(WeightsError, match="was made with another verifier"):
+        picture_request(picture, offer)
 
 
 def test_the_shelf_keeps_the_last_ones() -> None:

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from scalingar.strategies import ScaleBeam
+from scalingar.strategies import Lookahead, ScaleBeam
+from scalingar.strategies.engine.image_run import ImageRun
+from scalingar.strategies.engine.starts import Starts
 from scalingar.strategies.search import Pick, Prefix, Start
 from tests.strategies.rivals.by_hand import SCALES, candidate, images
 from tests.tiny.pipes import PROMPT, tiny_pipe
@@ -20,6 +22,36 @@ def test_three_scales_worked_by_hand() -> None:
     assert search.when_done(images([1, 2, 4, 9], found)) == Start(prefixes=(Prefix(3, 2), Prefix(3, 2)))
     found += [candidate(4, parent=3, born=2), candidate(5, parent=3, born=2)]
     assert search.when_done(images([1, 2, 4, 9, 8, 7], found)) == Pick(3)
+
+
+def test_only_the_last_round_that_finished_is_a_source() -> None:
+    """A round of which nothing finished is drawn again, with one scale more, from the one before."""
+    search = ScaleBeam(num_trajectories=2).search(SCALES)
+    found = [candidate(0), candidate(1)]
+    assert search.sources(images([1, 2], found)) == [0, 1]
+    search.when_done(images([1, 2], found))
+    assert search.sources(images([1, 2], found)) == [0, 1]
+    assert search.when_done(images([1, 2], found)) == Start(prefixes=(Prefix(1, 2), Prefix(1, 2)))
+    found += [candidate(4, parent=1, born=2)]
+    assert search.sources(images([1, 2, 3], found)) == [], "no round is to come"
+
+
+@pytest.mark.parametrize("strategy", [ScaleBeam, Lookahead])
+@pytest.mark.parametrize("pipe", [tiny_pipe, infinity_pipe])
+def test_caches_of_one_round_are_kept(pipe: Any, strategy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many rounds there are."""
+    held: list[int] = []
+    drop = Starts.drop_spent
+
+    def watched(starts: Starts, run: ImageRun) -> None:
+        drop(starts, run)
+        held.append(starts.nbytes)
+
+    monkeypatch.setattr(Starts, "drop_spent", watched)
+    pipe()(PROMPT, strategy=strategy(num_trajectories=2, beam_width=1, reward="log-likelihood"), seed=1)
+    assert len(held) > 5
+    assert max(held) == held[0]
+    assert held[-1] < held[0]
 
 
 def test_a_wider_beam_shares_a_round_out() -> None:

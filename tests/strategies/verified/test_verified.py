@@ -178,3 +178,14 @@ def test_steps_of_a_preview_are_steps_of_an_image() -> None:
     assert pipe.verifier(folder_of(16, 12)).head.config.steps == 12
     with pytest.raises(ConfigError, match="reads images of 6 steps, and tiny-glm draws 12"):
         pipe.verifier(folder_of(16, 6))
+
+
+def test_a_value_depends_on_its_own_trajectory_alone() -> None:
+    """To the bit, however many are drawn beside it."""
+    pipe = tiny_pipe()
+    alike = [
+        values(pipe(PROMPT, strategy=VerifierOfN(num_trajectories=n, verifier=verifier_of(pipe)), seed=2).candidates[0])
+        for n in range(1, 9)
+    ]
+    for n, found in enumerate(alike, 1):
+        assert found == alike[-1][:n]

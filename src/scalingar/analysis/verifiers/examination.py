@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from scalingar.analysis.verifiers.student import half_width
+
 LENGTHS = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 """Shares of an image's steps that a prefix has. The whole one's last step is never read: nothing follows it."""
 
@@ -56,12 +58,14 @@ def report(values: Table, confidence: Table, reward: Float[np.ndarray, "p n"]) -
 
 
 def _shares(values: Table, reward: Float[np.ndarray, "p n"]) -> list[tuple[float, float] | None]:
-    """Mean and half of the interval per length; None where no prompt has two different rewards."""
+    """Mean and half of Student's interval per length; None where fewer than two prompts have different rewards."""
     parts = [pairs_right(values[:, :, length], reward) for length in range(values.shape[2])]
-    return [
-        (round(float(part.mean()), 4), round(float(1.96 * part.std() / math.sqrt(len(part))), 4)) if len(part) else None
-        for part in parts
-    ]
+    return [None if len(part) < 2 else (round(float(part.mean()), 4), round(_half(part), 4)) for part in parts]
+
+
+def _half(part: Float[np.ndarray, " q"]) -> float:
+    """Half of the 95 % interval of the mean, the deviation being that of a sample."""
+    return half_width(0.95, len(part) - 1) * float(part.std(ddof=1)) / math.sqrt(len(part))
 
 
 def table(report: dict[str, Any], reward: str) -> tuple[list[str], list[list[str]]]:

@@ -27,6 +27,8 @@ MOST_STATES = 128
 TOGETHER = 4
 """Prompts drawn together and stored in a file."""
 PLAN = "lessons.json"
+COLUMNS = ("states", "confidence", "reward")
+"""Of a file, as in :class:`Lessons`."""
 
 Bar = Callable[[Sequence[Any]], Iterable[Any]]
 """Shows how far a loop is."""
@@ -101,13 +103,19 @@ def collect(pipe: ImagePipeline, plan: Plan, folder: Path, bar: Bar) -> Lessons:
     missing = [first for first in firsts if not _path(folder, first).exists()]
     for first in bar(missing):
         _draw(pipe, plan, first, _path(folder, first))
-    parts = [np.load(_path(folder, first)) for first in firsts]
-    together = {name: np.concatenate([part[name] for part in parts]) for name in ("states", "confidence", "reward")}
+    parts = [_read(_path(folder, first)) for first in firsts]
+    together = {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
     return Lessons(kept_positions(together["confidence"].shape[2]), **together)
 
 
 def _path(folder: Path, first: int) -> Path:
     return folder / f"{first:06d}.npz"
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The columns of a file, which is closed: there may be more of them than a process can hold open."""
+    with np.load(path) as archive:
+        return {name: archive[name] for name in COLUMNS}
 
 
 def _check_same(path: Path, told: dict[str, Any]) -> None:

@@ -74,10 +74,15 @@ def _further(base: RunResults, run: RunResults) -> dict[str, Difference]:
     }
 
 
+_SHARED = ("benchmark", "benchmark_version", "content", "provenance", "model_weights", "images_per_prompt", "limit")
+"""Of plans whose runs are compared."""
+
+
 def _check_comparable(base: RunResults, run: RunResults) -> None:
-    for name in ("benchmark", "benchmark_version", "content", "provenance", "weights", "images_per_prompt", "limit"):
+    for name in _SHARED:
         expected, actual = getattr(base.plan, name), getattr(run.plan, name)
         if expected != actual:
             raise BenchmarkError(
-                f"{run.folder} cannot be compared with {base.folder}: {name} is {actual!r} there and {expected!r} here."
+                f"{run.folder} cannot be compared with {base.folder}: {name.removeprefix('model_')} is {actual!r} "
+                f"there and {expected!r} here."
             )

@@ -28,6 +28,7 @@ from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import write_file
 from scalingar.core.validation import sentence
 from scalingar.pipeline.recipe import RecordedRecipe
+from scalingar.rewards.verifiers import VERIFIER
 
 PLAN = "plan.json"
 _WEIGHT_PATHS = ("name", "variant", "tokenizer")
@@ -61,7 +62,7 @@ class RunPlan(BaseModel):
     recipe: RecordedRecipe = Field(
         description="model, strategy, guidance, sampling, seed, noise; nothing left to defaults"
     )
-    weights: dict[str, str] = Field(description="SHA-256 of the model's files")
+    weights: dict[str, str] = Field(description="SHA-256 of the model's files, and of the verifier's head")
     images_per_prompt: int = Field(ge=1)
     limit: int | None = Field(ge=1, description="prompts per task; None: all")
     max_rows: int = Field(ge=1, description="trajectories alive at once")
@@ -147,10 +148,17 @@ class RunPlan(BaseModel):
     def told(self) -> dict[str, Any]:
         """All that decides the bytes, by dotted name: content and not where it lies, also of weights with a hash."""
         dumped = self.model_dump(mode="json", exclude={"files"})
-        if self.weights:
+        if self.model_weights:
             for name in _WEIGHT_PATHS:
                 dumped["recipe"]["model"].pop(name, None)
+        if VERIFIER in self.weights:
+            dumped["recipe"]["strategy"].pop("verifier", None)
         return dict(_flat(dumped))
+
+    @property
+    def model_weights(self) -> dict[str, str]:
+        """Those of the model alone, by which runs of different strategies are compared."""
+        return {name: value for name, value in self.weights.items() if name != VERIFIER}
 
     @property
     def digest(self) -> str:

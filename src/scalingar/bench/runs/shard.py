@@ -21,6 +21,7 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.readiness import check_ready
 from scalingar.pipeline.recipe import Recipe
 from scalingar.report.plain import plain_number
+from scalingar.rewards.verifiers import VERIFIER, with_verifier
 
 Stopped = Callable[[], bool]
 """Called by work now and then; True if its result is no longer wanted."""
@@ -75,7 +76,9 @@ class Workbench:
         wanted = recipe.resolved(self.pipe)
         check_ready(self.pipe, wanted)  # now, so that the plan says at which commit of the hub its reward is read
         read = wanted.model_copy(update={"model": self.pipe.choice_as_read})
-        return Prepared(read, dict(self.pipe.hashes), kind, RunPlan.versions_here())
+        folder = wanted.strategy.needs().verifier
+        weights = with_verifier(self.pipe.hashes, None if folder is None else self.pipe.verifier(folder))
+        return Prepared(read, weights, kind, RunPlan.versions_here())
 
     def check_fits(self, plan: RunPlan, where: str) -> None:
         """Raises BenchmarkError unless the bytes computed here are those that the plan was made for."""
@@ -99,7 +102,7 @@ class Workbench:
         Its lines and files depend on plan and task alone; torch's threads are those of the caller.
 
         Raises:
-            StoppedError: ``stopped`` said so. DecodingError, BenchmarkError.
+            StoppedError: ``stopped`` said so. BenchmarkError: the verifier is another one by now. DecodingError.
         """
         started = time.perf_counter()
         recipe = plan.recipe
@@ -117,6 +120,7 @@ class Workbench:
             if stopped():
                 raise StoppedError
         drawn = time.perf_counter()
+        _check_verifier(plan, stream.output.infos[0].weights)
         results = stream.output.results
         undecoded = [c for result in results for c in _judged(plan, result) if c.image is None]
         with self._judging:  # judges may keep state
@@ -170,6 +174,16 @@ class Workbench:
             "truncated": {name: asdict(cut) for name, cut in result.truncated.items()},
             "candidates": [candidate_line(c, _earned(verdicts.get(c.index))) for c in result.candidates],
         }
+
+
+def _check_verifier(plan: RunPlan, used: dict[str, str]) -> None:
+    """Raises BenchmarkError if images were drawn with another verifier than the plan's."""
+    told, own = plan.weights.get(VERIFIER), used.get(VERIFIER)
+    if told is not None and told != own:
+        raise BenchmarkError(
+            f"the verifier was trained again while the run was under way (SHA-256 {str(own)[:12]}, {told[:12]} in the "
+            "plan); put the old one back, or choose another folder for the run."
+        )
 
 
 def _judged(plan: RunPlan, result: PromptResult) -> list[Candidate]:

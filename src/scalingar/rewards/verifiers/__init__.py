@@ -2,6 +2,23 @@
 
 from scalingar.rewards.verifiers.reading import Reading
 from scalingar.rewards.verifiers.state_head import StateHead, StateHeadConfig
-from scalingar.rewards.verifiers.verifier import VERSION, Verifier, VerifierInfo
+from scalingar.rewards.verifiers.verifier import (
+    VERIFIER,
+    VERSION,
+    Verifier,
+    VerifierInfo,
+    head_hash,
+    with_verifier,
+)
 
-__all__ = ["VERSION", "Reading", "StateHead", "StateHeadConfig", "Verifier", "VerifierInfo"]
+__all__ = [
+    "VERIFIER",
+    "VERSION",
+    "Reading",
+    "StateHead",
+    "StateHeadConfig",
+    "Verifier",
+    "VerifierInfo",
+    "head_hash",
+    "with_verifier",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -11,7 +13,11 @@ from scalingar.rewards.verifiers.state_head import StateHead
 
 
 class Reading:
-    """The memory of ``n`` rows: forks copy it, cut rows lose it."""
+    """The memory of ``n`` rows: forks copy it, cut rows lose it.
+
+    On the CPU the head runs row by row, since its sums over several rows are rounded by how many there are: so a value
+    depends on the states of its own prefix alone, to the bit.
+    """
 
     def __init__(self, head: StateHead, rows: int) -> None:
         self.head = head
@@ -32,13 +38,21 @@ class Reading:
         """Take in the states of the rows at these steps, as far as the head reads them."""
         states, positions = states.to(self.memory), to_device(positions, self.memory.device)
         due = self.head.config.reads(positions)
-        self.memory = torch.where(due[:, None], self.head.read(self.memory, states, positions), self.memory)
+        read = self._by_row(self.head.read, self.memory, states, positions)
+        self.memory = torch.where(due[:, None], read, self.memory)
         self.last = torch.where(due, positions, self.last)
 
     @torch.inference_mode()
     def values(self) -> Float[Tensor, " n"]:
         """v of every row's prefix, on the CPU."""
-        return self.head.value(self.memory, self.last).cpu()
+        return self._by_row(self.head.value, self.memory, self.last).cpu()
+
+    def _by_row(self, run: Callable[..., Tensor], *columns: Tensor) -> Tensor:
+        """What ``run`` makes of the rows of these columns; each is copied, so that all begin at the same alignment."""
+        if self.memory.device.type != "cpu" or not len(self):
+            return run(*columns)
+        rows = zip(*(column.split(1) for column in columns), strict=True)
+        return torch.cat([run(*(part.clone() for part in row)) for row in rows])
 
     def select(self, rows: Int[Tensor, " m"]) -> None:
         """The given rows, in the given order, repeats allowed; -1 is a row of which nothing is read."""

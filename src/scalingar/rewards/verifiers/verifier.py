@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scalingar.core.errors import ConfigError, WeightsError
-from scalingar.core.files import expanded, write_file
+from scalingar.core.files import expanded, sha256, write_file
 from scalingar.core.text_file import parse_json, read_text
 from scalingar.core.text_file import reason as reason_of
 from scalingar.core.validation import sentence
@@ -21,6 +21,8 @@ from scalingar.rewards.verifiers.state_head import StateHead, StateHeadConfig
 VERSION = 1
 """Of the head and of what it reads; another one's values mean nothing here."""
 HEAD, INFO = "head.safetensors", "verifier.json"
+VERIFIER = "verifier"
+"""Name of a head's SHA-256 among those of the model's files."""
 
 
 class VerifierInfo(BaseModel):
@@ -39,19 +41,21 @@ class VerifierInfo(BaseModel):
 
 @dataclass(frozen=True)
 class Verifier:
-    """A head on a device; ``source``: what messages call it."""
+    """A head on a device; ``source``: what messages call it; ``sha256``: of the head's file, empty if it has none."""
 
     head: StateHead
     info: VerifierInfo
     source: str = "the verifier"
+    sha256: str = ""
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str | torch.device = "cpu") -> Self:
         """The verifier in a folder. Raises WeightsError: it is missing, damaged, or of another version."""
         path = expanded(folder)
         info = _read_info(path)
+        digest = head_hash(path)
         head = load_module(path / HEAD, StateHeadConfig, StateHead)
-        return cls(head.to(device), info, f"the verifier {path}")
+        return cls(head.to(device), info, f"the verifier {path}", digest)
 
     def save(self, folder: Path) -> None:
         """Write head and description; the same content gives the same bytes. Raises OutputError."""
@@ -79,6 +83,24 @@ class Verifier:
     def begin(self, rows: int) -> Reading:
         """To read new trajectories with."""
         return Reading(self.head, rows)
+
+
+def head_hash(folder: str | Path) -> str:
+    """SHA-256 of the head in a folder. Raises WeightsError: it is missing or cannot be read."""
+    path = expanded(folder)
+    try:
+        return sha256(path / HEAD)
+    except (FileNotFoundError, NotADirectoryError):
+        raise WeightsError(
+            f"{path} holds no verifier ({HEAD} is missing); give a folder of 'scalingar verifier train'."
+        ) from None
+    except OSError as error:
+        raise WeightsError(f"{path / HEAD} cannot be read ({reason_of(error)}); train the verifier again.") from None
+
+
+def with_verifier(weights: Mapping[str, str], verifier: Verifier | None) -> dict[str, str]:
+    """SHA-256 of all that decides an image: of the model's files by their names, and of the head of its verifier."""
+    return {**weights, **({} if verifier is None else {VERIFIER: verifier.sha256})}
 
 
 def _read_info(folder: Path) -> VerifierInfo:

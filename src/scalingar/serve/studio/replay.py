@@ -179,7 +179,7 @@ def picture_request(file: Path, offer: Offer) -> ImagesRequest:
     if recipe.noise != usual.noise:
         raise ConfigError(f"{file} was drawn with noise of the {recipe.noise}, and here it is the {usual.noise}'s.")
     values = recipe.to_dict()
-    return check_request(
+    asked = check_request(
         {
             "prompt": recipe.prompt or "",
             "seed": recipe.seed + info.image,
@@ -188,6 +188,11 @@ def picture_request(file: Path, offer: Offer) -> ImagesRequest:
             "sampling": values["sampling"],
         }
     )
+    if recipe.strategy.needs().verifier is not None:
+        own = offer.recipe(asked).strategy.needs().verifier  # refused unless the server was started with it
+        assert own is not None
+        info.check_verifier(offer.pipe.verifier(own), file)
+    return asked
 
 
 def _with_picture(candidate: Candidate, pipe: ImagePipeline) -> Candidate:

@@ -352,7 +352,10 @@ class OpenEngine:
             self._read()
         for run in live.runs:
             self._starts.keep_finished(run, live)
-            live.release(run.finish(live.view).tolist())
+            freed = run.finish(live.view).tolist()
+            live.release(freed)
+            if freed:
+                self._starts.drop_spent(run)
         live.drop_empty()
         self._conclude_done()
         if not live.runs:

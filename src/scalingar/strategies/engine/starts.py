@@ -41,7 +41,7 @@ class Source:
 
 
 class Starts:
-    """Keeps the prefilled prompts and finished trajectories of searches that may start trajectories.
+    """Keeps the prefilled prompts of searches that may start trajectories, and the finished ones they may start from.
 
     A new trajectory copies the cache of its source; only the last code or scale of its prefix is fed again, for the
     logits.
@@ -85,6 +85,13 @@ class Starts:
         batch = live.trajectories.copy(rows, live.trajectories.noise.select(rows))
         indices = [index for index, ended in zip(run.indices, complete.tolist(), strict=True) if ended]
         self._kept.setdefault(run.number, {}).update({index: Source(batch, row) for row, index in enumerate(indices)})
+
+    def drop_spent(self, run: ImageRun) -> None:
+        """Free finished rows that the image's search starts from no more; asked when rows have finished."""
+        kept = self._kept.get(run.number)
+        if kept:
+            still = set(run.search.sources(run.finished))
+            self._kept[run.number] = {index: source for index, source in kept.items() if index in still}
 
     def sources(self, run: ImageRun, live: LiveBatch | None) -> dict[int, Source]:
         """The trajectories of the image that others can start from now, by index."""

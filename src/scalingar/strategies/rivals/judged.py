@@ -127,6 +127,12 @@ def check_shares(shares: tuple[float, ...]) -> None:
         raise ValueError(f"the shares of checks {list(shares)} must ascend between 0 and 1")
 
 
+def last_round(finished: Candidates) -> list[int]:
+    """Places of those that share the most steps with others: of the last round, among rounds that share ever more."""
+    born = [candidate.born for candidate in finished]
+    return [place for place, steps in enumerate(born) if steps == max(born)]
+
+
 def shared_out(rewards: Float[np.ndarray, " n"], width: int, count: int) -> Int[np.ndarray, " m"]:
     """``count`` copies of the ``width`` best rows, in turn from the best on; equal rewards in their order."""
     return descending(rewards)[:width][np.arange(count) % min(width, len(rewards))]

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from scalingar.strategies.best_of_n import BestOfN
 from scalingar.strategies.rivals.beam import usual_checks
-from scalingar.strategies.rivals.judged import check_shares, shared_out, steps_at
+from scalingar.strategies.rivals.judged import check_shares, last_round, shared_out, steps_at
 from scalingar.strategies.search import Candidates, Decision, Pick, Prefix, Search, Start, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES, argmax
@@ -79,12 +79,18 @@ class LookaheadSearch(Search):
         start = Start(prefixes=tuple(Prefix(index, step.position, greedy=True) for index in step.indices))
         return Decision(step.positions[:0], ["a beam, judged by its completion"] * len(step), start=start)
 
+    def sources(self, finished: Candidates) -> list[int]:
+        """The completions of the present check, from which the next beams start."""
+        return [finished[place].index for place in last_round(finished)] if self.ahead else []
+
     def when_done(self, finished: Candidates) -> Start | Pick:
         """Beams from the best completions' first steps; after the last check the best beam."""
         rewards = finished.rewards()
-        own = [place for place, one in enumerate(finished) if one.parent in self.parents] or list(range(len(finished)))
         if not self.ahead:
+            own = [place for place, one in enumerate(finished) if one.parent in self.parents]
+            own = own or list(range(len(finished)))
             return Pick(finished[own[argmax(rewards[own])]].index)
+        own = last_round(finished)
         best = [finished[own[place]].index for place in shared_out(rewards[own], self.settings.beam_width, self.starts)]
         self.ahead, self.parents, steps = False, set(best), self.left.pop(0)
         return Start(prefixes=tuple(Prefix(index, steps) for index in best))

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from scalingar.strategies.best_of_n import BestOfN
 from scalingar.strategies.rivals.beam import usual_checks
-from scalingar.strategies.rivals.judged import check_shares, shared_out, steps_at
+from scalingar.strategies.rivals.judged import check_shares, last_round, shared_out, steps_at
 from scalingar.strategies.search import Candidates, Pick, Prefix, Search, Start
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES, argmax
@@ -54,15 +54,17 @@ class ScaleBeamSearch(Search):
         shares = strategy.checks
         self.left = usual_checks(setting) if shares is None else steps_at(shares, setting)
         """Prefixes of the rounds to come."""
-        self.kept = 0
-        """Steps that the present round shares with the last one."""
+
+    def sources(self, finished: Candidates) -> list[int]:
+        """The last round's, from which the next one starts."""
+        return [finished[place].index for place in last_round(finished)] if self.left else []
 
     def when_done(self, finished: Candidates) -> Start | Pick:
         """The next round, or the best of all."""
         rewards = finished.rewards()
         if not self.left:
             return Pick(finished[argmax(rewards)].index)
-        own = [place for place, one in enumerate(finished) if one.born == self.kept] or list(range(len(finished)))
+        own = last_round(finished)
         best = shared_out(rewards[own], self.settings.beam_width, self.starts)
-        self.kept = self.left.pop(0)
-        return Start(prefixes=tuple(Prefix(finished[own[place]].index, self.kept) for place in best.tolist()))
+        steps = self.left.pop(0)
+        return Start(prefixes=tuple(Prefix(finished[own[place]].index, steps) for place in best.tolist()))
