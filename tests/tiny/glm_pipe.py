@@ -24,7 +24,9 @@ class Patches:
     def decode(self, codes: Int[Tensor, "n t"], grid: tuple[int, int]) -> Tensor:
         return self.decode_for([""] * len(codes), codes, grid)
 
-    def decode_for(self, prompts: list[str], codes: Int[Tensor, "n t"], grid: tuple[int, int]) -> Tensor:
+    def decode_for(
+        self, prompts: list[str], codes: Int[Tensor, "n t"], grid: tuple[int, int], *, preview: bool = False
+    ) -> Tensor:
         self.seen.append((prompts, codes, grid))
         grey = 2 * codes.unflatten(1, grid).float() / (CODES - 1) - 1
         return grey.repeat_interleave(4, 1).repeat_interleave(4, 2)[:, None].repeat(1, 3, 1, 1)

@@ -201,9 +201,12 @@ class ReadsPrompts(ImageTokenizer, Protocol):
     """An image tokenizer that reads the prompts too, such as a diffusion model that the codes condition."""
 
     def decode_for(
-        self, prompts: list[str], codes: Int[Tensor, "n t"], grid: tuple[int, int]
+        self, prompts: list[str], codes: Int[Tensor, "n t"], grid: tuple[int, int], *, preview: bool = False
     ) -> Float[Tensor, "n 3 H W"]:
-        """:meth:`ImageTokenizer.decode` for these prompts, one per image."""
+        """:meth:`ImageTokenizer.decode` for these prompts, one per image.
+
+        ``preview``: the codes are a preview's, which the grid does not tell where both have the same.
+        """
         ...
 
 

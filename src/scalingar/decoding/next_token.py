@@ -213,21 +213,22 @@ class NextTokenDecoder:
         if preview is None:
             return self._picture(rows, grid, prompts)
         if rows.shape[1] <= first:
-            return self._picture(rows, preview, prompts)
+            return self._picture(rows, preview, prompts, preview=True)
         enlarged = F.interpolate(rows[:, None, :first].unflatten(2, preview).double(), grid).flatten(1)
         drawn = rows[:, first:]
         return self._picture(torch.cat([drawn, enlarged.long()[:, drawn.shape[1] :]], 1), grid, prompts)
 
     def _picture(
-        self, codes: Int[Tensor, "n t"], grid: tuple[int, int], prompts: list[str] | None
+        self, codes: Int[Tensor, "n t"], grid: tuple[int, int], prompts: list[str] | None, *, preview: bool = False
     ) -> Float[Tensor, "n 3 H W"]:
         """Of a whole grid, or of its first codes."""
         assert self.tokenizer is not None, "this decoder was made without the image tokenizer"
         height, width = grid
         drawn = codes.shape[1]
         full = F.pad(codes.long(), (0, height * width - drawn))
-        if isinstance(self.tokenizer, ReadsPrompts) and prompts is not None:
-            pixels = self.tokenizer.decode_for(prompts, full, grid).clamp(-1, 1)
+        if isinstance(self.tokenizer, ReadsPrompts):
+            texts = [""] * len(codes) if prompts is None else prompts
+            pixels = self.tokenizer.decode_for(texts, full, grid, preview=preview).clamp(-1, 1)
         else:
             pixels = self.tokenizer.decode(full, grid).clamp(-1, 1)
         if drawn == height * width:

@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from scalingar.core.errors import ConfigError, PackageError, WeightsError
+from scalingar.core.sampling_config import SamplingConfig
+from scalingar.decoding.next_token import NextTokenDecoder
 from scalingar.models.glm_image.pictures import GlmImagePictures, pictures_of_codes
+from scalingar.models.glm_image.transformer import GlmImage
 from tests.tiny import glm_image as tiny_glm
 
 GRID = (2, 3)
@@ -23,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pictures(folder: Path) -> GlmImagePictures:
-    return GlmImagePictures(folder, GRID, steps=2, preview_steps=1)
+    return GlmImagePictures(folder, steps=2, preview_steps=1)
 
 
 def test_pixels_are_those_of_the_pipeline(pictures: GlmImagePictures) -> None:
@@ -56,6 +59,18 @@ def test_a_preview_has_its_own_size(pictures: GlmImagePictures) -> None:
         pictures.decode(CODES, (2, 2))
 
 
+def test_a_preview_on_a_grid_like_the_images_has_its_own_steps(pictures: GlmImagePictures) -> None:
+    """A decoder knows a preview by how many codes there are."""
+    model = GlmImage(network=tiny_glm.tiny_glm_image(), grid=GRID, preview=GRID, empty=torch.tensor([33, 34]))
+    decoder = NextTokenDecoder(model=model, tokenizer=pictures, sampling=SamplingConfig())
+    rows = CODES[:1]
+    preview, image = decoder.pictures([rows[0]]), decoder.pictures([torch.cat([rows[0], rows[0]])])
+    brief, long = (GlmImagePictures(pictures.folder, steps=steps).decode(rows, GRID) for steps in (1, 2))
+    torch.testing.assert_close(preview, brief.clamp(-1, 1))
+    torch.testing.assert_close(image, long.clamp(-1, 1))
+    assert not torch.equal(preview, image)
+
+
 def test_pictures_of_saved_codes_are_the_same(folder: Path, pictures: GlmImagePictures, tmp_path: Path) -> None:
     """Saved with the codes of a preview before them, as a pipeline hands them out."""
     drawn = [torch.cat([torch.zeros(4, dtype=torch.long), own]) for own in CODES]
@@ -73,9 +88,9 @@ def test_pictures_of_saved_codes_are_the_same(folder: Path, pictures: GlmImagePi
 
 def test_what_is_missing_is_one_sentence(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WeightsError, match="holds the autoregressive part only; give the whole model's folder"):
-        GlmImagePictures(None, GRID).prepare()
+        GlmImagePictures(None).prepare()
     with pytest.raises(WeightsError, match="cannot be loaded as GlmImagePipeline"):
-        GlmImagePictures(tmp_path, GRID).prepare()
+        GlmImagePictures(tmp_path).prepare()
     monkeypatch.setitem(sys.modules, "diffusers", None)
     with pytest.raises(PackageError, match="a picture of GLM-Image needs diffusers, which is not installed; pip"):
-        GlmImagePictures(folder, GRID).prepare()
+        GlmImagePictures(folder).prepare()

@@ -59,7 +59,7 @@ def load_glm_image(
         ids, _, (large, preview) = prompts.framed([""])
     check_vocabulary(ids, large, preview, grid, config, path)
     model = GlmImage(network=network, grid=grid, preview=preview, empty=ids[0])
-    pictures = GlmImagePictures(diffusion or (path if whole else None), grid, device, dtype, steps, preview_steps)
+    pictures = GlmImagePictures(diffusion or (path if whole else None), device, dtype, steps, preview_steps)
     return model, pictures, prompts, authors_defaults(network)
 
 

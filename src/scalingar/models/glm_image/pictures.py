@@ -36,11 +36,10 @@ class GlmImagePictures:
     is loaded when the first picture is made, so codes can be drawn where there is no room for it.
 
     ``folder``: as diffusers writes it; None: the model's folder has no diffusion part.
-    ``grid``: of finished images; other grids are previews, drawn in their own size in ``preview_steps``.
+    ``preview_steps``: denoising steps of a preview, which is drawn in its own size; ``steps``: of other pictures.
     """
 
     folder: Path | None
-    grid: tuple[int, int]
     device: str | torch.device = "cpu"
     dtype: torch.dtype = torch.float32
     steps: int = STEPS
@@ -58,27 +57,30 @@ class GlmImagePictures:
             self._loaded.append(self._load())
 
     def decode(self, codes: Int[Tensor, "n t"], grid: tuple[int, int]) -> Float[Tensor, "n 3 H W"]:
-        """See :meth:`decode_for`, for prompts without a text to be written into the picture."""
+        """See :meth:`decode_for`, of images whose prompts have no text to be written into the picture."""
         return self.decode_for([""] * len(codes), codes, grid)
 
     def decode_for(
-        self, prompts: list[str], codes: Int[Tensor, "n t"], grid: tuple[int, int]
+        self, prompts: list[str], codes: Int[Tensor, "n t"], grid: tuple[int, int], *, preview: bool = False
     ) -> Float[Tensor, "n 3 H W"]:
         """RGB of whole grids of codes, in [-1, 1]. Of a prompt the diffusion part reads what stands in quotes.
 
         A picture depends on its own prompt and codes alone, up to rounding: those of one prompt are made together, each
-        from the same noise.
+        from the same noise. ``preview``: in ``preview_steps`` denoising steps.
         """
         if codes.shape[-1] != grid[0] * grid[1]:
             raise ValueError(f"{codes.shape[-1]} codes do not fill a grid of {grid[0]}x{grid[1]}")
         self.prepare()
+        steps = self.preview_steps if preview else self.steps
         pictures: dict[int, Tensor] = {}
         for prompt in dict.fromkeys(prompts):
             rows = [row for row, other in enumerate(prompts) if other == prompt]
-            pictures.update(zip(rows, self._drawn(prompt, codes[rows], grid), strict=True))
+            pictures.update(zip(rows, self._drawn(prompt, codes[rows], grid, steps), strict=True))
         return torch.stack([pictures[row] for row in range(len(prompts))])
 
-    def _drawn(self, prompt: str, codes: Int[Tensor, "n t"], grid: tuple[int, int]) -> Float[Tensor, "n 3 H W"]:
+    def _drawn(
+        self, prompt: str, codes: Int[Tensor, "n t"], grid: tuple[int, int], steps: int
+    ) -> Float[Tensor, "n 3 H W"]:
         (pipeline,) = self._loaded
         doubled = codes.unflatten(1, grid).repeat_interleave(2, 1).repeat_interleave(2, 2).flatten(1)
         output = pipeline(
@@ -86,7 +88,7 @@ class GlmImagePictures:
             prior_token_ids=doubled.to(pipeline.transformer.device),
             height=grid[0] * CELL,
             width=grid[1] * CELL,
-            num_inference_steps=self.steps if grid == self.grid else self.preview_steps,
+            num_inference_steps=steps,
             generator=[torch.Generator().manual_seed(NOISE_SEED) for _ in codes],
             output_type="pt",
         )
@@ -127,7 +129,7 @@ def pictures_of_codes(
         ConfigError: the codes do not fit the grid.
         WeightsError: the folder holds no diffusion part.
     """
-    made = GlmImagePictures(Path(folder), grid, **settings)
+    made = GlmImagePictures(Path(folder), **settings)
     cells = grid[0] * grid[1]
     if len(codes) != len(prompts) or any(len(own) < cells for own in codes):
         lengths = sorted({len(own) for own in codes})
