@@ -29,4 +29,4 @@ def test_a_source_without_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(packages, "requires", unknown)
-    assert how_to_install("geneval") == "pip install scipy transformers (the extra geneval of scalingar)"
+    assert how_to_install("glm") == "pip install diffusers transformers (the extra glm of scalingar)"

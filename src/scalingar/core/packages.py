@@ -9,7 +9,7 @@ from scalingar.core.errors import PackageError
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "compbench": ("spacy", "transformers"),
-    "geneval": ("scipy", "transformers"),
+    "geneval": ("transformers",),
     "glm": ("diffusers", "transformers"),
     "hf": ("transformers",),
     "hub": ("huggingface_hub",),

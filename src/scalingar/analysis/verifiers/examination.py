@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-
-from scalingar.analysis.verifiers.student import half_width
+from scipy.stats import t as student
 
 LENGTHS = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 """Shares of an image's steps that a prefix has. The whole one's last step is never read: nothing follows it."""
@@ -65,7 +64,7 @@ def _shares(values: Table, reward: Float[np.ndarray, "p n"]) -> list[tuple[float
 
 def _half(part: Float[np.ndarray, " q"]) -> float:
     """Half of the 95 % interval of the mean, the deviation being that of a sample."""
-    return half_width(0.95, len(part) - 1) * float(part.std(ddof=1)) / math.sqrt(len(part))
+    return float(student.ppf(0.975, len(part) - 1) * part.std(ddof=1) / math.sqrt(len(part)))
 
 
 def table(report: dict[str, Any], reward: str) -> tuple[list[str], list[list[str]]]:
