@@ -15,6 +15,15 @@ from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
 
 
+def check_rounds(rounds: tuple[tuple[float, int], ...]) -> None:
+    """Raises ValueError unless shares of the steps ascend between 0 and 1, and counts descend to 1 or more."""
+    shares, counts = zip(*rounds, strict=True) if rounds else ((), ())
+    if list(shares) != sorted(set(shares)) or not all(0 < share < 1 for share in shares):
+        raise ValueError(f"the shares of rounds {list(shares)} must ascend between 0 and 1")
+    if list(counts) != sorted(set(counts), reverse=True) or not all(count >= 1 for count in counts):
+        raise ValueError(f"the counts of rounds {list(counts)} must descend to 1 or more")
+
+
 @STRATEGIES.register("successive-halving")
 class SuccessiveHalving(Strategy):
     """Keeps the best few by a signal of the model after half of the image; no reward.
@@ -35,11 +44,7 @@ class SuccessiveHalving(Strategy):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        shares, counts = zip(*self.rounds, strict=True) if self.rounds else ((), ())
-        if list(shares) != sorted(set(shares)) or not all(0 < share < 1 for share in shares):
-            raise ValueError(f"the shares of rounds {list(shares)} must ascend between 0 and 1")
-        if list(counts) != sorted(set(counts), reverse=True) or not all(count >= 1 for count in counts):
-            raise ValueError(f"the counts of rounds {list(counts)} must descend to 1 or more")
+        check_rounds(self.rounds)
         return self
 
     def rounds_of(self, total_steps: int) -> dict[int, int]:

@@ -12,6 +12,7 @@ from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
+from scalingar.strategies.successive_halving import check_rounds
 
 
 @STRATEGIES.register("verifier-halving")
@@ -32,11 +33,7 @@ class VerifierHalving(Strategy):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        shares, counts = zip(*self.rounds, strict=True) if self.rounds else ((), ())
-        if list(shares) != sorted(set(shares)) or not all(0 < share < 1 for share in shares):
-            raise ValueError(f"the shares of rounds {list(shares)} must ascend between 0 and 1")
-        if list(counts) != sorted(set(counts), reverse=True) or not all(count >= 1 for count in counts):
-            raise ValueError(f"the counts of rounds {list(counts)} must descend to 1 or more")
+        check_rounds(self.rounds)
         if self.reward is not None and self.last != "reward":
             raise ValueError(f"nothing asks the reward {self.reward}; leave it out, or set last to reward")
         return self
