@@ -9,6 +9,7 @@ import pytest
 
 from scalingar.bench import BENCHMARKS
 from scalingar.cli.main import main
+from scalingar.core.device.threads import torch_threads
 from tests.bench.fakes import Bright
 
 
@@ -271,9 +272,11 @@ def test_ray_is_asked_for_by_name(
     assert "--backend ray needs ray, which is not installed" in capsys.readouterr().err
 
 
-def test_in_process_and_threads_are_one_run(package: Path, tmp_path: Path) -> None:
+def test_in_process_and_threads_are_one_run_of_as_many_threads_each(package: Path, tmp_path: Path) -> None:
     for backend in ("in-process", "threads"):
-        assert run(package, tmp_path / backend, "--strategy", "single", "--limit", "1", "--backend", backend) == 0
+        with torch_threads(1):  # two workers would share what one has
+            assert run(package, tmp_path / backend, "--strategy", "single", "--limit", "1", "--backend", backend) == 0
     one, two = (tmp_path / backend / "single" / "plan.json" for backend in ("in-process", "threads"))
+    assert json.loads(one.read_text())["threads"] == 1
     assert "device_kind" in json.loads(one.read_text())
     assert one.read_bytes() == two.read_bytes()
