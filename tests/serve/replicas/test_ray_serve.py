@@ -1,4 +1,4 @@
-"""How many replicas are asked for. A cluster of them is started by ``python -m speed.replicas`` only."""
+"""How many replicas are asked for, and what is left on a cluster of others."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
