@@ -26,7 +26,7 @@ RUNS = "single,best-of-n,scaling-ar"
 @contextmanager
 def serving(recipe: dict[str, Any], **settings: Any) -> Iterator[str]:
     """A studio of its own; gives its address."""
-    server = Server(Recipe.from_dict(recipe), ServerSettings.of({"port": 0, **settings}))
+    server = Server(Recipe.from_dict(recipe), ServerSettings.from_dict({"port": 0, **settings}))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -67,10 +67,10 @@ def test_bench_takes_the_same_options(
     run = ["bench", "run", "bright", "--strategy", "single", "--limit", "1", "-o", str(tmp_path / "runs")]
     assert main([*run, *words(files)]) == 0
     plan = json.loads((tmp_path / "runs" / "single" / "plan.json").read_text())
-    choice = ModelChoice.of(plan["recipe"]["model"])
+    choice = ModelChoice.from_dict(plan["recipe"]["model"])
     transformer, tokenizer, encoder = files
     said = {"name": transformer, "tokenizer": tokenizer, "text_encoder": encoder, "grid": (8, 8)}
-    assert choice == ModelChoice.of(said)
+    assert choice == ModelChoice.from_dict(said)
     image = next((tmp_path / "runs" / "single").glob("images/**/*.png"))
     with Image.open(image) as picture:
         assert picture.size == (64, 64)
@@ -89,7 +89,7 @@ def test_analyze_and_convert_take_them(
     assert main(["analyze", "consistency", "a cat", *words(files), "--dtype", "bf16", "-o", str(tmp_path)]) == 130
     transformer, tokenizer, encoder = files
     said = {"name": transformer, "tokenizer": tokenizer, "text_encoder": encoder, "grid": (8, 8), "dtype": "bf16"}
-    assert seen == [ModelChoice.of(said)]
+    assert seen == [ModelChoice.from_dict(said)]
     capsys.readouterr()
     converted = [str(transformer), str(tmp_path / "out"), *words(files)[2:]]
     assert main(["convert", *converted, "--dtype", "bf16"]) == 0

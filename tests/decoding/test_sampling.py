@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
+from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.sampling import draw, filter_logits, top_k, top_p
 
@@ -90,7 +90,7 @@ def test_only_kept_codes_are_drawn(seed: int, k: int, p: float) -> None:
     ],
 )
 def test_impossible_settings_are_refused(setting: dict[str, float]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ConfigError):
         SamplingConfig.model_validate(setting)
 
 

@@ -130,20 +130,20 @@ def test_numpys_numbers_are_taken_everywhere() -> None:
 
 @pytest.mark.parametrize("name", ["bf16", "bfloat16", "torch.bfloat16", "BF16", torch.bfloat16])
 def test_dtypes_by_any_name(name: Any) -> None:
-    assert ModelChoice.of({"dtype": name}).dtype == torch.bfloat16
+    assert ModelChoice.from_dict({"dtype": name}).dtype == torch.bfloat16
 
 
 def test_devices_by_any_name() -> None:
-    assert ModelChoice.of({"device": 1}).device == "cuda:1"
-    assert ModelChoice.of({"device": "CPU"}).device == "cpu"
+    assert ModelChoice.from_dict({"device": 1}).device == "cuda:1"
+    assert ModelChoice.from_dict({"device": "CPU"}).device == "cpu"
     for device in ("gpu", "cuda:x", -1, 1.5, "", True):
         with pytest.raises(ConfigError, match=r"model\.device"):
-            ModelChoice.of({"device": device})
+            ModelChoice.from_dict({"device": device})
 
 
 def test_names_of_other_libraries_say_what_to_write() -> None:
     with pytest.raises(ConfigError, match=r"model\.torch_dtype is called dtype"):
-        ModelChoice.of({"torch_dtype": "bf16"})
+        ModelChoice.from_dict({"torch_dtype": "bf16"})
     with pytest.raises(ConfigError, match="num_inference_steps has no meaning here"):
         Recipe.from_dict({"num_inference_steps": 50})
     with pytest.raises(ConfigError, match=r"temperature is a setting of sampling; write sampling\.temperature"):

@@ -81,13 +81,13 @@ def test_options_that_have_a_word_of_their_own(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "r.yaml").write_text(capsys.readouterr().out)
     choice = Recipe.from_yaml(tmp_path / "r.yaml").model
     options = {"variant": "d16", "tokenizer": "~/vq.pt", "text_encoder": "some/t5", "compile": True}
-    assert choice == ModelChoice.of({"name": "m/n", **options})
+    assert choice == ModelChoice.from_dict({"name": "m/n", **options})
     assert dict(wanted(choice).options) == options
     again = ["--config", str(tmp_path / "r.yaml"), "--no-compile", "model.tokenizer=null", "--print-config"]
     assert main(["generate", *again]) == 0
     (tmp_path / "s.yaml").write_text(capsys.readouterr().out)
     options = {"variant": "d16", "text_encoder": "some/t5", "compile": False}
-    assert Recipe.from_yaml(tmp_path / "s.yaml").model == ModelChoice.of({"name": "m/n", **options})
+    assert Recipe.from_yaml(tmp_path / "s.yaml").model == ModelChoice.from_dict({"name": "m/n", **options})
 
 
 def test_a_name_is_a_section() -> None:
@@ -97,12 +97,12 @@ def test_a_name_is_a_section() -> None:
 
 def test_paths_devices_and_dtypes_of_python() -> None:
     said = {"name": Path("a/b.pt"), "device": torch.device("cuda:1"), "tokenizer": Path("~/vq.pt"), "variant": None}
-    choice = ModelChoice.of(said)
+    choice = ModelChoice.from_dict(said)
     assert (choice.name, choice.device, choice.dtype) == ("a/b.pt", "cuda:1", torch.float32)
     assert choice.options == {"tokenizer": "~/vq.pt"}
     for name, dtype in DTYPES.items():
-        assert ModelChoice.of({"dtype": dtype}) == ModelChoice.of({"dtype": name})
-        assert ModelChoice.of({"dtype": dtype}).model_dump()["dtype"] == name
+        assert ModelChoice.from_dict({"dtype": dtype}) == ModelChoice.from_dict({"dtype": name})
+        assert ModelChoice.from_dict({"dtype": dtype}).model_dump()["dtype"] == name
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_device_that_is_not_there_is_told_before_loading() -> None:
 
 
 def test_a_function_has_a_name_in_the_recipe_but_cannot_be_loaded(tmp_path: Path) -> None:
-    choice = ModelChoice.of({"name": "m", "text_encoder": read_captions})
+    choice = ModelChoice.from_dict({"name": "m", "text_encoder": read_captions})
     assert choice.options == {"text_encoder": read_captions}
     (tmp_path / "r.yaml").write_text(Recipe(model=choice).to_yaml())
     again = Recipe.from_yaml(tmp_path / "r.yaml").model
@@ -141,7 +141,7 @@ def test_a_function_has_a_name_in_the_recipe_but_cannot_be_loaded(tmp_path: Path
 
 
 def test_a_choice_cannot_be_changed() -> None:
-    choice = ModelChoice.of({"tokenizer": "a"})
+    choice = ModelChoice.from_dict({"tokenizer": "a"})
     for name in ("name", "tokenizer"):
         with pytest.raises(ValueError, match="frozen"):
             setattr(choice, name, "b")
@@ -154,4 +154,4 @@ def test_a_choice_cannot_be_changed() -> None:
 )
 def test_auto_is_replaced_by_what_is_there(there: list[str], taken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scalingar.core.device.available.available_devices", lambda: there)
-    assert ModelChoice.of({"device": "Auto"}).device == taken
+    assert ModelChoice.from_dict({"device": "Auto"}).device == taken

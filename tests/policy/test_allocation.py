@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
+from scalingar.core.errors import ConfigError
 from scalingar.policy.allocation import AllocationRule, expected_excess
 
 values = st.lists(st.floats(-5, 5), min_size=1, max_size=12)
@@ -78,13 +78,13 @@ def test_an_image_alone_gets_the_budget() -> None:
     [
         ({"budget": 0.5}, "a budget of 0.5 trajectories per image is smaller than the first 1 of each"),
         ({"budget": 2, "first": 3}, "a budget of 2 trajectories per image is smaller than the first 3 of each"),
-        ({"budget": 0}, "greater than 0"),
-        ({"prior": 0}, "greater than 0"),
-        ({"share": 0}, "greater than 0"),
-        ({"share": 1.5}, "less than or equal to 1"),
+        ({"budget": 0}, "budget=0: must be > 0"),
+        ({"prior": 0}, "prior=0: must be > 0"),
+        ({"share": 0}, "share=0: must be > 0"),
+        ({"share": 1.5}, "share=1.5: must be <= 1"),
         ({"budget": float("inf")}, "finite number"),
     ],
 )
 def test_wrong_rules_are_refused(settings: dict[str, float], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ConfigError, match=message):
         AllocationRule.model_validate(settings)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
+from scalingar.core.errors import ConfigError
 from scalingar.policy.fill_reward import FillSearch
 
 
@@ -41,7 +41,7 @@ def test_local_search_only_improves_and_gives_up() -> None:
 
 @pytest.mark.parametrize("setting", ["fillings", "rounds", "tries"])
 def test_nobody_asks_for_fillings_without_end(setting: str) -> None:
-    with pytest.raises(ValidationError, match=setting):
+    with pytest.raises(ConfigError, match=setting):
         FillSearch.model_validate({setting: 1000})
 
 

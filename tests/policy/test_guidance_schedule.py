@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
+from scalingar.core.errors import ConfigError
 from scalingar.policy import GuidanceConfig, GuidanceSchedule
 from scalingar.policy.guidance_schedule import intrinsic_variance
 
@@ -150,7 +150,7 @@ def test_the_defaults_are_the_printed_ones() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"eta": 0.1}, "Extra inputs"),
+        ({"eta": 0.1}, "eta is no setting; did you mean 'beta'"),
         ({"form": "multiplicative"}, "'additive' or 'relative'"),
         ({"clip": (1.5, 0.5)}, "smallest, largest"),
         ({"alpha": math.nan}, "finite number"),
@@ -158,7 +158,7 @@ def test_the_defaults_are_the_printed_ones() -> None:
     ],
 )
 def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ConfigError, match=message):
         GuidanceConfig.model_validate(settings)
 
 

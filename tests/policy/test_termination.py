@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
+from scalingar.core.errors import ConfigError
 from scalingar.policy import Gate, GateConfig, GateDecision
 from scalingar.policy.termination import BELOW_THRESHOLD, live_quantile
 from scalingar.profile.rounding import first_largest
@@ -311,8 +311,8 @@ def test_presets() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"warmup": 0.1}, "Extra inputs"),
-        ({"quantile": 1.2}, "less than or equal to 1"),
+        ({"warmup": 0.1}, "warmup is no setting; did you mean 'warmup_fraction'"),
+        ({"quantile": 1.2}, "quantile=1.2: must be <= 1"),
         ({"mode": "later"}, "'immediate', 'probation' or 'recovery'"),
         ({"recovery_steps": 0}, "number of steps, at least 1"),
         ({"recovery_steps": 1.5}, "whole number of steps, at least 1, or a share of T"),
@@ -320,7 +320,7 @@ def test_presets() -> None:
     ],
 )
 def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ConfigError, match=message):
         GateConfig.model_validate(settings)
 
 

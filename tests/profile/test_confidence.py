@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
+from scalingar.core.errors import ConfigError
 from scalingar.profile import ConfidenceProfile, ProfileConfig, TokenStatistics
 from scalingar.profile.confidence import joint_confidence, recovery
 from scalingar.strategies import ScalingAR
@@ -337,21 +337,21 @@ def test_of_a_pair_of_weights_one_is_enough() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"tokenrate": 0.1}, "Extra inputs"),
-        ({"token_rate": 0.0}, "greater than 0"),
+        ({"tokenrate": 0.1}, "tokenrate is no setting; did you mean 'token_rate'"),
+        ({"token_rate": 0.0}, "token_rate=0.0: must be > 0"),
         ({"minimum_window": 0}, "number of steps, at least 1"),
         ({"rolling_window": 1.5}, "share of T between 0 and 1"),
         ({"minimum_since": "later"}, "'start' or 'warmup'"),
-        ({"worst_fraction": 1.5}, "less than or equal to 1"),
+        ({"worst_fraction": 1.5}, "worst_fraction=1.5: must be <= 1"),
         ({"token_weight": 0.5, "block_weight": 0.35}, "token_weight and block_weight must sum to 1"),
         ({"alpha_margin": 0.3, "alpha_entropy": 0.3}, "alpha_entropy and alpha_margin must sum to 1"),
-        ({"conditional_weight": 1.5}, "less than or equal to 1"),
+        ({"conditional_weight": 1.5}, "conditional_weight=1.5: must be <= 1"),
         ({"sigmoid_map": (math.nan, 0.0)}, "finite number"),
         (dict.fromkeys(["token_channel", "block_channel", "conditional_channel"], False), "is off"),
     ],
 )
 def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ConfigError, match=message):
         ProfileConfig.model_validate(settings)
 
 

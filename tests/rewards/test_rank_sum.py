@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
@@ -80,5 +79,5 @@ def test_weights_and_spellings() -> None:
 
 
 def test_no_threshold_holds_for_ranks() -> None:
-    with pytest.raises(ValidationError, match="ranks finished candidates"):
+    with pytest.raises(ConfigError, match="ranks finished candidates"):
         StopWhenGood(reward="rank-sum:pmi,confidence")

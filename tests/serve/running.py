@@ -78,7 +78,7 @@ def running(
         lambda recipe, limits, rewards, name: offer_of(served, recipe, limits, rewards, name or "tiny"),
     )
     usual = USUAL if served.decoding == "next-token" else {"strategy": "random-of-n"}
-    server = Server(Recipe.from_dict(usual), ServerSettings.of({"port": 0, "studio": False, **settings}))
+    server = Server(Recipe.from_dict(usual), ServerSettings.from_dict({"port": 0, "studio": False, **settings}))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -44,7 +44,7 @@ def test_a_server_without_its_model_ends(tmp_path: Path) -> None:
 
 
 def test_limits_are_part_of_the_settings() -> None:
-    assert ServerSettings.of({"max_rows": 5}).limits.max_rows == 5
+    assert ServerSettings.from_dict({"max_rows": 5}).limits.max_rows == 5
 
 
 def test_the_embedded_model_by_its_name() -> None:
@@ -58,7 +58,9 @@ def test_the_embedded_model_by_its_name() -> None:
 def test_pictures_do_not_tell_where_files_are(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "vq.pt").touch()
-    choice = ModelChoice.of({"name": str(tmp_path / "model"), "tokenizer": str(tmp_path / "vq.pt"), "variant": "a/b"})
+    choice = ModelChoice.from_dict(
+        {"name": str(tmp_path / "model"), "tokenizer": str(tmp_path / "vq.pt"), "variant": "a/b"}
+    )
     told = without_paths(Recipe.from_dict({"model": choice, "strategy": "single"})).model
     assert (told.name, told.options["tokenizer"], told.options["variant"]) == ("model", "vq.pt", "a/b")
     reward = f"image-reward:{tmp_path}"

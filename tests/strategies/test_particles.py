@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
+from scalingar.core.errors import ConfigError
 from scalingar.policy.resampling import probabilities
 from scalingar.strategies import BestOfN, ImportanceSampling, Particles
 from tests.tiny import scale_pipes
@@ -99,12 +99,12 @@ def test_after_resampling_the_pick_counts_only_what_came_later() -> None:
     [
         ({"checks": (0.5, 0.25)}, "must ascend between 0 and 1"),
         ({"checks": (0.0,)}, "must ascend between 0 and 1"),
-        ({"ess_share": 1.5}, "less than or equal to 1"),
+        ({"ess_share": 1.5}, "ess_share=1.5: must be <= 1"),
         ({"potential": 5}, "'reward', 'verifier', 'confidence' or 'likelihood'"),
         ({"reward": REWARD}, "nothing asks the reward"),
         ({"potential": "reward", "reward": "rank-sum:log-likelihood,pmi"}, "ranks finished candidates"),
     ],
 )
 def test_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ConfigError, match=message):
         Particles.model_validate(settings)

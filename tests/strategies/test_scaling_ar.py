@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
+from scalingar.core.errors import ConfigError
 from scalingar.policy.guidance_schedule import GuidanceConfig
 from scalingar.policy.termination import BELOW_THRESHOLD, GateConfig
 from scalingar.strategies import ScalingAR
@@ -69,5 +69,5 @@ def test_v1_differs_from_v3_and_takes_overrides() -> None:
     assert ScalingAR.v1().gate.mode == "recovery"
     assert ScalingAR.v1(gate={"quantile": 0.4}).gate == GateConfig.v1().model_copy(update={"quantile": 0.4})
     assert ScalingAR.v3() == ScalingAR()
-    with pytest.raises(ValidationError, match="quantil"):
+    with pytest.raises(ConfigError, match="quantil"):
         ScalingAR.v1(gate={"quantil": 0.4})

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
+from scalingar.core.errors import ConfigError
 from scalingar.strategies import SuccessiveHalving
 from tests.tiny.pipes import PROMPT, tiny_pipe
 
@@ -43,5 +43,5 @@ def test_without_rounds_it_completes_all() -> None:
     [([[0.5, 2], [0.25, 1]], "must ascend"), ([[1.0, 2]], "between 0 and 1"), ([[0.25, 2], [0.5, 2]], "must descend")],
 )
 def test_wrong_rounds_are_refused(rounds: list[list[float]], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ConfigError, match=message):
         SuccessiveHalving.model_validate({"rounds": rounds})

@@ -3,7 +3,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from scalingar.core.errors import ConfigError, DecodingError
 from scalingar.core.outputs import Candidate
@@ -176,7 +175,7 @@ def test_plans_that_do_not_fit_are_told_before_anything_runs(settings: dict[str,
     ],
 )
 def test_settings_that_contradict(settings: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(ValidationError, match=complaint):
+    with pytest.raises(ConfigError, match=complaint):
         TTSVar(**settings)
 
 

@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel
 from torch import nn
 
 from scalingar.bench.judges.detectors.center_net import CenterNet, CenterNetConfig
+from scalingar.core.settings import Settings
 from scalingar.models.embedded.installed_weights import embedded_file
 from scalingar.models.weights.module_file import save_module
 from scalingar.rewards.match_net import MatchNet, MatchNetConfig
@@ -21,7 +21,7 @@ DESCRIPTIONS = {
 LICENCE = "Apache-2.0; drawings under the licences in NOTICE"
 
 
-def save(path: Path, name: str, network: nn.Module, config: BaseModel, step: int) -> None:
+def save(path: Path, name: str, network: nn.Module, config: Settings, step: int) -> None:
     """Write the weights in bf16, and a description beside them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save_module(path, network, config, torch.bfloat16)

@@ -9,13 +9,14 @@ from typing import Any, ClassVar, Self
 
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import ConfigDict, field_validator
 
 from scalingar.bench.file_names import checked
 from scalingar.bench.statistics import Estimate, ScoreTable, overall, task_estimates
 from scalingar.core.errors import BenchmarkError
 from scalingar.core.files import expanded
 from scalingar.core.registry import Registry
+from scalingar.core.settings import Settings
 
 UNANSWERED = "unanswered"
 """Marks verdicts on images about which a judge gave no answer, and names their number in a summary."""
@@ -92,10 +93,10 @@ class Summary:
     """Further scores that have errors, by name."""
 
 
-class BenchmarkSettings(BaseModel):
+class BenchmarkSettings(Settings):
     """Base of a benchmark's settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     @field_validator("*")
     @classmethod

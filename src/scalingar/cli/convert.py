@@ -29,6 +29,6 @@ def convert(
     settings_of_model, unknown = split_model(settings or [])
     if unknown:
         raise typer.BadParameter(f"{unknown[0]!r} is no option of a model; write it as model.grid=[16,16]")
-    choice = ModelChoice.of({**model, **settings_of_model, "name": source})
+    choice = ModelChoice.from_dict({**model, **settings_of_model, "name": source})
     for path, digest in run(choice.for_loading(), destination).items():
         say(f"{digest}  {path}")

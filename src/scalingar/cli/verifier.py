@@ -64,7 +64,7 @@ def train(
     if reward is not None:
         check_reward(reward)
     check_writable(output)
-    pipe = ImagePipeline.load(ModelChoice.of({"name": name, **model, **section}))
+    pipe = ImagePipeline.load(ModelChoice.from_dict({"name": name, **model, **section}))
     label = reward or pipe.own_reward
     if label is None:
         raise ConfigError(f"{pipe.name} has no reward of its own; name one with --reward, see 'scalingar ls rewards'.")

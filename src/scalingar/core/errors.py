@@ -9,6 +9,10 @@ class ConfigError(ScalingarError):
     """A setting, name or combination that does not exist or is out of range."""
 
 
+class SettingsError(ConfigError, ValueError):
+    """Settings that were built wrong. A ValueError too, so that pydantic takes it from a validator that builds some."""
+
+
 class PromptError(ScalingarError):
     """A prompt that cannot be used."""
 

@@ -1,14 +1,12 @@
 """Sampling settings: a checkpoint has its authors' defaults, a recipe may change them."""
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 
-from scalingar.core.validation import no_truth
+from scalingar.core.settings import Settings
 
 
-class SamplingConfig(BaseModel):
+class SamplingConfig(Settings):
     """How a code is drawn. Order: temperature, top-k, top-p, softmax, draw."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     temperature: float = Field(1.0, ge=0, description="divides the logits; at 0 nearly greedy")
     top_k: int = Field(0, ge=0, description="keep the k largest logits, ties included; 0 keeps all")
@@ -20,5 +18,3 @@ class SamplingConfig(BaseModel):
     guidance_interval: int = Field(
         -1, ge=-1, description="guide codes 0 to this plus one (LlamaGen's cfg_interval); -1 guides all"
     )
-
-    _numbers = field_validator("temperature", "top_k", "top_p", "guidance_interval", mode="before")(no_truth)

@@ -12,6 +12,7 @@ from scalingar.core.registry import suggestion
 
 _SHORTER = {
     "Value error, ": "",
+    "Instance is frozen": "is frozen; build another, or take model_copy(update=...)",
     "Input should be a valid": "must be a valid",
     "Input should be": "must be",
     "greater than or equal to": ">=",

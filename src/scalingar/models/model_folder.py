@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 from torch import nn
 
-from scalingar.core.errors import OutputError, WeightsError
+from scalingar.core.errors import ConfigError, OutputError, WeightsError
 from scalingar.core.files import sha256
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.core.validation import sentence
+from scalingar.core.settings import Settings
 from scalingar.models.embedded.grammar import TERMINALS
 from scalingar.models.options import Choice, Option
 from scalingar.models.prompts.encoders import PromptEncoder
@@ -26,10 +26,8 @@ from scalingar.models.weights.module_file import read_module, save_module
 PIPELINE, TRANSFORMER, TOKENIZER = "pipeline.json", "transformer.safetensors", "tokenizer.safetensors"
 
 
-class PackageInfo(BaseModel):
+class PackageInfo(Settings):
     """The content of ``pipeline.json``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     family: str = Field(description="which networks the weight files hold")
@@ -49,7 +47,7 @@ class Component:
     """One of the two networks: its class, its configuration, and how it is made without weights."""
 
     network: type[nn.Module]
-    config: type[BaseModel]
+    config: type[Settings]
     make: Callable[[Any, Choice], nn.Module]
 
     def read(self, path: Path, choice: Choice, dtype: torch.dtype) -> Any:
@@ -116,9 +114,8 @@ def read_info(folder: Path) -> PackageInfo:
         return PackageInfo.model_validate_json((folder / PIPELINE).read_text("utf-8"))
     except FileNotFoundError:
         raise WeightsError(f"{folder} holds no {PIPELINE}; it is not a model folder.") from None
-    except (OSError, ValidationError, UnicodeDecodeError) as error:
-        reason = sentence(error, PackageInfo) if isinstance(error, ValidationError) else str(error)
-        raise WeightsError(f"{folder / PIPELINE} is damaged: {reason}; save or install the model again.") from None
+    except (OSError, ConfigError, UnicodeDecodeError) as error:
+        raise WeightsError(f"{folder / PIPELINE} is damaged: {error}; save or install the model again.") from None
 
 
 def check_grammar(folder: Path, words: int | None) -> None:

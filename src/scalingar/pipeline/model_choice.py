@@ -7,7 +7,6 @@ from typing import Annotated, Any, Self
 
 import torch
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -22,6 +21,7 @@ from pydantic import (
 from scalingar.core.device.available import best_device
 from scalingar.core.errors import ConfigError
 from scalingar.core.registry import suggestion
+from scalingar.core.settings import Settings
 from scalingar.core.validation import plain, sentence, shown_name
 from scalingar.core.yaml_file import as_written
 from scalingar.models.family import model_options
@@ -63,13 +63,13 @@ def _device(value: Any) -> Any:
     return best_device() if name == "auto" else name
 
 
-class ModelChoice(BaseModel):
+class ModelChoice(Settings):
     """A model by name, file or folder, with the options of its family as extra fields.
 
     A recipe with a function as an option names it, but cannot be repeated.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="allow", arbitrary_types_allowed=True)
 
     name: str = Field("embedded", description="'embedded', a file or folder, or a name on the hub")
     device: Annotated[str, BeforeValidator(_device)] = Field(
@@ -126,12 +126,9 @@ class ModelChoice(BaseModel):
         return fields | {key: described(value) if callable(value) else value for key, value in self.options.items()}
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[Any, Any], where: str = "model") -> Self:
         """From plain values, paths, torch's own devices and dtypes. Raises ConfigError: unknown, or out of range."""
-        try:
-            return cls.model_validate(dict(settings))
-        except ValidationError as error:
-            raise ConfigError(sentence(error, cls, "model")) from None
+        return super().from_dict(values, where)
 
     @classmethod
     def setting_names(cls) -> list[str]:

@@ -101,7 +101,7 @@ class ImagePipeline:
             WeightsError: something is missing, damaged, or its parts do not belong together.
             ConfigError: an option that does not exist or does not fit the model.
         """
-        return cls.load(ModelChoice.of({**options, "name": model, "device": device, "dtype": dtype}))
+        return cls.load(ModelChoice.from_dict({**options, "name": model, "device": device, "dtype": dtype}))
 
     @classmethod
     def load(cls, choice: ModelChoice) -> Self:
@@ -158,7 +158,7 @@ class ImagePipeline:
             "revisions": self.choice_as_read.revisions,
         }
         wanted = {"device": device, "dtype": dtype}
-        choice = ModelChoice.of(
+        choice = ModelChoice.from_dict(
             {**settings, **self.choice.options, **{key: value for key, value in wanted.items() if value is not None}}
         )
         if (choice.device, choice.dtype) != (self.choice.device, self.choice.dtype):

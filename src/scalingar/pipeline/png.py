@@ -7,12 +7,13 @@ from typing import Any, Self
 
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from scalingar import __version__
 from scalingar.core.errors import ConfigError, OutputError, WeightsError
+from scalingar.core.settings import Record
 from scalingar.core.text_file import reason
-from scalingar.core.validation import sentence, shown
+from scalingar.core.validation import shown
 from scalingar.pipeline.recipe import RecordedRecipe
 from scalingar.rewards.verifiers import VERIFIER, Verifier
 
@@ -25,10 +26,8 @@ MOST_THREADS = 1024
 _LONGEST_REASON = 200
 
 
-class RecipeInfo(BaseModel):
+class RecipeInfo(Record):
     """Everything needed to reproduce a picture."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: RecordedRecipe
     """Of the whole run, with the model's defaults filled in."""
@@ -112,9 +111,8 @@ def read_recipe(path: Path) -> RecipeInfo:
         raise OutputError(f"{path} holds a recipe that is damaged (it is no JSON); copy the file again.") from None
     try:
         return RecipeInfo.model_validate(content)
-    except (ValidationError, ConfigError, RecursionError) as error:
-        why = sentence(error, RecipeInfo) if isinstance(error, ValidationError) else reason(error)
-        raise OutputError(f"{path} holds {_refusal(content, why[:_LONGEST_REASON].rstrip('.'))}") from None
+    except (ConfigError, RecursionError) as error:
+        raise OutputError(f"{path} holds {_refusal(content, str(error)[:_LONGEST_REASON].rstrip('.'))}") from None
 
 
 def _refusal(content: Any, why: str) -> str:

@@ -8,21 +8,18 @@ from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     SerializationInfo,
-    ValidationError,
     ValidationInfo,
-    field_validator,
     model_validator,
 )
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
-from scalingar.core.validation import no_truth, plain, sentence, shown
+from scalingar.core.settings import Settings
+from scalingar.core.validation import shown
 from scalingar.core.yaml_file import as_written, dump_yaml, parse_yaml, read_yaml
 from scalingar.models.family import default_strategy as family_default
 from scalingar.pipeline.arguments import MOST_IMAGES, advice
@@ -89,10 +86,8 @@ def _plain_sampling(sampling: SamplingConfig | None, info: SerializationInfo) ->
     return None if sampling is None else sampling.model_dump(mode=info.mode, exclude_unset=True)
 
 
-class Recipe(BaseModel):
+class Recipe(Settings):
     """One run of the pipeline."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: ModelChoice = Field(ModelChoice(), description="a name, or a section of name, device, dtype and options")
     prompt: Annotated[str | None, BeforeValidator(as_written)] = Field(
@@ -115,10 +110,6 @@ class Recipe(BaseModel):
     )
     num_images_per_prompt: int = Field(1, ge=1, le=MOST_IMAGES, description="images of the prompt")
 
-    _numbers = field_validator("guidance_scale", "looks_per_batch", "seed", "num_images_per_prompt", mode="before")(
-        no_truth
-    )
-
     @model_validator(mode="before")
     @classmethod
     def _check_sections(cls, data: Any) -> Any:
@@ -131,14 +122,6 @@ class Recipe(BaseModel):
             if (told := advice(name)) is not None:
                 raise ConfigError(told)
         return data
-
-    @classmethod
-    def from_dict(cls, data: Mapping[Any, Any]) -> Self:
-        """From plain values. Raises ConfigError: an unknown setting, or a value out of range."""
-        try:
-            return cls.model_validate(plain({str(name): value for name, value in data.items()}))
-        except ValidationError as error:
-            raise ConfigError(sentence(error, cls)) from None
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import Field, model_validator
 
+from scalingar.core.settings import Settings
 from scalingar.profile.rounding import descending
-from scalingar.profile.settings import Settings
 
 
 class AllocationRule(Settings):

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import Field
 
-from scalingar.profile.settings import Settings
+from scalingar.core.settings import Settings
 
 Blocks = Int[np.ndarray, " m"]
 """Which drawn block stands in the place of each missing one."""

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field, model_validator
 
+from scalingar.core.settings import Settings
 from scalingar.profile.duration import Duration, steps_of
 from scalingar.profile.row_state import RowState, shape_of
-from scalingar.profile.settings import Settings
 from scalingar.profile.statistics.token_statistics import ema
 
 
@@ -20,7 +20,7 @@ class GuidanceConfig(Settings):
     """Hyperparameters of Eqs. (14) and (15); the defaults are those printed in v3 of the paper.
 
     Raises:
-        pydantic.ValidationError: an unknown key or a value out of range.
+        ConfigError: an unknown key or a value out of range.
     """
 
     enabled: bool = Field(default=True, description="off: every step is guided with s_base")

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
+from scalingar.core.settings import Settings
 from scalingar.profile.rounding import reaches, rises
-from scalingar.profile.settings import Settings
 
 
 class StoppingRule(Settings):

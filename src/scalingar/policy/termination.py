@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
+from scalingar.core.settings import Settings
 from scalingar.profile.duration import Duration, share_of, steps_of
 from scalingar.profile.rounding import below, first_largest
 from scalingar.profile.row_state import RowState
-from scalingar.profile.settings import Settings
 from scalingar.profile.statistics.token_statistics import ema
 
 NOT_A_NUMBER = "not a number"
@@ -31,7 +31,7 @@ class GateConfig(Settings):
     """Hyperparameters of the gate; the defaults are those printed in v3 of the paper.
 
     Raises:
-        pydantic.ValidationError: an unknown key or a value out of range.
+        ConfigError: an unknown key or a value out of range.
     """
 
     enabled: bool = Field(default=True, description="off: only rows that are not a number are cut")

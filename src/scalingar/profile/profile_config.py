@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from scalingar.core.settings import Settings
 from scalingar.profile.duration import Duration
-from scalingar.profile.settings import Settings
 from scalingar.profile.statistics.token_statistics import Distribution
 
 Window = Literal["pooled", "trajectory"]
@@ -33,7 +33,7 @@ class ProfileConfig(Settings):
     Of a pair of weights that sums to 1, one is enough.
 
     Raises:
-        pydantic.ValidationError: an unknown key, a value out of range, a pair of weights that
+        ConfigError: an unknown key, a value out of range, a pair of weights that
             does not sum to 1, or no channel left.
     """
 

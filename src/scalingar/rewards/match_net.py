@@ -9,19 +9,18 @@ import math
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
+from scalingar.core.settings import Settings
 from scalingar.models.embedded.grammar import TERMINALS
 
 PATCH = 8
 """Pixels along a side of a patch."""
 
 
-class MatchNetConfig(BaseModel):
+class MatchNetConfig(Settings):
     """Sizes of the network."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     widths: tuple[PositiveInt, PositiveInt, PositiveInt] = (32, 64, 160)
     """At half, quarter and eighth resolution."""

@@ -1,12 +1,12 @@
 """How much one server takes on, set when it starts."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from scalingar.core.settings import Settings
 
 
-class Limits(BaseModel):
+class Limits(Settings):
     """What is more is refused, in one sentence."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     max_queue: int = Field(64, ge=1, description="requests that wait for their first row; others get 429")
     max_images: int = Field(4, ge=1, description="n, images of a request")

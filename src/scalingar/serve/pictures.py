@@ -35,7 +35,7 @@ def without_paths(recipe: Recipe) -> Recipe:
     names = {key: _name(value) for key, value in texts.items()}
     update: dict[str, Any] = {}
     if shown != settings:
-        update["model"] = ModelChoice.of(shown)
+        update["model"] = ModelChoice.from_dict(shown)
     if names != texts:
         update["strategy"] = recipe.strategy.model_copy(update=names)
     return recipe.model_copy(update=update) if update else recipe

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.packages import missing, require
 from scalingar.core.text_file import reason
-from scalingar.core.validation import sentence
 from scalingar.pipeline.recipe import Recipe
 from scalingar.serve.app import build_app
 from scalingar.serve.auth import Door, check_exposure, read_key
@@ -39,14 +38,6 @@ class ServerSettings(Limits):
     studio: bool = Field(True, description="show the page at /, where gradio is installed")
     runs: Path | None = Field(None, description="folder of runs that the page's visitors may look through")
 
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> "ServerSettings":
-        """From plain values. Raises ConfigError."""
-        try:
-            return cls.model_validate(dict(settings))
-        except ValidationError as error:
-            raise ConfigError(f"{sentence(error, cls)}.") from None
-
     @property
     def limits(self) -> Limits:
         """The limits alone."""
@@ -61,7 +52,7 @@ def serve(recipe: Recipe, settings: Mapping[str, Any], *, check: bool = False) -
     Raises:
         ScalingarError: a setting is wrong, the address is taken, or the model cannot be loaded.
     """
-    server = Server(recipe, ServerSettings.of(settings))
+    server = Server(recipe, ServerSettings.from_dict(settings))
     server.run(check=check)
     if server.service.failure is not None:
         raise server.service.failure

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from scalingar.core.errors import ConfigError
-from scalingar.core.validation import plain, sentence, shown
+from scalingar.core.validation import shown
 from scalingar.rewards import REWARDS, check_reward
 from scalingar.rewards.features import check_feature
 from scalingar.strategies import STRATEGIES, Strategy
@@ -66,7 +64,7 @@ def check_verified(strategy: Strategy, model: str) -> None:
 
 def changed(strategy: Strategy, **settings: Any) -> Strategy:
     """The same strategy with some settings replaced. Raises ConfigError."""
-    return _validated(type(strategy), {**strategy.model_dump(exclude_unset=True), **settings})
+    return type(strategy).from_dict({**strategy.model_dump(exclude_unset=True), **settings}, "strategy")
 
 
 def strategy_name(strategy: Strategy) -> str:
@@ -90,11 +88,4 @@ def _from_settings(value: Any, default: str) -> Strategy:
             f"strategy.preset={shown(settings['preset'])} is a version of {others}, and the strategy is {name}; leave "
             "one of them out."
         )
-    return _validated(STRATEGIES[name], {key: setting for key, setting in settings.items() if key != "name"})
-
-
-def _validated(kind: type[Strategy], settings: Mapping[str, Any]) -> Strategy:
-    try:
-        return kind.model_validate(plain({str(name): value for name, value in settings.items()}))
-    except ValidationError as error:
-        raise ConfigError(sentence(error, kind, "strategy")) from None
+    return STRATEGIES[name].from_dict({key: value for key, value in settings.items() if key != "name"}, "strategy")

@@ -38,7 +38,9 @@ class ScalingAR(Strategy):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_preset(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _fill_preset(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
         parts = PRESETS.get(str(values.get("preset")), {})
         filled = {}
         for name, part in parts.items():

@@ -11,9 +11,9 @@ from scalingar.core.decoding_kind import Decoding
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.core.registry import Registry
+from scalingar.core.settings import Settings
 from scalingar.profile.confidence import ProfileConfig
 from scalingar.profile.rounding import first_largest
-from scalingar.profile.settings import Settings
 from scalingar.rewards.given import named
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Candidates, Pick, Search, Start

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from pydantic import ValidationError
 
 from scalingar.bench.benchmark import Item, Judged, Verdict, check_judged, score_table
 from scalingar.bench.benchmarks.tiif import GROUPS, TIIF, TYPES, TIIFSettings, group_scores
 from scalingar.bench.judges.questions import Answers, JudgeSettings, UnansweredError
 from scalingar.bench.statistics import paired_bootstrap
-from scalingar.core.errors import BenchmarkError
+from scalingar.core.errors import BenchmarkError, ConfigError
 from tests.bench.judging import Reciting
 
 COUNTS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "golden" / "tiif" / "counts.json").read_text())
@@ -169,5 +168,5 @@ def test_data_that_does_not_fit(rows: list[dict[str, Any]], complaint: str, tmp_
 def test_data_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match=r"cannot read .*shape\+color_prompts\.jsonl: .*; set folder to the data"):
         TIIF(TIIFSettings(folder=tmp_path, judge=JUDGE), Reciting(lambda _: True))
-    with pytest.raises(ValidationError, match="judge"):
+    with pytest.raises(ConfigError, match="judge"):
         TIIFSettings.model_validate({"folder": tmp_path})

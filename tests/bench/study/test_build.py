@@ -117,7 +117,8 @@ def test_runs_that_cannot_be_compared(runs: list[RunResults], tmp_path: Path) ->
     finish(other)
     with pytest.raises(BenchmarkError, match=r"are of different prompts \(content differs\)"):
         build_study([runs[0], read_results(tmp_path / "other", benchmark)], tmp_path / "study")
-    derived = RunResults(**{**vars(runs[1]), "plan": runs[1].plan.model_copy(update={"derived_from": {"run": "x"}})})
+    origin = {"run": "x", "samples_sha256": "0"}
+    derived = RunResults(**{**vars(runs[1]), "plan": runs[1].plan.model_copy(update={"derived_from": origin})})
     with pytest.raises(BenchmarkError, match="was derived and has no images"):
         build_study([runs[0], derived], tmp_path / "study")
     assert not (tmp_path / "study").exists()

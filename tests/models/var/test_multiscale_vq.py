@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from pydantic import ValidationError
 
 from scalingar.core.errors import ConfigError
 from scalingar.decoding.teacher_forcing import latents, teacher_features
@@ -100,7 +99,7 @@ def test_what_does_not_fit_is_refused() -> None:
         model.accumulate(model.start(1, "cpu"), torch.zeros(1, 9, 1, dtype=torch.long), 1)
     with pytest.raises(ConfigError, match="images are 16x8 pixels; this tokenizer's scales end at 16x16"):
         model.encode(torch.zeros(1, 3, 16, 8))
-    with pytest.raises(ValidationError, match="must grow from scale to scale"):
+    with pytest.raises(ConfigError, match="must grow from scale to scale"):
         MultiScaleVQConfig(sides=(1, 3, 3))
-    with pytest.raises(ValidationError, match="must be odd"):
+    with pytest.raises(ConfigError, match="must be odd"):
         MultiScaleVQConfig(sides=SIDES_256, quant_kernel=2)

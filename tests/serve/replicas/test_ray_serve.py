@@ -15,8 +15,8 @@ from scalingar.serve.start import ServerSettings
 
 
 def test_as_many_as_are_named_or_between_two_numbers() -> None:
-    assert ReplicaSettings.of({"replicas": 3}).most == 3
-    assert ReplicaSettings.of({"replicas": 1, "max_replicas": 4}).most == 4
+    assert ReplicaSettings.from_dict({"replicas": 3}).most == 3
+    assert ReplicaSettings.from_dict({"replicas": 1, "max_replicas": 4}).most == 4
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_as_many_as_are_named_or_between_two_numbers() -> None:
 )
 def test_numbers_that_make_no_sense_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
-        ReplicaSettings.of(settings)
+        ReplicaSettings.from_dict(settings)
 
 
 class Cluster:

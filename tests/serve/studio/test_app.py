@@ -81,12 +81,12 @@ def test_with_a_key_one_logs_in(locked: Running) -> None:
 
 
 def test_runs_need_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = ServerSettings.of({"port": 0, "studio": False, "runs": str(tmp_path)})
+    settings = ServerSettings.from_dict({"port": 0, "studio": False, "runs": str(tmp_path)})
     with pytest.raises(ConfigError, match="runs are shown by the studio; leave --runs or --no-studio out"):
         Server(Recipe(), settings)
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(PackageError, match=r"needs gradio, which is not installed; .*the extra studio of scalingar"):
-        Server(Recipe(), ServerSettings.of({"port": 0, "runs": str(tmp_path)}))
+        Server(Recipe(), ServerSettings.from_dict({"port": 0, "runs": str(tmp_path)}))
 
 
 def test_a_space_is_the_same_page() -> None:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
-from scalingar.core.errors import DecodingError
+from scalingar.core.errors import ConfigError, DecodingError
 from scalingar.strategies import Allocate, BestOfN
 from scalingar.strategies.search import Pick, Start
 from tests.tiny import scale_pipes
@@ -117,5 +116,5 @@ def test_answers_that_do_not_fit_are_one_sentence(answers: int, monkeypatch: pyt
     ],
 )
 def test_wrong_settings_are_refused(settings: dict[str, object], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ConfigError, match=message):
         Allocate.model_validate(settings)

@@ -5,7 +5,6 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from scalingar.core.errors import ConfigError
 from scalingar.policy.stopping import StoppingRule
@@ -67,9 +66,9 @@ def test_a_threshold_that_a_run_has_never_seen_is_refused(threshold: float, refu
         ({"rule": {"patience": None}}, "set rule.threshold or rule.patience"),
         ({"rule": {"patience": True}}, "must be a number"),
         ({"rule": {"threshold": float("nan")}}, "finite number"),
-        ({"rule": {"patience": 0}}, "greater than or equal to 1"),
+        ({"rule": {"patience": 0}}, "rule.patience=0: must be >= 1"),
     ],
 )
 def test_wrong_rules_are_refused(settings: dict[str, object], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ConfigError, match=message):
         StopWhenGood.model_validate(settings)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from scalingar.core.errors import ConfigError
 from scalingar.strategies import Beam, BestOfN
@@ -70,9 +69,9 @@ def test_looks_are_counted() -> None:
 
 
 def test_refused() -> None:
-    with pytest.raises(ValidationError, match="must ascend between 0 and 1"):
+    with pytest.raises(ConfigError, match="must ascend between 0 and 1"):
         Beam(checks=(0.5, 0.5))
-    with pytest.raises(ValidationError, match="ranks finished candidates; a prefix has no value"):
+    with pytest.raises(ConfigError, match="ranks finished candidates; a prefix has no value"):
         Beam(reward="rank-sum:log-likelihood,pmi")
     with pytest.raises(ConfigError, match="fill is 'grey'; pictures of a next-scale model are whole"):
         Beam(fill="grey").search(SCALES)

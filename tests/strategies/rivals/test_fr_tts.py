@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
+from scalingar.core.errors import ConfigError
 from scalingar.strategies import FRTTS
 from scalingar.strategies.rivals.fr_tts import diversity_weight, kept, nearest_before, normalised
 from tests.strategies.rivals.by_hand import RASTER, Told, step
@@ -52,5 +52,5 @@ def test_every_filling_is_a_look_and_codes_are_as_many_as_best_of_ns() -> None:
 
 
 def test_it_fills_by_itself() -> None:
-    with pytest.raises(ValidationError, match="looks for its own filling; leave fill out"):
+    with pytest.raises(ConfigError, match="looks for its own filling; leave fill out"):
         FRTTS(fill="grey")

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from scalingar.analysis.replay.replay import check_complete
 from scalingar.core.errors import ConfigError, DecodingError
@@ -115,7 +114,7 @@ def test_tts_var_by_values_and_latents_looks_at_no_picture() -> None:
     ],
 )
 def test_settings_that_cannot_be(kind: Any, settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(ConfigError, match=message):
         kind.model_validate(settings)
 
 

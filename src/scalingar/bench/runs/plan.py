@@ -11,11 +11,8 @@ from typing import Any, Self
 import numpy as np
 import torch
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    ValidationError,
     field_validator,
     model_serializer,
 )
@@ -26,7 +23,7 @@ from scalingar.bench.image_seeds import image_seed
 from scalingar.bench.runs.content import content_of
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import write_file
-from scalingar.core.validation import sentence
+from scalingar.core.settings import Record
 from scalingar.pipeline.recipe import RecordedRecipe
 from scalingar.rewards.verifiers import VERIFIER
 
@@ -44,10 +41,8 @@ class Job:
     seed: int
 
 
-class RunPlan(BaseModel):
+class RunPlan(Record):
     """One strategy on one benchmark. Two runs of the same plan on the same kind of machine write the same bytes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     benchmark: str
     benchmark_version: str
@@ -114,9 +109,9 @@ class RunPlan(BaseModel):
             raise BenchmarkError(f"{folder} holds no run ({PLAN} is missing); give a folder of 'bench run'.") from None
         except NotADirectoryError:
             raise BenchmarkError(f"{folder} is a file; give a folder of 'bench run'.") from None
-        except ValidationError as error:
-            raise BenchmarkError(f"{path} cannot be read as the plan of a run: {sentence(error, cls)}.") from None
-        except (OSError, ValueError, ConfigError) as error:
+        except ConfigError as error:
+            raise BenchmarkError(f"{path} cannot be read as the plan of a run: {str(error).rstrip('.')}.") from None
+        except (OSError, ValueError) as error:
             first = " ".join(str(error).split())[:200]
             raise BenchmarkError(f"{path} cannot be read as the plan of a run: {first}.") from None
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from scalingar.bench.file_names import checked
 from scalingar.core.errors import BenchmarkError, ConfigError
-from scalingar.core.validation import sentence
+from scalingar.core.settings import Record
 
 STUDY, PICTURES = "study.json", "pictures"
 LOWEST, HIGHEST, EQUAL = 1, 5, 3
@@ -16,11 +16,7 @@ REASONS = ("prompt", "quality", "plausibility")
 """By which one picture of a pair can be better."""
 
 
-class _Told(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StudiedRun(_Told):
+class StudiedRun(Record):
     """One of the runs that are compared."""
 
     name: str = Field(description="of its folder")
@@ -28,7 +24,7 @@ class StudiedRun(_Told):
     plan: str = Field(description="SHA-256 of its plan")
 
 
-class Rating(_Told):
+class Rating(Record):
     """How good is this picture, 1 bad to 5 excellent?"""
 
     kind: Literal["rating"] = "rating"
@@ -37,7 +33,7 @@ class Rating(_Told):
     runs: tuple[str, ...] = Field(min_length=1, description="that drew it")
 
 
-class Pair(_Told):
+class Pair(Record):
     """Which of two pictures is better, 1 the left one clearly to 5 the right one, and why?"""
 
     kind: Literal["pair"] = "pair"
@@ -50,7 +46,7 @@ class Pair(_Told):
 Question = Annotated[Rating | Pair, Field(discriminator="kind")]
 
 
-class Study(_Told):
+class Study(Record):
     """All that decides what participant k is shown; never served."""
 
     form: Literal["scalingar.study/1"] = "scalingar.study/1"
@@ -99,7 +95,7 @@ class Study(_Told):
             raise BenchmarkError(
                 f"{folder} holds no study ({STUDY} is missing); make one with 'study build'."
             ) from None
-        except ValidationError as error:
-            raise BenchmarkError(f"{path} cannot be read as a study: {sentence(error, cls)}.") from None
-        except (OSError, ValueError, ConfigError, BenchmarkError) as error:
+        except ConfigError as error:
+            raise BenchmarkError(f"{path} cannot be read as a study: {str(error).rstrip('.')}.") from None
+        except (OSError, ValueError, BenchmarkError) as error:
             raise BenchmarkError(f"{path} cannot be read as a study: {' '.join(str(error).split())[:200]}") from None

@@ -40,6 +40,6 @@ def consistency(
     check_writable(output)
     settings, prompts = split_model(prompts)
     texts = prompts_of(prompts)
-    pipe = ImagePipeline.load(ModelChoice.of({**model, **settings}))
+    pipe = ImagePipeline.load(ModelChoice.from_dict({**model, **settings}))
     findings = consistency_findings(pipe, texts, reward, trajectories=num_trajectories, seed=seed, fill=fill)
     show(findings, output)

@@ -145,7 +145,7 @@ def run(
     embedded = section.get("name", "embedded") in EMBEDDED
     if suite is None:
         own = reward or ("embedded" if embedded else None)
-        usual = f"{_STRATEGIES},{default_strategy(ModelChoice.of({'name': section.get('name', 'embedded')}))}"
+        usual = f"{_STRATEGIES},{default_strategy(ModelChoice.from_dict({'name': section.get('name', 'embedded')}))}"
         strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=own, verifier=verifier)
     else:
         check_alone(suite, strategy)

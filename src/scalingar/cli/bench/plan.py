@@ -66,7 +66,7 @@ def plan(
     if step_ms is not None and not (estimate and 0 < step_ms < float("inf")):
         raise ConfigError(f"--step-ms {step_ms}: a number of milliseconds above 0, beside --estimate.")
     of_model, settings = split_model(settings or [])
-    choice = ModelChoice.of({**model, **of_model})
+    choice = ModelChoice.from_dict({**model, **of_model})
     if suite is None:
         strategies = named(strategy or _STRATEGIES, num_trajectories=num_trajectories, reward="confidence")
     else:

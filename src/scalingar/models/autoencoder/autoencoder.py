@@ -4,21 +4,20 @@ from collections import OrderedDict
 from typing import Literal
 
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from scalingar.core.settings import Settings
 from scalingar.models.autoencoder.conv_blocks import AttnBlock, Keys, Level, ResBlock, feature_norm
 
 
-class AutoencoderConfig(BaseModel):
+class AutoencoderConfig(Settings):
     """Sizes of an autoencoder. Defaults are VAR's.
 
     The last three depart from the released models: ``norm="channel"`` normalises over channels at each pixel, so that
     codes do not depend on far-away pixels; ``attention=False`` drops global attention; ``patch_size=2`` folds 2 x 2
     pixels into channels, which saves the costly full-resolution level.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     channels: int = Field(160, gt=0, description="width of the first level")
     channel_mult: tuple[PositiveInt, ...] = Field(

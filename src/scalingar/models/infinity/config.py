@@ -1,6 +1,8 @@
 """Sizes of Infinity's transformers."""
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from scalingar.core.settings import Settings
 
 SIZES: dict[str, tuple[int, int, int, int]] = {
     "125M": (12, 768, 8, 16),
@@ -16,10 +18,8 @@ SIZES: dict[str, tuple[int, int, int, int]] = {
 """Layers, width, heads, bits per token. Weights of 125M, 2B and 8B are public; bits of the others vary."""
 
 
-class InfinityConfig(BaseModel):
+class InfinityConfig(Settings):
     """Sizes of an Infinity transformer; :meth:`published` fills in those of a known size."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     layers: int = Field(gt=0)
     dim: int = Field(gt=0)

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
+
+from scalingar.core.settings import Settings
 
 SIZES: dict[str, tuple[int, int, int]] = {
     "B": (12, 12, 768),
@@ -21,10 +23,8 @@ MOST_TOKENS = 2**16
 """Codes of an image, at most: 4096 pixels on a side at 16 pixels a code."""
 
 
-class LlamaGenConfig(BaseModel):
+class LlamaGenConfig(Settings):
     """Sizes of a LlamaGen transformer; :meth:`published` fills in those of a released size."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     layers: int = Field(gt=0)
     heads: int = Field(gt=0)

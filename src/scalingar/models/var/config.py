@@ -3,8 +3,9 @@
 from itertools import accumulate
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
+from scalingar.core.settings import Settings
 from scalingar.models.var.multiscale_vq import MOST_SCALES, SIDES_256, SIDES_512
 
 SIZES: dict[str, tuple[int, tuple[int, ...], bool]] = {
@@ -17,10 +18,8 @@ SIZES: dict[str, tuple[int, tuple[int, ...], bool]] = {
 """Published sizes: layers (which are also the heads, of 64 channels each), schedule, whether blocks share AdaLN."""
 
 
-class VARConfig(BaseModel):
+class VARConfig(Settings):
     """Sizes of a VAR transformer; :meth:`published` fills in those of a released size."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     layers: int = Field(gt=0)
     heads: int = Field(gt=0)

@@ -5,20 +5,19 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from scalingar.core.errors import WeightsError
-from scalingar.core.validation import sentence
+from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.core.settings import Settings
 from scalingar.models.weights.build_module import build_module
 from scalingar.models.weights.weight_file import save_weights
 
-C = TypeVar("C", bound=BaseModel)
+C = TypeVar("C", bound=Settings)
 M = TypeVar("M", bound=nn.Module)
 
 
-def save_module(path: Path, module: nn.Module, config: BaseModel, dtype: torch.dtype) -> None:
+def save_module(path: Path, module: nn.Module, config: Settings, dtype: torch.dtype) -> None:
     """Write the weights, in ``dtype``, and the configuration. Raises OutputError."""
     weights = {key: value.to(dtype) for key, value in module.state_dict().items()}
     save_weights(path, weights, {"kind": type(config).__name__, "config": config.model_dump_json()})
@@ -42,9 +41,8 @@ def read_module(path: Path, kind: type[C]) -> tuple[C, dict[str, Tensor]]:
         )
     try:
         return kind.model_validate_json(metadata.get("config", "")), weights
-    except ValidationError as error:
-        reason = sentence(error, kind)
-        raise WeightsError(f"{path} has a damaged configuration: {reason}; copy it again.") from None
+    except ConfigError as error:
+        raise WeightsError(f"{path} has a damaged configuration: {error}; copy it again.") from None
 
 
 def load_module(path: Path, kind: type[C], make: Callable[[C], M]) -> M:

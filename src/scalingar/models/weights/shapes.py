@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from pydantic import BaseModel, ValidationError
 from torch import Tensor
 
 from scalingar.core.errors import ConfigError, WeightsError
-from scalingar.core.validation import sentence
+from scalingar.core.settings import Settings
 from scalingar.models.weights.listed import listed_keys
 
-C = TypeVar("C", bound=BaseModel)
+C = TypeVar("C", bound=Settings)
 _LONGEST_NUMBER = 6
 """Digits of a number in a tensor's name."""
 
@@ -95,8 +94,8 @@ class Shapes:
         """The configuration with these sizes. Raises WeightsError for sizes that make no network."""
         try:
             return kind(**sizes)
-        except ValidationError as error:
-            raise WeightsError(f"{self.path} holds no {self.kind}: {sentence(error, kind)}.") from None
+        except ConfigError as error:
+            raise WeightsError(f"{self.path} holds no {self.kind}: {error}.") from None
 
     def heads(
         self, dim: int, heads: int | None, *, published: Mapping[int, int] | None = None, multiple: int = 1

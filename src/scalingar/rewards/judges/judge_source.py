@@ -3,20 +3,18 @@
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import expanded
 from scalingar.core.secrets import struck
-from scalingar.core.validation import sentence
+from scalingar.core.settings import Settings
 
 Chosen = TypeVar("Chosen", bound="JudgeOptions")
 
 
-class JudgeOptions(BaseModel):
+class JudgeOptions(Settings):
     """Which model is asked, and about what."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: str = Field(min_length=1, description="its name or folder")
     questions: Path | None = Field(None, description="file of questions by prompt; None: one, whether it is shown")
@@ -37,9 +35,9 @@ class JudgeOptions(BaseModel):
         if twice := [key for key in keys if keys.count(key) > 1]:
             raise ConfigError(f"the reward {name}:{model} has {twice[0]} twice; leave one of them out.")
         try:
-            return cls.model_validate({"model": model} | {key: value for key, _, value in pairs})
-        except ValidationError as error:
-            raise ConfigError(f"the reward {name}:{model}: {sentence(error, cls)}") from None
+            return cls.from_dict({"model": model} | {key: value for key, _, value in pairs})
+        except ConfigError as error:
+            raise ConfigError(f"the reward {name}:{model}: {error}") from None
 
 
 class LocalOptions(JudgeOptions):

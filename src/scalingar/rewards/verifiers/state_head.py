@@ -3,14 +3,14 @@
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from scalingar.core.settings import Settings
 
-class StateHeadConfig(BaseModel):
+
+class StateHeadConfig(Settings):
     """Sizes of the head."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     states: PositiveInt
     """d, width of the model's hidden states."""

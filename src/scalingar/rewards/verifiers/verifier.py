@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.core.files import expanded, sha256, write_file
+from scalingar.core.settings import Record
 from scalingar.core.text_file import parse_json, read_text
 from scalingar.core.text_file import reason as reason_of
-from scalingar.core.validation import sentence
 from scalingar.models.weights.module_file import load_module, save_module
 from scalingar.rewards.verifiers.reading import Reading
 from scalingar.rewards.verifiers.state_head import StateHead, StateHeadConfig
@@ -25,10 +25,8 @@ VERIFIER = "verifier"
 """Name of a head's SHA-256 among those of the model's files."""
 
 
-class VerifierInfo(BaseModel):
+class VerifierInfo(Record):
     """``verifier.json``: of which model a verifier is, and what it was taught."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: int = Field(description="of this format")
     model: str = Field(description="name of the model whose states it reads")
@@ -120,8 +118,8 @@ def _read_info(folder: Path) -> VerifierInfo:
         )
     try:
         return VerifierInfo.model_validate(value)
-    except ValidationError as error:
-        raise WeightsError(f"{path} is damaged: {sentence(error, VerifierInfo)}; train it again.") from None
+    except ConfigError as error:
+        raise WeightsError(f"{path} is damaged: {error}; train it again.") from None
 
 
 def _short(digest: str | None) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 
 import ray
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from ray import serve as ray_serve
 from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
 from scalingar.bench.runs.executors.ray_cluster import cluster
 from scalingar.core.errors import ConfigError
-from scalingar.core.validation import sentence
+from scalingar.core.settings import Settings
 from scalingar.pipeline.recipe import Recipe
 from scalingar.serve.app import build_app
 from scalingar.serve.auth import Door, check_exposure, read_key
@@ -32,10 +32,8 @@ _CHECK_SECONDS = 2.0
 """Between two looks at whether a replica is well."""
 
 
-class ReplicaSettings(BaseModel):
+class ReplicaSettings(Settings):
     """How many there are. Between the two numbers they follow the number of requests under way."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     replicas: int = Field(1, ge=1, description="at least")
     max_replicas: int | None = Field(None, ge=1, description="at most; None: always the same number")
@@ -49,14 +47,6 @@ class ReplicaSettings(BaseModel):
         if self.most < self.replicas:
             raise ValueError(f"max_replicas is {self.max_replicas}, fewer than replicas, {self.replicas}")
         return self
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> "ReplicaSettings":
-        """From plain values. Raises ConfigError."""
-        try:
-            return cls.model_validate(dict(settings))
-        except ValidationError as error:
-            raise ConfigError(f"{sentence(error, cls)}.") from None
 
     @property
     def most(self) -> int:
@@ -144,8 +134,8 @@ def _end(*, own: bool) -> None:
 
 def serve(recipe: Recipe, settings: Mapping[str, Any], many: Mapping[str, Any], *, check: bool = False) -> None:
     """Serve until the process is told to end. ``check``: start everything, but stop then. Raises ScalingarError."""
-    of_replicas = ReplicaSettings.of(many)
-    with replicas(recipe, ServerSettings.of(settings), of_replicas) as url:
+    of_replicas = ReplicaSettings.from_dict(many)
+    with replicas(recipe, ServerSettings.from_dict(settings), of_replicas) as url:
         print(f"serving at {url}: {of_replicas.replicas} to {of_replicas.most} replicas", flush=True)
         while not check and ray.is_initialized():
             time.sleep(_CHECK_SECONDS)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from scalingar.bench.benchmarks.geneval.metadata import Clause, Metadata
 from scalingar.bench.benchmarks.geneval.rules import (
@@ -17,6 +16,7 @@ from scalingar.bench.benchmarks.geneval.rules import (
     relations,
 )
 from scalingar.bench.judges.detectors import Detection
+from scalingar.core.errors import ConfigError
 from scalingar.models.embedded.vocabulary import COLORS
 from tests.bench.benchmarks.geneval.cases import CASES, EXAMPLES, color_of, detections
 
@@ -140,18 +140,18 @@ def test_relations_turn_round(a: tuple[float, ...], b: tuple[float, ...]) -> Non
         ([clause("dog"), clause("cat", position=["behind", 0])], "'behind' is no relation"),
         ([clause("dog", position=["above", 0])], r"include\[0\] refers to clause 0, which is not before it"),
         ([clause("dog"), clause("cat", position=["above", -1])], r"include\[1\] refers to clause -1"),
-        ([clause("dog", 0)], "greater than or equal to 1"),
+        ([clause("dog", 0)], "count=0: must be >= 1"),
         ([clause("dog", colour="red")], "colour"),
         ([], "at least 1 item"),
     ],
 )
 def test_metadata_is_checked(include: list[dict[str, Any]], complaint: str) -> None:
-    with pytest.raises(ValidationError, match=complaint):
+    with pytest.raises(ConfigError, match=complaint):
         Metadata.model_validate({"tag": "position", "include": include, "prompt": "p"})
 
 
 def test_an_exclude_clause_has_no_colour() -> None:
-    with pytest.raises(ValidationError, match="only a class and a count"):
+    with pytest.raises(ConfigError, match="only a class and a count"):
         Metadata(
             tag="counting",
             include=(Clause(name="dog", count=1),),

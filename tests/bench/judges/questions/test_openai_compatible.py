@@ -13,7 +13,6 @@ import httpx2
 import pytest
 from openai import OpenAI
 from PIL import Image
-from pydantic import ValidationError
 
 from scalingar.bench.judges.questions import Answers, JudgeSettings, UnansweredError, Wording, load_judge
 from scalingar.bench.judges.questions.answer_cache import AnswerCache
@@ -103,7 +102,7 @@ def test_templates_are_drawn_by_image_and_asked_afresh(tmp_path: Path) -> None:
 
 
 def test_a_template_without_questions() -> None:
-    with pytest.raises(ValidationError, match=r"each template needs \{questions\}"):
+    with pytest.raises(ConfigError, match=r"each template needs \{questions\}"):
         Wording(system="Look.", templates=("A",))
 
 

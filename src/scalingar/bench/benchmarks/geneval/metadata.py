@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from scalingar.core.registry import suggestion
+from scalingar.core.settings import Record
 from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES, RELATIONS
 
 TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
@@ -21,10 +22,10 @@ def _among(kind: str, known: tuple[str, ...]) -> Callable[[str], str]:
     return check
 
 
-class Clause(BaseModel):
+class Clause(Record):
     """At least ``count`` objects of a class, of a colour, in a relation to the objects of an earlier clause."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     name: Annotated[str, AfterValidator(_among("class", OBJECT_CLASSES))] = Field(alias="class")
     count: int = Field(ge=1)
@@ -36,10 +37,8 @@ class Clause(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-class Metadata(BaseModel):
+class Metadata(Record):
     """One official line: all ``include`` clauses must hold and no ``exclude`` clause may."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tag: Annotated[str, AfterValidator(_among("task", TASKS))]
     include: tuple[Clause, ...] = Field(min_length=1)

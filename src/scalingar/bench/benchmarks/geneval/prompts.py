@@ -5,13 +5,10 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from scalingar.bench.benchmarks.geneval.metadata import Clause, Metadata
 from scalingar.bench.data_files import read_lines
-from scalingar.core.errors import BenchmarkError, PromptError
+from scalingar.core.errors import BenchmarkError, ConfigError, PromptError
 from scalingar.core.text_file import lines_of, parse_json
-from scalingar.core.validation import sentence
 from scalingar.models.embedded.grammar import TERMINALS, parse
 from scalingar.models.embedded.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS, article, plural
 
@@ -38,8 +35,8 @@ def parse_line(line: str, where: str) -> Metadata:
     """One official line. Raises BenchmarkError; ``where`` names the line in its message."""
     try:
         return Metadata.model_validate(parse_json(line))
-    except ValidationError as error:
-        raise BenchmarkError(f"{where}: {sentence(error, Metadata)}.") from None
+    except ConfigError as error:
+        raise BenchmarkError(f"{where}: {error}.") from None
     except ValueError as error:
         raise BenchmarkError(f"{where} is no JSON ({error}); copy the file again.") from None
 

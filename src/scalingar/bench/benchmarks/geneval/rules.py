@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from scalingar.bench.benchmarks.geneval.metadata import Clause, Metadata
 from scalingar.bench.judges.detectors.detector import Box, Detection
+from scalingar.core.settings import Settings
 from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES
 
 ColorOf = Callable[[Detection], str]
@@ -16,10 +17,8 @@ Objects = Mapping[str, Sequence[Detection]]
 """Detections that count, by class, most confident first; classes without any have no entry."""
 
 
-class GenEvalOptions(BaseModel):
+class GenEvalOptions(Settings):
     """The official options of the rule, with their defaults."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     threshold: float = Field(0.3, ge=0, le=1, description="objects count above this score")
     counting_threshold: float = Field(0.9, ge=0, le=1, description="the same for the task counting")

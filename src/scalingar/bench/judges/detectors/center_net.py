@@ -4,17 +4,17 @@ from typing import Literal, NamedTuple
 
 import torch.nn.functional as F
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
+
+from scalingar.core.settings import Settings
 
 STRIDE = 8
 """Pixels along a side of a cell."""
 
 
-class CenterNetConfig(BaseModel):
+class CenterNetConfig(Settings):
     """Widths and depths of the network, and the number of classes and colours."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     classes: Literal[80] = 80
     colors: Literal[11] = 11

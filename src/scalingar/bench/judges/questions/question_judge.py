@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Protocol
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from scalingar.bench.judges.questions.wording import Wording
 from scalingar.core.errors import BenchmarkError
 from scalingar.core.registry import Registry
+from scalingar.core.settings import Settings
 
 
-class JudgeSettings(BaseModel):
+class JudgeSettings(Settings):
     """Which judge is asked, and how."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: str = Field("openai-compatible", description="name of the judge")
     model: str = Field(description="pinned id, such as gpt-4o-2024-08-06: unpinned ones change without notice")

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from scalingar.core.settings import Settings
 
 QUESTIONS, COUNT = "{questions}", "{count}"
 """Placeholders in a template: the questions, one a line, and how many they are."""
 
 
-class Wording(BaseModel):
+class Wording(Settings):
     """A system message, and one or more templates of the question."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     system: str
     templates: tuple[str, ...] = Field(
