@@ -107,6 +107,11 @@ class BenchmarkSettings(Settings):
         return str(expanded(value)) if isinstance(value, str) and value.startswith("~") else value
 
 
+def eyes_of(*judges: object) -> frozenset[str]:
+    """What these judges look with, in the words of ``rewards.eyes``; nothing of those without an attribute ``eyes``."""
+    return frozenset().union(*(getattr(judge, "eyes", frozenset()) for judge in judges))
+
+
 class Benchmark(ABC):
     """Base of all benchmarks. A new one is a class under ``@BENCHMARKS.register``, listed with its docstring."""
 

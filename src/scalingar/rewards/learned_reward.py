@@ -63,6 +63,11 @@ class LearnedReward(PixelReward):
         """Its name in the registry."""
         return REWARDS.name_of(type(self))
 
+    @classmethod
+    def eyes(cls, source: str | None) -> frozenset[str]:
+        """The reward, and the weights that it looks with: a benchmark may judge with the same."""
+        return frozenset({f"the reward {REWARDS.name_of(cls)}", f"the model {expanded(source or cls.repo)}"})
+
     def load(self, location: str | Path) -> Any:
         """The network with the weights at ``location``, a path or a hub name. Raises WeightsError."""
         raise NotImplementedError(type(self).__name__)

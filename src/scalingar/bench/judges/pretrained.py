@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from scalingar.core.files import content_hash
+from scalingar.core.files import content_hash, expanded
 from scalingar.core.packages import require
 from scalingar.models.hf.loading import load_network, load_text_tokenizer
 
@@ -20,6 +20,8 @@ class PretrainedJudge:
     architecture: ClassVar[str]
     """The network's class in transformers."""
     default: ClassVar[str]
+    eyes: frozenset[str] = frozenset()
+    """The weights, in the words of ``rewards.eyes``."""
 
     def __init__(self, network: Any, tokenizer: Any, name: str) -> None:
         """``network``: of the class ``architecture``. ``name``: of its weights."""
@@ -35,7 +37,9 @@ class PretrainedJudge:
 
         source = source or cls.default
         network = load_network(getattr(transformers, cls.architecture), source, device=device, dtype=dtype)
-        return cls(network, load_text_tokenizer(source), weights_name(source))
+        judge = cls(network, load_text_tokenizer(source), weights_name(source))
+        judge.eyes = frozenset({f"the model {expanded(source)}"})
+        return judge
 
     def to_network(self, pixels: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Convert to the network's dtype and move to its device."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,8 +13,10 @@ from scalingar.bench.benchmark import BENCHMARKS, Judged, check_judged
 from scalingar.bench.benchmarks.geneval.geneval import GenEval, GenEvalSettings
 from scalingar.bench.benchmarks.geneval.layout import read_layout
 from scalingar.bench.benchmarks.geneval.prompts import official_prompts
-from scalingar.bench.judges.detectors import Detection
+from scalingar.bench.judges import pretrained
+from scalingar.bench.judges.detectors import COLOR_CLASSIFIERS, Detection
 from scalingar.core.errors import BenchmarkError, ConfigError
+from scalingar.rewards import eyes
 from tests.bench.benchmarks.geneval.official_summary import summarize
 
 ASKED = [official_prompts()[0], official_prompts()[180], official_prompts()[259]]
@@ -185,3 +188,20 @@ def test_built_by_name_with_precomputed_detections(tmp_path: Path) -> None:
     assert built.provenance["prompts"] == "official"
     assert built.images_per_prompt == 4
     assert len(built.items()) == 553
+
+
+@pytest.mark.parametrize("source", [None, "my/clip"])
+def test_a_reward_of_the_same_clip_may_not_choose(source: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The judge of colours is by default of the same weights as the reward clip-score."""
+    activation = SimpleNamespace(hidden_act="quick_gelu", image_size=32)
+    network = SimpleNamespace(config=SimpleNamespace(text_config=activation, vision_config=activation))
+    monkeypatch.setattr(pretrained, "load_network", lambda *_, **__: network)
+    monkeypatch.setattr(pretrained, "load_text_tokenizer", lambda _: SimpleNamespace())
+    colors = COLOR_CLASSIFIERS["clip"](source, device="cpu", dtype=torch.float32)
+    graders = GenEval(Reciting(), colors=colors).graders
+    model = source or "openai/clip-vit-large-patch14"
+    assert graders == {f"the model {model}"}
+    assert bool(graders & eyes("clip-score")) == (source is None)
+    assert bool(graders & eyes("rank-sum:clip-score,pmi")) == (source is None)
+    assert graders & eyes(f"clip-score:{model}")
+    assert not graders & (eyes("pick-score") | eyes("embedded"))

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from pydantic import Field
 
-from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict
+from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict, eyes_of
 from scalingar.bench.benchmarks.geneval.layout import METADATA, check_complete, folder_name, image_name, read_layout
 from scalingar.bench.benchmarks.geneval.metadata import Metadata
 from scalingar.bench.benchmarks.geneval.prompts import official_prompts, read_prompts
@@ -80,6 +80,11 @@ class GenEval(Benchmark):
             "colors": "detector" if self.colors is None else self.colors.name,
             "prompts": "official" if self.prompts == official_prompts() else f"{len(self.prompts)} of another file",
         }
+
+    @property
+    def graders(self) -> frozenset[str]:
+        """The weights of detector and colour classifier; CLIP's are those of the reward clip-score."""
+        return eyes_of(self.detector, self.colors)
 
     def items(self) -> list[Item]:
         """All prompts; the id of one is the name of its official folder."""

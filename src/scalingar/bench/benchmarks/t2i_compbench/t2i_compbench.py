@@ -14,7 +14,15 @@ import torch
 from PIL import Image
 from pydantic import Field, field_validator
 
-from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Verdict, check_folder_complete
+from scalingar.bench.benchmark import (
+    BENCHMARKS,
+    Benchmark,
+    BenchmarkSettings,
+    Item,
+    Verdict,
+    check_folder_complete,
+    eyes_of,
+)
 from scalingar.bench.benchmarks.t2i_compbench.blip_vqa import BlipVQA
 from scalingar.bench.benchmarks.t2i_compbench.category_judges import (
     CategoryJudges,
@@ -116,6 +124,12 @@ class T2ICompBench(Benchmark):
         if judges.singulars is not None:
             names["singulars"] = hashlib.sha256(repr(sorted(judges.singulars.items())).encode()).hexdigest()
         return names
+
+    @property
+    def graders(self) -> frozenset[str]:
+        """The weights of the judges."""
+        judges = self.judges
+        return eyes_of(judges.yes, judges.similarity, judges.objects, judges.depth)
 
     def items(self) -> list[Item]:
         """Category after category, in the order of the files."""
