@@ -33,6 +33,14 @@ def test_the_first_of_equal_ones_is_the_largest(values: object, largest: object)
     assert first_largest(np.array(values)).tolist() == largest
 
 
+def test_what_is_left_of_larger_terms_is_equal_within_a_share_of_those() -> None:
+    values = np.array([1e-7, -2e-6, 3e-6, -5e-5])
+    assert first_largest(values) == 2
+    assert first_largest(values, 1.0) == 0
+    assert descending(values, 1.0).tolist() == [0, 1, 2, 3]
+    assert descending(np.array([1e-7, 3.0, 3.00002, 2e-6]), 1.0).tolist() == [1, 2, 0, 3]
+
+
 def test_only_more_than_rounding_is_a_rise() -> None:
     best = np.maximum.accumulate(np.array([1.0, 1.000001, 0.5, 1.1, 1.1]))
     assert rises(best).tolist() == [True, False, False, True, False]

@@ -18,35 +18,40 @@ def below(
 
 def reaches(values: Float[np.ndarray, "*n"], limit: float) -> Bool[np.ndarray, "*n"]:
     """At least the limit, of which a share of :data:`ROUNDING` may be missing."""
-    return values >= limit - ROUNDING * abs(limit)
+    return np.asarray(values >= limit - ROUNDING * abs(limit))
 
 
-def first_largest(values: Float[np.ndarray, "*n k"]) -> Int[np.ndarray, "*n"]:
-    """Index of the largest of the last axis, the first of equal ones; NaN is never the largest."""
+def first_largest(values: Float[np.ndarray, "*n k"], scale: float = 0.0) -> Int[np.ndarray, "*n"]:
+    """Index of the largest of the last axis, the first of equal ones; NaN is never the largest.
+
+    ``scale``: of the terms that the values are sums of, so that what is left of them is equal within a share of it.
+    """
     known = np.where(np.isnan(values), -np.inf, values)
     largest = known.max(axis=-1, keepdims=True)
-    share = ROUNDING * np.where(np.isfinite(largest), np.abs(largest), 0)
-    return np.asarray((known >= largest - share).argmax(axis=-1))
+    return np.asarray((known >= largest - _share(largest, scale)).argmax(axis=-1))
 
 
 def rises(best: Float[np.ndarray, "*n k"]) -> Bool[np.ndarray, "*n k"]:
     """Where a running maximum exceeds the value before it; the first value does."""
     before = np.concatenate([np.full_like(best[..., :1], -np.inf), best[..., :-1]], axis=-1)
-    share = ROUNDING * np.where(np.isfinite(before), np.abs(before), 0)
-    return best > before + share
+    return best > before + _share(before)
 
 
-def descending(values: Float[np.ndarray, "*n k"]) -> Int[np.ndarray, "*n k"]:
+def descending(values: Float[np.ndarray, "*n k"], scale: float = 0.0) -> Int[np.ndarray, "*n k"]:
     """Indices of the last axis by value, the largest first, equal ones in their order, NaN last.
 
-    Values of which each equals the next are all equal.
+    Values of which each equals the next are all equal. ``scale``: see :func:`first_largest`.
     """
     order = np.argsort(-values, axis=-1, kind="stable")
     ordered = np.take_along_axis(values, order, -1)
     before, after = ordered[..., :-1], ordered[..., 1:]
-    share = ROUNDING * np.where(np.isfinite(before), np.abs(before), 0)
-    same = after >= before - share
+    same = after >= before - _share(before, scale)
     group = np.concatenate([np.zeros_like(order[..., :1]), (~same).cumsum(axis=-1)], axis=-1)
     grouped = np.empty_like(order)
     np.put_along_axis(grouped, order, group, -1)
     return np.argsort(grouped, axis=-1, kind="stable")
+
+
+def _share(values: Float[np.ndarray, "*n"], scale: float = 0.0) -> Float[np.ndarray, "*n"]:
+    """By how much others may differ from these values, or from terms of that scale, and be equal."""
+    return ROUNDING * np.maximum(np.where(np.isfinite(values), np.abs(values), 0), scale)

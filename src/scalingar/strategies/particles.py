@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from scalingar.core.errors import DecodingError
 from scalingar.core.outputs import Candidate
 from scalingar.policy.resampling import Method, effective_sample_size, probabilities, resample
+from scalingar.profile.rounding import reaches
 from scalingar.rewards.reward import compares
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Candidates, Decision, Pick, Search, Step
@@ -133,7 +134,7 @@ class ParticlesSearch(Search):
         weights = settings.weights(logs, f"at {self.setting.step_name} {step.position}")
         size = effective_sample_size(weights)
         trace = {"potential": values, "weight": weights, "ess": np.full(count, size)}
-        if size >= settings.ess_share * count:
+        if reaches(np.array(size), settings.ess_share * count):
             self.told = dict(zip(step.indices, self.since.tolist(), strict=True))
             return Decision(np.arange(count), [None] * count, trace=trace)
         self.since = values

@@ -15,6 +15,7 @@ from scalingar.core.settings import Settings
 from scalingar.profile.confidence import ProfileConfig
 from scalingar.profile.rounding import first_largest
 from scalingar.rewards.given import named
+from scalingar.rewards.verifiers import VALUE_SCALE
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Candidates, Pick, Search, Start
 from scalingar.strategies.setting import Setting
@@ -117,9 +118,14 @@ def check_branches(strategy: Strategy, guidance_scale: float) -> None:
         )
 
 
-def argmax(values: Iterable[float]) -> int:
-    """Position of the highest value, the first of equal ones."""
-    return int(first_largest(np.array(list(values), np.float64)))
+def argmax(values: Iterable[float], scale: float = 0.0) -> int:
+    """Position of the highest value, the first of equal ones; ``scale``: see :func:`first_largest`."""
+    return int(first_largest(np.array(list(values), np.float64), scale))
+
+
+def most_valued(candidates: Iterable[Candidate]) -> int:
+    """Position of the candidate that the verifier values most, the first of equal ones."""
+    return argmax((candidate.signals["verifier"] for candidate in candidates), VALUE_SCALE)
 
 
 def choice_generator(setting: Setting) -> np.random.Generator:

@@ -26,7 +26,7 @@ from scalingar.policy.resampling import Method, probabilities, resample
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import MOST_TRAJECTORIES, STRATEGIES, Strategy, argmax
+from scalingar.strategies.strategy import MOST_TRAJECTORIES, STRATEGIES, Strategy, argmax, most_valued
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class TTSVar(Strategy):
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Position of the highest reward or value, the first on ties."""
         if self.scores == "verifier":
-            return argmax(candidate.signals["verifier"] for candidate in candidates)
+            return most_valued(candidates)
         return argmax(candidate.rewards[str(self.reward)] for candidate in candidates)
 
     def search(self, setting: Setting) -> "TTSVarSearch":

@@ -11,6 +11,7 @@ from scalingar.analysis.replay.replay import check_complete
 from scalingar.core.errors import ConfigError, DecodingError
 from scalingar.core.outputs import Candidate
 from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.profile.rounding import ROUNDING
 from scalingar.strategies import Particles, TTSVar, VerifierHalving, VerifierOfN
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Prefix, Search, Start
@@ -177,6 +178,22 @@ def test_steps_of_a_preview_are_steps_of_an_image() -> None:
     assert pipe.verifier(folder_of(16, 12)).head.config.steps == 12
     with pytest.raises(ConfigError, match="reads images of 6 steps, and tiny-glm draws 12"):
         pipe.verifier(folder_of(16, 6))
+
+
+@pytest.mark.parametrize("share", [1.0, 1e-6])
+def test_who_else_is_drawn_decides_nothing(share: float) -> None:
+    """Infinity's states have other last digits where few rows are drawn together; values may be near 0 or alike."""
+    pipe = infinity_pipe()
+    verifier = pipe.verifier(verifier_of(pipe))
+    with torch.no_grad():
+        for weights in verifier.head.judge[2].parameters():
+            weights.mul_(share)
+    strategies = [VerifierOfN(num_trajectories=n, verifier=verifier_of(pipe)) for n in range(1, 9)]
+    results = [pipe(PROMPT, strategy=strategy, seed=2).results[0] for strategy in strategies]
+    eight = values(results[-1].candidates)
+    for n, result in enumerate(results, 1):
+        assert values(result.candidates) == pytest.approx(eight[:n], abs=ROUNDING, rel=0)
+        assert result.chosen == (int(np.argmax(eight[:n])) if share == 1 else 0)
 
 
 def test_a_value_depends_on_its_own_trajectory_alone() -> None:

@@ -1,7 +1,7 @@
 """Verifiers, which tell from a model's own hidden states how good an image will be. They see no picture."""
 
 from scalingar.rewards.verifiers.reading import Reading
-from scalingar.rewards.verifiers.state_head import StateHead, StateHeadConfig
+from scalingar.rewards.verifiers.state_head import VALUE_SCALE, StateHead, StateHeadConfig
 from scalingar.rewards.verifiers.verifier import (
     VERIFIER,
     VERSION,
@@ -12,6 +12,7 @@ from scalingar.rewards.verifiers.verifier import (
 )
 
 __all__ = [
+    "VALUE_SCALE",
     "VERIFIER",
     "VERSION",
     "Reading",

@@ -16,7 +16,9 @@ class Reading:
     """The memory of ``n`` rows: forks copy it, cut rows lose it.
 
     On the CPU the head runs row by row, since its sums over several rows are rounded by how many there are: so a value
-    depends on the states of its own prefix alone, to the bit.
+    depends on the states of its own prefix alone, to the bit. The states are the model's: where it computes few rows by
+    other kernels than many, their last digits differ with the rows, and values are compared with that in mind; see
+    :data:`~scalingar.rewards.verifiers.state_head.VALUE_SCALE`.
     """
 
     def __init__(self, head: StateHead, rows: int) -> None:

@@ -26,6 +26,10 @@ class StateHeadConfig(Settings):
         return (positions % self.every == 0) | (positions == self.steps - 1)
 
 
+VALUE_SCALE = 1.0
+"""Order of the terms that a value is the sum of; :data:`~scalingar.profile.rounding.ROUNDING` of it decides nothing."""
+
+
 class StateHead(nn.Module):
     """u_t = gelu(W · norm(s_t) + p_t), g_t and v_t linear in u_t, memory Σ σ(g_t) · v_t and Σ σ(g_t), value of both.
 

@@ -8,10 +8,11 @@ from pydantic import Field, model_validator
 from scalingar.core.outputs import Candidate
 from scalingar.profile.duration import share_of
 from scalingar.profile.rounding import descending
+from scalingar.rewards.verifiers import VALUE_SCALE
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
+from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax, most_valued
 from scalingar.strategies.successive_halving import check_rounds
 
 
@@ -51,7 +52,7 @@ class VerifierHalving(Strategy):
         """Position of the highest value or reward, the first on ties."""
         if self.last == "reward":
             return argmax(candidate.rewards[str(self.reward)] for candidate in candidates)
-        return argmax(candidate.signals["verifier"] for candidate in candidates)
+        return most_valued(candidates)
 
 
 class VerifierHalvingSearch(Search):
@@ -66,7 +67,7 @@ class VerifierHalvingSearch(Search):
         if step.position not in self.rounds:
             return None
         values, count = step.values(), self.rounds[step.position]
-        kept = np.argsort(descending(values)) < count
+        kept = np.argsort(descending(values, VALUE_SCALE)) < count
         needed = float(values[kept].min())
         reasons = [
             None if stays else f"verifier {value:.2f}, needed {needed:.2f}"

@@ -5,7 +5,7 @@ from pydantic import Field
 from scalingar.core.outputs import Candidate
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
+from scalingar.strategies.strategy import STRATEGIES, Strategy, most_valued
 
 
 @STRATEGIES.register("verifier-of-n")
@@ -20,4 +20,4 @@ class VerifierOfN(Strategy):
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Position of the highest value, the first on ties."""
-        return argmax(candidate.signals["verifier"] for candidate in candidates)
+        return most_valued(candidates)
