@@ -6,7 +6,6 @@ import torch
 
 from scalingar.core.errors import ConfigError
 from scalingar.strategies import Beam, BestOfN
-from scalingar.strategies.rivals.beam import usual_checks
 from tests.strategies.rivals.by_hand import RASTER, SCALES, step
 from tests.tiny.pipes import PROMPT, tiny_pipe
 
@@ -14,8 +13,8 @@ REWARD = "log-likelihood"
 
 
 def test_checks_of_both_kinds_of_models() -> None:
-    assert usual_checks(SCALES) == [1, 2]
-    assert usual_checks(RASTER) == [2, 4, 6, 8, 9, 11, 13, 15]  # ninths of 16, rounded up
+    assert Beam().steps_of_checks(SCALES) == [1, 2]
+    assert Beam().steps_of_checks(RASTER) == [2, 4, 6, 8, 9, 11, 13, 15]  # ninths of 16, rounded up
     assert Beam(checks=(0.25, 0.5)).search(RASTER).checks == {4, 8}
 
 

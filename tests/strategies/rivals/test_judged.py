@@ -6,7 +6,6 @@ import pytest
 
 from scalingar.core.errors import ConfigError
 from scalingar.strategies import FRTTS, Beam, GridAR, Lookahead, Parm, ScaleBeam
-from scalingar.strategies.rivals.beam import usual_checks
 from scalingar.strategies.rivals.judged import steps_at
 from scalingar.strategies.setting import Setting
 from tests.strategies.rivals.by_hand import RASTER
@@ -41,4 +40,4 @@ def test_of_codes_too(kind: Any) -> None:
 
 
 def test_usual_checks_of_few_codes_are_all_but_the_last() -> None:
-    assert usual_checks(Setting((2, 2), 1.0, seed=0)) == [1, 2, 3]
+    assert Lookahead().steps_of_checks(Setting((2, 2), 1.0, seed=0)) == [1, 2, 3]

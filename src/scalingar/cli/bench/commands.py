@@ -8,6 +8,7 @@ import typer
 
 from scalingar.cli.bench.plan import plan
 from scalingar.cli.bench.settings import settings_of
+from scalingar.cli.comparison_options import PANEL, STRATEGIES, Strategies, Suite, Trajectories
 from scalingar.cli.model_options import split_model, split_section, takes_model
 from scalingar.cli.terminal import say
 
@@ -16,9 +17,7 @@ bench = typer.Typer(
 )
 
 _MOST_IMAGES = 65_536
-_STRATEGIES = "single,best-of-n"
-"""With the method of the model's family."""
-_WHAT, _HOW, _WHERE = "What is compared", "How much", "Where and how to run"
+_HOW, _WHERE = "How much", "Where and how to run"
 
 
 @bench.command("ls")
@@ -49,23 +48,12 @@ def run(
             help="Of the benchmark: detector=embedded; the file of prompts; or model. and sampling.key=value.",
         ),
     ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(
-            help="Strategies, with commas between them.",
-            show_default=f"{_STRATEGIES},scaling-ar or tts-var",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
-    suite: Annotated[
-        Path | None, typer.Option(help="YAML file of labels and strategies instead.", rich_help_panel=_WHAT)
-    ] = None,
-    num_trajectories: Annotated[
-        int | None, typer.Option("-n", "--num-trajectories", help="N, trajectories per image.", rich_help_panel=_WHAT)
-    ] = None,
-    reward: Annotated[str | None, typer.Option(help="For the strategies that ask one.", rich_help_panel=_WHAT)] = None,
+    strategy: Strategies = None,
+    suite: Suite = None,
+    num_trajectories: Trajectories = None,
+    reward: Annotated[str | None, typer.Option(help="For the strategies that ask one.", rich_help_panel=PANEL)] = None,
     verifier: Annotated[
-        str | None, typer.Option(help="For the strategies that use one: its folder.", rich_help_panel=_WHAT)
+        str | None, typer.Option(help="For the strategies that use one: its folder.", rich_help_panel=PANEL)
     ] = None,
     images_per_prompt: Annotated[
         int | None,
@@ -145,7 +133,7 @@ def run(
     embedded = section.get("name", "embedded") in EMBEDDED
     if suite is None:
         own = reward or ("embedded" if embedded else None)
-        usual = f"{_STRATEGIES},{default_strategy(ModelChoice.from_dict({'name': section.get('name', 'embedded')}))}"
+        usual = f"{STRATEGIES},{default_strategy(ModelChoice.from_dict({'name': section.get('name', 'embedded')}))}"
         strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=own, verifier=verifier)
     else:
         check_alone(suite, strategy)

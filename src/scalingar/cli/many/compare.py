@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
+from scalingar.cli.comparison_options import PANEL, STRATEGIES, Strategies, Suite, Trajectories
 from scalingar.cli.model_options import takes_model
 from scalingar.cli.words.prompt_and_settings import gathered, split_words
 
-_WHAT, _DRAW, _RUN = "What is compared", "Drawing", "Results"
+_DRAW, _RUN = "Drawing", "Results"
 
 
 @takes_model()
@@ -17,25 +18,14 @@ def compare(
         list[str] | None,
         typer.Argument(metavar="PROMPT [KEY=VALUE]...", help="In quotes; and settings by their dotted names."),
     ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(
-            help="Strategies, with commas between them.",
-            show_default="single,best-of-n,scaling-ar or tts-var",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
-    suite: Annotated[
-        Path | None, typer.Option(help="YAML file of labels and strategies instead.", rich_help_panel=_WHAT)
-    ] = None,
-    num_trajectories: Annotated[
-        int | None, typer.Option("-n", "--num-trajectories", help="N, trajectories per image.", rich_help_panel=_WHAT)
-    ] = None,
+    strategy: Strategies = None,
+    suite: Suite = None,
+    num_trajectories: Trajectories = None,
     reward: Annotated[
         str | None,
         typer.Option(
             help="For strategies that ask one, and for the comparison; the model's own if not given.",
-            rich_help_panel=_WHAT,
+            rich_help_panel=PANEL,
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Keys the noise.", rich_help_panel=_DRAW)] = None,
@@ -84,7 +74,7 @@ def compare(
     if recipe.prompt is None:
         raise typer.BadParameter("there is no prompt; say in quotes what the image should show")
     if suite is None:
-        usual = f"single,best-of-n,{default_strategy(recipe.model)}"
+        usual = f"{STRATEGIES},{default_strategy(recipe.model)}"
         strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=reward)
     else:
         check_alone(suite, strategy)

@@ -1,5 +1,6 @@
 """The fields in which a strategy is chosen, as every tab has them."""
 
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,11 +8,13 @@ import gradio as gr
 
 from scalingar.serve.offer import Offer
 from scalingar.serve.studio.fields import offered, settings_of, usual_name, usual_settings
-from scalingar.serve.studio.text import table
+from scalingar.serve.studio.text import status, table
 from scalingar.strategies import STRATEGIES
 
 _HELP = "As after the prompt of scalingar generate: strategy.name=value, sampling.top_k=50 or guidance_scale=4."
 _COUNT = "num_trajectories"
+Shown = tuple[Any, Any]
+"""What is said, and the board; a board of ``gr.skip()`` stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,32 @@ class StrategyFields:
         self.strategy.input(
             chosen, self.strategy, outputs, show_progress="hidden", api_visibility="private", queue=False
         )
+
+
+def draw_and_stop(tab: str, label: str, stop_id: str, drawn: Callable[..., AsyncGenerator[Shown]], inputs: Any) -> None:
+    """The buttons, what is said and the board; ``drawn`` fills both until it ends or is stopped.
+
+    The first of ``inputs`` is the prompt, where Enter draws too.
+    """
+    with gr.Row():
+        draw = gr.Button(label, variant="primary", elem_id=label.lower(), min_width=120)
+        stop = gr.Button("Stop", variant="stop", elem_id=stop_id, min_width=120)
+    said, shown = gr.HTML(elem_id=f"{tab}-said"), gr.HTML(elem_id=f"{tab}-board")
+    event = gr.on(
+        [draw.click, inputs[0].submit],
+        drawn,
+        inputs,
+        [said, shown],
+        show_progress="hidden",
+        api_visibility="private",
+        trigger_mode="once",
+    )
+    stop.click(stopped, None, said, cancels=[event], show_progress="hidden", api_visibility="private", queue=False)
+
+
+def stopped() -> str:
+    """What is said after a stop."""
+    return status("stopped; its rows are free")
 
 
 def has_own_count(name: str) -> bool:

@@ -15,13 +15,12 @@ from scalingar.serve.limits import Limits
 from scalingar.serve.offer import Offer
 from scalingar.serve.protocol import ImagesRequest
 from scalingar.serve.service import LiveService
-from scalingar.serve.studio.asking import StrategyFields, filled
+from scalingar.serve.studio.asking import Shown, StrategyFields, draw_and_stop, filled
 from scalingar.serve.studio.board import tiles
 from scalingar.serve.studio.drawing import drawing, moment_of
 from scalingar.serve.studio.fields import request
 from scalingar.serve.studio.moment import Moment
 from scalingar.serve.studio.text import alert, sentence_of, status, words
-from scalingar.serve.studio.watch import Shown, stopped
 
 MOST = 3
 _FRAMES = 8
@@ -45,25 +44,11 @@ class Compare:
                 with gr.Column(min_width=220):
                     label = f"Strategy {place + 1}" if place < 2 else f"Strategy {place + 1} (may be empty)"
                     self.fields.append(StrategyFields.made(label, f"strategy-{place + 1}"))
-        with gr.Row():
-            draw = gr.Button("Compare", variant="primary", elem_id="compare", min_width=120)
-            stop = gr.Button("Stop", variant="stop", elem_id="compare-stop", min_width=120)
-        said = gr.HTML(elem_id="compare-said")
-        shown = gr.HTML(elem_id="compare-board")
         for fields in self.fields:
             fields.follow_choice()
         inputs = [self.prompt, self.count, self.seed]
         inputs += [field for fields in self.fields for field in (fields.strategy, fields.settings)]
-        event = gr.on(
-            [draw.click, self.prompt.submit],
-            self.drawn,
-            inputs,
-            [said, shown],
-            show_progress="hidden",
-            api_visibility="private",
-            trigger_mode="once",
-        )
-        stop.click(stopped, None, said, cancels=[event], show_progress="hidden", api_visibility="private", queue=False)
+        draw_and_stop("compare", "Compare", "compare-stop", self.drawn, inputs)
 
     @property
     def outputs(self) -> list[Any]:

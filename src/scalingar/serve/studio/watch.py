@@ -14,15 +14,12 @@ from scalingar.serve.limits import Limits
 from scalingar.serve.offer import Offer
 from scalingar.serve.protocol import ImagesRequest
 from scalingar.serve.service import LiveService
-from scalingar.serve.studio.asking import StrategyFields, filled, has_own_count
+from scalingar.serve.studio.asking import Shown, StrategyFields, draw_and_stop, filled, has_own_count
 from scalingar.serve.studio.board import board
 from scalingar.serve.studio.drawing import drawing, files_of, moment_of
 from scalingar.serve.studio.fields import request, usual_name
 from scalingar.serve.studio.moment import Moment
 from scalingar.serve.studio.text import SIDE, alert, data_url, links, sentence_of, status, words
-
-Shown = tuple[Any, Any]
-"""What is said, and the board; a board of ``gr.skip()`` stays as it is."""
 
 
 class Watch:
@@ -36,23 +33,9 @@ class Watch:
                 self.fields = StrategyFields.made("Strategy", "strategy")
             self.count = gr.Number(label="N, trajectories", precision=0, elem_id="count", min_width=120)
             self.seed = gr.Number(label="Seed (empty: any)", value=0, precision=0, elem_id="seed", min_width=120)
-        with gr.Row():
-            draw = gr.Button("Draw", variant="primary", elem_id="draw", min_width=120)
-            stop = gr.Button("Stop", variant="stop", elem_id="stop", min_width=120)
-        said = gr.HTML(elem_id="watch-said")
-        shown = gr.HTML(elem_id="watch-board")
         self.fields.follow_choice(self.count)
         inputs = [self.prompt, self.fields.strategy, self.fields.settings, self.count, self.seed]
-        event = gr.on(
-            [draw.click, self.prompt.submit],
-            self.drawn,
-            inputs,
-            [said, shown],
-            show_progress="hidden",
-            api_visibility="private",
-            trigger_mode="once",
-        )
-        stop.click(stopped, None, said, cancels=[event], show_progress="hidden", api_visibility="private", queue=False)
+        draw_and_stop("watch", "Draw", "stop", self.drawn, inputs)
 
     @property
     def outputs(self) -> list[Any]:
@@ -93,8 +76,3 @@ def result(picture: bytes, moment: Moment) -> str:
     kind = "large" if max(width, height) > SIDE else "small"
     source, alt = data_url(picture, "image/png"), words(moment.prompt)
     return f'<figure class="studio-result"><img class="{kind}" width="{width}" alt="{alt}" src="{source}"></figure>'
-
-
-def stopped() -> str:
-    """What is said after a stop."""
-    return status("stopped; its rows are free")

@@ -1,45 +1,23 @@
 """Beam search with lookahead, as the toolkit SoTo does it (arXiv 2604.15453)."""
 
-from typing import Self
-
-import numpy as np
-from pydantic import Field, model_validator
-
-from scalingar.strategies.best_of_n import BestOfN
-from scalingar.strategies.rivals.beam import usual_checks
-from scalingar.strategies.rivals.judged import check_shares, last_round, shared_out, steps_at
+from scalingar.strategies.rivals.beams import BeamsDrawnAgain
+from scalingar.strategies.rivals.judged import last_round, shared_out
 from scalingar.strategies.search import Candidates, Decision, Pick, Prefix, Search, Start, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES, argmax
 
 
 @STRATEGIES.register("lookahead")
-class Lookahead(BestOfN):
+class Lookahead(BeamsDrawnAgain):
     """SoTo's lookahead: beams are judged by their greedy completions, which are thrown away; their codes are counted.
 
     As published, completed to the end (the release's -1, its setting for Infinity), the likeliest code at each place.
     Chosen: N trajectories from the first step on, as in the strategy beam.
     """
 
-    beam_width: int = Field(2, ge=1, description="w, prefixes that go on at a check, N / w copies of each")
-    checks: tuple[float, ...] | None = Field(
-        None, description="after which shares of the steps; None: after every scale, or every ninth of the codes"
-    )
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        check_shares(self.checks or ())
-        return self
-
     def search(self, setting: Setting) -> "LookaheadSearch":
         """A new search for one image."""
         return LookaheadSearch(self, setting)
-
-    def most_drawn(self, setting: Setting) -> list[int]:
-        """The beams of every step, and their completions from each check on."""
-        checks = np.array(LookaheadSearch(self, setting).left, np.int64)
-        steps = np.arange(setting.total_steps)
-        return (self.num_trajectories * (1 + (checks[None] <= steps[:, None]).sum(1))).tolist()
 
 
 class LookaheadSearch(Search):
@@ -50,8 +28,7 @@ class LookaheadSearch(Search):
     def __init__(self, strategy: Lookahead, setting: Setting) -> None:
         super().__init__(strategy, setting)
         self.settings = strategy
-        shares = strategy.checks
-        self.left = usual_checks(setting) if shares is None else steps_at(shares, setting)
+        self.left = strategy.steps_of_checks(setting)
         """Checks to come."""
         self.parents: set[int | None] = {None}
         """What the present trajectories go on from."""

@@ -1,0 +1,23 @@
+"""Options of the commands that compare strategies."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PANEL = "What is compared"
+STRATEGIES = "single,best-of-n"
+"""With the method of the model's family."""
+
+Strategies = Annotated[
+    str | None,
+    typer.Option(
+        help="Strategies, with commas between them.",
+        show_default=f"{STRATEGIES},scaling-ar or tts-var",
+        rich_help_panel=PANEL,
+    ),
+]
+Suite = Annotated[Path | None, typer.Option(help="YAML file of labels and strategies instead.", rich_help_panel=PANEL)]
+Trajectories = Annotated[
+    int | None, typer.Option("-n", "--num-trajectories", help="N, trajectories per image.", rich_help_panel=PANEL)
+]
