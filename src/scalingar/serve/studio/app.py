@@ -22,12 +22,12 @@ from scalingar.serve.limits import Limits
 from scalingar.serve.loading import load_offer
 from scalingar.serve.metrics import Metrics
 from scalingar.serve.service import LiveService
-from scalingar.serve.studio.compare import Compare
 from scalingar.serve.studio.door import AtTheDoor, check_uploads
-from scalingar.serve.studio.replay import Replay
-from scalingar.serve.studio.runs import Runs
+from scalingar.serve.studio.tabs.compare import Compare
+from scalingar.serve.studio.tabs.replay import Replay
+from scalingar.serve.studio.tabs.runs import Runs
+from scalingar.serve.studio.tabs.watch import Watch
 from scalingar.serve.studio.text import alert, sentence_of, words
-from scalingar.serve.studio.watch import Watch
 
 LARGEST_UPLOAD = 32 * 2**20
 """Bytes of a trace or picture."""

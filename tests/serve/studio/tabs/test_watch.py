@@ -15,10 +15,10 @@ from scalingar.pipeline.png import KEY
 from scalingar.serve.errors import ApiError
 from scalingar.serve.limits import Limits
 from scalingar.serve.service import LiveService
-from scalingar.serve.studio.compare import Compare, requests
 from scalingar.serve.studio.drawing import drawing
 from scalingar.serve.studio.fields import request
-from scalingar.serve.studio.watch import Watch
+from scalingar.serve.studio.tabs.compare import Compare, requests
+from scalingar.serve.studio.tabs.watch import Watch
 from tests.serve.running import USUAL
 from tests.serve.studio.made import PROMPT, all_of, live, tab
 from tests.tiny.pipes import tiny_pipe

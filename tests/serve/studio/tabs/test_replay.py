@@ -20,7 +20,7 @@ from scalingar.pipeline.run_folder import run_dict
 from scalingar.serve.errors import ApiError
 from scalingar.serve.limits import Limits
 from scalingar.serve.service import LiveService
-from scalingar.serve.studio.replay import Replay, Shelf, picture_request
+from scalingar.serve.studio.tabs.replay import Replay, Shelf, picture_request
 from scalingar.serve.studio.trace_file import read_trace
 from scalingar.strategies import VerifierOfN
 from tests.serve.running import USUAL, tiny_offer

@@ -10,7 +10,7 @@ from scalingar.bench.benchmark import BENCHMARKS
 from scalingar.bench.runs.opened import opened
 from scalingar.bench.runs.results import RunResults
 from scalingar.core.errors import BenchmarkError
-from scalingar.serve.studio.runs import ALL, ANY, ONLY, RIGHT, WRONG, Runs, selected
+from scalingar.serve.studio.tabs.runs import ALL, ANY, ONLY, RIGHT, WRONG, Runs, selected
 from tests.bench.fakes import Bright
 from tests.bench.runs.test_runner import finish, plan, runner_of
 from tests.serve.studio.made import tab
