@@ -11,6 +11,7 @@ import typer
 from scalingar.cli.analyses.calibrate import calibrate
 from scalingar.cli.analyses.commands import analyze
 from scalingar.cli.analyses.consistency import consistency
+from scalingar.cli.analyses.prefixes import prefixes
 from scalingar.cli.bench.commands import bench
 from scalingar.cli.convert import convert
 from scalingar.cli.doctor import doctor
@@ -47,6 +48,7 @@ app.add_typer(bench, name="bench")
 app.add_typer(study, name="study")
 app.add_typer(verifier, name="verifier")
 analyze.command()(consistency)
+analyze.command()(prefixes)
 app.add_typer(analyze, name="analyze")
 app.command()(calibrate)
 for group in (app, bench, study, analyze, verifier):

@@ -1,8 +1,7 @@
 """What a verifier learns from: hidden states of complete trajectories, with the reward of each finished image."""
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import torch
 from jaxtyping import Float, Float16
 from torch import Tensor
 
+from scalingar.analysis.drawing.kept_parts import Bar, Columns, KeptParts
 from scalingar.bench.image_seeds import image_seed
-from scalingar.core.errors import ConfigError, OutputError
-from scalingar.core.files import replacing, write_file
+from scalingar.core.errors import ConfigError
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.rewards.verifiers import StateHeadConfig
 from scalingar.strategies.best_of_n import BestOfN
@@ -26,12 +25,6 @@ MOST_STATES = 128
 """Of a trajectory that are kept, about; a longer image is read at every second step, every third, and so on."""
 TOGETHER = 4
 """Prompts drawn together and stored in a file."""
-PLAN = "lessons.json"
-COLUMNS = ("states", "confidence", "reward")
-"""Of a file, as in :class:`Lessons`."""
-
-Bar = Callable[[Sequence[Any]], Iterable[Any]]
-"""Shows how far a loop is."""
 
 
 @dataclass(frozen=True)
@@ -98,59 +91,27 @@ def collect(pipe: ImagePipeline, plan: Plan, folder: Path, bar: Bar) -> Lessons:
     Raises:
         ConfigError: the model tells no hidden states, or the reward fails. OutputError: the folder is of another plan.
     """
-    _check_same(folder / PLAN, plan.told(pipe))
-    firsts = range(0, len(plan.prompts), TOGETHER)
-    missing = [first for first in firsts if not _path(folder, first).exists()]
-    for first in bar(missing):
-        _draw(pipe, plan, first, _path(folder, first))
-    parts = [_read(_path(folder, first)) for first in firsts]
-    together = {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
+
+    def draw(part: slice) -> Columns:
+        return _draw(pipe, plan, plan.prompts[part])
+
+    together = KeptParts(folder, "lessons", TOGETHER).fill(plan.told(pipe), len(plan.prompts), draw, bar)
     return Lessons(kept_positions(together["confidence"].shape[2]), **together)
 
 
-def _path(folder: Path, first: int) -> Path:
-    return folder / f"{first:06d}.npz"
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    """The columns of a file, which is closed: there may be more of them than a process can hold open."""
-    with np.load(path) as archive:
-        return {name: archive[name] for name in COLUMNS}
-
-
-def _check_same(path: Path, told: dict[str, Any]) -> None:
-    """The folder's plan is this one, from now on if it had none."""
-    if not path.exists():
-        write_file(path, (json.dumps(told, indent=1) + "\n").encode())
-        return
-    try:
-        before = json.loads(path.read_text("utf-8"))
-    except ValueError:
-        raise OutputError(f"{path} is damaged; choose another folder.") from None
-    differing = [name for name in told if before.get(name) != told[name]]
-    if differing:
-        name = differing[0]
-        raise OutputError(
-            f"{path.parent} holds lessons of another {name} ({before.get(name)!r}, not {told[name]!r}); choose another "
-            "folder."
-        )
-
-
-def _draw(pipe: ImagePipeline, plan: Plan, first: int, path: Path) -> None:
-    prompts = list(plan.prompts[first : first + TOGETHER])
+def _draw(pipe: ImagePipeline, plan: Plan, prompts: Sequence[str]) -> Columns:
+    """The columns of some prompts, as in :class:`Lessons`."""
     strategy = Recorded(num_trajectories=plan.trajectories, reward=plan.reward)
     seeds = [image_seed(plan.seed, prompt, 0) for prompt in prompts]
-    output = pipe(prompts, strategy=strategy, seed=seeds, output_type="codes")
+    output = pipe(list(prompts), strategy=strategy, seed=seeds, output_type="codes")
     for result in output.results:
         if len(result.candidates) < plan.trajectories or not all(one.finished for one in result.candidates):
             raise ConfigError(f"{result.prompt!r} lost a trajectory whose logits are no numbers; leave it out.")
-    columns: dict[str, Any] = {
+    return {
         "states": np.stack([torch.stack(one.states, 1).numpy() for one in strategy.recordings]),
         "confidence": np.stack([np.stack([one.trace["C"] for one in some]) for some in output.candidates]),
         "reward": np.array([[one.rewards[plan.reward] for one in some] for some in output.candidates], np.float32),
     }
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, **columns)
 
 
 class Recorded(BestOfN):

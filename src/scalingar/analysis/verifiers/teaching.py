@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from scalingar.analysis.verifiers.lessons import Bar, Lessons
+from scalingar.analysis.drawing.kept_parts import Bar
+from scalingar.analysis.verifiers.lessons import Lessons
 from scalingar.rewards.verifiers import StateHead
 
 STEPS = 600

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from scalingar.analysis.drawing.kept_parts import Bar
 from scalingar.analysis.verifiers.examination import report, stops
-from scalingar.analysis.verifiers.lessons import Bar, Plan, collect, sha256_of
+from scalingar.analysis.verifiers.lessons import Plan, collect, sha256_of
 from scalingar.analysis.verifiers.teaching import STEPS, teach, values_at
 from scalingar.bench.benchmarks.geneval.prompts import official_prompts
 from scalingar.core.errors import ConfigError
