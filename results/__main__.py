@@ -3,12 +3,20 @@
 from itertools import chain
 from pathlib import Path
 
-from results import guidance, next_scale, next_token, rivals, robustness, verdicts
+from results import guidance, next_scale, next_token, prefixes, rivals, robustness, verdicts
 from results.figures import figures
 from results.page import fill, names
 from results.runs import ROOT
 
-PARTS = (next_token.blocks, guidance.blocks, robustness.blocks, next_scale.blocks, rivals.blocks, verdicts.blocks)
+PARTS = (
+    next_token.blocks,
+    guidance.blocks,
+    robustness.blocks,
+    next_scale.blocks,
+    rivals.blocks,
+    prefixes.blocks,
+    verdicts.blocks,
+)
 
 
 def blocks() -> dict[str, str]:

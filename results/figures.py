@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from results import csv_tables, next_scale, next_token, rivals
+from results import csv_tables, next_scale, next_token, prefixes, rivals
 from results.collect import SWEEPS
 from results.runs import DATA, Group, group
 from scalingar.report.figure import new_figure, own_style, png_bytes, quiet_axes, title
@@ -38,6 +38,7 @@ def figures() -> Iterator[Path]:
             if "best-of-4" in runs.runs:
                 yield _written(f"{name}-quality", rivals.figure(runs))
     yield _written("results-sweeps", sweeps(DATA / "next-token"))
+    yield _written("prefixes", prefixes.figure())
 
 
 def _written(name: str, figure: Figure) -> Path:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from scalingar.analysis.prefixes.measured import completed_against_complete, gain_of_half, gain_of_some
+from scalingar.analysis.prefixes.measured import gain_of_half, gain_of_redrawing, gain_of_some
 from scalingar.analysis.prefixes.spending import expected_best
 from tests.analysis.prefixes.normal import normal_rewards
 
@@ -29,17 +29,27 @@ def test_some_of_the_images_by_hand() -> None:
     assert value_of(gain_of_some(rewards, 3)) == 1.0
 
 
-@pytest.mark.parametrize("rho", [0.1, 0.8])
-def test_completions_of_one_prefix_against_images(rho: float) -> None:
-    """Of normal rewards: √(1 − ρ) E max of 4 against E max of 2.5, which cost as much after half an image."""
-    best = expected_best()
-    expected = np.sqrt(1 - rho) * best[3] - (best[1] + best[2]) / 2
-    found = completed_against_complete(normal_rewards(rho), 0.5)
+def test_redrawing_by_hand() -> None:
+    """The best of one image is drawn again from its prefix, or the other prefix is a new image; prefixes of 3 in 4."""
+    rewards = np.array([[[0.0, 2.0], [1.0, 5.0]]] * 2)
+    redrawn = (2 + 0 + 4 + 0) / 4  # 0 → 2, 2 → 0, 1 → 5, 5 → 1
+    new = (1 + 5 + 0 + 3 + 0 + 1 + 0 + 0) / 8  # 0 → 1 or 5, 2 → 1 or 5, 1 → 0 or 2, 5 → 0 or 2
+    between, within = 2 * ((3 - 1) ** 2) / 2, (2 + 8) / 2
+    deviation = np.sqrt((between + within) / 2)
+    found = gain_of_redrawing(rewards, 0.75)
     assert found is not None
-    assert found.low <= expected <= found.high
-    assert found.high - found.low < 0.15
+    assert found.images == 1
+    assert found.redrawn.value == pytest.approx(4 * redrawn / deviation)
+    assert found.new.value == pytest.approx(new / deviation)
+    assert found.difference.value == pytest.approx(found.redrawn.value - found.new.value)
+    assert gain_of_redrawing(np.ones((3, 4, 4)), 0.25) is None
 
 
-def test_more_images_than_there_are_prefixes_are_not_compared() -> None:
-    assert completed_against_complete(normal_rewards(0.5, prompts=3, prefixes=2), 0.25) is None
-    assert completed_against_complete(np.ones((3, 4, 4)), 0.25) is None
+def test_redrawing_what_is_not_decided_is_a_new_image() -> None:
+    """Prefixes that decide nothing and cost nothing: the same gain, E max of 4 − E max of 3."""
+    found = gain_of_redrawing(normal_rewards(0.0), 0.0)
+    assert found is not None
+    expected = expected_best()[3] - expected_best()[2]
+    assert found.redrawn.low <= expected <= found.redrawn.high
+    assert found.new.low <= expected <= found.new.high
+    assert found.difference.low <= 0 <= found.difference.high

@@ -3,11 +3,9 @@ import pytest
 
 from scalingar.analysis.prefixes.spending import (
     N,
-    completions_at_equal_cost,
     cost_of_cutting,
     expected_best,
     gain_of_complete,
-    gain_of_completing,
     gain_of_cutting,
 )
 
@@ -41,7 +39,4 @@ def test_the_most_valuable_prefix_alone() -> None:
 
 def test_costs_by_hand() -> None:
     assert cost_of_cutting(0.5, 4) == 0.75  # eight halves and four more, of eight images
-    assert completions_at_equal_cost(0.5) == 15  # half an image once, fifteen more halves
-    assert gain_of_completing(0.0, 0.0) == 1.0
-    assert gain_of_completing(1.0, 0.5) == 0.0
-    assert gain_of_completing(0.36, 0.5) == pytest.approx(0.8 * gain_of_complete(15))
+    assert cost_of_cutting(0.125, 1) == (8 * 18 + 126) / (8 * 144)

@@ -42,8 +42,8 @@ def test_costs_and_gains_of_a_length() -> None:
     assert short.halved.tokens == 0.625
     assert [cut.tokens for cut in long.cuts] == [0.75, 0.625, 0.5625]
     assert all(cut.gain.low <= cut.gain.value <= cut.gain.high for cut in (*short.cuts, *long.cuts))
-    assert long.completed is not None
-    assert long.completed.gain.low <= long.completed.gain.value <= long.completed.gain.high
+    assert long.redrawn is not None
+    assert long.redrawn.images == 3
 
 
 def test_the_page_tells_what_was_drawn() -> None:

@@ -1,6 +1,7 @@
-"""What prefixes are good for, measured on their rewards: cutting half of them, or completing one again and again."""
+"""What prefixes are good for, measured on their rewards: cutting half of them, or redrawing the rest of the best."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -37,24 +38,43 @@ def _share(best: Float[np.ndarray, "p m"], rewards: Float[np.ndarray, "p m k"]) 
         return interval_of(counts @ gained / (counts @ all_gain))
 
 
-def completed_against_complete(rewards: Rewards, tokens: float) -> Interval | None:
-    """The best of M completions of one prefix minus the best of as many complete images as cost the same, in σ.
+@dataclass(frozen=True)
+class Redrawn:
+    """What further tokens add to the best of ``images`` complete images, in σ for the tokens of an image.
 
-    ``tokens``: of the prefix, as a share of an image's. Complete images are single completions of different prefixes.
-    None where there are fewer prefixes than that costs, or no reward varies.
+    ``redrawn``: its own rest is drawn once more, from its prefix. ``new``: another image is drawn. ``difference``: the
+    first minus the second. The best stays where that is better.
     """
-    completions = rewards.shape[2]
-    images = tokens + completions * (1 - tokens)
-    if images > rewards.shape[1]:
-        return None
-    gaps = rewards.max(2).mean(1) - _best_of_some(np.moveaxis(rewards, 1, 2), images).mean(1)
+
+    images: int
+    redrawn: Interval
+    new: Interval
+    difference: Interval
+
+
+def gain_of_redrawing(rewards: Rewards, tokens: float) -> Redrawn | None:
+    """Every prefix is in turn the new image beside the others, of which one completion each is there already.
+
+    ``tokens``: of a prefix, as a share of an image's. None where no reward varies.
+    """
+    prompts, prefixes, completions = rewards.shape
+    redrawn, new = np.zeros(prompts), np.zeros(prompts)
+    for left_out in range(prefixes):
+        there = np.delete(rewards, left_out, 1)
+        best = there.max(1)[:, :, None]
+        of_the_best = np.take_along_axis(there, there.argmax(1)[:, :, None], 1)
+        redrawn += np.maximum(of_the_best - best, 0).sum((1, 2)) / completions / (completions - 1)
+        new += np.maximum(rewards[:, left_out, None] - best, 0).mean((1, 2))
     between, within = mean_squares(rewards)
-    counts = resampled(len(rewards))
-    variance = counts @ (between + (completions - 1) * within) / completions / len(rewards)
+    counts = resampled(prompts)
+    variance = counts @ (between + (completions - 1) * within) / completions / prompts
     if not variance[0] > 0:
         return None
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return interval_of(counts @ gaps / len(rewards) / np.sqrt(variance))
+    with np.errstate(invalid="ignore", divide="ignore"):  # a resample may hold no prompt whose rewards vary
+        per_image, other = (
+            counts @ each / prefixes / prompts / np.sqrt(variance) for each in (redrawn / (1 - tokens), new)
+        )
+    return Redrawn(prefixes - 1, interval_of(per_image), interval_of(other), interval_of(per_image - other))
 
 
 def _best_of_some(rewards: Float[np.ndarray, "*d k"], images: float) -> Float[np.ndarray, " *d"]:

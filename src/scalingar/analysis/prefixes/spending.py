@@ -1,4 +1,4 @@
-"""What prefixes are good for if rewards are normal: cutting all but the best of 8, or completing one again and again.
+"""What cutting all but the best of 8 prefixes is good for, if rewards are normal and the value is perfect.
 
 Gains are shares of what the best of 8 complete images gains over one.
 """
@@ -14,9 +14,7 @@ from scalingar.analysis.outcomes.outcome import SEED
 N = 8
 """Of the Best-of-N that is compared with."""
 KEPT = (4, 2, 1)
-DRAWS = 100_000
-MOST = 64
-"""Images up to which the expected best is known."""
+DRAWS = 50_000
 
 
 @cache
@@ -28,10 +26,10 @@ def _normal() -> tuple[Float[np.ndarray, "r n"], Float[np.ndarray, "r n"]]:
 
 @cache
 def expected_best() -> Float[np.ndarray, " n"]:
-    """Mean of the highest of n independent standard normal numbers, for n from 1 to :data:`MOST`."""
+    """Mean of the highest of n independent standard normal numbers, for n from 1 to 8."""
     grid = np.linspace(-9, 9, 36_001)
     below = np.array([0.5 * math.erfc(-value / math.sqrt(2)) for value in grid])
-    counts = np.arange(1, MOST + 1)
+    counts = np.arange(1, N + 1)
     # E max = ∫ (1[x > 0] − Φ(x)^n) dx
     return np.array([(np.heaviside(grid, 0.5) - below**n).sum() * (grid[1] - grid[0]) for n in counts])
 
@@ -42,7 +40,7 @@ def gain_of_complete(images: float) -> float:
     Between two whole numbers some prompts get the one and some the other.
     """
     best = expected_best()
-    return float(np.interp(images, np.arange(1, MOST + 1), best) / best[N - 1])
+    return float(np.interp(images, np.arange(1, N + 1), best) / best[N - 1])
 
 
 def gain_of_cutting(rho: float, kept: int) -> float:
@@ -61,16 +59,3 @@ def gain_of_cutting(rho: float, kept: int) -> float:
 def cost_of_cutting(tokens: float, kept: int) -> float:
     """Tokens as a share of the best of 8's, where a prefix has this share of an image's."""
     return tokens + kept / N * (1 - tokens)
-
-
-def completions_at_equal_cost(tokens: float) -> float:
-    """How many completions of one prefix cost as much as 8 images."""
-    return (N - tokens) / (1 - tokens)
-
-
-def gain_of_completing(rho: float, tokens: float) -> float:
-    """What is gained by the best completion of any one prefix at the cost of 8 images, as a share of their best's gain.
-
-    √(1 − ρ) of the reward's deviation is left to completions, and there are more of them.
-    """
-    return math.sqrt(1 - min(max(rho, 0.0), 1.0)) * gain_of_complete(min(completions_at_equal_cost(tokens), MOST))

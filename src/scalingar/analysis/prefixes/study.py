@@ -14,14 +14,12 @@ from scalingar.analysis.drawing.kept_parts import Bar
 from scalingar.analysis.outcomes.findings import Interval
 from scalingar.analysis.prefixes.decided import Decided, decided
 from scalingar.analysis.prefixes.forks import Forks, Plan, Share, collect
-from scalingar.analysis.prefixes.measured import completed_against_complete, gain_of_half, gain_of_some
+from scalingar.analysis.prefixes.measured import Redrawn, gain_of_half, gain_of_redrawing, gain_of_some
 from scalingar.analysis.prefixes.spending import (
     KEPT,
     N,
-    completions_at_equal_cost,
     cost_of_cutting,
     gain_of_complete,
-    gain_of_completing,
     gain_of_cutting,
 )
 from scalingar.pipeline.pipeline import ImagePipeline
@@ -44,19 +42,6 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Completed:
-    """One prefix is completed again and again: ``count`` completions cost as much as 8 images.
-
-    ``gain``: of their best, as a share of best-of-8's, if rewards are normal. ``measured``: the best of M completions
-    minus the best of complete images at the same tokens, in σ; None where there are too few images.
-    """
-
-    count: float
-    gain: Interval
-    measured: Interval | None
-
-
-@dataclass(frozen=True)
 class Halved:
     """Measured: half of the K prefixes are cut by the mean of their other completions. As :class:`Cut`."""
 
@@ -68,13 +53,13 @@ class Halved:
 
 @dataclass(frozen=True)
 class Length:
-    """All about prefixes of one length; ``cuts`` and ``completed`` are empty and None where the reward never varies."""
+    """All about prefixes of one length; ``cuts`` and ``redrawn`` are empty and None where the reward never varies."""
 
     share: Share
     decided: Decided
     halved: Halved
     cuts: Sequence[Cut]
-    completed: Completed | None
+    redrawn: Redrawn | None
 
 
 @dataclass(frozen=True)
@@ -119,12 +104,7 @@ class Study:
             )
             for kept in KEPT
         ]
-        completed = Completed(
-            completions_at_equal_cost(tokens),
-            _through(partial(gain_of_completing, tokens=tokens), rho),
-            completed_against_complete(rewards, tokens),
-        )
-        return Length(share, found, halved, cuts, completed)
+        return Length(share, found, halved, cuts, gain_of_redrawing(rewards, tokens))
 
     def _halved(self, rewards: Float[np.ndarray, "p k m"], tokens: float) -> Halved:
         prefixes = rewards.shape[1]
@@ -140,8 +120,11 @@ class Study:
         told = {
             "plan": {name: value for name, value in self.plan.items() if name != "prompts"},
             "tokens_per_image": forks.tokens_per_image,
-            "lengths": [asdict(length) for length in self.lengths()],
-            "tasks": {name: [asdict(each) for each in found] for name, found in self.by_task().items()},
+            "lengths": [asdict(length, dict_factory=_without_sign) for length in self.lengths()],
+            "tasks": {
+                name: [asdict(each, dict_factory=_without_sign) for each in found]
+                for name, found in self.by_task().items()
+            },
         }
         lines = [json.dumps(dict(zip(keys, prompt, strict=True))) for prompt in prompts]
         return json.dumps(told, indent=1)[:-2] + ',\n "prompts": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
@@ -159,6 +142,11 @@ class Study:
         )
         plan = {**told["plan"], "prompts": [prompt["prompt"] for prompt in prompts]}
         return cls(plan, [prompt["task"] for prompt in prompts], forks)
+
+
+def _without_sign(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """How an interval is written out is no part of it."""
+    return {name: value for name, value in items if name != "signed"}
 
 
 def _through(function: Callable[[float], float], rho: Interval) -> Interval:

@@ -1,6 +1,7 @@
 """A study of prefixes as tables in Markdown."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scalingar.analysis.outcomes.findings import Interval, format_cell
 from scalingar.analysis.prefixes.spending import KEPT
@@ -14,15 +15,14 @@ MEASURED = (
     "a lower bound that asks for no distribution; beside it what it would be if rewards are normal."
 )
 HALVED = (
-    "Measured. Gains are of the best image over one image, in % of what the best of all K gains. Kept are the prefixes "
-    "whose other completions have the highest mean, a lower bound of what a perfect value would keep; beside it as "
-    "many complete images as cost the same. Last column: the best of several completions of one prefix minus the best "
-    "of as many complete images as cost the same, in σ, the reward's standard deviation within a prompt."
+    "Measured. Half kept: the best of the prefixes whose other completions have the highest mean, in % of what the "
+    "best of all gains over one image, a lower bound of what a perfect value would keep; beside it as many complete "
+    "images as cost the same. Redrawn: what it adds to the best image to draw its own rest once more, and what a new "
+    "image adds, both in σ, the reward's standard deviation within a prompt, for the tokens of an image."
 )
 COMPUTED = (
-    "Computed from ρ for normal rewards, in % of what the best of 8 images gains and of its tokens. Kept are the "
-    "prefixes of the highest mean reward; beside it as many complete images as cost the same. One prefix: any one is "
-    "completed until that has cost as much as 8 images."
+    "Computed from ρ for normal rewards, in % of what the best of 8 images gains over one, and of its tokens. Kept are "
+    "the prefixes of the highest mean reward; beside it as many complete images as cost the same."
 )
 
 
@@ -48,11 +48,16 @@ def page(study: Study) -> str:
 
 def decided_table(lengths: Sequence[Length], completions: int) -> str:
     """How much is decided, a row per length."""
-    head = ["prefix", "tokens", "ρ", "pairs by a perfect value", f"by {completions - 1} other completions", "if normal"]
-    return markdown_table(head, [_decided_row(length) for length in lengths])
+    return markdown_table(decided_head(completions), [decided_row(length) for length in lengths])
 
 
-def _decided_row(length: Length) -> list[str]:
+def decided_head(completions: int) -> list[str]:
+    """Of rows as :func:`decided_row` makes them."""
+    return ["prefix", "tokens", "ρ", "pairs by a perfect value", f"by {completions - 1} other completions", "if normal"]
+
+
+def decided_row(length: Length) -> list[str]:
+    """How much is decided by prefixes of one length."""
     found = length.decided
     return [
         length.share.name,
@@ -65,21 +70,22 @@ def _decided_row(length: Length) -> list[str]:
 
 
 def halved_table(lengths: Sequence[Length], completions: int) -> str:
-    """What half of the prefixes and several completions of one are worth, a row per length."""
+    """What half of the prefixes are worth, and what redrawing is, a row per length."""
     kept = f"half kept, by {completions - 1} other completions: gain"
-    head = ["prefix", kept, "tokens", "complete images: gain", f"best of {completions} completions of one prefix"]
+    head = ["prefix", kept, "tokens", "complete images: gain", "redrawn", "new image", "difference"]
     return markdown_table(head, [_halved_row(length) for length in lengths])
 
 
 def _halved_row(length: Length) -> list[str]:
-    halved, completed = length.halved, length.completed
-    return [
-        length.share.name,
-        percents(halved.gain),
-        percent(halved.tokens),
-        percents(halved.complete),
-        "–" if completed is None or completed.measured is None else _signed(completed.measured),
-    ]
+    halved, redrawn = length.halved, length.redrawn
+    told = ["–"] * 3
+    if redrawn is not None:
+        told = [
+            format_cell(redrawn.redrawn),
+            format_cell(redrawn.new),
+            format_cell(replace(redrawn.difference, signed=True)),
+        ]
+    return [length.share.name, percents(halved.gain), percent(halved.tokens), percents(halved.complete), *told]
 
 
 def spending_table(lengths: Sequence[Length]) -> str:
@@ -87,16 +93,14 @@ def spending_table(lengths: Sequence[Length]) -> str:
     head = ["prefix"]
     for kept in KEPT:
         head += [f"{kept} kept: gain", "tokens", "complete images"]
-    return markdown_table([*head, "one prefix: completions", "gain"], [_spending_row(length) for length in lengths])
+    return markdown_table(head, [_spending_row(length) for length in lengths])
 
 
 def _spending_row(length: Length) -> list[str]:
     row = [length.share.name]
-    if length.completed is None:
-        return row + ["–"] * (3 * len(KEPT) + 2)
     for cut in length.cuts:
         row += [percents(cut.gain), percent(cut.tokens), percent(cut.complete)]
-    return [*row, f"{length.completed.count:.1f}", percents(length.completed.gain)]
+    return row if length.cuts else row + ["–"] * (3 * len(KEPT))
 
 
 def task_table(study: Study) -> str:
@@ -117,7 +121,3 @@ def percent(value: float | None) -> str:
 def percents(value: Interval | None) -> str:
     """A share with its interval, in percent."""
     return "–" if value is None else f"{100 * value.value:.1f} [{100 * value.low:.1f}, {100 * value.high:.1f}] %"
-
-
-def _signed(value: Interval) -> str:
-    return f"{value.value:+.2f} [{value.low:+.2f}, {value.high:+.2f}] σ"
