@@ -104,7 +104,7 @@ def test_next_scale_prefixes_are_whole_scales(tmp_path: Path) -> None:
         ({"shares": (float("nan"),)}, "--shares holds nan; a prefix"),
         (
             {"shares": (0.99,)},
-            "--shares holds 0.99, which ends with the last of the model's 16 steps: .* at most 0.938",
+            "--shares holds 0.99, which ends with the last of the model's 16 steps: .* at most 0.937",
         ),
         ({"shares": (0.49, 0.5)}, "--shares holds 0.49 and 0.5, which both end with step 8 of 16"),
         ({"reward": "nobody"}, "nobody"),
@@ -118,8 +118,9 @@ def test_what_cannot_be_studied(changes: dict[str, Any], message: str, tmp_path:
 def test_scales_are_named_where_shares_do_not_fit() -> None:
     with pytest.raises(ConfigError, match=r"0\.1 and 0\.14, which both end with scale 1 of 7"):
         lengths(infinity_pipe(), (0.1, 0.14))
-    with pytest.raises(ConfigError, match="the last of the model's 7 scales"):
+    with pytest.raises(ConfigError, match=r"the last of the model's 7 scales: .* at most 0\.857"):
         lengths(infinity_pipe(), (0.9,))
+    assert lengths(infinity_pipe(), (0.857,))[0].steps == 6
 
 
 def test_a_lost_trajectory_is_told(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ Of each prompt K trajectories are completed; from the first steps of each M − 
 prefix has M completions with noise of their own, its own trajectory among them, and is itself never computed again.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -105,7 +106,7 @@ def lengths(pipe: ImagePipeline, shares: Sequence[float]) -> list[Share]:
         if steps == total:
             raise ConfigError(
                 f"--shares holds {share:g}, which ends with the last of the model's {total} {unit}s: nothing is left "
-                f"to complete; give at most {(total - 1) / total:.3g}."
+                f"to complete; give at most {math.floor(1000 * (total - 1) / total) / 1000}."
             )
         if steps in found:
             raise ConfigError(

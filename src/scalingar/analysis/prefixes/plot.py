@@ -35,15 +35,14 @@ def _decided(axes: Axes, lengths: Sequence[Length]) -> None:
     _curve(axes, at, [length.decided.rho for length in lengths], CHOSEN, "")
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1.0, linestyle=":")
     axes.set_ylim(min(0.0, axes.get_ylim()[0]), 1.02)
-    _label(axes, "share of the tokens drawn", "ρ, decided by them")
+    _label(axes, "share of the tokens drawn", "ρ, share of the variance decided")
 
 
 def _pairs(axes: Axes, lengths: Sequence[Length]) -> None:
     at = [length.share.tokens for length in lengths]
-    _curve(axes, at, [length.decided.ceiling for length in lengths], CHOSEN, "perfect value")
+    _curve(axes, at, [length.decided.ceiling for length in lengths], CHOSEN, "perfect value, if normal")
     _curve(axes, at, [length.decided.by_others for length in lengths], INK, "mean of the other completions")
-    axes.axhline(0.5, color=MUTED, linewidth=1.0, linestyle=":")
-    axes.set_ylim(min(0.48, axes.get_ylim()[0]), 1.01)
+    axes.set_ylim(min(0.5, axes.get_ylim()[0]), 1.01)
     axes.legend(frameon=False, fontsize=8.5, loc="lower right")
     _label(axes, "share of the tokens drawn", "pairs of a prompt ordered")
 
