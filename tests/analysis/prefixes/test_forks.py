@@ -65,15 +65,15 @@ def test_rewards_are_by_length_prefix_and_completion(tmp_path: Path) -> None:
 
 
 def test_a_killed_study_is_resumed(tmp_path: Path) -> None:
-    pipe = tiny_pipe()
+    pipe, short = tiny_pipe(), plan(shares=(0.75,), completions=2)
     with pytest.raises(KilledError):
-        collect(pipe, plan(), tmp_path / "two", killed)
+        collect(pipe, short, tmp_path / "two", killed)
     kept = list((tmp_path / "two").glob("*.npz"))
     assert len(kept) == 1
     before = kept[0].stat().st_mtime_ns
-    two = collect(pipe, plan(), tmp_path / "two", silent)
+    two = collect(pipe, short, tmp_path / "two", silent)
     assert kept[0].stat().st_mtime_ns == before, "not drawn again"
-    assert np.array_equal(two.rewards, collect(pipe, plan(), tmp_path / "one", silent).rewards)
+    assert np.array_equal(two.rewards, collect(pipe, short, tmp_path / "one", silent).rewards)
 
 
 def test_next_scale_prefixes_are_whole_scales(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def gain_of_complete(images: float) -> float:
     return float(np.interp(images, np.arange(1, N + 1), best) / best[N - 1])
 
 
+@cache
 def gain_of_cutting(rho: float, kept: int) -> float:
     """What is gained by the best of the ``kept`` most valuable of 8 prefixes, as a share of what the best of 8 gains.
 
