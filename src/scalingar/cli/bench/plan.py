@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,7 +29,9 @@ def plan(
     strategy: Annotated[
         str | None, typer.Option(help="Strategies, with commas between them.", show_default=_STRATEGIES)
     ] = None,
-    suite: Annotated[Path | None, typer.Option(help="YAML file of labels and strategies instead.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Labels and strategies of a YAML file instead.")
+    ] = None,
     num_trajectories: Annotated[int | None, typer.Option("-n", "--num-trajectories", min=1, help="N.")] = None,
     images_per_prompt: Annotated[
         int | None, typer.Option(min=1, help="The benchmark's own number if not given.")
