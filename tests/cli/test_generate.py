@@ -39,7 +39,7 @@ def test_a_run_leaves_its_files_and_tables(package: Path, tmp_path: Path, capsys
     out, err = capsys.readouterr()
     assert names(tmp_path) == FILES
     assert err == ""
-    assert out.startswith(f"strategy scaling-ar\n{PROMPT} (seed 7)\n")
+    assert out.startswith(f"strategy scaling-ar, choosing by final confidence\n{PROMPT} (seed 7)\n")
     assert "finished, chosen" in out
     assert "tokens drawn" in out
     expected = ImagePipeline.from_pretrained(package)(PROMPT, num_trajectories=4, seed=7)

@@ -16,6 +16,7 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.pipeline.run_folder import Extras, own_folder, run_dict, write_run
 from scalingar.report import ledger_table, trajectory_table
+from scalingar.report.tables import signal_words
 from scalingar.strategies.build_strategy import strategy_name
 
 
@@ -80,10 +81,12 @@ def decode(
 
 
 def strategy_line(output: ImageOutput) -> str:
-    """The strategy and the reward that it asked."""
+    """The strategy, and the reward that it asked or the signal that it chose by."""
     strategy = output.infos[0].recipe.strategy
     reward = strategy.needs().reward
-    return f"strategy {strategy_name(strategy)}" + ("" if reward is None else f", asking the reward {reward}")
+    signal = strategy.chosen_by()
+    by = "" if signal is None else f", choosing by {signal_words(signal)}"
+    return f"strategy {strategy_name(strategy)}" + (by if reward is None else f", asking the reward {reward}")
 
 
 def print_tables(output: ImageOutput, full_tokens: int, files: list[str], identical_to: Path | None) -> None:
@@ -92,7 +95,7 @@ def print_tables(output: ImageOutput, full_tokens: int, files: list[str], identi
     screen.print(strategy_line(output), soft_wrap=True)
     for result in output.results:
         screen.print(f"{result.prompt} (seed {result.seed})", style="bold", soft_wrap=True)
-        screen.print(trajectory_table(result))
+        screen.print(trajectory_table(result, output.infos[0].recipe.strategy.chosen_by()))
         screen.print()
     screen.print(ledger_table(output.ledger, full_tokens))
     screen.print()
