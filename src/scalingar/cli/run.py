@@ -6,7 +6,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Self
 
-from scalingar.cli.progress import follow, plain_warnings
+from scalingar.cli.progress import follow, loading, plain_warnings
 from scalingar.cli.repeat import Repeat
 from scalingar.cli.terminal import console
 from scalingar.core.files import check_writable
@@ -51,7 +51,8 @@ def run(
     folder = own_folder(recipe.prompt or "", recipe.seed) if folder is None else folder
     check_writable(folder)
     with plain_warnings(), nullcontext() if repeat is None else repeat.threads():
-        pipe = ImagePipeline.load(recipe.model)
+        with loading(recipe.model.name, visible=show is Show.TABLES):
+            pipe = ImagePipeline.load(recipe.model)
         if repeat is not None:
             repeat.info.check_weights(pipe.hashes, repeat.source)
             folder_of_verifier = recipe.strategy.needs().verifier

@@ -1,12 +1,9 @@
 """Running a suite: one pipeline, one judge, a folder per strategy."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scalingar.bench.benchmark import BENCHMARKS, UNANSWERED, Benchmark
 from scalingar.bench.runs.content import separated
@@ -18,8 +15,9 @@ from scalingar.bench.runs.runner import Runner
 from scalingar.bench.runs.store import RunStore
 from scalingar.bench.statistics import Estimate
 from scalingar.cli.bench.backends import Crew, Loading, working
+from scalingar.cli.bench.follow import follow
 from scalingar.cli.progress import plain_warnings
-from scalingar.cli.terminal import console, say
+from scalingar.cli.terminal import say
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import check_writable
 from scalingar.core.secrets import all_struck
@@ -126,24 +124,3 @@ def plan_of(request: Request, label: str, executor: Executor, benchmark: Benchma
         versions=prepared.versions,
     )
     return plan.of(benchmark)
-
-
-def follow(runner: Runner, label: str) -> int:
-    """Run, with a bar on stderr; returns the number of images that are there."""
-    screen = console(stderr=True)
-    columns = (
-        TextColumn(label, markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[workers]} workers"),
-        TextColumn("{task.fields[speed]:.2f} images/s"),
-        TimeRemainingColumn(),
-    )
-    begun, images, before = time.perf_counter(), 0, None
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("", total=None, workers=runner.executor.alive, speed=0.0)
-        for done in runner.run():
-            images, before = done.images, done.images if before is None else before
-            speed = (images - before) / max(time.perf_counter() - begun, 1e-9)
-            bar.update(task, completed=images, total=done.total, workers=runner.executor.alive, speed=speed)
-    return images

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from scalingar.cli.progress import plain_warnings
+from scalingar.cli.progress import loading, plain_warnings
 from scalingar.cli.run import decode
 from scalingar.cli.terminal import console
 from scalingar.core.files import check_writable
@@ -82,7 +82,8 @@ def run_comparison(
     folder = own_folder(f"compare {prompt}", recipe.seed) if folder is None else folder
     check_writable(folder)
     with plain_warnings():
-        pipe = ImagePipeline.load(recipe.model)
+        with loading(recipe.model.name, visible=not as_json):
+            pipe = ImagePipeline.load(recipe.model)
         recipes = {
             label: recipe.model_copy(update={"strategy": strategy}).resolved(pipe)
             for label, strategy in strategies.items()

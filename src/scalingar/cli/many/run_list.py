@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from scalingar.cli.progress import plain_warnings
+from scalingar.cli.progress import loading, plain_warnings
 from scalingar.cli.run import Show, decode, strategy_line
 from scalingar.cli.terminal import console
 from scalingar.core.files import check_writable
@@ -37,7 +37,8 @@ def run_list(
     total, done = Ledger(), 0
     screen = console(highlight=False)
     with plain_warnings():
-        pipe = ImagePipeline.load(recipe.model)
+        with loading(recipe.model.name, visible=show is Show.TABLES):
+            pipe = ImagePipeline.load(recipe.model)
         for prompt in prompts:
             pipe.encode_prompts([prompt])  # all before the first is drawn
         for call in [list(prompts)] if recipe.strategy.together else [[prompt] for prompt in prompts]:
