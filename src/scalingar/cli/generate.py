@@ -86,7 +86,9 @@ def generate(
         typer.Option(help="Of the enlarged copy image@4x.png; 1 for none.", rich_help_panel=_RUN),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.", rich_help_panel=_RUN)] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no tables.", rich_help_panel=_RUN)] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the paths of pictures only.", rich_help_panel=_RUN)
+    ] = False,
     config: Annotated[
         str | None,
         typer.Option(

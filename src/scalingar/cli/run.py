@@ -8,8 +8,8 @@ from typing import Self
 
 from scalingar.cli.progress import follow, loading, plain_warnings
 from scalingar.cli.repeat import Repeat
-from scalingar.cli.terminal import console
-from scalingar.core.files import check_writable
+from scalingar.cli.terminal import console, say
+from scalingar.core.files import results_in
 from scalingar.models.prompts.encoders import check_prompts
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
@@ -25,12 +25,13 @@ class Show(Enum):
 
     TABLES = auto()
     JSON = auto()
-    NOTHING = auto()
+    PATHS = auto()
+    """Of the pictures, and nothing else."""
 
     @classmethod
     def of(cls, *, as_json: bool, quiet: bool) -> Self:
         """As the options say."""
-        return cls.JSON if as_json else cls.NOTHING if quiet else cls.TABLES
+        return cls.JSON if as_json else cls.PATHS if quiet else cls.TABLES
 
 
 def run(
@@ -49,8 +50,7 @@ def run(
     """
     check_prompts([recipe.prompt or ""])
     folder = own_folder(recipe.prompt or "", recipe.seed) if folder is None else folder
-    check_writable(folder)
-    with plain_warnings(), nullcontext() if repeat is None else repeat.threads():
+    with results_in(folder), plain_warnings(), nullcontext() if repeat is None else repeat.threads():
         with loading(recipe.model.name, visible=show is Show.TABLES):
             pipe = ImagePipeline.load(recipe.model)
         if repeat is not None:
@@ -70,6 +70,9 @@ def run(
         print(json.dumps({**run_dict(output, steps=False), "files": files, "identical": equal or None}))
     elif show is Show.TABLES:
         print_tables(output, full_tokens, files, repeat.source if repeat is not None and equal else None)
+    else:
+        for picture in files[: len(output.results)]:
+            say(picture)
 
 
 def decode(

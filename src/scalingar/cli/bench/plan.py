@@ -60,7 +60,7 @@ def plan(
     from scalingar.bench.runs.estimate import Load  # noqa: PLC0415
     from scalingar.bench.runs.suite import check_alone, named, read_suite  # noqa: PLC0415
     from scalingar.cli.bench.settings import settings_of  # noqa: PLC0415
-    from scalingar.cli.terminal import console, say  # noqa: PLC0415
+    from scalingar.cli.terminal import console, counted, say  # noqa: PLC0415
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
     from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
 
@@ -79,7 +79,8 @@ def plan(
     prompts = _limited([item.task for item in items], limit)
     load = Load(prompts * count, shard, max_rows, workers)
     say(
-        f"{benchmark}: {prompts} prompts of {count} images: {load.images} images in {load.shards} shards for each "
+        f"{benchmark}: {counted(prompts, 'prompt')} of {counted(count, 'image')}: {counted(load.images, 'image')} in "
+        f"{counted(load.shards, 'shard')} for each "
         f"strategy, {workers} at once"
     )
     if estimate:

@@ -17,9 +17,9 @@ from scalingar.bench.statistics import Estimate
 from scalingar.cli.bench.backends import Crew, Loading, working
 from scalingar.cli.bench.follow import follow
 from scalingar.cli.progress import plain_warnings
-from scalingar.cli.terminal import say
+from scalingar.cli.terminal import counted, say
 from scalingar.core.errors import ConfigError
-from scalingar.core.files import check_writable
+from scalingar.core.files import results_in
 from scalingar.core.secrets import all_struck
 from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.recipe import Recipe
@@ -58,7 +58,12 @@ def run_all(request: Request) -> None:
     request.crew.check()
     part = request.part
     output = request.output if part.whole else request.output / part.name
-    check_writable(output)
+    with results_in(output):
+        _run_all(request, output)
+
+
+def _run_all(request: Request, output: Path) -> None:
+    part = request.part
     choice = Recipe.from_dict(request.recipe).model
     if (family := family_of(choice.name)) is not None:  # before the model is fetched and loaded
         for strategy in request.strategies.values():
@@ -73,7 +78,7 @@ def run_all(request: Request) -> None:
             runner = Runner(executor, benchmark, plan, store, part)
             images = follow(runner, label)
             if not part.whole:
-                say(f"{label}: part {part.number} of {part.count}, {images} images in {store.folder}")
+                say(f"{label}: part {part.number} of {part.count}, {counted(images, 'image')} in {store.folder}")
                 continue
             results = read_results(store.folder, benchmark)
             write_results(results, store)
@@ -81,7 +86,7 @@ def run_all(request: Request) -> None:
             reward = runner.plan.recipe.strategy.needs().reward
             by = "" if reward is None else f" by the reward {reward}"
             silent = results.summary.further.get(UNANSWERED, 0)
-            without = f" ({silent:.0f} images without an answer of the judge left out)" if silent else ""
+            without = f" ({counted(round(silent), 'image')} without an answer of the judge left out)" if silent else ""
             say(f"{label}{by}: {results.summary.label} {_shown(score)}{without}, results in {store.folder}")
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from scalingar.cli.progress import loading, plain_warnings
 from scalingar.cli.run import decode
 from scalingar.cli.terminal import console
-from scalingar.core.files import check_writable
+from scalingar.core.files import results_in
 from scalingar.core.outputs import Candidate
 from scalingar.core.pixels import png_bytes
 from scalingar.models.prompts.encoders import check_prompts
@@ -80,8 +80,7 @@ def run_comparison(
     prompt = recipe.prompt or ""
     check_prompts([prompt])
     folder = own_folder(f"compare {prompt}", recipe.seed) if folder is None else folder
-    check_writable(folder)
-    with plain_warnings():
+    with results_in(folder), plain_warnings():
         with loading(recipe.model.name, visible=not as_json):
             pipe = ImagePipeline.load(recipe.model)
         recipes = {
