@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from results.packs import pack
-from results.runs import COMPLETE, DATA, SUITES
+from results.runs import COMPLETE, DATA
 from scalingar.analysis.outcomes.findings import Findings
 from scalingar.analysis.replay.derive import derive
 from scalingar.analysis.runs.complete_run import CompleteRun
@@ -77,7 +77,7 @@ def collect(runs: Path) -> None:
     if not (runs / "geneval" / COMPLETE / RESULTS).exists():
         return
     complete = CompleteRun.read(runs / "geneval" / COMPLETE)
-    suite = {name: each for name, each in read_suite(SUITES / "derived.yaml").items() if name in NEED_TRACES}
+    suite = {name: each for name, each in read_suite("derived").items() if name in NEED_TRACES}
     for folder in derive(complete, suite, runs / "derived"):
         print(pack(folder, DATA / "next-token", folder.name))
     for found in analyses(complete):

@@ -69,7 +69,7 @@ PAIRS: list[Pair] = [
 
 def blocks() -> Iterator[tuple[str, str]]:
     """Every computed block of the page."""
-    with group("next-scale", "tts-var-derived.yaml") as runs:
+    with group("next-scale", "tts-var-derived") as runs:
         if runs.runs:
             yield "next-scale", scores(runs, TITLES, "single", looks=True)
             yield "next-scale-differences", differences(runs, PAIRS)

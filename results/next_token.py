@@ -45,7 +45,7 @@ PAIRS: list[Pair] = [
     ("rank sum of reward and likelihood, over the reward", "best-of-8", "rank-sum-of-8"),
     ("importance sampling, over the best by reward", "best-of-8", "importance-sampling"),
 ]
-SUITES = ("derived.yaml", "budget.yaml")
+SUITES = ("derived", "budget")
 SUMMARY = ("single", "scaling-ar-v3", "most-confident-of-8", "best-of-8", "allocate-3.2")
 """What README quotes."""
 SCALING = {

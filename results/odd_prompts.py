@@ -1,7 +1,7 @@
 """Prompts beyond the embedded models' lessons, each beside the lesson it is made of: ``python -m results.odd_prompts``.
 
-Written to recipes/prompts, in GenEval's format. No lesson says how many things of a colour there are, places things of
-a colour, or names three things; each of these prompts does, and its plain partner, of the same things, does not.
+Written to docs/data/prompts, in GenEval's format. No lesson says how many things of a colour there are, places things
+of a colour, or names three things; each of these prompts does, and its plain partner, of the same things, does not.
 """
 
 import json
@@ -102,7 +102,7 @@ def lines(prompts: list[Metadata]) -> str:
 def main() -> None:
     pairs = partners()
     for name, prompts in (("plain", [pair[0] for pair in pairs]), ("odd", [pair[1] for pair in pairs])):
-        (ROOT / "recipes" / "prompts" / f"{name}.jsonl").write_text(lines(prompts))
+        (ROOT / "docs" / "data" / "prompts" / f"{name}.jsonl").write_text(lines(prompts))
 
 
 if __name__ == "__main__":

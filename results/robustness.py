@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from results.runs import group
 from scalingar.bench.robustness import drop_table, robustness
 
-SUITE = "robustness.yaml"
+SUITE = "robustness"
 BASELINE = "single"
 
 

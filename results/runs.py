@@ -15,7 +15,6 @@ from scalingar.bench.runs.suite import read_suite
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "docs" / "data"
-SUITES = ROOT / "recipes" / "suites"
 COMPLETE = "best-of-8"
 """The run that others are read off."""
 
@@ -42,6 +41,6 @@ def group(name: str, *suites: str) -> Iterator[Group]:
         found = [unpack(file, folder) for file in sorted((DATA / name).glob(f"*{SUFFIX}"))]
         for suite in suites if (folder / COMPLETE).is_dir() else ():
             there = {run.name for run in found}
-            missing = {label: each for label, each in read_suite(SUITES / suite).items() if label not in there}
+            missing = {label: each for label, each in read_suite(suite).items() if label not in there}
             found += derive(CompleteRun.read(folder / COMPLETE), missing, folder)
         yield Group(folder, {run.name: read_results(run, benchmark_of(run)) for run in found})

@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "scalingar"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-TEXTS = [*PAGES, ROOT / "NOTICE", ROOT / "Makefile", *sorted(ROOT.glob("recipes/**/*.yaml"))]
-TOP = ("src", "training", "tests", "speed", "results", "docs", "examples", "recipes")
+TEXTS = [*PAGES, ROOT / "NOTICE", ROOT / "Makefile", *sorted(PACKAGE.glob("pipeline/recipes/**/*.yaml"))]
+TOP = ("src", "training", "tests", "speed", "results", "docs", "examples")
 ROOMS = tuple(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file())
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -1,16 +1,15 @@
 """The recipes of the papers' tables run: every row on tiny models, the papers' methods on the embedded ones."""
 
-from pathlib import Path
-
 import pytest
 
 from scalingar import ImagePipeline
 from scalingar.bench.runs.suite import read_suite
+from scalingar.pipeline.recipes.shipped import SUITES
 from scalingar.strategies import Strategy
 from tests.tiny.pipes import tiny_pipe
 from tests.tiny.scale_pipes import infinity_pipe
 
-PAPERS = Path(__file__).parents[1] / "recipes" / "papers"
+PAPERS = [name for name in SUITES if name.startswith("papers/")]
 PROMPT = "a photo of a dog"
 
 
@@ -21,10 +20,10 @@ def small(strategy: Strategy) -> Strategy:
     return strategy.model_copy(update=known)
 
 
-@pytest.mark.parametrize("path", sorted(PAPERS.iterdir()), ids=lambda path: path.name)
-def test_every_row_draws(path: Path) -> None:
-    pipe = tiny_pipe() if path.name.startswith("scaling-ar") else infinity_pipe()
-    strategies = read_suite(path)
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_row_draws(name: str) -> None:
+    pipe = tiny_pipe() if "scaling-ar" in name else infinity_pipe()
+    strategies = read_suite(name)
     assert len({(type(row), row.model_dump_json()) for row in strategies.values()}) == len(strategies)
     for strategy in map(small, strategies.values()):
         result = pipe(PROMPT, strategy=strategy, seed=3).results[0]
@@ -34,8 +33,8 @@ def test_every_row_draws(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "label", "model", "trajectories"),
-    [("scaling-ar.yaml", "scaling-ar", "embedded", 2), ("tts-var.yaml", "tts-var-2", "embedded-next-scale", 1)],
+    [("papers/scaling-ar", "scaling-ar", "embedded", 2), ("papers/tts-var", "tts-var-2", "embedded-next-scale", 1)],
 )
 def test_the_papers_methods_draw_on_the_embedded_models(name: str, label: str, model: str, trajectories: int) -> None:
-    strategy = small(read_suite(PAPERS / name)[label]).model_copy(update={"num_trajectories": trajectories})
+    strategy = small(read_suite(name)[label]).model_copy(update={"num_trajectories": trajectories})
     assert ImagePipeline.from_pretrained(model)(PROMPT, strategy=strategy).images[0].size == (96, 96)

@@ -66,7 +66,7 @@ def test_the_overall_score_is_weighted() -> None:
 
 def test_incomplete_runs_are_named() -> None:
     check_judged(ITEMS, judged(x=[1], y=[0], z=[1]), 1)
-    with pytest.raises(BenchmarkError, match=r"image 0 of z is not scored; image 1 of x is none of this run\. Run it"):
+    with pytest.raises(BenchmarkError, match=r"0 of z is not scored; image 1 of x is none of this run\. Give the"):
         check_judged(ITEMS, judged(x=[1, 1], y=[0]), 1)
     with pytest.raises(BenchmarkError, match="image 0 of x is scored 2 times"):
         check_judged(ITEMS, [*judged(x=[1], y=[0], z=[1]), *judged(x=[1])], 1)

@@ -39,7 +39,7 @@ def test_a_run_leaves_its_files_and_tables(package: Path, tmp_path: Path, capsys
     out, err = capsys.readouterr()
     assert names(tmp_path) == FILES
     assert err == ""
-    assert out.startswith(f"strategy scaling-ar\n{PROMPT} (seed 7)\n")
+    assert out.startswith(f"strategy scaling-ar, choosing by final confidence\n{PROMPT} (seed 7)\n")
     assert "finished, chosen" in out
     assert "tokens drawn" in out
     expected = ImagePipeline.from_pretrained(package)(PROMPT, num_trajectories=4, seed=7)
@@ -116,7 +116,12 @@ def test_a_run_has_a_folder_of_its_own(prompt: str, folder: str) -> None:
 
 def test_quiet_is_quiet(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert generate(package, tmp_path, "--quiet", "-n", "2") == 0
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == (f"{tmp_path / 'image.png'}\n", "")
+
+
+def test_a_refused_run_leaves_no_folder(tmp_path: Path) -> None:
+    assert main(["generate", "a dog", "--model", str(tmp_path / "none"), "-o", str(tmp_path / "a" / "b")]) == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_like_repeats_a_picture(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from scalingar.cli.main import main
 from scalingar.models.embedded.grammar import TERMINALS
+from scalingar.pipeline.recipes.shipped import RECIPES, SUITES, Shelf
 from scalingar.rewards import REWARDS
 from scalingar.rewards.features import FEATURES
 from scalingar.strategies import STRATEGIES
@@ -29,3 +30,11 @@ def test_each_strategy_has_its_sentence(capsys: pytest.CaptureFixture[str]) -> N
 def test_every_word_the_model_understands_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     text = " ".join(told(capsys, "words").split())
     assert not [word for word in TERMINALS if word not in text]
+
+
+@pytest.mark.parametrize(("topic", "shelf"), [("recipes", RECIPES), ("suites", SUITES)])
+def test_recipes_and_suites_are_listed_with_what_they_are(
+    capsys: pytest.CaptureFixture[str], topic: str, shelf: Shelf
+) -> None:
+    text = " ".join(told(capsys, topic).split())
+    assert all(name in text and shelf.sentence(name)[:30] in text for name in shelf)

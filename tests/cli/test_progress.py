@@ -1,3 +1,4 @@
+import threading
 import warnings
 from dataclasses import replace
 
@@ -5,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scalingar.cli.progress import follow, plain_warnings
+from scalingar.cli import progress
+from scalingar.cli.progress import follow, loading, plain_warnings
 from scalingar.strategies.engine.step_event import StepEvent
 
 
@@ -39,3 +41,28 @@ def test_a_warning_is_a_line_and_comes_once(capsys: pytest.CaptureFixture[str]) 
         warnings.warn("another", UserWarning, stacklevel=1)
     assert capsys.readouterr().err == "warning: two lines\nwarning: another\n"
     assert warnings.showwarning is before
+
+
+def test_a_long_load_says_what_it_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, texts = threading.Event(), []
+
+    def say(text: str, **_: bool) -> None:
+        texts.append(text)
+        told.set()
+
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "say", say)
+    with loading("some/model"):
+        assert told.wait(10)
+    assert texts == ["loading some/model …"]
+
+
+def test_a_short_or_silenced_load_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with loading("some/model"):
+        pass
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with loading("some/model", visible=False):
+        pass
+    assert capsys.readouterr() == ("", "")

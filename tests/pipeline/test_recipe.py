@@ -9,11 +9,10 @@ from scalingar.core.errors import ConfigError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.pipeline.model_choice import ModelChoice
 from scalingar.pipeline.recipe import Recipe
+from scalingar.pipeline.recipes.shipped import RECIPES
 from scalingar.strategies import STRATEGIES, BestOfN, ScalingAR, Single, Strategy
 from scalingar.strategies.build_strategy import build_strategy, strategy_name
 from tests.tiny.pipes import Defaults
-
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 
 
 def through_yaml(recipe: Recipe, folder: Path) -> Recipe:
@@ -33,15 +32,15 @@ OF_OTHER_MODELS = ("tts-var", "glm-image", "preview-then-finish")
 """Recipes that the embedded next-token model does not follow."""
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_recipes_of_the_project_can_be_followed(path: Path, tmp_path: Path) -> None:
-    recipe = Recipe.from_yaml(path)
-    assert recipe.model == ModelChoice() or path.stem in OF_OTHER_MODELS
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_recipes_of_the_project_can_be_followed(name: str, tmp_path: Path) -> None:
+    recipe = Recipe.from_yaml(name)
+    assert recipe.model == ModelChoice() or name in OF_OTHER_MODELS
     assert through_yaml(recipe, tmp_path) == recipe
 
 
 def test_there_are_recipes() -> None:
-    assert {path.stem for path in RECIPES} >= {
+    assert set(RECIPES) >= {
         "scaling-ar-v3",
         "scaling-ar-v1",
         "best-of-8",
@@ -52,9 +51,8 @@ def test_there_are_recipes() -> None:
 
 
 def test_the_papers_recipes_are_its_presets() -> None:
-    folder = Path(__file__).parents[2] / "recipes"
-    assert Recipe.from_yaml(folder / "scaling-ar-v3.yaml").strategy == ScalingAR.v3()
-    assert Recipe.from_yaml(folder / "scaling-ar-v1.yaml").strategy == ScalingAR.v1()
+    assert Recipe.from_yaml("scaling-ar-v3").strategy == ScalingAR.v3()
+    assert Recipe.from_yaml("scaling-ar-v1").strategy == ScalingAR.v1()
 
 
 @given(

@@ -33,6 +33,17 @@ def test_crosses_stand_where_trajectories_were_cut() -> None:
     assert [np.asarray(line.get_xdata()).tolist() for line in crosses] == [[4], [5]]
 
 
+def test_a_cut_after_the_draw_stands_at_its_step_too() -> None:
+    run = result(cut=1)
+    cut = run.candidates[-1]
+    assert cut.cut is not None
+    cut.trace["C"] = cut.trace["C"][: cut.cut.step]  # nothing was read for the step that was not drawn
+    upper, _ = confidence_plot(run).axes
+    (cross,) = [line for line in upper.lines if line.get_marker() == "x"]
+    assert np.asarray(cross.get_xdata()).tolist() == [cut.cut.step]
+    assert np.asarray(cross.get_ydata()).tolist() == [cut.trace["C"][-1]]
+
+
 def legend(run_cut: int, *, theta: bool) -> list[str]:
     run = result(cut=run_cut)
     if not theta:

@@ -1,7 +1,7 @@
 import json
 import math
 
-from scalingar.report.plain import last_confidence, plain_number, result_dict
+from scalingar.report.plain import final_confidence, plain_number, result_dict
 from tests.tiny.package import candidate, result
 
 
@@ -27,8 +27,8 @@ def test_the_result_names_prompt_seed_and_choice() -> None:
     assert (plain["prompt"], plain["seed"], plain["chosen"]) == ("a cat", 7, 0)
 
 
-def test_the_last_confidence_is_that_of_the_cut() -> None:
+def test_the_final_confidence_is_that_of_the_cut() -> None:
     one = candidate(2, steps=5, reason="cut")
-    assert last_confidence(one) == one.trace["C"][-1]
+    assert final_confidence(one) == one.trace["C"][-1]
     one.trace.clear()
-    assert math.isnan(last_confidence(one))
+    assert math.isnan(final_confidence(one))

@@ -51,9 +51,9 @@ def test_a_picture_per_scale_over_its_entropy() -> None:
 
 def test_the_plot_shows_rewards_and_a_copy_from_its_birth() -> None:
     upper, lower = confidence_plot(result()).axes
-    assert (lower.get_xlabel(), lower.get_ylabel()) == ("scale", "reward")
+    assert (lower.get_xlabel(), lower.get_ylabel()) == ("scales done", "reward")
     lines = [np.asarray(line.get_xdata()).tolist() for line in upper.lines if line.get_marker() != "x"]
-    assert lines == [[0, 1, 2], [0, 1], [1, 2]]
+    assert lines == [[1, 2, 3], [1, 2], [2, 3]]
     assert [np.asarray(line.get_ydata()).tolist() for line in lower.lines[:2]] == [[0.5], [1.5]]
 
 

@@ -48,7 +48,7 @@ def test_pages_hold_what_is_computed() -> None:
 
 
 def test_rivals_stand_beside_what_costs_as_much() -> None:
-    with group("next-token", "budget.yaml") as runs:
+    with group("next-token", "budget") as runs:
         names = {
             "best-of-4": "best-of-4",
             "stop-when-good-4": "threshold",
@@ -74,5 +74,7 @@ def test_odd_prompts_are_as_written() -> None:
     pairs = partners()
     assert len(pairs) == 3 * EACH
     for name, place in (("plain", 0), ("odd", 1)):
-        assert (ROOT / "recipes" / "prompts" / f"{name}.jsonl").read_text() == lines([pair[place] for pair in pairs])
+        assert (ROOT / "docs" / "data" / "prompts" / f"{name}.jsonl").read_text() == lines(
+            [pair[place] for pair in pairs]
+        )
     assert all(plain.prompt != odd.prompt and plain.tag == odd.tag for plain, odd in pairs)

@@ -216,15 +216,21 @@ def score_table(judged: Sequence[Judged]) -> ScoreTable:
     )
 
 
-def check_judged(items: Sequence[Item], judged: Sequence[Judged], images_per_prompt: int) -> None:
-    """Raises BenchmarkError that names images which are missing, unexpected or scored twice."""
+def check_judged(
+    items: Sequence[Item], judged: Sequence[Judged], images_per_prompt: int, folder: Path | None = None
+) -> None:
+    """``folder``: of the run. Raises BenchmarkError that names images which are missing, unexpected or scored twice."""
     scored = Counter((image.item.id, image.number) for image in judged)
     expected = {(item.id, number) for item in items for number in range(images_per_prompt)}
     complaints = [f"image {n} of {item} is not scored" for item, n in sorted(expected - set(scored))]
     complaints += [f"image {n} of {item} is none of this run" for item, n in sorted(set(scored) - expected)]
     complaints += [f"image {n} of {item} is scored {count} times" for (item, n), count in scored.items() if count > 1]
     if complaints:
-        raise BenchmarkError(f"the run is not complete: {shortened(complaints)}. Run it again to fill the gaps.")
+        where = "the run" if folder is None else f"the run in {folder}"
+        raise BenchmarkError(
+            f"{where} is not complete: {shortened(complaints)}. Give the command that began it again, with the same "
+            "folder: it goes on where it stopped."
+        )
 
 
 def check_folder_complete(folder: str | Path, complaints: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 """Options of the commands that compare strategies."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +16,14 @@ Strategies = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
-Suite = Annotated[Path | None, typer.Option(help="YAML file of labels and strategies instead.", rich_help_panel=PANEL)]
+Suite = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Labels and strategies of a YAML file instead; see [b]scalingar ls suites[/].",
+        rich_help_panel=PANEL,
+    ),
+]
 Trajectories = Annotated[
     int | None, typer.Option("-n", "--num-trajectories", help="N, trajectories per image.", rich_help_panel=PANEL)
 ]

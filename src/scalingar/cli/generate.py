@@ -86,8 +86,17 @@ def generate(
         typer.Option(help="Of the enlarged copy image@4x.png; 1 for none.", rich_help_panel=_RUN),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.", rich_help_panel=_RUN)] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no tables.", rich_help_panel=_RUN)] = False,
-    config: Annotated[Path | None, typer.Option(help="Start from this YAML recipe.", rich_help_panel=_SOURCE)] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the paths of pictures only.", rich_help_panel=_RUN)
+    ] = False,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Start from this recipe: a name of [b]scalingar ls recipes[/], or a YAML file.",
+            rich_help_panel=_SOURCE,
+        ),
+    ] = None,
     like: Annotated[
         Path | None, typer.Option(help="Repeat this picture from its own recipe.", rich_help_panel=_SOURCE)
     ] = None,
@@ -172,7 +181,7 @@ def _recipe(base: "Recipe", values: dict[str, Any], words: list[str]) -> "Recipe
         raise ConfigError(f"{error} If {prompt!r} is the prompt, write it after --.") from None
 
 
-def _base(config: Path | None, info: "RecipeInfo | None") -> "Recipe":
+def _base(config: str | None, info: "RecipeInfo | None") -> "Recipe":
     from scalingar.pipeline.recipe import Recipe  # noqa: PLC0415
 
     if info is not None:

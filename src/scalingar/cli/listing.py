@@ -8,17 +8,18 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from scalingar.core.registry import Registry
+    from scalingar.pipeline.recipes.shipped import Shelf
 
-TOPICS = ("models", "strategies", "rewards", "features", "words")
+TOPICS = ("models", "strategies", "rewards", "features", "recipes", "suites", "words")
 
 
 def ls(
     topic: Annotated[
         str | None,
-        typer.Argument(help="models, strategies, rewards, features, or words (what the embedded model understands)."),
+        typer.Argument(help="models, strategies, rewards, features, recipes, suites, or words of the embedded model."),
     ] = None,
 ) -> None:
-    """List models, strategies, rewards and features of images, or the words the embedded model understands."""
+    """List models, strategies, rewards, features of images, recipes and suites, or the embedded model's words."""
     from scalingar.cli.terminal import console as made  # noqa: PLC0415
 
     if topic is not None and topic not in TOPICS:
@@ -30,6 +31,8 @@ def ls(
         "strategies": _strategies,
         "rewards": _rewards,
         "features": _features,
+        "recipes": _recipes,
+        "suites": _suites,
         "words": _words,
     }
     topics = TOPICS[:-1] if topic is None else (topic,)
@@ -85,6 +88,25 @@ def _features() -> "Table":
     from scalingar.rewards.features import FEATURES  # noqa: PLC0415
 
     return registry_table("features of images", FEATURES)
+
+
+def _recipes() -> "Table":
+    from scalingar.pipeline.recipes.shipped import RECIPES  # noqa: PLC0415
+
+    return _shelf_table("recipes, for --config", RECIPES)
+
+
+def _suites() -> "Table":
+    from scalingar.pipeline.recipes.shipped import SUITES  # noqa: PLC0415
+
+    return _shelf_table("suites, for --suite", SUITES)
+
+
+def _shelf_table(title: str, shelf: "Shelf") -> "Table":
+    table = _table(title)
+    for name in shelf:
+        table.add_row(name, shelf.sentence(name))
+    return table
 
 
 def _words() -> "Table":

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from threading import Timer
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -10,6 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from scalingar.cli.terminal import console, say
 from scalingar.models.prompts.encoders import UnknownWordsWarning
 from scalingar.strategies.engine.step_event import StepEvent
+
+PATIENCE = 5.0
+"""Seconds without a word."""
 
 
 def follow(events: Iterable[StepEvent], *, visible: bool, what: str = "drawing") -> None:
@@ -32,6 +36,19 @@ def follow(events: Iterable[StepEvent], *, visible: bool, what: str = "drawing")
             alive[event.prompt] = len(event.indices) - len(event.cut)
             now, first = sum(alive.values()), sum(started.values())
             bar.update(task, completed=event.position + 1, total=event.total_steps, alive=now, all=first)
+
+
+@contextmanager
+def loading(what: str, *, visible: bool = True) -> Iterator[None]:
+    """Say on stderr what is being loaded, if the block takes long enough for somebody to wonder."""
+    timer = Timer(PATIENCE, say, [f"loading {what} …"], {"to_stderr": True, "flush": True})
+    timer.daemon = True
+    if visible:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager

@@ -6,16 +6,17 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Self
 
-from scalingar.cli.progress import follow, plain_warnings
+from scalingar.cli.progress import follow, loading, plain_warnings
 from scalingar.cli.repeat import Repeat
-from scalingar.cli.terminal import console
-from scalingar.core.files import check_writable
+from scalingar.cli.terminal import console, say
+from scalingar.core.files import results_in
 from scalingar.models.prompts.encoders import check_prompts
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.pipeline.run_folder import Extras, own_folder, run_dict, write_run
 from scalingar.report import ledger_table, trajectory_table
+from scalingar.report.tables import signal_words
 from scalingar.strategies.build_strategy import strategy_name
 
 
@@ -24,12 +25,13 @@ class Show(Enum):
 
     TABLES = auto()
     JSON = auto()
-    NOTHING = auto()
+    PATHS = auto()
+    """Of the pictures, and nothing else."""
 
     @classmethod
     def of(cls, *, as_json: bool, quiet: bool) -> Self:
         """As the options say."""
-        return cls.JSON if as_json else cls.NOTHING if quiet else cls.TABLES
+        return cls.JSON if as_json else cls.PATHS if quiet else cls.TABLES
 
 
 def run(
@@ -48,9 +50,9 @@ def run(
     """
     check_prompts([recipe.prompt or ""])
     folder = own_folder(recipe.prompt or "", recipe.seed) if folder is None else folder
-    check_writable(folder)
-    with plain_warnings(), nullcontext() if repeat is None else repeat.threads():
-        pipe = ImagePipeline.load(recipe.model)
+    with results_in(folder), plain_warnings(), nullcontext() if repeat is None else repeat.threads():
+        with loading(recipe.model.name, visible=show is Show.TABLES):
+            pipe = ImagePipeline.load(recipe.model)
         if repeat is not None:
             repeat.info.check_weights(pipe.hashes, repeat.source)
             folder_of_verifier = recipe.strategy.needs().verifier
@@ -68,6 +70,9 @@ def run(
         print(json.dumps({**run_dict(output, steps=False), "files": files, "identical": equal or None}))
     elif show is Show.TABLES:
         print_tables(output, full_tokens, files, repeat.source if repeat is not None and equal else None)
+    else:
+        for picture in files[: len(output.results)]:
+            say(picture)
 
 
 def decode(
@@ -80,10 +85,12 @@ def decode(
 
 
 def strategy_line(output: ImageOutput) -> str:
-    """The strategy and the reward that it asked."""
+    """The strategy, and the reward that it asked or the signal that it chose by."""
     strategy = output.infos[0].recipe.strategy
     reward = strategy.needs().reward
-    return f"strategy {strategy_name(strategy)}" + ("" if reward is None else f", asking the reward {reward}")
+    signal = strategy.chosen_by()
+    by = "" if signal is None else f", choosing by {signal_words(signal)}"
+    return f"strategy {strategy_name(strategy)}" + (by if reward is None else f", asking the reward {reward}")
 
 
 def print_tables(output: ImageOutput, full_tokens: int, files: list[str], identical_to: Path | None) -> None:
@@ -92,7 +99,7 @@ def print_tables(output: ImageOutput, full_tokens: int, files: list[str], identi
     screen.print(strategy_line(output), soft_wrap=True)
     for result in output.results:
         screen.print(f"{result.prompt} (seed {result.seed})", style="bold", soft_wrap=True)
-        screen.print(trajectory_table(result))
+        screen.print(trajectory_table(result, output.infos[0].recipe.strategy.chosen_by()))
         screen.print()
     screen.print(ledger_table(output.ledger, full_tokens))
     screen.print()

@@ -24,6 +24,11 @@ def say(text: object, *, end: str = "\n", to_stderr: bool = False, flush: bool =
     print(printable(str(text)), end=end, file=sys.stderr if to_stderr else sys.stdout, flush=flush)
 
 
+def counted(number: int, what: str) -> str:
+    """``1 image``, ``2 images``."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def can_write(text: str) -> bool:
     """Whether the encoding of stdout has all of its letters."""
     try:

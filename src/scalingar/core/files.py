@@ -35,6 +35,25 @@ def check_writable(folder: Path) -> None:
         raise OutputError(f"cannot write to the folder {folder}: {error.strerror}; choose another one.") from None
 
 
+@contextmanager
+def results_in(folder: Path) -> Iterator[None]:
+    """A folder that can be written to, as :func:`check_writable` sees to; if the block fails and leaves nothing in it,
+    it is removed again with the parents that were made for it.
+
+    Raises:
+        OutputError: it cannot be written to.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    check_writable(folder)
+    try:
+        yield
+    except BaseException:
+        for path in missing:
+            with suppress(OSError):  # it holds something
+                path.rmdir()
+        raise
+
+
 def expanded(path: str | Path) -> Path:
     """The path with ``~`` or ``~user`` replaced by the home. Raises ConfigError where there is no such home."""
     try:

@@ -26,6 +26,7 @@ from scalingar.pipeline.arguments import MOST_IMAGES, advice
 from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.model_choice import ModelChoice, described
 from scalingar.pipeline.overrides import merged
+from scalingar.pipeline.recipes.shipped import RECIPES
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy, check_verified, strategy_name, with_reward
 
@@ -125,11 +126,12 @@ class Recipe(Settings):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:
-        """From a file; missing settings take their defaults.
+        """From a file, or a text that names one that comes with the package; missing settings take their defaults.
 
         Raises:
-            ConfigError: the file cannot be read, is no YAML, or is no valid recipe.
+            ConfigError: the file cannot be read, is no YAML, or is no valid recipe; there is none of that name.
         """
+        path = RECIPES.find(path)
         data = read_yaml(path, "recipe")
         if not isinstance(data, dict | None):
             raise ConfigError(f"{path} holds no recipe; write one 'setting: value' per line.")

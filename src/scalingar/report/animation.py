@@ -11,6 +11,7 @@ from torch import Tensor
 
 from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.report.contact_sheet import Tile, contact_sheet
+from scalingar.report.plain import known_after
 
 Format = Literal["gif", "webp"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -106,10 +107,11 @@ def _tile(
     done = candidate.cut.step if candidate.cut is not None and cut else at
     tokens = sum(height * width for height, width in grids[:done]) if candidate.step_name == "scale" else done
     confidence = candidate.trace.get("C")
-    level = math.nan if confidence is None or not len(confidence) else float(confidence[min(at, len(confidence)) - 1])
-    known = f"C {level:.3f}" if math.isfinite(level) else f"{candidate.step_name} {done}"
+    known = -1 if confidence is None else min(at - known_after(candidate, "C"), len(confidence) - 1)
+    level = math.nan if confidence is None or known < 0 else float(confidence[known])
+    figure = f"C {level:.3f}" if math.isfinite(level) else f"{candidate.step_name} {done}"
     told = f"cut at {candidate.step_name} {done}" if cut else _descent(candidate)
-    return Tile(picture(candidate, min(tokens, candidate.tokens)), heading, f"{known}\n{told}", chosen, dimmed=cut)
+    return Tile(picture(candidate, min(tokens, candidate.tokens)), heading, f"{figure}\n{told}", chosen, dimmed=cut)
 
 
 def _descent(candidate: Candidate) -> str:

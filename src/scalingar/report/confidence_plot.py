@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.report.figure import new_figure, own_style, quiet_axes, title
 from scalingar.report.palette import CHOSEN, CUT, FINISHED, INK, THRESHOLD
+from scalingar.report.plain import known_after
 
 _LOWER = {"verifier": "the verifier's value", "s": "guidance scale s", "reward": "reward"}
 """Traces for the lower panel; the first that was recorded is drawn."""
@@ -19,7 +20,8 @@ def confidence_plot(result: PromptResult) -> Figure:
     """C of Eq. (11) with the threshold of Eq. (13) above, the guidance scale of Eq. (14) below, step by step.
 
     Of a next-scale model: its C per scale above, the rewards asked on the way below. Where a verifier was asked, its
-    values are below. A copy's line starts with its parent's last point.
+    values are below. A copy's line starts with its parent's last point. A value stands over the number of steps that
+    were done when it was known, and a cross over the step of the cut, so that plot, table and trace agree.
     """
     letters = ["C", *[letter for letter in _LOWER if _traced(result, letter)][:1]]
     figure = new_figure(9.0, 5.6)
@@ -32,8 +34,8 @@ def confidence_plot(result: PromptResult) -> Figure:
     for axes in panels[1:]:
         _settle(axes)
     title(panels[0], result.prompt)
-    panels[-1].set_xlabel(result.best.step_name, color=INK, fontsize=9.5)
-    panels[-1].set_xlim(0, len(result.best.trace["C"]) - 1 or 1)
+    panels[-1].set_xlabel(f"{result.best.step_name}s done", color=INK, fontsize=9.5)
+    panels[-1].set_xlim(0, len(result.best.trace["C"]))
     figure.legend(handles=_legend(result), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
 
@@ -47,13 +49,16 @@ def _draw(axes: Axes, result: PromptResult, letter: str) -> None:
     for candidate in result.candidates:
         values = candidate.trace.get(letter, np.empty(0)).copy()
         values[: max(candidate.born - 1, 0)] = np.nan
-        steps = np.flatnonzero(np.isfinite(values))  # rewards are asked at some scales only
+        places = np.flatnonzero(np.isfinite(values))  # rewards are asked at some scales only
+        steps, values = places + known_after(candidate, letter), values[places]
+        if candidate.cut is not None and len(steps) and steps[-1] < candidate.cut.step:
+            steps, values = np.append(steps, candidate.cut.step), np.append(values, values[-1])
         colour, width, order = _style(candidate, result)
-        (curve,) = axes.plot(steps, values[steps], color=colour, linewidth=width, zorder=order)
+        (curve,) = axes.plot(steps, values, color=colour, linewidth=width, zorder=order)
         curve.set_marker("None" if letter in ("C", "s") else ".")
         curve.set_alpha(0.75 if candidate.cut else 1.0)
         if candidate.cut is not None and len(steps):
-            axes.plot(steps[-1], values[steps[-1]], "x", color=CUT, markersize=6, markeredgewidth=1.6, zorder=5)
+            axes.plot(steps[-1], values[-1], "x", color=CUT, markersize=6, markeredgewidth=1.6, zorder=5)
 
 
 def _style(candidate: Candidate, result: PromptResult) -> tuple[str, float, int]:

@@ -10,7 +10,7 @@ from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.core.pixels import enlarged
 from scalingar.report.lettering import font, line_height, wrapped
 from scalingar.report.palette import BACKGROUND, CHOSEN, CUT, INK, MUTED, RULE
-from scalingar.report.plain import descent, last_confidence, last_reward
+from scalingar.report.plain import descent, final_confidence, last_reward
 
 MARGIN, GAP, FRAME = 28, 24, 5
 SMALLEST, LARGEST = 256, 384
@@ -84,7 +84,7 @@ def fitted(image: Image.Image) -> Image.Image:
 
 
 def _caption(candidate: Candidate) -> str:
-    confidence = last_confidence(candidate)
+    confidence = final_confidence(candidate)
     level = f"C {confidence:.3f}" if math.isfinite(confidence) else "C unknown"
     copied = [descent(candidate)] if candidate.parent is not None else []
     if candidate.cut is None:

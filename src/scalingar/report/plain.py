@@ -32,7 +32,6 @@ def candidate_dict(candidate: Candidate, *, steps: bool) -> dict[str, Any]:
         "index": candidate.index,
         "tokens": candidate.tokens,
         "drawn": candidate.drawn,
-        "confidence": plain_number(last_confidence(candidate)),
         "fate": candidate.fate,
         "cut": None if cut is None else {"step": cut.step, "reason": cut.reason},
         "parent": candidate.parent,
@@ -46,13 +45,19 @@ def candidate_dict(candidate: Candidate, *, steps: bool) -> dict[str, Any]:
     return {**summary, "codes": candidate.codes.tolist(), "trace": trace}
 
 
-def last_confidence(candidate: Candidate) -> float:
-    """C of its last step, including that of the cut; NaN if none was traced.
-
-    A cut candidate's signal ``final_confidence`` is a step older: it belongs to the last code drawn.
-    """
+def final_confidence(candidate: Candidate) -> float:
+    """The signal of this name: C of its last step, including that of the cut; NaN if none was traced."""
     values = candidate.trace.get("C")
     return math.nan if values is None or not len(values) else float(values[-1])
+
+
+def known_after(candidate: Candidate, letter: str) -> int:
+    """How many steps were done when the first value of a trace was known; the next one came a step later.
+
+    None for what the logits of a next-token model say before a code is drawn; one for what is seen of a picture, and
+    for a scale.
+    """
+    return int(candidate.step_name == "scale" or letter == "reward")
 
 
 def last_reward(candidate: Candidate, name: str) -> float:

@@ -6,12 +6,22 @@ from collections.abc import Callable
 from rich.table import Table
 
 from scalingar.core.outputs import Candidate, Ledger, PromptResult
-from scalingar.report.plain import descent, last_confidence, last_reward
+from scalingar.report.plain import descent, final_confidence, last_reward
+
+_FINAL = "final_confidence"
 
 
-def trajectory_table(result: PromptResult) -> Table:
-    """One row per trajectory: descent if any is a copy, tokens it cost, last C, values and rewards if asked, fate."""
-    columns = _columns(result)
+def signal_words(name: str) -> str:
+    """A signal's name as people read it."""
+    return name.replace("_", " ")
+
+
+def trajectory_table(result: PromptResult, chosen_by: str | None = None) -> Table:
+    """One row per trajectory: descent if any is a copy, tokens it cost, final C, values and rewards if asked, fate.
+
+    ``chosen_by``: the signal that the strategy chose by, which gets a column if it is another one.
+    """
+    columns = _columns(result, chosen_by)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in columns:
         table.add_column(name, justify="left" if name == "copy of" else "right")
@@ -23,13 +33,15 @@ def trajectory_table(result: PromptResult) -> Table:
     return table
 
 
-def _columns(result: PromptResult) -> dict[str, Callable[[Candidate], str]]:
+def _columns(result: PromptResult, chosen_by: str | None) -> dict[str, Callable[[Candidate], str]]:
     """Cell functions by heading."""
     columns: dict[str, Callable[[Candidate], str]] = {"trajectory": lambda candidate: str(candidate.index)}
     if any(candidate.parent is not None for candidate in result.candidates):
         columns["copy of"] = lambda candidate: descent(candidate).removeprefix("copy of ")
     columns["tokens"] = lambda candidate: str(candidate.drawn)
-    columns["confidence"] = lambda candidate: _number(last_confidence(candidate))
+    columns[signal_words(_FINAL)] = lambda candidate: _number(final_confidence(candidate))
+    if chosen_by not in (None, _FINAL):
+        columns[signal_words(chosen_by)] = lambda candidate: _number(candidate.signals.get(chosen_by, math.nan))
     if any("verifier" in candidate.signals for candidate in result.candidates):
         columns["verifier"] = lambda candidate: _number(candidate.signals.get("verifier", math.nan))
     for reward in sorted({name for candidate in result.candidates for name in candidate.rewards}):

@@ -26,6 +26,10 @@ class HighestSignal(Strategy):
         """Position of the highest signal, the first on ties."""
         return argmax(candidate.signals[self.signal] for candidate in candidates)
 
+    def chosen_by(self) -> str:
+        """The signal."""
+        return self.signal
+
 
 @STRATEGIES.register("most-confident-of-n")
 class MostConfidentOfN(HighestSignal):

@@ -21,6 +21,7 @@ PRESETS: dict[str, dict[str, BaseModel]] = {
     "v1": {"gate": GateConfig.v1(), "guidance": GuidanceConfig.v1()},
 }
 """What a preset changes of the defaults, which are v3's."""
+_FINAL = "final_confidence"
 
 
 @STRATEGIES.register("scaling-ar")
@@ -68,7 +69,11 @@ class ScalingAR(Strategy):
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """The survivor with the highest final confidence C_T, the first on ties; no reward."""
-        return argmax(candidate.signals["final_confidence"] for candidate in candidates)
+        return argmax(candidate.signals[_FINAL] for candidate in candidates)
+
+    def chosen_by(self) -> str:
+        """The final confidence."""
+        return _FINAL
 
 
 class ScalingARSearch(Search):

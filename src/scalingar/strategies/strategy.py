@@ -93,6 +93,10 @@ class Strategy(Settings):
         """Position in ``candidates`` of the image to return; all are finished, and scored if a reward is needed."""
         raise NotImplementedError(type(self).__name__)
 
+    def chosen_by(self) -> str | None:
+        """The signal that it chooses by, for tables; None if that is a reward, a verifier's value, or nothing."""
+        return None
+
 
 STRATEGIES: Registry[type[Strategy]] = Registry("strategies")
 

@@ -60,6 +60,10 @@ class SuccessiveHalving(Strategy):
         sign = -1 if self.signal == "entropy" else 1
         return argmax(sign * candidate.signals[self.signal] for candidate in candidates)
 
+    def chosen_by(self) -> str:
+        """The signal."""
+        return self.signal
+
 
 class SuccessiveHalvingSearch(Search):
     """The search for one image: the signal so far, and the steps at which to cut."""

@@ -133,5 +133,5 @@ def test_numbers_are_rounded_for_people_only() -> None:
 
 
 def test_the_suite_of_the_ablation_can_be_run() -> None:
-    suite = read_suite(Path(__file__).parents[3] / "recipes" / "suites" / "ablation.yaml")
+    suite = read_suite("ablation")
     assert len({(type(strategy), strategy.model_dump_json()) for strategy in suite.values()}) == len(suite)

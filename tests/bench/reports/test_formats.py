@@ -12,7 +12,14 @@ TABLE = ReportTable(
     head=["strategy", "reward", "two_object", "overall", "against a_b", "s/image"],
     rows=[
         ["a_b", "", None, Figure(0.51234, 0.04), "", None],
-        ["=1+1", "x|y", Figure(0.5), Figure(0.25, None), Figure(-0.26, low=-0.3, high=0.01), Figure(2.5, decimals=2)],
+        [
+            "=1+1",
+            "x|y",
+            Figure(0.5),
+            Figure(0.25, None),
+            Figure(-0.26, low=-0.3, high=0.01, difference=True),
+            Figure(2.5, decimals=2),
+        ],
     ],
     notes=["A note."],
 )

@@ -28,7 +28,7 @@ def test_each_prompt_has_a_folder_of_its_own(
     out, err = capsys.readouterr()
     assert err == ""
     first, *lines, last = out.splitlines()
-    assert first == "strategy scaling-ar"
+    assert first == "strategy scaling-ar, choosing by final confidence"
     assert [line.split()[0] for line in lines] == [str(folder / name / "image.png") for name in names]
     assert last.startswith("4 prompts, ")
     alone = ImagePipeline.from_pretrained(package)("a photo of a cat", num_trajectories=2)

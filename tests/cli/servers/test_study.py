@@ -64,7 +64,7 @@ def test_one_sentence_each(runs: Path, tmp_path: Path, capsys: pytest.CaptureFix
     incomplete = Path(shutil.copytree(runs / "single", tmp_path / "incomplete"))
     lines = (incomplete / "samples.jsonl").read_text().splitlines(keepends=True)
     (incomplete / "samples.jsonl").write_text("".join(lines[:-2]))
-    assert "the run is not complete" in told(capsys, "build", runs / "single", incomplete, "-o", tmp_path / "s")
+    assert "is not complete: image" in told(capsys, "build", runs / "single", incomplete, "-o", tmp_path / "s")
     assert main(["study", "build", str(runs), "-o", str(tmp_path / "s")]) == 0
     capsys.readouterr()
     assert "holds a study already" in told(capsys, "build", runs, "-o", tmp_path / "s")

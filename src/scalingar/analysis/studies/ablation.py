@@ -37,7 +37,7 @@ def ablation_findings(run: CompleteRun, n: int | None = None) -> Findings:
 
 _NOTE = (
     "The guidance scale is fixed: a schedule changes what is drawn, so its rows of the paper's table need decoding "
-    "(recipes/suites/ablation.yaml). Intervals are 95 %, paired by prompt."
+    "(the suite ablation). Intervals are 95 %, paired by prompt."
 )
 
 

@@ -37,9 +37,10 @@ def comma_separated(table: ReportTable) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(head)
     model = next((fact.removeprefix("model ") for fact in table.facts if fact.startswith("model ")), "")
-    for row in table.rows:
+    measured = len(table.rows) - table.copied
+    for place, row in enumerate(table.rows):
         numbers = [part for cell, kind in zip(row, kinds, strict=True) for part in _parts(cell, kind)]
-        writer.writerow([_harmless(part) for part in (table.title, model, *numbers)])
+        writer.writerow([_harmless(part) for part in (table.title, model if place < measured else "", *numbers)])
     return buffer.getvalue()
 
 
@@ -76,7 +77,7 @@ FORMATS: Mapping[str, tuple[str, Callable[[ReportTable], str]]] = {
 def _spelled(cell: Cell) -> str:
     if cell is None or isinstance(cell, str):
         return _NOTHING if cell is None else cell
-    sign = "+" if cell.low is not None else ""
+    sign = "+" if cell.difference else ""
     text = f"{cell.value:{sign}.{cell.decimals}f}"
     if cell.low is not None and cell.high is not None:
         return f"{text} [{cell.low:+.{cell.decimals}f}, {cell.high:+.{cell.decimals}f}]"

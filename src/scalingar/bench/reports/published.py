@@ -75,7 +75,7 @@ def with_published(table: ReportTable, runs: Sequence[RunResults]) -> ReportTabl
         f"{sources}.",
         *dict.fromkeys(notes),
     ]
-    return replace(table, head=head, rows=[*ours, *copied], notes=said)
+    return replace(table, head=head, rows=[*ours, *copied], notes=said, copied=len(copied))
 
 
 def _further(run: RunResults, metric: str) -> Figure | None:

@@ -23,6 +23,8 @@ class Figure:
     low: float | None = None
     high: float | None = None
     decimals: int = SCORE
+    difference: bool = False
+    """Written with its sign; without ``low`` where a task has one prompt and there is no interval."""
 
 
 Cell = str | Figure | None
@@ -38,6 +40,8 @@ class ReportTable:
     head: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     notes: Sequence[str] = field(default_factory=tuple)
+    copied: int = 0
+    """Rows at the end that others measured, with other models than the facts say."""
 
 
 def report_table(comparison: Comparison) -> ReportTable:
@@ -66,11 +70,12 @@ def facts(run: RunResults) -> list[str]:
     model = run.plan.recipe.model
     variant = f":{model.options['variant']}" if model.options.get("variant") else ""
     prompts, each = run.summary.overall.prompts, run.plan.images_per_prompt
+    known = run.summary.overall.standard_error is not None
+    errors = ["± standard error, by prompt", "[95 % interval of the paired difference]"]
     return [
         f"model {model.name}{variant}",
         f"{prompts} prompt{'s' * (prompts != 1)}, {each} image{'s' * (each != 1)} each",
-        "± standard error, by prompt",
-        "[95 % interval of the paired difference]",
+        *(errors if known else ["a task of one prompt: no errors, and no intervals of differences"]),
     ]
 
 
@@ -85,13 +90,13 @@ def _cells(run: RunResults, comparison: Comparison, tasks: Sequence[str], measur
         str(strategy.num_trajectories),
         *(_estimate(summary.tasks.get(task)) for task in tasks),
         _estimate(summary.overall),
-        "" if own is None else _difference(own[OVERALL]),
+        "" if own is None else _difference(own[OVERALL], summary.overall),
         *(
             cell
             for name in measures
             for cell in (
                 _estimate(estimates.get(name)),
-                "" if run.name == comparison.baseline else _difference(further.get(name)),
+                "" if run.name == comparison.baseline else _difference(further.get(name), estimates.get(name)),
             )
         ),
         _tokens(run),
@@ -103,8 +108,13 @@ def _estimate(estimate: Estimate | None) -> Figure | None:
     return None if estimate is None else Figure(estimate.value, estimate.standard_error)
 
 
-def _difference(difference: Difference | None) -> Figure | None:
-    return None if difference is None else Figure(difference.value, low=difference.low, high=difference.high)
+def _difference(difference: Difference | None, own: Estimate | None) -> Figure | None:
+    """``own``: the run's own estimate; where one prompt gives it no error, there is no interval either."""
+    if difference is None:
+        return None
+    if own is None or own.standard_error is None:
+        return Figure(difference.value, difference=True)
+    return Figure(difference.value, low=difference.low, high=difference.high, difference=True)
 
 
 def _tokens(run: RunResults) -> Figure:

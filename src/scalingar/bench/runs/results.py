@@ -94,7 +94,7 @@ def read_results(folder: Path, benchmark: Benchmark) -> RunResults:
     judged = [
         Judged(by_id[line["id"]], line["number"], Verdict(**line["verdict"])) for line in samples if line["id"] in by_id
     ]
-    check_judged(items, judged, plan.images_per_prompt)
+    check_judged(items, judged, plan.images_per_prompt, folder)
     timed = sum(shard["images"] for shard in shards)
     if plan.derived_from is None and timed != len(samples):
         raise BenchmarkError(f"{folder} has the costs of {timed} images of {len(samples)}; resume it with 'bench run'.")

@@ -13,10 +13,14 @@ from scalingar.bench.runs.store import RunStore
 
 @dataclass(frozen=True)
 class ShardDone:
-    """Progress: ``images`` of ``total`` are complete."""
+    """Progress: ``images`` of ``total`` are complete; ``tokens`` were drawn by now, of ``full_tokens`` without cuts."""
 
     images: int
     total: int
+    tokens: int = 0
+    full_tokens: int = 0
+    shard: int | None = None
+    """Which one was completed just now."""
 
 
 @dataclass
@@ -38,10 +42,13 @@ class Runner:
             left = [Task(number, shards[number]) for number in mine if not folder.done(number)]
             total = sum(len(shards[number]) for number in mine)
             done = total - sum(len(task.jobs) for task in left)
+            tokens = full_tokens = 0
             yield ShardDone(done, total)
             for shard in self.executor.run(self.plan, left):
                 images = len(shard.lines)
                 cost = {"shard": shard.number, "images": images, "workers": self.executor.workers, **shard.costs}
                 folder.add(shard.number, shard.lines, cost, shard.files)
                 done += images
-                yield ShardDone(done, total)
+                tokens += sum(line["tokens"] for line in shard.lines)
+                full_tokens += shard.full_tokens
+                yield ShardDone(done, total, tokens, full_tokens, shard.number)

@@ -25,6 +25,10 @@ from scalingar.rewards.verifiers import VERIFIER, with_verifier
 
 Stopped = Callable[[], bool]
 """Called by work now and then; True if its result is no longer wanted."""
+Watch = Callable[[int, float], None]
+"""Told the number of a shard under way and how many of its images are drawn, in steps; from any thread."""
+_OFTEN = 0.1
+"""Images between two calls of a watch."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Shard:
     """Seconds of drawing and judging, decodes for the judge, and the ledger."""
     files: dict[str, bytes]
     """Pictures, side files and traces, by their paths in the run's folder."""
+    full_tokens: int = 0
+    """That completing every trajectory which began would have drawn; for whoever watches, and not written."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class Workbench:
 
     pipe: ImagePipeline
     benchmark: Benchmark
+    watch: Watch | None = None
     _judging: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def prepare(self, recipe: Recipe) -> Prepared:
@@ -116,9 +123,15 @@ class Workbench:
             looks_per_batch=recipe.looks_per_batch,
             max_rows=max(plan.max_rows, recipe.strategy.num_trajectories),
         )
-        for _ in stream:
+        reached, told = dict.fromkeys(range(len(task.jobs)), 0.0), 0.0
+        for event in stream:
             if stopped():
                 raise StoppedError
+            # An image that begins again, in a further wave, does not move back.
+            reached[event.prompt] = max(reached[event.prompt], (event.position + 1) / event.total_steps)
+            if self.watch is not None and (drawn_images := sum(reached.values())) >= told + _OFTEN:
+                told = drawn_images
+                self.watch(task.number, told)
         drawn = time.perf_counter()
         _check_verifier(plan, stream.output.infos[0].weights)
         results = stream.output.results
@@ -136,7 +149,7 @@ class Workbench:
             "judge_decodes": len(undecoded),
             "ledger": stream.output.ledger.to_dict(),
         }
-        return Shard(task.number, lines, costs, files)
+        return Shard(task.number, lines, costs, files, stream.output.full_tokens)
 
     def _lines(
         self, plan: RunPlan, jobs: Sequence[Job], results: Sequence[PromptResult]

@@ -55,7 +55,7 @@ class RunStore:
                 left = sum(len(shards[number]) for number in wanted if number not in found.whole)
                 warnings.warn(
                     f"{self.folder} is not as it was written: {shortened(found.complaints)}. That was dropped; "
-                    f"{left} images are left to draw.",
+                    f"{left} image{'s are' if left != 1 else ' is'} left to draw.",
                     RepairWarning,
                     stacklevel=3,
                 )

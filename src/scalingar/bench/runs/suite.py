@@ -8,11 +8,12 @@ from scalingar.bench.file_names import file_name
 from scalingar.core.errors import ConfigError
 from scalingar.core.validation import shown
 from scalingar.core.yaml_file import as_written, read_yaml
+from scalingar.pipeline.recipes.shipped import SUITES
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy
 
 
-def check_alone(suite: Path, names: str | None) -> None:
+def check_alone(suite: str, names: str | None) -> None:
     """Raises ConfigError if strategies are named beside a suite, which has its own."""
     if names is not None:
         raise ConfigError(f"--strategy {names} and --suite {suite} both say what is compared; leave one of them out.")
@@ -34,12 +35,15 @@ def named(
     return {name: _with_settings(build_strategy(name), name, settings) for name in listed}
 
 
-def read_suite(path: Path) -> dict[str, Strategy]:
+def read_suite(source: str | Path) -> dict[str, Strategy]:
     """Strategies of a YAML file of ``label: {name: strategy, setting: value}``; the name defaults to the label.
 
+    ``source``: a path, or a text that names a suite that comes with the package.
+
     Raises:
-        ConfigError: the file cannot be read, or says something no strategy knows.
+        ConfigError: the file cannot be read, or says something no strategy knows; there is no suite of that name.
     """
+    path = SUITES.find(source)
     data = read_yaml(path, "suite")
     if not isinstance(data, Mapping) or not data:
         raise ConfigError(f"{path} holds no suite; write one 'label: {{name: strategy}}' per line.")

@@ -34,7 +34,9 @@ def derive(
     strategy: Annotated[
         str | None, typer.Option(help="Strategies, with commas between them.", show_default=_DERIVED)
     ] = None,
-    suite: Annotated[Path | None, typer.Option(help="YAML file of labels and strategies instead.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Labels and strategies of a YAML file instead.")
+    ] = None,
     num_trajectories: Count = None,
     reward: Annotated[str | None, typer.Option(help="For the strategies that ask one.")] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder; each strategy gets one in it.")] = Path(

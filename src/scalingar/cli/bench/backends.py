@@ -13,6 +13,7 @@ from scalingar.bench.runs.executors.executor import Executor
 from scalingar.bench.runs.executors.in_process import InProcess
 from scalingar.bench.runs.executors.threads import Threads
 from scalingar.bench.runs.shard import Workbench
+from scalingar.cli.progress import loading
 from scalingar.core.errors import ConfigError
 from scalingar.core.packages import require
 from scalingar.core.registry import suggestion
@@ -85,8 +86,10 @@ class Loading:
     def __call__(self) -> Workbench:
         """Load judge and model. Raises ScalingarError."""
         benchmark = build_benchmark(self.benchmark, self.settings, device=self.choice.device)
-        benchmark.prepare()
-        return Workbench(ImagePipeline.load(self.choice), benchmark)
+        with loading(f"the judge of {self.benchmark}"):
+            benchmark.prepare()
+        with loading(self.choice.name):
+            return Workbench(ImagePipeline.load(self.choice), benchmark)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from scalingar.cli.bench.plan import plan
 from scalingar.cli.bench.settings import settings_of
 from scalingar.cli.comparison_options import PANEL, STRATEGIES, Strategies, Suite, Trajectories
 from scalingar.cli.model_options import split_model, split_section, takes_model
-from scalingar.cli.terminal import say
+from scalingar.cli.terminal import counted, say
 
 bench = typer.Typer(
     no_args_is_help=True, help="Measure strategies against each other.", rich_markup_mode="rich", add_completion=False
@@ -217,9 +217,12 @@ def pictures(
     """Show the same prompts in several runs, where the first and the last differ in who is right."""
     from scalingar.bench.runs.opened import benchmark_of, opened  # noqa: PLC0415
     from scalingar.bench.runs.side_by_side import pictures as drawn  # noqa: PLC0415
+    from scalingar.core.errors import ConfigError  # noqa: PLC0415
     from scalingar.core.files import check_writable, free_file, write_file  # noqa: PLC0415
     from scalingar.core.pixels import png_bytes  # noqa: PLC0415
 
+    if output.suffix.lower() != ".png":
+        raise ConfigError(f"--output {output}: pictures are written as PNG; give a name that ends in .png.")
     sheet = drawn([opened(folder) for folder in folders], graded=benchmark_of(folders[0]).graded)
     check_writable(output.parent)
     content = png_bytes(sheet, f"scalingar: the same prompts in {', '.join(map(str, folders))}")
@@ -236,7 +239,7 @@ def validate(folders: Annotated[list[Path], typer.Argument(help="Runs, or a fold
 
     for folder in run_folders(folders):
         images = check_run(folder, benchmark_of(folder))
-        say(f"{folder}: {images} images, complete and unchanged")
+        say(f"{folder}: {counted(images, 'image')}, complete and unchanged")
 
 
 @bench.command()

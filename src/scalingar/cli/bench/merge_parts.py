@@ -7,7 +7,7 @@ from scalingar.bench.runs.opened import benchmark_of
 from scalingar.bench.runs.parts.merge import merge
 from scalingar.bench.runs.results import read_results, write_results
 from scalingar.bench.runs.store import RunStore
-from scalingar.cli.terminal import say
+from scalingar.cli.terminal import counted, say
 
 
 def merge_parts(runs: Sequence[Path], output: Path) -> None:
@@ -21,6 +21,6 @@ def merge_parts(runs: Sequence[Path], output: Path) -> None:
         results = read_results(store.folder, benchmark)
         write_results(results, store)
         say(
-            f"{label}: {results.summary.label} {results.summary.overall.value:.4f}, {images} images of {len(folders)} "
-            f"parts in {store.folder}"
+            f"{label}: {results.summary.label} {results.summary.overall.value:.4f}, {counted(images, 'image')} of "
+            f"{counted(len(folders), 'part')} in {store.folder}"
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,7 +29,9 @@ def plan(
     strategy: Annotated[
         str | None, typer.Option(help="Strategies, with commas between them.", show_default=_STRATEGIES)
     ] = None,
-    suite: Annotated[Path | None, typer.Option(help="YAML file of labels and strategies instead.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="Labels and strategies of a YAML file instead.")
+    ] = None,
     num_trajectories: Annotated[int | None, typer.Option("-n", "--num-trajectories", min=1, help="N.")] = None,
     images_per_prompt: Annotated[
         int | None, typer.Option(min=1, help="The benchmark's own number if not given.")
@@ -59,7 +60,7 @@ def plan(
     from scalingar.bench.runs.estimate import Load  # noqa: PLC0415
     from scalingar.bench.runs.suite import check_alone, named, read_suite  # noqa: PLC0415
     from scalingar.cli.bench.settings import settings_of  # noqa: PLC0415
-    from scalingar.cli.terminal import console, say  # noqa: PLC0415
+    from scalingar.cli.terminal import console, counted, say  # noqa: PLC0415
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
     from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
 
@@ -78,7 +79,8 @@ def plan(
     prompts = _limited([item.task for item in items], limit)
     load = Load(prompts * count, shard, max_rows, workers)
     say(
-        f"{benchmark}: {prompts} prompts of {count} images: {load.images} images in {load.shards} shards for each "
+        f"{benchmark}: {counted(prompts, 'prompt')} of {counted(count, 'image')}: {counted(load.images, 'image')} in "
+        f"{counted(load.shards, 'shard')} for each "
         f"strategy, {workers} at once"
     )
     if estimate:

@@ -1,12 +1,9 @@
 """Running a suite: one pipeline, one judge, a folder per strategy."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scalingar.bench.benchmark import BENCHMARKS, UNANSWERED, Benchmark
 from scalingar.bench.runs.content import separated
@@ -18,10 +15,11 @@ from scalingar.bench.runs.runner import Runner
 from scalingar.bench.runs.store import RunStore
 from scalingar.bench.statistics import Estimate
 from scalingar.cli.bench.backends import Crew, Loading, working
+from scalingar.cli.bench.follow import follow
 from scalingar.cli.progress import plain_warnings
-from scalingar.cli.terminal import console, say
+from scalingar.cli.terminal import counted, say
 from scalingar.core.errors import ConfigError
-from scalingar.core.files import check_writable
+from scalingar.core.files import results_in
 from scalingar.core.secrets import all_struck
 from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.recipe import Recipe
@@ -60,7 +58,12 @@ def run_all(request: Request) -> None:
     request.crew.check()
     part = request.part
     output = request.output if part.whole else request.output / part.name
-    check_writable(output)
+    with results_in(output):
+        _run_all(request, output)
+
+
+def _run_all(request: Request, output: Path) -> None:
+    part = request.part
     choice = Recipe.from_dict(request.recipe).model
     if (family := family_of(choice.name)) is not None:  # before the model is fetched and loaded
         for strategy in request.strategies.values():
@@ -75,7 +78,7 @@ def run_all(request: Request) -> None:
             runner = Runner(executor, benchmark, plan, store, part)
             images = follow(runner, label)
             if not part.whole:
-                say(f"{label}: part {part.number} of {part.count}, {images} images in {store.folder}")
+                say(f"{label}: part {part.number} of {part.count}, {counted(images, 'image')} in {store.folder}")
                 continue
             results = read_results(store.folder, benchmark)
             write_results(results, store)
@@ -83,7 +86,7 @@ def run_all(request: Request) -> None:
             reward = runner.plan.recipe.strategy.needs().reward
             by = "" if reward is None else f" by the reward {reward}"
             silent = results.summary.further.get(UNANSWERED, 0)
-            without = f" ({silent:.0f} images without an answer of the judge left out)" if silent else ""
+            without = f" ({counted(round(silent), 'image')} without an answer of the judge left out)" if silent else ""
             say(f"{label}{by}: {results.summary.label} {_shown(score)}{without}, results in {store.folder}")
 
 
@@ -126,24 +129,3 @@ def plan_of(request: Request, label: str, executor: Executor, benchmark: Benchma
         versions=prepared.versions,
     )
     return plan.of(benchmark)
-
-
-def follow(runner: Runner, label: str) -> int:
-    """Run, with a bar on stderr; returns the number of images that are there."""
-    screen = console(stderr=True)
-    columns = (
-        TextColumn(label, markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[workers]} workers"),
-        TextColumn("{task.fields[speed]:.2f} images/s"),
-        TimeRemainingColumn(),
-    )
-    begun, images, before = time.perf_counter(), 0, None
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("", total=None, workers=runner.executor.alive, speed=0.0)
-        for done in runner.run():
-            images, before = done.images, done.images if before is None else before
-            speed = (images - before) / max(time.perf_counter() - begun, 1e-9)
-            bar.update(task, completed=images, total=done.total, workers=runner.executor.alive, speed=speed)
-    return images

@@ -28,6 +28,9 @@ def compare(
             rich_help_panel=PANEL,
         ),
     ] = None,
+    verifier: Annotated[
+        str | None, typer.Option(help="For the strategies that use one: its folder.", rich_help_panel=PANEL)
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Keys the noise.", rich_help_panel=_DRAW)] = None,
     guidance_scale: Annotated[
         float | None, typer.Option(help="s_base; 1 turns guidance off.", rich_help_panel=_DRAW)
@@ -75,7 +78,7 @@ def compare(
         raise typer.BadParameter("there is no prompt; say in quotes what the image should show")
     if suite is None:
         usual = f"{STRATEGIES},{default_strategy(recipe.model)}"
-        strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=reward)
+        strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=reward, verifier=verifier)
     else:
         check_alone(suite, strategy)
         strategies = read_suite(suite)

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from scalingar.cli.progress import plain_warnings
+from scalingar.cli.progress import loading, plain_warnings
 from scalingar.cli.run import decode
 from scalingar.cli.terminal import console
-from scalingar.core.files import check_writable
+from scalingar.core.files import results_in
 from scalingar.core.outputs import Candidate
 from scalingar.core.pixels import png_bytes
 from scalingar.models.prompts.encoders import check_prompts
@@ -80,9 +80,9 @@ def run_comparison(
     prompt = recipe.prompt or ""
     check_prompts([prompt])
     folder = own_folder(f"compare {prompt}", recipe.seed) if folder is None else folder
-    check_writable(folder)
-    with plain_warnings():
-        pipe = ImagePipeline.load(recipe.model)
+    with results_in(folder), plain_warnings():
+        with loading(recipe.model.name, visible=not as_json):
+            pipe = ImagePipeline.load(recipe.model)
         recipes = {
             label: recipe.model_copy(update={"strategy": strategy}).resolved(pipe)
             for label, strategy in strategies.items()

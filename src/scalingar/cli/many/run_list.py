@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from scalingar.cli.progress import plain_warnings
+from scalingar.cli.progress import loading, plain_warnings
 from scalingar.cli.run import Show, decode, strategy_line
-from scalingar.cli.terminal import console
-from scalingar.core.files import check_writable
+from scalingar.cli.terminal import console, counted, say
+from scalingar.core.files import results_in
 from scalingar.core.outputs import Ledger
 from scalingar.models.prompts.encoders import check_prompts
 from scalingar.pipeline.output import ImageOutput
@@ -33,11 +33,11 @@ def run_list(
         ScalingarError: one sentence on what is wrong; nothing is drawn if one of the prompts cannot be read.
     """
     check_prompts(list(prompts))
-    check_writable(folder or RESULTS)
     total, done = Ledger(), 0
     screen = console(highlight=False)
-    with plain_warnings():
-        pipe = ImagePipeline.load(recipe.model)
+    with results_in(folder or RESULTS), plain_warnings():
+        with loading(recipe.model.name, visible=show is Show.TABLES):
+            pipe = ImagePipeline.load(recipe.model)
         for prompt in prompts:
             pipe.encode_prompts([prompt])  # all before the first is drawn
         for call in [list(prompts)] if recipe.strategy.together else [[prompt] for prompt in prompts]:
@@ -50,13 +50,13 @@ def run_list(
                 files = [str(path) for path in write_run(part, place, overwrite=overwrite, extras=extras)]
                 if show is Show.JSON:
                     print(json.dumps({**run_dict(part, steps=False), "files": files}), flush=True)
-                elif show is Show.TABLES:
-                    for line in _lines(part, files):
-                        screen.print(line, soft_wrap=True)
+                else:
+                    for line in _lines(part, files) if show is Show.TABLES else files[: len(part.results)]:
+                        say(line)
             total.add(output.ledger)
             done += len(call)
     if show is Show.TABLES:
-        screen.print(f"{done} prompts, {total.tokens} tokens, {total.total_seconds:.2f} s", style="bold")
+        screen.print(f"{counted(done, 'prompt')}, {total.tokens} tokens, {total.total_seconds:.2f} s", style="bold")
 
 
 def _lines(output: ImageOutput, files: Sequence[str]) -> list[str]:

@@ -28,7 +28,14 @@ def serve(
         typer.Option(help="That requests may name, beside the model's own; may repeat.", rich_help_panel=_REQUESTS),
     ] = None,
     name: Annotated[str | None, typer.Option(help="What requests call the model.", rich_help_panel=_REQUESTS)] = None,
-    config: Annotated[Path | None, typer.Option(help="Start from this YAML recipe.", rich_help_panel=_REQUESTS)] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Start from this recipe: a name of [b]scalingar ls recipes[/], or a YAML file.",
+            rich_help_panel=_REQUESTS,
+        ),
+    ] = None,
     host: Annotated[
         str | None, typer.Option(help="Address; 0.0.0.0 is for other machines, too.", rich_help_panel=_WHERE)
     ] = None,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -15,7 +14,7 @@ _START, _START_REPLICAS = "scalingar.serve.start", "scalingar.serve.replicas.ray
 
 def start(
     words: Sequence[str],
-    config: Path | None,
+    config: str | None,
     values: dict[str, Any],
     settings: dict[str, Any],
     many: dict[str, Any] | None = None,

@@ -32,7 +32,14 @@ def studio(
         Path | None, typer.Option(help="Run of a benchmark, or a folder of them.", rich_help_panel=_SHOWN)
     ] = None,
     max_trajectories: Annotated[int | None, typer.Option(help="Largest N.", rich_help_panel=_SHOWN)] = None,
-    config: Annotated[Path | None, typer.Option(help="Start from this YAML recipe.", rich_help_panel=_SHOWN)] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Start from this recipe: a name of [b]scalingar ls recipes[/], or a YAML file.",
+            rich_help_panel=_SHOWN,
+        ),
+    ] = None,
     host: Annotated[
         str | None, typer.Option(help="Address; 0.0.0.0 is for other machines, too.", rich_help_panel=_WHERE)
     ] = None,

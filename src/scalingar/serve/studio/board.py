@@ -4,7 +4,7 @@ import math
 
 from scalingar.core.outputs import Candidate
 from scalingar.core.pixels import png_bytes
-from scalingar.report.plain import descent, last_confidence, last_reward
+from scalingar.report.plain import descent, final_confidence, last_reward
 from scalingar.serve.studio.curves import curves
 from scalingar.serve.studio.moment import Moment
 from scalingar.serve.studio.overlay import entropy_overlay, most_entropy
@@ -58,7 +58,7 @@ def _tile(moment: Moment, candidate: Candidate, most: float, *, lossy: bool) -> 
 
 
 def _figures(candidate: Candidate) -> list[str]:
-    confidence, reward = last_confidence(candidate), last_reward(candidate, "")
+    confidence, reward = final_confidence(candidate), last_reward(candidate, "")
     scores = candidate.rewards or ({"reward": reward} if math.isfinite(reward) else {})
     level = [f"C {confidence:.3f}"] if math.isfinite(confidence) else []
     return [*level, *(f"{name.partition(':')[0]} {value:.3f}" for name, value in scores.items())]

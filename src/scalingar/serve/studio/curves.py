@@ -1,11 +1,13 @@
 """Confidence with its threshold, and guidance scale or rewards, as lines that grow from step to step."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scalingar.core.outputs import Candidate
+from scalingar.report.plain import known_after
 from scalingar.serve.studio.moment import Moment
 from scalingar.serve.studio.text import words
 
@@ -13,6 +15,14 @@ POINTS = 160
 """Of a line: more would not be seen."""
 _PANELS = {"C": "confidence C", "s": "guidance scale s", "reward": "reward"}
 _NO_VALUES = np.empty(0, np.float32)
+
+
+class _Line(NamedTuple):
+    """``kind``: of its trajectory, or ``theta``. ``values`` are known after ``steps``."""
+
+    kind: str
+    steps: NDArray[np.int64]
+    values: NDArray[np.float32]
 
 
 def curves(moment: Moment) -> str:
@@ -25,14 +35,13 @@ def _traced(moment: Moment, letter: str) -> bool:
 
 
 def _panel(moment: Moment, letter: str, name: str) -> str:
-    lines = [(_kind(moment, one), _own(one, letter)) for one in moment.candidates]
+    lines = [_Line(_kind(moment, one), *_own(one, letter)) for one in moment.candidates]
     theta = max((one.trace.get("theta", _NO_VALUES) for one in moment.candidates), key=len)
     if letter == "C" and np.isfinite(theta).any():
-        lines.append(("theta", theta))
+        lines.append(_Line("theta", np.arange(len(theta)), theta))
         name += ", threshold θ"
-    low, high = _range(values for _, values in lines)
-    steps = max(moment.total - 1, 1)
-    drawn = "".join(_line(kind, values, steps, low, high) for kind, values in sorted(lines, key=_order))
+    low, high = _range(line.values for line in lines)
+    drawn = "".join(_drawn(line, max(moment.total, 1), low, high) for line in sorted(lines, key=_order))
     where = f"{moment.course.step_name} {moment.position} of {moment.total}"
     label = f"{name} of {len(moment.candidates)} trajectories, {where}"
     return (
@@ -49,16 +58,20 @@ def _kind(moment: Moment, candidate: Candidate) -> str:
     return "cut" if candidate.cut is not None else "live" if moment.live(candidate) else "finished"
 
 
-def _order(line: tuple[str, NDArray[np.float32]]) -> int:
+def _order(line: _Line) -> int:
     """What is drawn last is on top."""
-    return ("finished", "live", "cut", "chosen", "theta").index(line[0])
+    return ("finished", "live", "cut", "chosen", "theta").index(line.kind)
 
 
-def _own(candidate: Candidate, letter: str) -> NDArray[np.float32]:
-    """A copy's line begins with its parent's last point."""
+def _own(candidate: Candidate, letter: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Steps done, and values. A copy's line begins with its parent's last point; that of a cut one ends at the cut."""
     values = candidate.trace.get(letter, _NO_VALUES).copy()
     values[: max(candidate.born - 1, 0)] = np.nan
-    return values
+    steps = np.arange(len(values)) + known_after(candidate, letter)
+    known = values[np.isfinite(values)]
+    if candidate.cut is not None and len(known) and steps[-1] < candidate.cut.step:
+        return np.append(steps, candidate.cut.step), np.append(values, known[-1])
+    return steps, values
 
 
 def _range(columns: Iterable[NDArray[np.float32]]) -> tuple[float, float]:
@@ -69,14 +82,15 @@ def _range(columns: Iterable[NDArray[np.float32]]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _line(kind: str, values: NDArray[np.float32], steps: int, low: float, high: float) -> str:
-    """A line through what is known, and a stroke where a trajectory was cut. ``steps``: at the right edge."""
-    at = np.flatnonzero(np.isfinite(values))
+def _drawn(line: _Line, total: int, low: float, high: float) -> str:
+    """A line through what is known, and a stroke where a trajectory was cut. ``total``: steps at the right edge."""
+    kind = line.kind
+    at = np.flatnonzero(np.isfinite(line.values))
     if not len(at):
         return ""
     at = at[np.unique(np.linspace(0, len(at) - 1, min(len(at), POINTS)).astype(int))]
-    x = 100 * at / steps
-    y = 100 * (high - values[at]) / (high - low)
+    x = 100 * line.steps[at] / total
+    y = 100 * (high - line.values[at]) / (high - low)
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
     end = f'<path class="cut" d="M{x[-1]:.1f} {y[-1] - 5:.1f}v10"/>' if kind == "cut" else ""
     dot = f'<path class="{kind}" d="M{x[0]:.1f} {y[0]:.1f}h1"/>' if len(at) == 1 else ""

@@ -57,11 +57,11 @@ class GenEval(Benchmark):
     @classmethod
     def build(cls, settings: GenEvalSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
         """Load detector and colour classifier."""
-        colors = None
+        detector, colors = DETECTORS[settings.detector], None  # a name that is wrong is told before anything is fetched
         if settings.colors != "detector":
             colors = COLOR_CLASSIFIERS[settings.colors](settings.colors_source, device=device, dtype=dtype)
         return cls(
-            DETECTORS[settings.detector](settings.detector_source, device=device, dtype=dtype),
+            detector(settings.detector_source, device=device, dtype=dtype),
             colors=colors,
             prompts=None if settings.prompts is None else read_prompts(settings.prompts),
             rule=settings.rule,

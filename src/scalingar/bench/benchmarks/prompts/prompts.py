@@ -45,7 +45,10 @@ class PromptsSettings(BenchmarkSettings):
     @field_validator("judges", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        named = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        if not named:
+            raise ValueError(f"must name a reward; choose from {', '.join(REWARDS)}")
+        return named
 
     @field_validator("judges")
     @classmethod

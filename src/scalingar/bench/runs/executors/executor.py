@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from scalingar.bench.runs.plan import RunPlan
-from scalingar.bench.runs.shard import Prepared, Shard, Task
+from scalingar.bench.runs.shard import Prepared, Shard, Task, Watch
 from scalingar.pipeline.recipe import Recipe
 
 
@@ -19,6 +19,10 @@ class Executor(Protocol):
     @property
     def alive(self) -> int:
         """Workers that are there now."""
+        ...
+
+    def watched_by(self, watch: Watch | None) -> None:
+        """Tell, while shards are computed, how far those of this machine are; None: nobody any more."""
         ...
 
     def prepare(self, recipe: Recipe) -> Prepared:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scalingar.bench.runs.plan import RunPlan
-from scalingar.bench.runs.shard import Prepared, Shard, Task, Workbench
+from scalingar.bench.runs.shard import Prepared, Shard, Task, Watch, Workbench
 from scalingar.core.device.threads import torch_threads
 from scalingar.pipeline.recipe import Recipe
 
@@ -20,6 +20,10 @@ class InProcess:
     def alive(self) -> int:
         """All of them, always."""
         return self.workers
+
+    def watched_by(self, watch: Watch | None) -> None:
+        """As :class:`~scalingar.bench.runs.executors.executor.Executor` has it."""
+        self.bench.watch = watch
 
     def prepare(self, recipe: Recipe) -> Prepared:
         """As :class:`~scalingar.bench.runs.executors.executor.Executor` has it."""

@@ -13,7 +13,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from scalingar.bench.runs.executors.ahead import Ahead
 from scalingar.bench.runs.plan import RunPlan
-from scalingar.bench.runs.shard import Prepared, Shard, Task, Workbench
+from scalingar.bench.runs.shard import Prepared, Shard, Task, Watch, Workbench
 from scalingar.core.device.threads import torch_threads
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.pipeline.recipe import Recipe
@@ -88,6 +88,9 @@ class RayWorkers:
     def alive(self) -> int:
         """Those that have loaded the model."""
         return len(self._idle) + len(self._busy)
+
+    def watched_by(self, watch: Watch | None) -> None:
+        """Nothing is heard of a shard on another machine until it is done."""
 
     def prepare(self, recipe: Recipe) -> Prepared:
         """As :class:`~scalingar.bench.runs.executors.executor.Executor` has it."""

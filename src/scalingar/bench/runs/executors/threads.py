@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from scalingar.bench.runs.executors.in_order import in_order
 from scalingar.bench.runs.plan import RunPlan
-from scalingar.bench.runs.shard import Prepared, Shard, Stopped, Task, Workbench
+from scalingar.bench.runs.shard import Prepared, Shard, Stopped, Task, Watch, Workbench
 from scalingar.core.device.threads import torch_threads
 from scalingar.pipeline.recipe import Recipe
 
@@ -21,6 +21,10 @@ class Threads:
     def alive(self) -> int:
         """All of them, always."""
         return self.workers
+
+    def watched_by(self, watch: Watch | None) -> None:
+        """As :class:`~scalingar.bench.runs.executors.executor.Executor` has it."""
+        self.bench.watch = watch
 
     def prepare(self, recipe: Recipe) -> Prepared:
         """As :class:`~scalingar.bench.runs.executors.executor.Executor` has it."""
