@@ -17,13 +17,13 @@ from torch import Tensor
 
 from scalingar.analysis.verifiers.examination import LENGTHS, pairs_right
 from scalingar.core.files import replacing
-from scalingar.models.embedded.grammar import parse
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.rewards.match_net import MatchNet
 from training.checkpoint import Checkpoint
 from training.schedules import cosine
 from training.verifier.code_reader import CodeReader
 from training.verifier.collect import training_prompts
+from training.verifier.ordering import loss_of, words_of
 from training.verifier.probe import load, readings
 from training.workdir import add_work_dir, announce
 
@@ -120,10 +120,7 @@ def lesson(head: CodeReader, codes: Tensor, words: Tensor, reward: Tensor, rng: 
     value = head(
         codes[prompts].flatten(0, 1), drawn.repeat_interleave(count, 0), words[prompts].repeat_interleave(count, 0)
     ).unflatten(0, (PROMPTS, count))
-    truth = reward[prompts]
-    ahead, wanted = value[:, :, None] - value[:, None], truth[:, :, None] - truth[:, None]
-    order = (F.softplus(-ahead * wanted.sign()) * wanted.abs().clamp(max=3)).mean()
-    return order + 0.1 * F.smooth_l1_loss(value, truth)
+    return loss_of(value, reward[prompts])
 
 
 def learn(head: CodeReader, data: dict[str, Tensor], held: dict[str, np.ndarray], args: argparse.Namespace) -> None:
@@ -175,10 +172,7 @@ def main() -> None:
     torch.manual_seed(5)  # for the initial weights only
     stored = load(args.work_dir / "verifier" / "states")
     prompts = training_prompts(args.prompts, args.seed)[: len(stored["reward"])]
-    words = torch.zeros(len(prompts), 8, dtype=torch.long)
-    for row, prompt in zip(words, prompts, strict=True):
-        ids = parse(prompt).ids[:8]
-        row[: len(ids)] = torch.tensor(ids)
+    words = words_of(prompts)
     codes = torch.from_numpy(stored["codes"].astype(np.int64))
     test = np.arange(len(prompts)) % EVERY == EVERY - 1
 
