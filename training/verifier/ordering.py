@@ -23,7 +23,7 @@ def words_of(prompts: Sequence[str]) -> Int[Tensor, "p w"]:
 
 
 def loss_of(value: Float[Tensor, "p n"], reward: Float[Tensor, "p n"]) -> Tensor:
-    """Log-loss of the order of a prompt's trajectories, weighed by how far apart they are, and a little of the values."""
+    """Log-loss of the order of a prompt's trajectories, weighed by how far apart they are; a little of the values."""
     ahead, wanted = value[:, :, None] - value[:, None], reward[:, :, None] - reward[:, None]
     order = (F.softplus(-ahead * wanted.sign()) * wanted.abs().clamp(max=3)).mean()
     return order + 0.1 * F.smooth_l1_loss(value, reward)
