@@ -30,7 +30,7 @@ def figures() -> Iterator[Path]:
     with group("next-token", *next_token.SUITES) as runs:
         yield _written("results-quality", quality(runs, next_token.TITLES))
         yield _written("results-confidence", confidence(runs))
-    with group("next-scale", "tts-var-derived") as runs:
+    with group("next-scale", *next_scale.SUITES) as runs:
         if runs.runs:
             yield _written("tts-var-quality", quality(runs, next_scale.TITLES))
     for name in rivals.GROUPS:

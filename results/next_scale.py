@@ -13,6 +13,10 @@ TITLES = {
     "best-of-4": "best of 4 (reward)",
     "best-of-8": "best of 8 (reward)",
     "best-of-16": "best of 16 (reward)",
+    "patience-3": "stop when good, patience 3 (reward)",
+    "threshold": "**stop when good**, threshold (reward)",
+    "allocate-3.2": "**allocate**, 3.2 each on average (reward)",
+    "allocate-4": "**allocate**, 4 each on average (reward)",
     "importance-sampling": "importance sampling (reward, λ = 10)",
     "most-confident-of-8": "most confident of 8",
     "pmi-of-8": "PMI of 8",
@@ -61,15 +65,24 @@ PAIRS: list[Pair] = [
     ("SUM", "tts-var-2", "sum"),
     ("resampling at four scales over two, N = 2", "tts-var-2", "resampling-often"),
     ("resampling at three, from the fourth on", "tts-var-2", "resampling-early"),
+    ("a threshold, over the best of four, which draws as much", "best-of-4", "threshold"),
+    ("a threshold, over the best of eight", "best-of-8", "threshold"),
+    ("allocate, 4 each, over the best of four", "best-of-4", "allocate-4"),
+    ("a threshold, over TTS-VAR at N = 2, which draws as much", "tts-var-2", "threshold"),
+    ("over TTS-VAR at N = 2 with λ = 10", "published-lambda", "threshold"),
     ("by confidence, over one image, N = 2", "single", "by-confidence"),
     ("the most confident of eight, over one image", "single", "most-confident-of-8"),
     ("PMI of eight, over one image", "single", "pmi-of-8"),
 ]
 
+SUITES = ("tts-var-derived", "budget-next-scale")
+SUMMARY = ("single", "tts-var-2", "best-of-4", "best-of-8", "threshold")
+"""What README quotes."""
+
 
 def blocks() -> Iterator[tuple[str, str]]:
     """Every computed block of the page."""
-    with group("next-scale", "tts-var-derived") as runs:
+    with group("next-scale", *SUITES) as runs:
         if runs.runs:
             yield "next-scale", scores(runs, TITLES, "single", looks=True)
             yield "next-scale-differences", differences(runs, PAIRS)
