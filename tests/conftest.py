@@ -1,5 +1,6 @@
 """Fixtures every test may ask for; :mod:`tests.tiny.llamagen` has the same as functions with options."""
 
+import hypothesis
 import pytest
 
 from scalingar.decoding.next_token import NextTokenDecoder
@@ -7,6 +8,9 @@ from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import VQTokenizer
 from scalingar.models.weights import hub
 from tests.tiny import llamagen as tiny
+
+hypothesis.settings.register_profile("same every time", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("same every time")
 
 
 @pytest.fixture(autouse=True)

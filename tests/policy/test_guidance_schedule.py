@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scalingar.core.errors import ConfigError
@@ -62,7 +62,6 @@ def test_the_first_version_worked_by_hand() -> None:
     assert scale(config, 20.0, 0.5, [0.3], 0.0) == pytest.approx(11.25)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_agrees_with_a_restatement(seed: int) -> None:
     previous, d_hat, history, r = random_rows(seed)
@@ -77,7 +76,6 @@ def test_agrees_with_a_restatement(seed: int) -> None:
     np.testing.assert_allclose(got[clear], expected[clear], rtol=1e-6)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 4), min_size=1, max_size=6))
 def test_rows_do_not_see_each_other(seed: int, rows: list[int]) -> None:
     values, config = random_rows(seed), GuidanceConfig.v1()

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scalingar.core.errors import ConfigError
@@ -113,7 +113,6 @@ def test_nothing_is_cut_in_warm_up(mode: str) -> None:
     assert cut(update(state, 5, [0.1, 0.5, 0.95])[1]) == [0]
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.floats(0, 1))
 def test_the_quantile_interpolates_between_order_statistics(values: list[float], p: float) -> None:
     ordered = sorted(values)
@@ -123,7 +122,6 @@ def test_the_quantile_interpolates_between_order_statistics(values: list[float],
     assert live_quantile(np.array(values), p) == pytest.approx(np.quantile(values, p), abs=1e-9)
 
 
-@settings(deadline=None)
 @given(confidences, st.integers(0, 15))
 def test_a_gate_that_is_off_keeps_all(confidence: list[float], step: int) -> None:
     _, decision = update(gate(enabled=False, hard_fail=1.0), step, confidence)
@@ -132,7 +130,6 @@ def test_a_gate_that_is_off_keeps_all(confidence: list[float], step: int) -> Non
     assert np.isnan(decision.threshold)
 
 
-@settings(deadline=None)
 @given(
     confidences,
     st.sampled_from(["immediate", "probation", "recovery"]),
@@ -154,7 +151,6 @@ def test_the_lowest_row_survives_among_equals() -> None:
     assert decision.reason.tolist() == ["hard fail", None, "hard fail"]
 
 
-@settings(deadline=None)
 @given(confidences, st.permutations(range(8)))
 def test_permuting_rows_permutes_the_decision(confidence: list[float], order: list[int]) -> None:
     rows = [row for row in order if row < len(confidence)]

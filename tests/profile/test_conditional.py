@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -30,7 +30,6 @@ def run(window: Window, values: np.ndarray) -> dict[str, np.ndarray]:
     return state.values
 
 
-@settings(deadline=None)
 @given(divergences)
 def test_running_moments_are_those_of_all_values(values: np.ndarray) -> None:
     pooled, alone = moments(values, "pooled"), moments(values, "trajectory")
@@ -59,7 +58,6 @@ def test_utilisation_worked_by_hand() -> None:
     np.testing.assert_allclose(state["D_hat"], 0.8 * first + 0.2 * second, atol=1e-5)
 
 
-@settings(deadline=None)
 @given(divergences)
 def test_agrees_with_a_restatement(values: np.ndarray) -> None:
     values = np.round(values * 8) / 8
@@ -96,7 +94,6 @@ def test_pooled_moments_remember_rows_that_were_cut() -> None:
     np.testing.assert_allclose([float(state.mean), float(state.count)], [3, 3])
 
 
-@settings(deadline=None)
 @given(divergences, st.permutations(range(4)))
 def test_permuting_rows_permutes_the_result(values: np.ndarray, order: list[int]) -> None:
     got = run("pooled", values[:, order])["D_hat"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scalingar.core.errors import ConfigError
@@ -77,7 +77,6 @@ def restated(values: np.ndarray, stability: np.ndarray) -> np.ndarray:
     return 0.75 * i + 0.25 * d
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_agrees_with_a_restatement(seed: int) -> None:
     values = random_values(seed)
@@ -86,7 +85,6 @@ def test_agrees_with_a_restatement(seed: int) -> None:
     np.testing.assert_allclose(seen[-1].values["C"], restated(values, stability), atol=1e-5)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_recovery_is_measured_from_the_lowest_confidence_so_far(seed: int) -> None:
     seen = run(random_values(seed))
@@ -97,7 +95,6 @@ def test_recovery_is_measured_from_the_lowest_confidence_so_far(seed: int) -> No
     np.testing.assert_allclose(seen[-1].values["R"], expected, atol=1e-5)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_bounds(seed: int) -> None:
     for profile in run(random_values(seed)):
@@ -166,7 +163,6 @@ def test_utilisation_has_a_rate_of_its_own() -> None:
     assert not np.array_equal(wanted["D_hat"], wanted["D"])
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.permutations(range(4)))
 def test_permuting_rows_permutes_the_profile(seed: int, order: list[int]) -> None:
     values = random_values(seed)
@@ -175,7 +171,6 @@ def test_permuting_rows_permutes_the_profile(seed: int, order: list[int]) -> Non
         np.testing.assert_allclose(got[letter], wanted[letter][order], atol=1e-5, rtol=1e-5)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 3), min_size=1, max_size=6))
 def test_selecting_commutes_with_updating(seed: int, rows: list[int]) -> None:
     values, chosen = random_values(seed), np.array(rows)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scalingar.profile.signals import signals
@@ -47,7 +47,6 @@ def test_two_steps_worked_by_hand() -> None:
     assert signals(trace, 2) == pytest.approx(expected)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 70))
 def test_agrees_with_a_restatement(seed: int, steps: int) -> None:
     entropy, deepconf, c, p, q = np.random.default_rng(seed).random((5, steps))

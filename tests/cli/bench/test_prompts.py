@@ -88,5 +88,5 @@ def test_a_judge_that_is_silent_about_an_image_leaves_a_run_that_can_be_read(
 ) -> None:
     monkeypatch.setattr(Level, "answered", lambda _, prompt, images: [None if "cat" in prompt else 1.0 for _ in images])
     assert run(package, tmp_path, "--strategy", "single") == 0
-    assert "(1 images without an answer of the judge left out)" in capsys.readouterr().out
+    assert "(1 image without an answer of the judge left out)" in capsys.readouterr().out
     assert main(["bench", "validate", str(tmp_path / "runs")]) == 0

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor
@@ -69,7 +69,6 @@ def test_guidance_worked_by_hand() -> None:
     assert conditional.margin.item() == pytest.approx(1 / 3, rel=1e-6)
 
 
-@settings(deadline=None)
 @given(logit_arrays, logit_arrays, st.floats(0, 8))
 def test_agrees_with_a_restatement(c: np.ndarray, u: np.ndarray, scale: float) -> None:
     got = statistics(torch.from_numpy(c), torch.from_numpy(u), scale)
@@ -84,7 +83,6 @@ def test_agrees_with_a_restatement(c: np.ndarray, u: np.ndarray, scale: float) -
     np.testing.assert_allclose(got.kl, (p * np.log(p / q)).sum(-1), atol=1e-4)
 
 
-@settings(deadline=None)
 @given(logit_arrays)
 def test_deepconf_agrees_with_a_restatement(c: np.ndarray) -> None:
     got = statistics(torch.from_numpy(c), top_k=4).deepconf
@@ -92,7 +90,6 @@ def test_deepconf_agrees_with_a_restatement(c: np.ndarray) -> None:
     np.testing.assert_allclose(got, -np.log(top).mean(-1), rtol=1e-4, atol=1e-5)
 
 
-@settings(deadline=None)
 @given(logit_arrays, logit_arrays)
 def test_bounds(c: np.ndarray, u: np.ndarray) -> None:
     got = statistics(torch.from_numpy(c), torch.from_numpy(u))
