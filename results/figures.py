@@ -34,9 +34,8 @@ def figures() -> Iterator[Path]:
         if runs.runs:
             yield _written("tts-var-quality", quality(runs, next_scale.TITLES))
     for name in rivals.GROUPS:
-        with group(name) as runs:
-            if "best-of-4" in runs.runs:
-                yield _written(f"{name}-quality", rivals.figure(runs))
+        with rivals.compared(name) as runs:
+            yield _written(f"{name}-quality", rivals.figure(runs))
     yield _written("results-sweeps", sweeps(DATA / "next-token"))
     yield _written("prefixes", prefixes.figure())
 

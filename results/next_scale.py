@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from results import csv_tables as of
 from results.runs import DATA, group
-from results.tables import Pair, differences, scores
+from results.tables import Pair, differences, scores, summary
 
 TITLES = {
     "single": "single",
@@ -76,7 +76,7 @@ PAIRS: list[Pair] = [
 ]
 
 SUITES = ("tts-var-derived", "budget-next-scale")
-SUMMARY = ("single", "tts-var-2", "best-of-4", "best-of-8", "threshold")
+SUMMARY = ("single", "tts-var-1", "best-of-4", "best-of-8", "threshold")
 """What README quotes."""
 
 
@@ -86,6 +86,7 @@ def blocks() -> Iterator[tuple[str, str]]:
         if runs.runs:
             yield "next-scale", scores(runs, TITLES, "single", looks=True)
             yield "next-scale-differences", differences(runs, PAIRS)
+            yield "summary-next-scale", summary(runs, {name: TITLES[name].replace("**", "") for name in SUMMARY})
     yield "consistency", _consistency()
 
 

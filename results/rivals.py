@@ -1,6 +1,7 @@
 """docs/rivals.md: methods of others at the tokens of Best-of-N, and what a filled prefix knows."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,6 +18,8 @@ from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
 
 GROUPS = {"rivals": "next-token", "rivals-next-scale": "next-scale"}
 """Folders of packs, and the model they are of."""
+COMPLETE = ("single", "best-of-4", "best-of-8", "stop-when-good-4")
+"""What draws complete images, and can be read off the first ones of the complete run of either model."""
 BUDGETS = ("4", "8")
 OURS = "stop-when-good"
 TITLES = {
@@ -39,9 +42,14 @@ NOT_YET = "Not measured yet."
 def blocks() -> Iterator[tuple[str, str]]:
     """Every computed block of the page."""
     for name in GROUPS:
-        with group(name) as runs:
-            yield name, table(runs) if "best-of-4" in runs.runs else NOT_YET
+        with compared(name) as runs:
+            yield name, table(runs)
     yield "filled-prefixes", filled_prefixes()
+
+
+def compared(name: str) -> AbstractContextManager[Group]:
+    """The methods of a group beside those that are read off."""
+    return group(name, name, firsts_of=GROUPS[name], labels=COMPLETE)
 
 
 def rows(runs: Group) -> Iterator[tuple[str, RunResults, str | None]]:

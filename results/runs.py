@@ -1,8 +1,8 @@
 """Groups of runs, as they lie packed under docs/data: drawn from the same noise and judged on the same prompts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,15 +30,28 @@ class Group:
         return self.runs[name]
 
 
+def first_images(run: CompleteRun) -> CompleteRun:
+    """The run as it would be with one image for each prompt: noise belongs to the image."""
+    plan = run.plan.model_copy(update={"images_per_prompt": 1})
+    return replace(run, plan=plan, lines=[line for line in run.lines if line["number"] == 0])
+
+
 @contextmanager
-def group(name: str, *suites: str) -> Iterator[Group]:
+def group(name: str, *suites: str, firsts_of: str | None = None, labels: Collection[str] = ()) -> Iterator[Group]:
     """The runs packed in docs/data/NAME, and those of suites that can be read off the complete one among them.
 
     What of them needs traces, which are not packed, is packed itself. Empty where nothing is packed yet.
+    ``firsts_of``: the folder of a complete run whose first images give those ``labels`` of the suites that are missing.
     """
     with TemporaryDirectory() as place:
         folder = Path(place)
         found = [unpack(file, folder) for file in sorted((DATA / name).glob(f"*{SUFFIX}"))]
+        if firsts_of is not None and (packed := DATA / firsts_of / f"{COMPLETE}{SUFFIX}").exists():
+            complete = first_images(CompleteRun.read(unpack(packed, folder / firsts_of)))
+            there = {run.name for run in found}
+            wanted = {label: each for suite in suites for label, each in read_suite(suite).items() if label in labels}
+            found += derive(complete, {label: wanted[label] for label in wanted.keys() - there}, folder)
+            suites = ()
         for suite in suites if (folder / COMPLETE).is_dir() else ():
             there = {run.name for run in found}
             missing = {label: each for label, each in read_suite(suite).items() if label not in there}

@@ -24,8 +24,8 @@ def scores(group: Group, titles: Mapping[str, str], baseline: str, *, looks: boo
 
 
 def summary(group: Group, titles: Mapping[str, str]) -> str:
-    """Overall scores and tokens alone."""
-    runs = {title: group[name] for name, title in titles.items()}
+    """Overall scores and tokens alone, of the runs that are there."""
+    runs = {title: group[name] for name, title in titles.items() if name in group.runs}
     rows = [
         [title, with_error(overall.value, overall.standard_error), f"{run.costs['tokens_per_image']:.0f}"]
         for title, run in runs.items()
