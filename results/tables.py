@@ -24,14 +24,19 @@ def scores(group: Group, titles: Mapping[str, str], baseline: str, *, looks: boo
 
 
 def summary(group: Group, titles: Mapping[str, str]) -> str:
-    """Overall scores and tokens alone, of the runs that are there."""
+    """How many images are right, overall scores and tokens alone, of the runs that are there."""
     runs = {title: group[name] for name, title in titles.items() if name in group.runs}
     rows = [
-        [title, with_error(overall.value, overall.standard_error), f"{run.costs['tokens_per_image']:.0f}"]
+        [
+            title,
+            f"{run.table.correct.sum():.0f} of {run.table.total.sum():.0f}",
+            with_error(overall.value, overall.standard_error),
+            f"{run.costs['tokens_per_image']:.0f}",
+        ]
         for title, run in runs.items()
         for overall in [run.summary.overall]
     ]
-    return markdown_table(["", "score", "tokens/image"], rows)
+    return markdown_table(["", "images right", "score", "tokens/image"], rows)
 
 
 def _row(title: str, run: RunResults, tasks: Sequence[str], base: RunResults, *, looks: bool) -> list[str]:

@@ -1,5 +1,8 @@
+import re
+
 import pytest
 
+from scalingar.cli.listing import TOPICS
 from scalingar.cli.main import main
 from scalingar.models.embedded.grammar import TERMINALS
 from scalingar.pipeline.recipes.shipped import RECIPES, SUITES, Shelf
@@ -20,11 +23,25 @@ def test_everything_but_words_is_listed(capsys: pytest.CaptureFixture[str]) -> N
     assert "giraffe" not in text
 
 
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_list_looks_alike(
+    topic: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A title, and under it in two columns names and sentences without a stop; nothing is wider than the window."""
+    monkeypatch.setenv("COLUMNS", "100")
+    title, *lines = told(capsys, topic).rstrip("\n").splitlines()
+    assert title.startswith(("words", topic[:-1]))
+    assert all(len(line) <= 100 for line in (title, *lines))
+    begins = {match.start(2) for line in lines if (match := re.match(r"(\s*\S+(?: \S+)*  +)(\S)", line))}
+    assert len(begins) == 1
+    assert not [line for line in lines if line.rstrip().endswith(".") or "`" in line or "Raises" in line]
+
+
 def test_each_strategy_has_its_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     text = " ".join(told(capsys, "strategies").split())
     for name in STRATEGIES:
-        assert (STRATEGIES[name].__doc__ or "").split("\n")[0].replace("``", "")[:40] in text
-    assert "models" not in text
+        assert (STRATEGIES[name].__doc__ or "").split("\n")[0].replace("``", "").rstrip(".") in text
+    assert "embedded-next-scale" not in text, "of another list"
 
 
 def test_every_word_the_model_understands_is_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,13 +20,15 @@ def listed(folder: Path, name: str, content: bytes) -> list[ListedPrompt]:
     ("name", "content"),
     [
         ("a.txt", b"# mine\na dog, asleep\n\ntwo cats\n"),
-        ("a.prompts", b"a dog, asleep\r\n \r\ntwo cats"),
+        ("prompts", b"a dog, asleep\r\n \r\ntwo cats"),
         ("a.csv", b'id,Prompt\r\n\r\n1,"a dog, asleep"\r\n,\r\n2,two cats\r\n'),
-        ("a.csv", b'"a dog, asleep"\ntwo cats\n'),
+        ("a.csv", b"\n prompt ; tag \na dog, asleep;x\ntwo cats;\n"),
         ("a.csv", b'caption,text\n"a dog, asleep",x\ntwo cats,y\n'),
-        ("A.TSV", b"prompt\ttag\na dog, asleep\tx\ntwo cats\n"),
+        ("A.TSV", b"prompt\ttag\na dog, asleep\tx\ntwo cats\t\n"),
+        ("a.tsv", b"prompt\na dog, asleep\ntwo cats\n"),
         ("a.jsonl", b'{"tag": 1, "prompt": "a dog, asleep"}\r\n\r\n"two cats"\n'),
-        ("a.json", b'["a dog, asleep", {"text": " two cats "}]'),
+        ("a.jsonl", b'["a dog, asleep",\n"two cats"]\n'),
+        ("a.json", b'["a dog, asleep", {"Text": " two cats "}]'),
     ],
 )
 @pytest.mark.parametrize("mark", [b"", BOM], ids=["", "bom"])
@@ -34,35 +36,51 @@ def test_every_kind_of_list(name: str, content: bytes, mark: bytes, tmp_path: Pa
     assert [prompt.text for prompt in listed(tmp_path, name, mark + content)] == ["a dog, asleep", "two cats"]
 
 
-def test_lines_and_other_columns(tmp_path: Path) -> None:
-    assert listed(tmp_path, "a.csv", b'prompt,tag\n"a\ndog",x\n\na cat,y\n') == [
-        ListedPrompt("a\ndog", 2, {"tag": "x"}),
-        ListedPrompt("a cat", 5, {"tag": "y"}),
+def test_places_ids_and_tags(tmp_path: Path) -> None:
+    assert listed(tmp_path, "a.csv", b'ID,prompt,tag\n,"a\ndog",x\n\nb,a cat,x;y\n') == [
+        ListedPrompt("a\ndog", "line 2", "00000", ("x",)),
+        ListedPrompt("a cat", "line 5", "b", ("x", "y")),
     ]
-    assert listed(tmp_path, "a.jsonl", b"207\n") == [ListedPrompt("207", 1)]
-    assert listed(tmp_path, "a.jsonl", b'\n{"id": 7, "prompt": "a dog"}\n') == [ListedPrompt("a dog", 2, {"id": 7})]
+    assert listed(tmp_path, "a.jsonl", b'207\n{"id": 7, "prompt": "a dog", "tags": ["x", "x", 2]}\n') == [
+        ListedPrompt("207", "line 1", "00000"),
+        ListedPrompt("a dog", "line 2", "7", ("x", "2")),
+    ]
+    assert listed(tmp_path, "a.json", b'["a dog"]') == [ListedPrompt("a dog", "entry 1", "00000")]
+
+
+def test_a_prompt_that_is_there_twice_is_one_prompt(tmp_path: Path) -> None:
+    """So it takes no number from the others."""
+    assert [prompt.id for prompt in listed(tmp_path, "a.txt", b"a\na \nb")] == ["00000", "00000", "00001"]
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(BOM + "ein Bär\r\n".encode())))
-    assert read_prompt_list("-") == [ListedPrompt("ein Bär", 1)]
+    assert read_prompt_list("-") == [ListedPrompt("ein Bär", "line 1", "00000")]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("a.txt", b"# nothing\n\n", "holds no prompts"),
+        ("a.txt", b"# nothing\n\n", "holds no prompts; give a text file"),
         ("a.csv", b"", "holds no prompts"),
-        ("a.csv", b"id,promt\n1,a dog\n", "line 1 has 2 columns, and the first line calls none of them 'prompt'"),
-        ("a.csv", b"a dog\na cat, asleep\n", "line 2 has 2 columns"),
-        ("a.csv", b"prompt,tag\na cat, asleep, no\n", "line 2 has 3 columns, the first one 2; put texts in quotes"),
-        ("a.csv", b"prompt,tag\n,x\n", "line 2 has an empty 'prompt'"),
+        ("a.json", b"[]", "holds no prompts"),
+        ("a.docx", b"a dog", r"it ends in \.docx; give a text file"),
+        ("a.csv", b"a red dog\na cat\n", "it has no column 'prompt' in its first row"),
+        ("a.csv", b"id,promt\n1,a dog\n", "it has no column 'prompt' in its first row"),
+        ("a.csv", b"prompt,tag,Prompt\na,b,c\n", "it has the column 'prompt' twice"),
+        ("a.csv", b"prompt,tag\na cat, asleep, no\n", r"in line 2 is 3 and in the first row 2 \(a prompt"),
+        ("a.csv", b"prompt,tag\na cat\n", "in line 2 is 1 and in the first row 2"),
+        ("a.csv", b"prompt,tag\n,x\n", "line 2 has nothing under 'prompt'"),
         ("a.csv", b'prompt\n"a dog', "line 2 is no row of a table"),
         ("a.jsonl", b'"a dog"\n{"prompt"}\n', "line 2 is no JSON"),
-        ("a.jsonl", b'{"name": "a dog"}\n', "entry 1 is .*, without a 'prompt'"),
-        ("a.jsonl", b'{"prompt": 1.5}\n', "without a 'prompt'"),
-        ("a.json", b'{"prompt": "a dog"}', "it is no array"),
+        ("a.jsonl", b'{"name": "a dog"}\n', "line 1 has nothing under 'prompt'"),
+        ("a.jsonl", b'"a dog"\n\n{"prompt": 1.5}\n', "line 3 has 1.5 under 'prompt', which is no text"),
+        ("a.jsonl", b'{"prompt": " "}\n', "which is no text"),
+        ("a.json", b'["a", {"prompt": "b", "tag": {"x": 1}}]', "entry 2 has an id or a tag that is no text"),
+        ("a.jsonl", b'{"prompt": "a", "id": "1"}\n{"prompt": "b", "id": 1}', "line 1 and line 2 have the same id '1'"),
+        ("a.csv", b"id,prompt\n,a\n00000,b\n", "line 2 and line 3 have the same id '00000'"),
         ("a.txt", b"a\xff", "no UTF-8 text"),
+        ("a.txt", b"\xff\xfea\x00", "UTF-16"),
     ],
 )
 def test_what_is_no_list(name: str, content: bytes, problem: str, tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from scalingar.pipeline.annotated import annotated_yaml
+from scalingar.core.errors import WeightsError
+from scalingar.models.model_folder import PIPELINE
+from scalingar.pipeline.annotated import annotated_yaml, foreseen
+from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.strategies import STRATEGIES
 
@@ -29,3 +32,26 @@ def test_settings_say_what_they_are() -> None:
     assert told["num_trajectories"] == "N, trajectories per image"
     assert "of the transformer" in told["dtype"]
     assert "θ_fail" in told["hard_fail"], "of a section of the strategy"
+
+
+@pytest.mark.parametrize("model", ["embedded", "embedded-next-scale"])
+def test_what_a_model_folder_says_is_known_before_it_is_loaded(model: str) -> None:
+    told = {"model": model, "strategy": "best-of-n", "sampling": {"top_k": 5}}
+    recipe = Recipe.from_dict(told)
+    assert foreseen(recipe) == recipe.resolved(ImagePipeline.load(recipe.model))
+    assert foreseen(Recipe.from_dict({**told, "guidance_scale": 3, "noise": "device"})).guidance_scale == 3
+
+
+def test_what_is_not_known_is_left_to_the_model() -> None:
+    recipe = foreseen(Recipe.from_dict({"model": "somebody/model", "strategy": "best-of-n"}))
+    assert (recipe.guidance_scale, recipe.sampling, recipe.strategy.needs().reward) == (None, None, None)
+    assert (recipe.looks_per_batch, recipe.noise) == (1, "host"), "these go by the device"
+    lines = annotated_yaml(recipe).splitlines()
+    assert "guidance_scale: null  # s_base; the model's own if None" in lines
+    assert "sampling: null  # replaces the model's own, where set; None: all as the model has it" in lines
+
+
+def test_a_damaged_model_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / PIPELINE).write_text("{}")
+    with pytest.raises(WeightsError, match="is damaged"):
+        foreseen(Recipe.from_dict({"model": str(tmp_path), "strategy": "single"}))

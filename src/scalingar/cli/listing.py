@@ -57,37 +57,38 @@ def _models() -> "Table":
     from scalingar.models.family import FAMILIES  # noqa: PLC0415
     from scalingar.models.model_folder import PIPELINE, read_info  # noqa: PLC0415
 
-    table = _table("models")
+    table = _table("models, for --model; indented ones are published weights, fetched from the hub")
     for name, kind in EMBEDDED.items():
         folder = embedded_folder(kind)
         installed = (folder / PIPELINE).is_file()
-        table.add_row(name, read_info(folder).description or name if installed else "not part of this installation")
-    table.add_row("FILE or FOLDER", "weights of one of these families, also as written by scalingar convert")
+        told = read_info(folder).description or name if installed else "not part of this installation"
+        table.add_row(name, _sentence(told))
+    table.add_row("FILE or FOLDER", "Weights of one of the families below, also as written by scalingar convert")
     for family in (FAMILIES[name] for name in FAMILIES):
         options = ", ".join(option.name for option in family.options) or "none"
         table.add_row(family.name, f"{family.title}, {family.decodes}; options: {options}")
         for repo, variants in family.releases.items():
             for name in [repo] if len(variants) == 1 else [f"{repo}:{variant}" for variant in variants]:
-                table.add_row(f"  {name}", "published weights, fetched from the hub")
+                table.add_row(f"  {name}")
     return table
 
 
 def _strategies() -> "Table":
     from scalingar.strategies import STRATEGIES  # noqa: PLC0415
 
-    return registry_table("strategies", STRATEGIES)
+    return registry_table("strategies, for --strategy", STRATEGIES)
 
 
 def _rewards() -> "Table":
     from scalingar.rewards import REWARDS  # noqa: PLC0415
 
-    return registry_table("rewards", REWARDS)
+    return registry_table("rewards, for --reward", REWARDS)
 
 
 def _features() -> "Table":
     from scalingar.rewards.features import FEATURES  # noqa: PLC0415
 
-    return registry_table("features of images", FEATURES)
+    return registry_table("features of images, for strategy.feature", FEATURES)
 
 
 def _recipes() -> "Table":
@@ -128,5 +129,10 @@ def registry_table(title: str, registry: "Registry[Any]") -> "Table":
     """Names of a registry, each with the first line of its docstring."""
     table = _table(title)
     for name in registry:
-        table.add_row(name, (registry[name].__doc__ or "").strip().split("\n")[0].replace("``", ""))
+        table.add_row(name, _sentence((registry[name].__doc__ or "").strip().split("\n")[0]))
     return table
+
+
+def _sentence(text: str) -> str:
+    """As all lists say it: without marks of code, without what may be raised, without the last stop."""
+    return text.replace("``", "").replace("`", "").partition(" Raises ")[0].rstrip(".")

@@ -4,7 +4,7 @@ import csv
 import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,104 +14,97 @@ from scalingar.core.validation import shown
 
 STANDARD_INPUT = "-"
 """Instead of a file, text lines that another program hands over."""
-NAMES = ("prompt", "caption", "text")
-"""What the column, or the key, of the prompts is called, in any case; the first that is there counts."""
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_PROMPT, _ID, _TAGS = ("prompt", "caption", "text"), ("id", "prompt_id"), ("tags", "tag", "category", "task")
+"""What the columns, or the keys, are called, in any case; the first that is there counts."""
+_ADVICE = (
+    "give a text file with a prompt in each line, a .csv or .tsv with a column 'prompt', or a .jsonl of "
+    '{"prompt": ...}'
+)
 
 
 @dataclass(frozen=True)
 class ListedPrompt:
-    """A prompt of a list."""
+    """A prompt of a list.
+
+    ``place``: where it stands, for messages. ``id``: what the list calls it, or else its number among different
+    prompts. ``tags``: of a list that has some.
+    """
 
     text: str
-    line: int
-    """Where it begins, from 1; of a JSON array its number."""
-    others: Mapping[str, Any] = field(default_factory=dict)
-    """What else its row or object says, by column or key."""
+    place: str
+    id: str = ""
+    tags: tuple[str, ...] = ()
 
 
 def read_prompt_list(path: str | Path) -> list[ListedPrompt]:
     """Prompts of a file, or for ``-`` of the standard input, at least one.
 
-    ``.csv`` and ``.tsv`` have a column of one of the :data:`NAMES`, or no other column; ``.jsonl`` a text or an object
-    with such a key in each line; ``.json`` an array of these. Of other files each line is a prompt, but for comments
-    (#). Empty lines count nowhere, nor do byte order marks and carriage returns.
+    ``.csv`` and ``.tsv`` have a first row of names, and commas, semicolons or tabs between columns; ``.jsonl`` and
+    ``.json`` hold a text, or an object with such names, in each line, or one array of these. In ``.txt`` and files
+    without an ending each line is a prompt, but for comments (#). Empty lines count nowhere, nor do byte order marks
+    and carriage returns. Whole numbers stand for classes.
 
     Raises:
-        ConfigError: the file cannot be read, or a line has no prompt, or no line has one.
+        ConfigError: the file cannot be read or is of another kind, a line has no prompt, or no line has one, or two
+            different prompts have the same id.
     """
     name = "the standard input" if str(path) == STANDARD_INPUT else str(path)
     try:
         text = decoded(sys.stdin.buffer.read()) if str(path) == STANDARD_INPUT else read_text(path)
-        prompts = list(_prompts(text, Path(path).suffix.lower()))
+        prompts = _named(list(_prompts(text, Path(path).suffix.lower())))
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"cannot read the prompts in {name}: {reason(error)}; give a text file with one in each line, or a .csv, "
-            ".tsv, .json or .jsonl with a column or key 'prompt'."
-        ) from None
+        raise ConfigError(f"cannot read the prompts in {name}: {reason(error)}; {_ADVICE}.") from None
     if not prompts:
-        raise ConfigError(f"{name} holds no prompts; write one in each line.")
+        raise ConfigError(f"{name} holds no prompts; {_ADVICE}.")
     return prompts
 
 
 def _prompts(text: str, suffix: str) -> Iterator[ListedPrompt]:
     """Raises ValueError."""
-    if suffix in _DELIMITERS:
-        yield from _of_rows(text, _DELIMITERS[suffix])
-    elif suffix == ".jsonl":
-        numbered = enumerate(lines_of(text), start=1)
-        yield from (_of_json(_parsed(line, number), number) for number, line in numbered if line.strip())
-    elif suffix == ".json":
-        values = parse_json(text)
-        if not isinstance(values, list):
-            raise ValueError("it is no array")
-        yield from (_of_json(value, number) for number, value in enumerate(values, start=1))
-    else:
+    if suffix in (".csv", ".tsv"):
+        yield from _of_table(text, ",;\t" if suffix == ".csv" else "\t,;")
+    elif suffix in (".jsonl", ".json"):
+        yield from _of_json(text)
+    elif suffix in (".txt", ""):
         stripped = ((number, line.strip()) for number, line in enumerate(lines_of(text), start=1))
-        yield from (ListedPrompt(line, number) for number, line in stripped if line and not line.startswith("#"))
-
-
-def _parsed(line: str, number: int) -> Any:
-    try:
-        return parse_json(line)
-    except ValueError as error:
-        raise ValueError(f"line {number} is no JSON ({error})") from None
-
-
-def _of_json(value: Any, number: int) -> ListedPrompt:
-    others = dict(value) if isinstance(value, dict) else {}
-    key = _first_name(list(others))
-    prompt = value if key is None else others.pop(key)
-    if isinstance(prompt, int) and not isinstance(prompt, bool):  # the number of a class
-        prompt = str(prompt)
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise ValueError(f"entry {number} is {shown(value)}, without a 'prompt'")
-    return ListedPrompt(prompt.strip(), number, others)
-
-
-def _of_rows(text: str, delimiter: str) -> Iterator[ListedPrompt]:
-    rows = list(_rows(text, delimiter))
-    if not rows:
-        return
-    head = [cell.strip() for cell in rows[0][1]]
-    name = _first_name(head)
-    if name is None:
-        widest = max(rows, key=lambda row: len(row[1]))
-        if len(widest[1]) > 1:
-            raise ValueError(
-                f"line {widest[0]} has {len(widest[1])} columns, and the first line calls none of them 'prompt'"
-            )
-        head, name = ["prompt"], "prompt"
+        yield from (ListedPrompt(line, f"line {number}") for number, line in stripped if line and line[0] != "#")
     else:
-        del rows[0]
+        raise ValueError(f"it ends in {suffix}")
+
+
+def _named(prompts: Sequence[ListedPrompt]) -> list[ListedPrompt]:
+    """With an id each, repeats of a prompt with that of the first. Raises ValueError: an id of two prompts."""
+    first: dict[str, ListedPrompt] = {}
+    for prompt in prompts:
+        first.setdefault(prompt.text, replace(prompt, id=prompt.id or f"{len(first):05d}"))
+    owners: dict[str, ListedPrompt] = {}
+    for prompt in first.values():
+        if prompt.id in owners:
+            raise ValueError(f"{owners[prompt.id].place} and {prompt.place} have the same id {prompt.id!r}")
+        owners[prompt.id] = prompt
+    return [replace(prompt, id=first[prompt.text].id) for prompt in prompts]
+
+
+def _of_table(text: str, delimiters: str) -> Iterator[ListedPrompt]:
+    """``delimiters``: the one that the first line has most of counts. Raises ValueError."""
+    head = next(filter(str.strip, lines_of(text)), "")
+    delimiter = max(delimiters, key=head.count)
+    rows = _rows(text, delimiter)
+    _, names = next(rows, (0, None))
+    if names is None:
+        return
+    names = [name.strip().lower() for name in names]
+    if not set(_PROMPT) & set(names):
+        raise ValueError("it has no column 'prompt' in its first row")
+    if twice := next((name for name in names if name and names.count(name) > 1), None):
+        raise ValueError(f"it has the column {twice!r} twice")
     for number, row in rows:
-        cells = dict(zip(head, row, strict=False))
-        if len(row) > len(head):
-            raise ValueError(f"line {number} has {len(row)} columns, the first one {len(head)}; put texts in quotes")
-        prompt = cells.pop(name, "").strip()
-        if not prompt:
-            raise ValueError(f"line {number} has an empty {name!r}")
-        yield ListedPrompt(prompt, number, cells)
+        if len(row) != len(names):
+            raise ValueError(
+                f"the number of columns in line {number} is {len(row)} and in the first row {len(names)} (a prompt "
+                f"that holds {delimiter!r} stands in quotes)"
+            )
+        yield _of_fields(dict(zip(names, row, strict=True)), f"line {number}")
 
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -127,6 +120,43 @@ def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         raise ValueError(f"line {begins} is no row of a table ({error})") from None
 
 
-def _first_name(names: Sequence[str]) -> str | None:
-    lowered = {name.strip().lower(): name for name in reversed(names)}
-    return next((lowered[name] for name in NAMES if name in lowered), None)
+def _of_json(text: str) -> Iterator[ListedPrompt]:
+    """Of one array, or of a value in each line. Raises ValueError."""
+    if text.lstrip().startswith("["):
+        values = [(f"entry {number}", value) for number, value in enumerate(_parsed(text, "it"), start=1)]
+    else:
+        lines = [(f"line {number}", line) for number, line in enumerate(lines_of(text), start=1) if line.strip()]
+        values = [(place, _parsed(line, place)) for place, line in lines]
+    for place, value in values:
+        if isinstance(value, dict):
+            yield _of_fields({name.strip().lower(): field for name, field in value.items()}, place)
+        else:
+            yield _of_fields({"prompt": value}, place)
+
+
+def _parsed(text: str, place: str) -> Any:
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise ValueError(f"{place} is no JSON ({error})") from None
+
+
+def _of_fields(fields: Mapping[str, Any], place: str) -> ListedPrompt:
+    """Raises ValueError."""
+    prompt, name, tags = (_first(fields, names) for names in (_PROMPT, _ID, _TAGS))
+    if isinstance(prompt, int) and not isinstance(prompt, bool):  # the number of a class
+        prompt = str(prompt)
+    if prompt is None or prompt == "":
+        raise ValueError(f"{place} has nothing under 'prompt'")
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise ValueError(f"{place} has {shown(prompt)} under 'prompt', which is no text")
+    listed = tags.split(";") if isinstance(tags, str) else tags if isinstance(tags, list) else [tags]
+    if any(isinstance(value, bool | float | list | dict) for value in [name, *listed]):
+        raise ValueError(f"{place} has an id or a tag that is no text")
+    words = dict.fromkeys(str(tag).strip() for tag in listed if tag is not None)
+    return ListedPrompt(prompt.strip(), place, "" if name is None else str(name).strip(), tuple(filter(None, words)))
+
+
+def _first(fields: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """The first of these fields that is there."""
+    return next((fields[name] for name in names if name in fields), None)

@@ -187,6 +187,10 @@ class Family:
             reward=info.reward,
         )
 
+    def sizes(self, folder: Path) -> Shape:
+        """Of the transformer in a model folder, whose weights are not read. Raises WeightsError."""
+        return self._format(folder).sizes(folder)
+
     def save(
         self,
         folder: Path,

@@ -20,8 +20,9 @@ from scalingar.models.embedded.grammar import TERMINALS
 from scalingar.models.options import Choice, Option
 from scalingar.models.prompts.encoders import PromptEncoder
 from scalingar.models.prompts.t5_loading import FLAN_T5_XL
+from scalingar.models.shape import Shape
 from scalingar.models.weights.build_module import build_module
-from scalingar.models.weights.module_file import read_module, save_module
+from scalingar.models.weights.module_file import read_config, read_module, save_module
 
 PIPELINE, TRANSFORMER, TOKENIZER = "pipeline.json", "transformer.safetensors", "tokenizer.safetensors"
 
@@ -64,6 +65,7 @@ class FolderFormat:
         check: raises WeightsError unless transformer, tokenizer and description belong together.
         prompts: makes the prompt encoder.
         options: loading options that apply to model folders.
+        shape: the sizes of a transformer, by its configuration.
     """
 
     transformer: Component
@@ -71,6 +73,7 @@ class FolderFormat:
     check: Callable[[Path, PackageInfo, Any, Any], None]
     prompts: Callable[[Path, PackageInfo, Any, Choice], PromptEncoder]
     options: tuple[Option, ...]
+    shape: Callable[[Any], Shape]
 
     def read(self, folder: Path, info: PackageInfo, choice: Choice) -> tuple[Any, Any]:
         """Transformer, and tokenizer in fp32. Raises WeightsError for a missing, damaged or foreign file."""
@@ -101,6 +104,10 @@ class FolderFormat:
             (folder / PIPELINE).write_text(info.model_dump_json(indent=2) + "\n")
         except OSError as error:
             raise OutputError(f"cannot write the model to {folder}: {error.strerror}.") from None
+
+    def sizes(self, folder: Path) -> Shape:
+        """Of the folder's transformer, whose weights are not read. Raises WeightsError."""
+        return self.shape(read_config(folder / TRANSFORMER, self.transformer.config))
 
     @staticmethod
     def hashes(folder: Path) -> dict[str, str]:

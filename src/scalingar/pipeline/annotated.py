@@ -8,9 +8,20 @@ from pydantic import BaseModel
 from scalingar.core.validation import models_in
 from scalingar.core.yaml_file import dump_yaml
 from scalingar.models.family import model_options
+from scalingar.pipeline.loading.locating import own_folder
 from scalingar.pipeline.recipe import Recipe
 
 _KEY = re.compile(r"(?P<indent> *)(?P<key>[\w-]+):(?: (?P<value>.*))?")
+
+
+def foreseen(recipe: Recipe) -> Recipe:
+    """With the defaults of its model, where they are known without the weights: of embedded models and model folders.
+
+    Raises:
+        WeightsError: the model folder is damaged.
+    """
+    own = own_folder(recipe.model.name)
+    return recipe.foreseen(None if own is None else own[1].info)
 
 
 def annotated_yaml(recipe: Recipe, *, ascii_only: bool = False) -> str:

@@ -22,6 +22,7 @@ from scalingar.core.settings import Settings
 from scalingar.core.validation import shown
 from scalingar.core.yaml_file import as_written, dump_yaml, parse_yaml, read_yaml
 from scalingar.models.family import default_strategy as family_default
+from scalingar.models.model_folder import PackageInfo
 from scalingar.pipeline.arguments import MOST_IMAGES, advice
 from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.model_choice import ModelChoice, described
@@ -100,7 +101,7 @@ class Recipe(Settings):
     )
     guidance_scale: float | None = Field(None, description="s_base; the model's own if None")
     sampling: Annotated[SamplingConfig | None, PlainSerializer(_plain_sampling)] = Field(
-        None, description="what is set replaces the model's own"
+        None, description="replaces the model's own, where set; None: all as the model has it"
     )
     looks_per_batch: int | None = Field(
         None, ge=1, description="pictures decoded and looked at together; 1 on the CPU, 8 elsewhere if None"
@@ -170,21 +171,43 @@ class Recipe(Settings):
             ConfigError: the strategy needs a reward, and neither the recipe nor the model names one; or a verifier,
                 and the recipe names none.
         """
-        own = {} if self.sampling is None else self.sampling.model_dump(exclude_unset=True)
         scale = defaults.guidance_scale if self.guidance_scale is None else self.guidance_scale
         if not math.isfinite(scale):
             raise ConfigError(f"guidance_scale is {scale}, the default of {defaults.name}; set it to a number.")
-        filled = SamplingConfig(**{**defaults.sampling.model_dump(), **own})
         strategy = with_reward(self.strategy, defaults.own_reward, defaults.name)
         check_verified(strategy, defaults.name)
         update = {
             "guidance_scale": scale,
-            "sampling": filled,
+            "sampling": self._sampled(defaults.sampling),
             "strategy": strategy,
+            **self._by_device(),
+        }
+        return self.model_copy(update=update)
+
+    def foreseen(self, description: PackageInfo | None) -> Self:
+        """As far as is known before the model is loaded what :meth:`resolved` will say; nothing is refused.
+
+        ``description``: the content of the model's ``pipeline.json``; None if it has none.
+        """
+        update = self._by_device()
+        if description is not None:
+            scale = description.guidance_scale if self.guidance_scale is None else self.guidance_scale
+            update |= {"guidance_scale": scale, "sampling": self._sampled(description.sampling)}
+            if description.reward is not None:
+                update["strategy"] = with_reward(self.strategy, description.reward, description.name)
+        return self.model_copy(update=update)
+
+    def _sampled(self, usual: SamplingConfig) -> SamplingConfig:
+        """With the model's own settings where none are set."""
+        own = {} if self.sampling is None else self.sampling.model_dump(exclude_unset=True)
+        return SamplingConfig(**{**usual.model_dump(), **own})
+
+    def _by_device(self) -> dict[str, Any]:
+        """What follows from where the model runs."""
+        return {
             "looks_per_batch": self.looks_per_batch or (1 if self.model.on_cpu else LOOKS),
             "noise": self.noise or ("host" if self.model.on_cpu else "device"),
         }
-        return self.model_copy(update=update)
 
     def arguments(self) -> dict[str, Any]:
         """Everything but the model, as a call of its pipeline takes it: ``pipe(**recipe.arguments())``."""

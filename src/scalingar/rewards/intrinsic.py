@@ -20,7 +20,15 @@ class IntrinsicReward:
         return [self.sign * candidate.signals[self.signal] for candidate in candidates]
 
 
-_SIGNALS = ("pmi", "log_likelihood", "deepconf", "confidence", "lowest_group_confidence", "final_confidence")
+_SIGNALS = {
+    "pmi": "how much the drawn codes owe to the prompt, Σ ln p(x|c) − ln p(x|∅), in nats",
+    "log_likelihood": "mean ln p(x|c) of the drawn codes, in nats",
+    "deepconf": "mean of DeepConf's confidence, in nats",
+    "confidence": "mean of ScalingAR's confidence C",
+    "lowest_group_confidence": "smallest mean of DeepConf's confidence over 32 steps, in nats",
+    "final_confidence": "ScalingAR's confidence C at the last step",
+}
+_ENTROPY = "minus the mean entropy of its logits, in nats"
 
 INTRINSIC = {
     **{signal.replace("_", "-"): IntrinsicReward(signal) for signal in _SIGNALS},
@@ -28,7 +36,6 @@ INTRINSIC = {
 }
 """By registered name."""
 
-for _name in INTRINSIC:
-    REWARDS.register(_name)(
-        WithoutWeights(partial(INTRINSIC.__getitem__, _name), "the model's own signal of this name")
-    )
+for _name, _reward in INTRINSIC.items():
+    _what = _SIGNALS.get(_reward.signal, _ENTROPY)
+    REWARDS.register(_name)(WithoutWeights(partial(INTRINSIC.__getitem__, _name), f"The model's own: {_what}."))

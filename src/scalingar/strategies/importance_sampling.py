@@ -11,7 +11,10 @@ from scalingar.strategies.strategy import STRATEGIES, Strategy, choice_generator
 
 @STRATEGIES.register("importance-sampling")
 class ImportanceSampling(Strategy):
-    """The baseline of TTS-VAR's protocol; λ = 10 is its λ (the ScalingAR paper prints none)."""
+    """Draws one of N complete trajectories with probability ∝ exp(λ · reward): the baseline of TTS-VAR's protocol.
+
+    λ = 10 is that of the protocol (the ScalingAR paper prints none).
+    """
 
     reward: str | None = Field(
         None, description="name of the reward, or name:source for weights of your own; None: the model's own"

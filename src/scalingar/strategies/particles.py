@@ -23,7 +23,9 @@ ParticlePotential = Literal["reward", "verifier", "confidence", "likelihood"]
 
 @STRATEGIES.register("particles")
 class Particles(Strategy):
-    """Sequential Monte Carlo: v is a potential of a prefix, and a trajectory weighs exp(λ · v), wherever it stands.
+    """Sequential Monte Carlo: at a few steps heavy trajectories go on as several copies, and light ones end.
+
+    v is a potential of a prefix, and a trajectory weighs exp(λ · v), wherever it stands.
 
     At each check a weight is multiplied by exp(λ · (v − v before)). If the effective sample size is then below
     ``ess_share`` · N, N trajectories are drawn in proportion to their weights, which begin anew at 1. Share 0 never

@@ -22,7 +22,7 @@ HALF = 0.5
 
 @STRATEGIES.register("preview-then-finish")
 class PreviewThenFinish(Strategy):
-    """Draws N previews, lets ``keep`` of them go on, and returns the best of those.
+    """Draws N previews, goes on with the best few (``keep``), and returns the best of those.
 
     A model that draws a preview (GLM-Image) is judged when that is complete: the whole picture at low resolution,
     before the codes of the large grid. A next-scale model is stopped at a scale, which is a whole picture too, if a

@@ -26,7 +26,10 @@ _FINAL = "final_confidence"
 
 @STRATEGIES.register("scaling-ar")
 class ScalingAR(Strategy):
-    """The method of the paper. ``preset`` fills in v3 (Algorithm 1) or v1; single values may be set on top of it."""
+    """Cuts trajectories that lose confidence, guides the rest by theirs, takes the most confident (arXiv 2509.26376).
+
+    ``preset`` fills in v3 (Algorithm 1) or v1; single values may be set on top of it.
+    """
 
     serves: ClassVar[tuple[Decoding, ...]] = ("next-token",)
     preset_parts: ClassVar[tuple[str, ...]] = ("profile", "gate", "guidance")

@@ -40,7 +40,9 @@ class Plan:
 
 @STRATEGIES.register("tts-var")
 class TTSVar(Strategy):
-    """The method of the paper; of the last N trajectories it returns the one with the highest reward, as released.
+    """Keeps coarse beginnings for diversity, then by reward; takes the best of the last N (arXiv 2507.18537).
+
+    Of the last N trajectories it returns the one with the highest reward, as released.
 
     With ``clustering`` or ``resampling`` off the batch sizes stay the same: at those scales the first rows are kept,
     which is equivalent to a random choice, since rows differ only by their noise (chosen).

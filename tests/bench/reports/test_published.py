@@ -1,5 +1,7 @@
 """Published rows: from where they are said to be, and never mistaken for ours."""
 
+import csv
+import io
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -7,6 +9,7 @@ import pytest
 
 from scalingar.bench.benchmarks.geneval.geneval import GenEval
 from scalingar.bench.benchmarks.tiif import TIERS, group_scores
+from scalingar.bench.reports.formats import comma_separated
 from scalingar.bench.reports.published import MARK, published_rows, with_published
 from scalingar.bench.reports.report_table import Figure, ReportTable
 from scalingar.bench.runs.results import RunResults
@@ -67,6 +70,15 @@ def test_beside_ours() -> None:
     assert best == [name, "", "8", Figure(57.36 / 100, decimals=4), Figure(46.47 / 100, decimals=4), None]
     assert all(str(row[0]).startswith(MARK) for row in told.rows[1:])
     assert any("were run by others" in note for note in told.notes)
+
+
+def test_rows_of_papers_carry_no_model_of_ours() -> None:
+    table = ReportTable("TIIF", ["model m"], ["strategy", "overall"], [["a", Figure(0.4, 0.1)], ["b", Figure(0.5)]])
+    head, *rows = csv.reader(io.StringIO(comma_separated(with_published(table, [fake("tiif"), fake("tiif")]))))
+    by_method = {row[head.index("strategy")]: row[head.index("model")] for row in rows}
+    assert [by_method.pop("a"), by_method.pop("b")] == ["m", "m"]
+    assert len(by_method) > 10
+    assert set(by_method.values()) == {""}
 
 
 def test_a_benchmark_without_any() -> None:

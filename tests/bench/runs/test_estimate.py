@@ -8,6 +8,7 @@ from scalingar.core.errors import ConfigError
 from scalingar.models.infinity.schedules import TEMPLATES
 from scalingar.models.options import Choice
 from scalingar.models.shape import Shape
+from scalingar.pipeline.loading import load
 from scalingar.pipeline.loading.shapes import shape_of
 from scalingar.strategies.build_strategy import build_strategy
 
@@ -50,6 +51,8 @@ def test_a_schedule_is_known_beforehand() -> None:
         ("FoundationVision/LlamaGen:t2i-xl-256", 256, 256, 0.8),
         ("FoundationVision/LlamaGen:c2i-b-384", 576, 576, 0.11),
         ("FoundationVision/Infinity:2b-1024", 10521, 13, 2.2),
+        ("FoundationVision/var:d16", 680, 10, 0.31),
+        ("FoundationVision/var:d36", 2240, 10, 2.35),
     ],
 )
 def test_published_sizes(name: str, tokens: int, steps: int, billions: float) -> None:
@@ -58,7 +61,15 @@ def test_published_sizes(name: str, tokens: int, steps: int, billions: float) ->
     assert shape.parameters / 1e9 == pytest.approx(billions, rel=0.1)
 
 
-@pytest.mark.parametrize("name", ["embedded", "nowhere", "deepseek-ai/Janus-Pro-1B"])
+@pytest.mark.parametrize(("name", "tokens", "steps"), [("embedded", 144, 144), ("embedded-next-scale", 448, 10)])
+def test_sizes_of_a_model_folder_are_those_of_its_network(name: str, tokens: int, steps: int) -> None:
+    choice = Choice(name=name, device="cpu", dtype=torch.float32, options={})
+    shape = shape_of(choice)
+    assert (shape.tokens, shape.steps) == (tokens, steps)
+    assert shape.parameters == sum(parameter.numel() for parameter in load(choice).model.parameters())
+
+
+@pytest.mark.parametrize("name", ["nowhere", "deepseek-ai/Janus-Pro-1B"])
 def test_sizes_that_are_not_known(name: str) -> None:
     with pytest.raises(ConfigError, match="are not known without its weights"):
         shape_of(Choice(name=name, device="cpu", dtype=torch.float32, options={}))

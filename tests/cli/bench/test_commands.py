@@ -241,6 +241,10 @@ def test_a_plan_says_what_a_run_takes(capsys: pytest.CaptureFixture[str]) -> Non
     assert main([*words, *more, "--step-ms", "10"]) == 0
     row = capsys.readouterr().out.splitlines()[-1].split()
     assert row == ["best-of-n", "384", "0.1", "M", "64", "20.9", "0.0043", "0.0043"]
+    assert main([*words, "--estimate", "--model", "embedded-next-scale"]) == 0
+    told = capsys.readouterr().out
+    assert "448 tokens in 10 steps a trajectory; weights 40.9 MB, cache 0.01 GB a trajectory" in told
+    assert told.splitlines()[-1].startswith("tts-var"), "the method of its family"
     assert main([*words, "--step-ms", "10"]) == 1
     assert "beside --estimate" in capsys.readouterr().err
 

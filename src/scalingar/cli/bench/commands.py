@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from scalingar.cli.bench.settings import settings_of
 from scalingar.cli.comparison_options import PANEL, STRATEGIES, Strategies, Suite, Trajectories
 from scalingar.cli.model_options import split_model, split_section, takes_model
 from scalingar.cli.terminal import counted, say
+
+if TYPE_CHECKING:
+    from scalingar.core.registry import Registry
 
 bench = typer.Typer(
     no_args_is_help=True, help="Measure strategies against each other.", rich_markup_mode="rich", add_completion=False
@@ -24,14 +27,22 @@ _HOW, _WHERE = "How much", "Where and how to run"
 def list_benchmarks() -> None:
     """List benchmarks, and who can judge their images."""
     from scalingar.bench import BENCHMARKS  # noqa: PLC0415
-    from scalingar.bench.judges.detectors import DETECTORS  # noqa: PLC0415
+    from scalingar.bench.judges.detectors import COLOR_CLASSIFIERS, DETECTORS  # noqa: PLC0415
+    from scalingar.bench.judges.questions import JUDGES  # noqa: PLC0415
     from scalingar.cli.listing import registry_table  # noqa: PLC0415
     from scalingar.cli.terminal import console as made  # noqa: PLC0415
 
     console = made()
-    console.print(registry_table("benchmarks", BENCHMARKS))
-    console.print()
-    console.print(registry_table("detectors", DETECTORS))
+    tables: "dict[str, Registry[Any]]" = {
+        "benchmarks, for bench run": BENCHMARKS,
+        "detectors, for detector=": DETECTORS,
+        "classifiers of colours, for colors=": COLOR_CLASSIFIERS,
+        "judges that answer questions, for judge=": JUDGES,
+    }
+    for number, (title, registry) in enumerate(tables.items()):
+        if number:
+            console.print()
+        console.print(registry_table(title, registry))
 
 
 bench.command()(plan)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scalingar.cli.comparison_options import STRATEGIES, Strategies, Suite, Trajectories
 from scalingar.cli.model_options import split_model, takes_model
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from scalingar.pipeline.model_choice import ModelChoice
     from scalingar.strategies import Strategy
 
-_STRATEGIES = "single,best-of-n,scaling-ar"
-_GB = 1e9
+_GB, _MB = 1e9, 1e6
 
 
 @takes_model()
@@ -26,13 +26,9 @@ def plan(
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="As of [b]bench run[/].")
     ] = None,
-    strategy: Annotated[
-        str | None, typer.Option(help="Strategies, with commas between them.", show_default=_STRATEGIES)
-    ] = None,
-    suite: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Labels and strategies of a YAML file instead.")
-    ] = None,
-    num_trajectories: Annotated[int | None, typer.Option("-n", "--num-trajectories", min=1, help="N.")] = None,
+    strategy: Strategies = None,
+    suite: Suite = None,
+    num_trajectories: Trajectories = None,
     images_per_prompt: Annotated[
         int | None, typer.Option(min=1, help="The benchmark's own number if not given.")
     ] = None,
@@ -42,7 +38,7 @@ def plan(
     workers: Annotated[int, typer.Option(min=1, help="Shards under way at once, on all machines.")] = 1,
     guidance_scale: Annotated[float, typer.Option(min=0.0, help="Above 1 both branches are computed.")] = 7.5,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Also tokens and memory, from the model's published sizes.")
+        bool, typer.Option("--estimate", help="Also tokens and memory, from the model's sizes.")
     ] = False,
     step_ms: Annotated[
         float | None,
@@ -63,13 +59,15 @@ def plan(
     from scalingar.cli.terminal import console, counted, say  # noqa: PLC0415
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
     from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
+    from scalingar.pipeline.recipe import default_strategy  # noqa: PLC0415
 
     if step_ms is not None and not (estimate and 0 < step_ms < float("inf")):
         raise ConfigError(f"--step-ms {step_ms}: a number of milliseconds above 0, beside --estimate.")
     of_model, settings = split_model(settings or [])
     choice = ModelChoice.from_dict({**model, **of_model})
     if suite is None:
-        strategies = named(strategy or _STRATEGIES, num_trajectories=num_trajectories, reward="confidence")
+        usual = f"{STRATEGIES},{default_strategy(choice)}"
+        strategies = named(strategy or usual, num_trajectories=num_trajectories, reward="confidence")
     else:
         check_alone(suite, strategy)
         strategies = read_suite(suite)
@@ -95,11 +93,7 @@ def _limited(tasks: Sequence[str], limit: int | None) -> int:
 
 
 def _shape_of(choice: "ModelChoice") -> "Shape":
-    """The sizes of a model: published ones where its family knows them, else read from the loaded model.
-
-    Raises:
-        ScalingarError: nothing is known of it, or it cannot be loaded.
-    """
+    """The sizes of a model, without its weights. Raises ScalingarError: they are not known."""
     from scalingar.pipeline.loading.shapes import shape_of  # noqa: PLC0415
 
     return shape_of(choice.for_loading())
@@ -117,11 +111,11 @@ class _Told:
 
     def model(self) -> str:
         """Its sizes, in one line."""
-        weights = self.shape.parameters * self.choice.dtype.itemsize / _GB
-        cache = self.shape.cache_bytes(self.choice.dtype, guided=self.guidance_scale > 1) / _GB
+        weights = _memory(self.shape.parameters * self.choice.dtype.itemsize, digits=1)
+        cache = _memory(self.shape.cache_bytes(self.choice.dtype, guided=self.guidance_scale > 1), digits=2)
         return (
             f"{self.choice.name}: {self.shape.tokens} tokens in {self.shape.steps} steps a trajectory; weights "
-            f"{weights:.1f} GB, cache {cache:.2f} GB a trajectory; text encoder, decoded pictures and judge come on top"
+            f"{weights}, cache {cache} a trajectory; text encoder, decoded pictures and judge come on top"
         )
 
     def table(self, strategies: "Mapping[str, Strategy]") -> "Table":
@@ -142,6 +136,10 @@ class _Told:
             memory = f"{(weights + one.cache) / _GB:.1f}"
             table.add_row(label, f"{one.trajectories}", f"{one.tokens / 1e6:.1f} M", f"{one.rows}", memory, *hours)
         return table
+
+
+def _memory(size: int, *, digits: int) -> str:
+    return f"{size / _GB:.{digits}f} GB" if size >= _GB / 10**digits else f"{size / _MB:.1f} MB"
 
 
 def _hours(hours: float) -> str:

@@ -20,7 +20,7 @@ from scalingar.models.llamagen.released import (
     load_vq,
 )
 from scalingar.models.llamagen.releases import DEFAULTS, RELEASES
-from scalingar.models.llamagen.shapes import llamagen_shape
+from scalingar.models.llamagen.shapes import llamagen_shape, shape_by_config
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
 from scalingar.models.model_folder import PIPELINE, Component, FolderFormat, PackageInfo, check_grammar
@@ -159,6 +159,7 @@ FAMILY = Family(
         check=_check,
         prompts=_folder_prompts,
         options=(*_READING, *_RUNNING),
+        shape=shape_by_config,
     ),
     releases=RELEASES,
 )

@@ -1,4 +1,4 @@
-"""The sizes of LlamaGen's and AR-GRPO's releases, by the names of their files."""
+"""The sizes of LlamaGen's and AR-GRPO's transformers; those of releases by the names of their files."""
 
 import re
 
@@ -16,9 +16,12 @@ def llamagen_shape(release: Release) -> Shape:
     named = _SIZE.search(name)
     assert release.grid is not None  # all of this family's have one
     text = "t2i" in name.lower()
-    config = LlamaGenConfig.published(
-        "XL" if named is None else named[1].upper(), release.grid, "text" if text else "class"
-    )
+    size = "XL" if named is None else named[1].upper()
+    return shape_by_config(LlamaGenConfig.published(size, release.grid, "text" if text else "class"))
+
+
+def shape_by_config(config: LlamaGenConfig) -> Shape:
+    """Of a transformer."""
     return Shape(
         scales=(config.grid,),
         next_scale=False,

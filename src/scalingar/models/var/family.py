@@ -24,6 +24,7 @@ from scalingar.models.var.released import (
     load_multiscale_vq,
     load_var,
 )
+from scalingar.models.var.shapes import shape_by_config, var_shape
 from scalingar.models.var.transformer import VAR
 from scalingar.models.weights.checkpoint import Contents
 from scalingar.models.weights.containers import CONTAINERS
@@ -89,6 +90,7 @@ FAMILY = Family(
         check=_check,
         prompts=_folder_prompts,
         options=(),
+        shape=shape_by_config,
     ),
     releases={
         _REPO: {
@@ -98,5 +100,6 @@ FAMILY = Family(
             for size in ("d16", "d20", "d24", "d30", "d36")
         }
     },
+    shape=var_shape,
 )
 FAMILIES.register(FAMILY.name)(FAMILY)

@@ -1,6 +1,6 @@
 """Which family a name, file or folder belongs to, and which files on this machine it means."""
 
-from os.path import exists
+from os.path import exists, isfile
 from pathlib import Path
 
 from scalingar.core.errors import ConfigError, ScalingarError, WeightsError
@@ -28,8 +28,8 @@ def locate(choice: Choice) -> tuple[Family, Source]:
     name, variant = choice.name, choice.get(options.VARIANT)
     tokenizer = choice.get(options.TOKENIZER)
     own_tokenizer = None if tokenizer is None else expanded(tokenizer)
-    if name in EMBEDDED:
-        return _embedded(str(name))
+    if (own := own_folder(name)) is not None:
+        return own
     path = expanded(name)
     if exists(path):  # unlike Path.exists, False for a path too long to be one
         return _local(name, path, variant, own_tokenizer)
@@ -44,7 +44,7 @@ def locate(choice: Choice) -> tuple[Family, Source]:
     family, revision = _publisher(repo), split_revision(str(name))[1]
     if family is None:
         folder = fetch(_at(repo, revision))
-        return _local(folder, folder, variant, own_tokenizer)
+        return own_folder(folder) or _local(folder, folder, variant, own_tokenizer)
     family.require()  # before gigabytes are fetched
     return family, _fetched(name, variant_of(family, repo, variant), own_tokenizer, revision)
 
@@ -67,8 +67,8 @@ def family_of(model: str) -> Family | None:
     None if it is unknown or missing; loading reports the error.
     """
     try:
-        if model in EMBEDDED:
-            return _embedded(model)[0]
+        if (own := own_folder(model)) is not None:
+            return own[0]
         path = expanded(model)
         if exists(path):
             return _local(model, path, None, None)[0]
@@ -91,6 +91,18 @@ def parts_in(path: Path) -> dict[Part, Family]:
     return families
 
 
+def own_folder(name: str | Path) -> tuple[Family, Source] | None:
+    """Of an embedded model's name, or a folder as this package writes them; None for others.
+
+    Raises:
+        WeightsError: it is missing from this installation, or its description is damaged.
+    """
+    if name in EMBEDDED:
+        return _embedded(str(name))
+    path = expanded(name)
+    return _own_folder(name, path) if isfile(path / PIPELINE) else None
+
+
 def _embedded(name: str) -> tuple[Family, Source]:
     folder = embedded_folder(EMBEDDED[name])
     if not folder.is_dir():
@@ -99,8 +111,6 @@ def _embedded(name: str) -> tuple[Family, Source]:
 
 
 def _local(name: str | Path, path: Path, variant: str | None, tokenizer: Path | None) -> tuple[Family, Source]:
-    if (path / PIPELINE).is_file():
-        return _own_folder(name, path)
     if family := _of_transformers(path) or _of_diffusers(path):
         beside = path / family.tokenizer_file
         found = beside if family.tokenizer_file and beside.is_file() else None

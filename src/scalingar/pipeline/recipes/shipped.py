@@ -23,7 +23,7 @@ class Shelf:
     def __iter__(self) -> Iterator[str]:
         """Their names, those of sub-folders last."""
         for prefix in ("", *(f"{name}/" for name in self.sub_folders)):
-            yield from (f"{prefix}{file.stem}" for file in sorted((self.folder / prefix).glob(f"*{_SUFFIXES[0]}")))
+            yield from sorted(f"{prefix}{file.stem}" for file in (self.folder / prefix).glob(f"*{_SUFFIXES[0]}"))
 
     def find(self, source: str | Path) -> Path:
         """The file that a text means: the name of one of these, wherever one stands, or else a path.

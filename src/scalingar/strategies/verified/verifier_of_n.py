@@ -10,7 +10,7 @@ from scalingar.strategies.strategy import STRATEGIES, Strategy, most_valued
 
 @STRATEGIES.register("verifier-of-n")
 class VerifierOfN(Strategy):
-    """argmax of v over N complete trajectories, the first on ties: Best-of-N without a reward and without pictures."""
+    """argmax of a learned head's value over N complete trajectories, the first on ties: no reward, no pictures."""
 
     verifier: str | None = Field(None, description="folder of 'scalingar verifier train'")
 

@@ -7,7 +7,8 @@ import pytest
 
 from scalingar.bench.benchmark import Item
 from scalingar.bench.benchmarks.prompts.prompt_file import read_prompts
-from scalingar.core.errors import BenchmarkError
+from scalingar.core.errors import BenchmarkError, ConfigError
+from scalingar.core.prompt_lists import read_prompt_list
 
 
 def written(folder: Path, name: str, content: str | bytes) -> Path:
@@ -57,31 +58,15 @@ def test_a_prompt_that_is_there_twice_is_said(tmp_path: Path) -> None:
     assert told.left_out == f"{path}: line 3 says what line 1 does; each prompt is used once."
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.txt", "\n# only this\n", "holds no prompts; give a .txt"),
-        ("a.txt", b"\xff\xfea\x00", "UTF-16"),
-        ("a.txt", b"a \xe4 b", "no UTF-8 text"),
-        ("a.docx", "a", "ends in none of .txt, .csv"),
-        ("a.csv", "a red dog\na cat\n", "has no column 'prompt' in its first row"),
-        ("a.csv", "prompt,id\na red, big dog,1\n", "line 2 has another number of columns"),
-        ("a.csv", 'prompt\n"a\n', "is no CSV"),
-        ("a.csv", "", "has no column 'prompt'"),
-        ("a.jsonl", '{"prompt": "a"}\n{"prompt"', "line 2 is no JSON"),
-        ("a.jsonl", '{"text": 5}', "line 1 has no text under 'prompt'"),
-        ("a.jsonl", "5", "line 1 has no text under 'prompt'"),
-        ("a.jsonl", '{"prompt": "a", "tag": {"x": 1}}', "an id or a tag that is no text"),
-        ("a.jsonl", '{"prompt": "a", "id": "1"}\n{"prompt": "b", "id": 1}', "has the id '1' twice"),
-        ("a.json", "{}", "has no text under 'prompt'"),
-    ],
-)
-def test_a_file_that_is_none(name: str, content: str | bytes, message: str, tmp_path: Path) -> None:
-    path = written(tmp_path, name, content)
-    with pytest.raises(BenchmarkError, match=message):
+def test_what_is_no_list_is_told_as_everywhere(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "a red dog\na cat\n")
+    with pytest.raises(ConfigError, match="has no column 'prompt' in its first row") as here:
         read_prompts(path)
+    with pytest.raises(ConfigError) as there:
+        read_prompt_list(path)
+    assert str(here.value) == str(there.value)
 
 
-def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(BenchmarkError, match=r"cannot read .*No such file"):
-        read_prompts(tmp_path / "a.txt")
+def test_the_standard_input_cannot_be_read_again() -> None:
+    with pytest.raises(BenchmarkError, match="write them to a file"):
+        read_prompts(Path("-"))
