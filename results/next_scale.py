@@ -19,6 +19,7 @@ TITLES = {
     "allocate-4": "**allocate**, 4 each on average (reward)",
     "importance-sampling": "importance sampling (reward, λ = 10)",
     "most-confident-of-8": "most confident of 8",
+    "likelihood-of-8": "likeliest of 8",
     "pmi-of-8": "PMI of 8",
     "tts-var-1": "**TTS-VAR, N = 1**",
     "tts-var-2": "**TTS-VAR, N = 2**",
@@ -72,6 +73,7 @@ PAIRS: list[Pair] = [
     ("over TTS-VAR at N = 2 with λ = 10", "published-lambda", "threshold"),
     ("by confidence, over one image, N = 2", "single", "by-confidence"),
     ("the most confident of eight, over one image", "single", "most-confident-of-8"),
+    ("the likeliest of eight, over one image", "single", "likelihood-of-8"),
     ("PMI of eight, over one image", "single", "pmi-of-8"),
 ]
 

@@ -22,3 +22,16 @@ def test_a_name_is_there_even_where_no_place_is_free() -> None:
     axes = new_figure(7.5, 4.8).subplots()
     label_points(axes, {f"run {i}": (1.0, 1.0) for i in range(6)})
     assert len(axes.texts) == 6
+
+
+def test_a_name_covers_no_other_point() -> None:
+    points = {"threshold": (1697.0, 0.579), "allocate": (1792.0, 0.576)}
+    figure = new_figure(8.5, 5.6)
+    axes = figure.subplots()
+    axes.plot([400.0, 3600.0], [0.3, 0.6], "o")
+    label_points(axes, points)
+    figure.draw_without_rendering()
+    for text in axes.texts:
+        box = text.get_window_extent()
+        others = (place for name, place in points.items() if name != text.get_text())
+        assert not any(box.contains(*axes.transData.transform(place)) for place in others)

@@ -8,25 +8,30 @@ from matplotlib.transforms import Bbox
 
 _OFFSETS = ((6, 4, "left"), (6, -10, "left"), (-6, 4, "right"), (-6, -10, "right"))
 """Offsets in points and which side of the text is held: right of the point if possible, else left of it."""
+_MARKER = 4.0
+"""Half of a point's side, in pixels, which no name of another point covers."""
 
 
 def label_points(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
-    """Write each name beside its point, the highest first, where it overlaps no earlier one; if all four positions
-    overlap, at the first.
+    """Write each name beside its point, the highest first, where it overlaps no earlier one and no other point; if all
+    four positions overlap, at the first.
 
     Call it last: later changes of the limits move points and names differently.
     """
     figure = axes.figure
     assert isinstance(figure, Figure)
     figure.draw_without_rendering()
+    places = {name: axes.transData.transform(point) for name, point in points.items()}
+    markers = {name: Bbox([place - _MARKER, place + _MARKER]) for name, place in places.items()}
     occupied: list[Bbox] = []
     for name, point in sorted(points.items(), key=lambda named: -named[1][1]):
+        taken = [*occupied, *(box for other, box in markers.items() if other != name)]
         texts = [
             axes.annotate(name, point, xytext=(x, y), textcoords="offset points", ha=side, fontsize=8.5)
             for x, y, side in _OFFSETS
         ]
         boxes = [text.get_window_extent() for text in texts]
-        free = [i for i, box in enumerate(boxes) if not any(box.overlaps(other) for other in occupied)]
+        free = [i for i, box in enumerate(boxes) if not any(box.overlaps(other) for other in taken)]
         chosen = free[0] if free else 0
         occupied.append(boxes[chosen])
         for i, text in enumerate(texts):
