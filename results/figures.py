@@ -37,7 +37,8 @@ def figures() -> Iterator[Path]:
             yield _written("tts-var-quality", quality(runs, next_scale.TITLES))
     for name in rivals.GROUPS:
         with rivals.compared(name) as runs:
-            yield _written(f"{name}-quality", rivals.figure(runs))
+            if runs.runs.keys() - set(rivals.COMPLETE):
+                yield _written(f"{name}-quality", rivals.figure(runs))
     yield _written("results-sweeps", sweeps(DATA / "next-token"))
     yield _written("prefixes", prefixes.figure())
 
