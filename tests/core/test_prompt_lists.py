@@ -53,6 +53,19 @@ def test_a_prompt_that_is_there_twice_is_one_prompt(tmp_path: Path) -> None:
     assert [prompt.id for prompt in listed(tmp_path, "a.txt", b"a\na \nb")] == ["00000", "00000", "00001"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "ids"),
+    [
+        (b"00001,a\n,b\n", ["00001", "00002"]),
+        (b",a\n00000,b\n,c\n", ["00001", "00000", "00002"]),
+        (b",a\n,b\n00000,c\n", ["00001", "00002", "00000"]),
+        (b",a\n,b\n00003,c\n", ["00000", "00001", "00003"]),
+    ],
+)
+def test_a_number_that_is_another_prompts_id_is_left_to_it(rows: bytes, ids: list[str], tmp_path: Path) -> None:
+    assert [prompt.id for prompt in listed(tmp_path, "a.csv", b"id,prompt\n" + rows)] == ids
+
+
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(BOM + "ein Bär\r\n".encode())))
     assert read_prompt_list("-") == [ListedPrompt("ein Bär", "line 1", "00000")]
@@ -78,7 +91,9 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         ("a.jsonl", b'{"prompt": " "}\n', "which is no text"),
         ("a.json", b'["a", {"prompt": "b", "tag": {"x": 1}}]', "entry 2 has an id or a tag that is no text"),
         ("a.jsonl", b'{"prompt": "a", "id": "1"}\n{"prompt": "b", "id": 1}', "line 1 and line 2 have the same id '1'"),
-        ("a.csv", b"id,prompt\n,a\n00000,b\n", "line 2 and line 3 have the same id '00000'"),
+        ("a.csv", b"id,prompt\n1,a\n,c\n1,b\n", "line 2 and line 4 have the same id '1'"),
+        ("a.jsonl", b'{"prompt": "a", "Prompt": "b"}\n', "line 1 has the key 'prompt' twice"),
+        ("a.json", b'["a", {"prompt": "b", "Tag": "x", "tag ": "y"}]', "entry 2 has the key 'tag' twice"),
         ("a.txt", b"a\xff", "no UTF-8 text"),
         ("a.txt", b"\xff\xfea\x00", "UTF-16"),
     ],

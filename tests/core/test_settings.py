@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
-from scalingar.core.errors import ConfigError
+from scalingar.core.errors import ConfigError, SettingsError
 from scalingar.core.settings import Settings
 
 
@@ -22,6 +22,7 @@ class Outer(Settings):
     share: float = Field(0.5, ge=0, le=1)
     rest: float = 0.5
     built: Inner | str = ""
+    rounds: tuple[tuple[float, int], ...] | None = None
 
     @field_validator("built", mode="before")
     @classmethod
@@ -39,6 +40,8 @@ WRONG = [
     ({"gatte": 1}, "gatte is no setting; did you mean 'gate'?"),
     ({"share": 1.5}, "share=1.5: must be <= 1"),
     ({"share": True}, "share=True: must be a number"),
+    ({"rounds": (True,)}, "rounds=(True,): must hold numbers, neither true nor false"),
+    ({"rounds": [(0.5, True)]}, "rounds=[(0.5, True)]: must hold numbers, neither true nor false"),
     ({"share": float("nan")}, "share=nan: must be a finite number"),
     ({"gate": {"quantile": 2}}, "gate.quantile=2: must be <= 1"),
     ({"gate": {"quantil": 0.2}}, "gate.quantil is no setting; did you mean 'quantile'?"),
@@ -97,3 +100,27 @@ def test_what_is_built_stays() -> None:
     with pytest.raises(ConfigError, match=r"^steps=4: is frozen; build another, or take"):
         settings.steps = 4  # type: ignore[misc]
     assert settings.steps == 3
+    with pytest.raises(SettingsError, match=r"^steps.*: is frozen; build another, or take"):
+        del settings.steps
+    assert settings.steps == 3
+
+
+class Refusing(Settings):
+    inner: Inner = Inner()
+
+    @field_validator("inner", mode="before")
+    @classmethod
+    def _builds(cls, value: Any) -> Any:
+        return Inner.from_dict(value, "inner") if isinstance(value, dict) else value
+
+
+def test_what_a_validator_refuses_is_a_value_error_too() -> None:
+    """And it says once where it stands."""
+    ways: list[Callable[[dict[str, Any]], Refusing]] = [
+        Refusing.model_validate,
+        lambda given: Refusing(**given),
+        lambda given: Refusing().model_copy(update=given),
+    ]
+    for build in ways:
+        with pytest.raises(SettingsError, match=r"^inner\.steps=0: must be > 0$"):
+            build({"inner": {"steps": 0}})

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from scalingar.core.errors import WeightsError
+from scalingar.core.yaml_file import parse_yaml
 from scalingar.models.model_folder import PIPELINE
 from scalingar.pipeline.annotated import annotated_yaml, foreseen
 from scalingar.pipeline.pipeline import ImagePipeline
@@ -43,12 +44,36 @@ def test_what_a_model_folder_says_is_known_before_it_is_loaded(model: str) -> No
 
 
 def test_what_is_not_known_is_left_to_the_model() -> None:
-    recipe = foreseen(Recipe.from_dict({"model": "somebody/model", "strategy": "best-of-n"}))
-    assert (recipe.guidance_scale, recipe.sampling, recipe.strategy.needs().reward) == (None, None, None)
-    assert (recipe.looks_per_batch, recipe.noise) == (1, "host"), "these go by the device"
+    recipe = Recipe.from_dict({"model": "somebody/model", "strategy": "best-of-n"})
+    known = foreseen(recipe)
+    assert (known.guidance_scale, known.sampling, known.strategy.needs().reward) == (None, None, None)
+    assert (known.looks_per_batch, known.noise) == (1, "host"), "these go by the device"
     lines = annotated_yaml(recipe).splitlines()
     assert "guidance_scale: null  # s_base; the model's own if None" in lines
     assert "sampling: null  # replaces the model's own, where set; None: all as the model has it" in lines
+
+
+def test_what_is_left_to_the_model_or_device_is_a_comment() -> None:
+    """So that another model or device still brings its own."""
+    recipe = Recipe.from_dict({"strategy": "best-of-n", "seed": 3})
+    text = annotated_yaml(recipe)
+    lines = text.splitlines()
+    assert "guidance_scale: null  # s_base; the model's own if None; of this model: 2.0" in lines
+    assert "  # temperature: 1.0  # divides the logits; at 0 nearly greedy; of this model" in lines
+    assert any(line.startswith("  reward: null  # ") and line.endswith("; of this model: embedded") for line in lines)
+    assert any(line.startswith("noise: null  # ") and line.endswith("; on this device: host") for line in lines)
+    assert any(line.startswith("looks_per_batch: null  # ") and line.endswith("; on this device: 1") for line in lines)
+    moved = {"model": {"name": "FoundationVision/LlamaGen:t2i-xl-256", "device": "cuda"}}
+    read = Recipe.from_dict(parse_yaml(text) | moved)
+    assert read == Recipe.from_dict(moved | {"strategy": "best-of-n", "seed": 3})
+    assert (read.by_device(), read.sampling) == ({"looks_per_batch": 8, "noise": "device"}, None)
+
+
+@pytest.mark.parametrize("sampling", [None, {"top_k": 5}])
+def test_what_is_left_to_the_model_counts_once_its_mark_is_gone(sampling: dict[str, int] | None) -> None:
+    text = annotated_yaml(Recipe.from_dict({"strategy": "single", "sampling": sampling}))
+    said = parse_yaml(text.replace("# temperature: 1.0", "temperature: 0.5"))["sampling"]
+    assert said == {"temperature": 0.5, **(sampling or {})}
 
 
 def test_a_damaged_model_folder_is_told(tmp_path: Path) -> None:

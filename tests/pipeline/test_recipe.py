@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scalingar.core.errors import ConfigError
+from scalingar.core.errors import ConfigError, SettingsError
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.pipeline.model_choice import ModelChoice
 from scalingar.pipeline.recipe import Recipe
@@ -236,3 +236,11 @@ def test_a_recipe_cannot_be_changed_or_hold_nan() -> None:
         Recipe().seed = 1  # type: ignore[misc]
     with pytest.raises(ValueError, match="finite"):
         Recipe(guidance_scale=math.inf)
+
+
+def test_what_is_wrong_inside_a_strategy_is_a_value_error_too() -> None:
+    for strategy in ({"name": "best-of-n", "num_trajectories": 0}, {"name": "best-of-m"}):
+        with pytest.raises(SettingsError, match=r"num_trajectories=0|best-of-m"):
+            Recipe(strategy=strategy, seed=-1)
+        with pytest.raises(SettingsError, match=r"num_trajectories=0|best-of-m"):
+            Recipe().model_copy(update={"strategy": strategy})

@@ -140,11 +140,10 @@ def generate(
     recipe = _recipe(_base(config, info), _together(values, overrides), words or [])
     if print_config:
         from scalingar.cli.terminal import can_write, say  # noqa: PLC0415
-        from scalingar.pipeline.annotated import annotated_yaml, foreseen  # noqa: PLC0415
+        from scalingar.pipeline.annotated import annotated_yaml  # noqa: PLC0415
 
-        known = foreseen(recipe)
-        text = annotated_yaml(known)
-        say(text if can_write(text) else annotated_yaml(known, ascii_only=True), end="")
+        text = annotated_yaml(recipe)
+        say(text if can_write(text) else annotated_yaml(recipe, ascii_only=True), end="")
     elif listed:
         _run_list(recipe, texts, output, _Results(overwrite, as_json, quiet, animation, scale))
     elif recipe.prompt is None:

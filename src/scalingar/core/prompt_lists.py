@@ -5,6 +5,7 @@ import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class ListedPrompt:
     """A prompt of a list.
 
     ``place``: where it stands, for messages. ``id``: what the list calls it, or else its number among different
-    prompts. ``tags``: of a list that has some.
+    prompts, or where that is taken the next that is free. ``tags``: of a list that has some.
     """
 
     text: str
@@ -76,12 +77,16 @@ def _named(prompts: Sequence[ListedPrompt]) -> list[ListedPrompt]:
     """With an id each, repeats of a prompt with that of the first. Raises ValueError: an id of two prompts."""
     first: dict[str, ListedPrompt] = {}
     for prompt in prompts:
-        first.setdefault(prompt.text, replace(prompt, id=prompt.id or f"{len(first):05d}"))
+        first.setdefault(prompt.text, prompt)
     owners: dict[str, ListedPrompt] = {}
-    for prompt in first.values():
+    for prompt in filter(lambda prompt: prompt.id, first.values()):
         if prompt.id in owners:
             raise ValueError(f"{owners[prompt.id].place} and {prompt.place} have the same id {prompt.id!r}")
         owners[prompt.id] = prompt
+    for number, (text, prompt) in enumerate(first.items()):
+        if not prompt.id:
+            free = next(name for name in map("{:05d}".format, count(number)) if name not in owners)
+            owners[free] = first[text] = replace(prompt, id=free)
     return [replace(prompt, id=first[prompt.text].id) for prompt in prompts]
 
 
@@ -93,10 +98,10 @@ def _of_table(text: str, delimiters: str) -> Iterator[ListedPrompt]:
     _, names = next(rows, (0, None))
     if names is None:
         return
-    names = [name.strip().lower() for name in names]
+    names = [_plain(name) for name in names]
     if not set(_PROMPT) & set(names):
         raise ValueError("it has no column 'prompt' in its first row")
-    if twice := next((name for name in names if name and names.count(name) > 1), None):
+    if twice := _twice(names):
         raise ValueError(f"it has the column {twice!r} twice")
     for number, row in rows:
         if len(row) != len(names):
@@ -129,7 +134,9 @@ def _of_json(text: str) -> Iterator[ListedPrompt]:
         values = [(place, _parsed(line, place)) for place, line in lines]
     for place, value in values:
         if isinstance(value, dict):
-            yield _of_fields({name.strip().lower(): field for name, field in value.items()}, place)
+            if twice := _twice(list(map(_plain, value))):
+                raise ValueError(f"{place} has the key {twice!r} twice")
+            yield _of_fields({_plain(name): field for name, field in value.items()}, place)
         else:
             yield _of_fields({"prompt": value}, place)
 
@@ -139,6 +146,15 @@ def _parsed(text: str, place: str) -> Any:
         return parse_json(text)
     except ValueError as error:
         raise ValueError(f"{place} is no JSON ({error})") from None
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower()
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    """A name, not an empty one, that is there twice."""
+    return next((name for name in names if name and names.count(name) > 1), None)
 
 
 def _of_fields(fields: Mapping[str, Any], place: str) -> ListedPrompt:

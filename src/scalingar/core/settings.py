@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from scalingar.core.errors import ConfigError, SettingsError
-from scalingar.core.validation import plain, sentence
+from scalingar.core.validation import no_truth, plain, sentence
 
 
 class Record(BaseModel):
-    """Frozen; refuses unknown names. What is wrong is a SettingsError, however it is built, copied or assigned to."""
+    """Frozen; refuses unknown names. What is wrong is a SettingsError, however it is built, copied or assigned to.
+
+    But for :meth:`from_dict`, whose ConfigError a record around this one does not take for its own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,9 +64,14 @@ class Record(BaseModel):
             with _in_one_sentence(type(self)):
                 super().__setattr__(name, value)
 
+        def __delattr__(self, name: str) -> None:
+            """Raises SettingsError."""
+            with _in_one_sentence(type(self)):
+                super().__delattr__(name)
+
 
 class Settings(Record):
-    """Refuses also numbers that are not finite, and true or false where a number is meant."""
+    """Refuses also numbers that are not finite, and true or false where a number is meant, inside of lists too."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -71,9 +79,7 @@ class Settings(Record):
     @classmethod
     def _no_truth(cls, value: Any, info: ValidationInfo) -> Any:
         """Pydantic would take True for 1."""
-        if isinstance(value, bool) and _is_number(cls, str(info.field_name)):
-            raise ValueError("must be a number")
-        return value
+        return no_truth(value) if _is_number(cls, str(info.field_name)) else value
 
 
 @contextmanager
@@ -82,6 +88,10 @@ def _in_one_sentence(kind: type[BaseModel]) -> Iterator[None]:
         yield
     except ValidationError as error:
         raise SettingsError(sentence(error, kind)) from None
+    except ConfigError as error:  # of a validator
+        if type(error) is not ConfigError:
+            raise
+        raise SettingsError(str(error)) from None
 
 
 @cache

@@ -73,10 +73,16 @@ def plain(value: Any) -> Any:
 
 
 def no_truth(value: Any) -> Any:
-    """For fields that are numbers: pydantic would take True for 1. Raises ValueError."""
+    """For fields that are numbers or lists of such: pydantic would take True for 1. Raises ValueError."""
     if isinstance(value, bool):
         raise ValueError("must be a number")
+    if _holds_truth(value):
+        raise ValueError("must hold numbers, neither true nor false")
     return value
+
+
+def _holds_truth(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(item, bool) or _holds_truth(item) for item in value)
 
 
 def _value(value: Any) -> str:

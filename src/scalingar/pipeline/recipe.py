@@ -180,7 +180,7 @@ class Recipe(Settings):
             "guidance_scale": scale,
             "sampling": self._sampled(defaults.sampling),
             "strategy": strategy,
-            **self._by_device(),
+            **self.by_device(),
         }
         return self.model_copy(update=update)
 
@@ -189,7 +189,7 @@ class Recipe(Settings):
 
         ``description``: the content of the model's ``pipeline.json``; None if it has none.
         """
-        update = self._by_device()
+        update = self.by_device()
         if description is not None:
             scale = description.guidance_scale if self.guidance_scale is None else self.guidance_scale
             update |= {"guidance_scale": scale, "sampling": self._sampled(description.sampling)}
@@ -202,8 +202,8 @@ class Recipe(Settings):
         own = {} if self.sampling is None else self.sampling.model_dump(exclude_unset=True)
         return SamplingConfig(**{**usual.model_dump(), **own})
 
-    def _by_device(self) -> dict[str, Any]:
-        """What follows from where the model runs."""
+    def by_device(self) -> dict[str, Any]:
+        """Settings that follow, unless set, from where the model runs."""
         return {
             "looks_per_batch": self.looks_per_batch or (1 if self.model.on_cpu else LOOKS),
             "noise": self.noise or ("host" if self.model.on_cpu else "device"),

@@ -32,6 +32,8 @@ def test_a_name_means_the_same_wherever_one_stands(tmp_path: Path, monkeypatch: 
     assert isinstance(Recipe.from_yaml("single").strategy, Single)
     assert isinstance(Recipe.from_yaml("./single").strategy, BestOfN)
     assert isinstance(Recipe.from_yaml(Path("single")).strategy, BestOfN)
+    (tmp_path / "single.yaml").write_text("strategy: best-of-n")
+    assert isinstance(Recipe.from_yaml("single.yaml").strategy, BestOfN)
 
 
 def test_a_home_is_spelled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,9 +47,15 @@ def test_a_home_is_spelled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (RECIPES, "best-of-9", "there is no recipe 'best-of-9', and no such file; did you mean 'best-of-8'?"),
         (SUITES, "papers/scalingar", "did you mean 'papers/scaling-ar'?"),
         (SUITES, "qqq", "choose from ablation, "),
+        (RECIPES, "a" * 300, "there is no recipe 'aaa"),
+        (RECIPES, "single.yaml", "no file 'single.yaml'; the recipe that comes with the package is named 'single'."),
+        (SUITES, "papers/tts-var.yml", "the suite that comes with the package is named 'papers/tts-var'."),
     ],
 )
-def test_an_unknown_name_gets_the_nearest(shelf: Shelf, name: str, message: str) -> None:
+def test_an_unknown_name_gets_the_nearest(
+    shelf: Shelf, name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
         shelf.find(name)
     assert message in str(caught.value)
@@ -56,3 +64,5 @@ def test_an_unknown_name_gets_the_nearest(shelf: Shelf, name: str, message: str)
 def test_a_file_that_is_not_there_is_named() -> None:
     with pytest.raises(ConfigError, match=r"cannot read the recipe nowhere\.yaml: No such file"):
         Recipe.from_yaml("nowhere.yaml")
+    with pytest.raises(ConfigError, match=r"cannot read the recipe a+\.yaml: File name too long"):
+        Recipe.from_yaml("a" * 300 + ".yaml")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os.path import exists
 from pathlib import Path
 
 from scalingar.core.errors import ConfigError
@@ -38,9 +39,16 @@ class Shelf:
         if source in self:
             return self._file(source)
         path = expanded(source)
-        if path.suffix.lower() in _SUFFIXES or path.exists():
+        if exists(path):  # unlike Path.exists, False for a path too long to be one
             return path
-        raise ConfigError(f"there is no {self.kind} {shown(source)}, and no such file{suggestion(source, list(self))}")
+        if path.suffix.lower() not in _SUFFIXES:
+            known = suggestion(source, list(self))
+            raise ConfigError(f"there is no {self.kind} {shown(source)}, and no such file{known}")
+        if (name := source[: -len(path.suffix)]) in self:
+            raise ConfigError(
+                f"there is no file {shown(source)}; the {self.kind} that comes with the package is named {name!r}."
+            )
+        return path
 
     def sentence(self, name: str) -> str:
         """What the first line of its file says."""
