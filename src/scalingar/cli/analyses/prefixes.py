@@ -42,7 +42,7 @@ def prefixes(
     from scalingar.bench.benchmarks.prompts.prompt_file import read_prompts  # noqa: PLC0415
     from scalingar.cli.terminal import say  # noqa: PLC0415
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
-    from scalingar.core.files import check_writable, write_files  # noqa: PLC0415
+    from scalingar.core.files import results_in, write_files  # noqa: PLC0415
     from scalingar.core.locks import sole_writer  # noqa: PLC0415
     from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
     from scalingar.pipeline.pipeline import ImagePipeline  # noqa: PLC0415
@@ -59,18 +59,20 @@ def prefixes(
     wanted = _numbers(shares)
     texts, tasks = [item.prompt for item in listed.items], [item.task for item in listed.items]
     Plan(texts, reward or "confidence", wanted, prefixes, completions, seed).check()
-    check_writable(output)
-    pipe = ImagePipeline.load(ModelChoice.from_dict({"name": name, **model, **section}))
-    label = reward or pipe.own_reward
-    if label is None:
-        raise ConfigError(f"{pipe.name} has no reward of its own; name one with --reward, see 'scalingar ls rewards'.")
-    plan = Plan(texts, label, wanted, prefixes, completions, seed)
-    with sole_writer(output):
-        study = measure(pipe, plan, tasks, output / "completions", _bar)
-    text = page(study)
-    contents = {"md": text.encode(), "json": study.json().encode(), "png": png_bytes(figure([study]), "prefixes")}
-    files = {f"prefixes.{suffix}": content for suffix, content in contents.items()}
-    write_files(output, files)
+    with results_in(output):
+        pipe = ImagePipeline.load(ModelChoice.from_dict({"name": name, **model, **section}))
+        label = reward or pipe.own_reward
+        if label is None:
+            raise ConfigError(
+                f"{pipe.name} has no reward of its own; name one with --reward, see 'scalingar ls rewards'."
+            )
+        plan = Plan(texts, label, wanted, prefixes, completions, seed)
+        with sole_writer(output):
+            study = measure(pipe, plan, tasks, output / "completions", _bar)
+        text = page(study)
+        contents = {"md": text.encode(), "json": study.json().encode(), "png": png_bytes(figure([study]), "prefixes")}
+        files = {f"prefixes.{suffix}": content for suffix, content in contents.items()}
+        write_files(output, files)
     say(text, end="")
     say(f"wrote {', '.join(str(output / file) for file in files)}", to_stderr=True)
 
