@@ -99,6 +99,14 @@ def test_completions_of_a_model_loaded_otherwise_are_refused(
     assert short.told(pipe)["noise"] == ("device" if "device" in changes else "host")
 
 
+def test_beside_the_cpu_one_prompt_is_drawn_at_a_time(tmp_path: Path) -> None:
+    pipe, short = tiny_pipe(), plan(shares=(0.75,), completions=2)
+    assert pipe.choice is not None
+    pipe.choice = ModelChoice.from_dict({"name": pipe.choice.name, "device": "cuda"})
+    assert collect(pipe, short, tmp_path, silent).rewards.shape == (5, 1, 3, 2)
+    assert [path.name for path in sorted(tmp_path.glob("*.npz"))] == [f"00000{number}.npz" for number in range(5)]
+
+
 def test_next_scale_prefixes_are_whole_scales(tmp_path: Path) -> None:
     pipe = infinity_pipe()
     shares = lengths(pipe, (1 / 7, 0.5, 6 / 7))

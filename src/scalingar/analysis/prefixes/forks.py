@@ -29,7 +29,7 @@ from scalingar.strategies.search import Candidates, Pick, Prefix, Search, Start
 from scalingar.strategies.setting import Setting
 
 TOGETHER = 4
-"""Prompts drawn together and stored in a file."""
+"""Prompts drawn together and stored in a file, of a model on the CPU; elsewhere their rows may not fit: it is one."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,9 @@ def collect(pipe: ImagePipeline, plan: Plan, folder: Path, bar: Bar) -> Forks:
     def draw(part: slice) -> Columns:
         return _draw(pipe, plan, shares, plan.prompts[part])
 
-    columns = KeptParts(folder, "completions", TOGETHER).fill(plan.told(pipe), len(plan.prompts), draw, bar)
+    assert pipe.choice is not None
+    parts = KeptParts(folder, "completions", TOGETHER if pipe.choice.on_cpu else 1)
+    columns = parts.fill(plan.told(pipe), len(plan.prompts), draw, bar)
     setting = setting_of(pipe)
     return Forks(shares, columns["rewards"], columns["tokens"], setting.tokens_until(setting.total_steps))
 

@@ -31,9 +31,12 @@ def prefixes(
 ) -> None:
     """Complete the same prefixes again and again: how much of the reward is decided, and what cutting could gain.
 
+    Of a prompt K · (M − 1) rows are alive at once, twice as many with guidance; of four prompts on the CPU.
+
     [b]scalingar analyze prefixes embedded --prompts prompts.txt -o prefixes[/]
 
-    [b]scalingar analyze prefixes FoundationVision/Infinity:2b-1024 --prompts prompts.txt --reward image-reward[/]
+    [b]scalingar analyze prefixes FoundationVision/Infinity:2b-1024 --prompts prompts.txt --reward image-reward
+    --prefixes 2 --completions 3 --device cuda --dtype bf16[/]
     """
     from scalingar.analysis.prefixes.forks import Plan  # noqa: PLC0415
     from scalingar.analysis.prefixes.plot import figure  # noqa: PLC0415
