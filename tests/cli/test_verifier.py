@@ -44,11 +44,14 @@ def test_train_and_choose_with_it(
     [
         (["--prompts", "/nowhere.txt"], "--prompts /nowhere.txt is no file"),
         ([], "Missing option '--prompts'"),
+        (["--prompts", "{short}"], "there are 2 prompts"),
     ],
 )
 def test_what_is_wrong_is_one_line(
     words: list[str], message: str, package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "short.txt").write_text("a red dog\na cat\n")
+    words = [word.format(short=tmp_path / "short.txt") for word in words]
     assert main(["verifier", "train", str(package), "-o", str(tmp_path / "out"), *words]) != 0
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -49,7 +49,7 @@ def train(
     from scalingar.cli.terminal import say  # noqa: PLC0415
     from scalingar.cli.words.prompt_and_settings import prompts_of  # noqa: PLC0415
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
-    from scalingar.core.files import check_writable, write_file  # noqa: PLC0415
+    from scalingar.core.files import results_in, write_file  # noqa: PLC0415
     from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
     from scalingar.pipeline.pipeline import ImagePipeline  # noqa: PLC0415
     from scalingar.report.markdown import markdown_table  # noqa: PLC0415
@@ -63,15 +63,17 @@ def train(
     texts = prompts_of([str(prompts)])
     if reward is not None:
         check_reward(reward)
-    check_writable(output)
-    pipe = ImagePipeline.load(ModelChoice.from_dict({"name": name, **model, **section}))
-    label = reward or pipe.own_reward
-    if label is None:
-        raise ConfigError(f"{pipe.name} has no reward of its own; name one with --reward, see 'scalingar ls rewards'.")
-    plan = Plan(texts, label, num_trajectories, seed)
-    made = train_verifier(pipe, plan, output, lambda told: lambda items: _bar(items, told))
-    text = markdown_table(*table(made.info.report, label))
-    write_file(output / "report.md", text.encode())
+    with results_in(output):
+        pipe = ImagePipeline.load(ModelChoice.from_dict({"name": name, **model, **section}))
+        label = reward or pipe.own_reward
+        if label is None:
+            raise ConfigError(
+                f"{pipe.name} has no reward of its own; name one with --reward, see 'scalingar ls rewards'."
+            )
+        plan = Plan(texts, label, num_trajectories, seed)
+        made = train_verifier(pipe, plan, output, lambda told: lambda items: _bar(items, told))
+        text = markdown_table(*table(made.info.report, label))
+        write_file(output / "report.md", text.encode())
     say(text)
     say(f"{made.info.report['prompts']} prompts were held out; intervals of 95 % over prompts")
     say(f"wrote {output}")

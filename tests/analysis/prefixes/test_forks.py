@@ -7,7 +7,8 @@ import pytest
 
 from scalingar.analysis.prefixes.forks import Forked, Plan, Share, collect, lengths
 from scalingar.bench.image_seeds import image_seed
-from scalingar.core.errors import ConfigError
+from scalingar.core.errors import ConfigError, OutputError
+from scalingar.pipeline.model_choice import ModelChoice
 from tests.tiny.pipes import Broken, tiny_pipe
 from tests.tiny.scale_pipes import infinity_pipe
 
@@ -74,6 +75,36 @@ def test_a_killed_study_is_resumed(tmp_path: Path) -> None:
     two = collect(pipe, short, tmp_path / "two", silent)
     assert kept[0].stat().st_mtime_ns == before, "not drawn again"
     assert np.array_equal(two.rewards, collect(pipe, short, tmp_path / "one", silent).rewards)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"dtype": "bf16"}, r"model_settings\.dtype \('fp32', not 'bf16'\)"),
+        ({"negative_prompt": "a cat"}, r"model_settings\.negative_prompt \(None, not 'a cat'\)"),
+        ({"device": "cuda"}, r"model_settings\.device \('cpu', not 'cuda'\)"),
+    ],
+)
+def test_completions_of_a_model_loaded_otherwise_are_refused(
+    changes: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    pipe, short = tiny_pipe(), plan(prompts=PROMPTS[:2], shares=(0.75,), completions=2)
+    assert short.told(pipe)["noise"] == "host"
+    collect(pipe, short, tmp_path, silent)
+    collect(tiny_pipe(), short, tmp_path, silent)
+    assert pipe.choice is not None
+    pipe.choice = ModelChoice.from_dict({"name": pipe.choice.name, **changes})
+    with pytest.raises(OutputError, match=f"holds completions of another {told}; choose another folder"):
+        collect(pipe, short, tmp_path, silent)
+    assert short.told(pipe)["noise"] == ("device" if "device" in changes else "host")
+
+
+def test_beside_the_cpu_one_prompt_is_drawn_at_a_time(tmp_path: Path) -> None:
+    pipe, short = tiny_pipe(), plan(shares=(0.75,), completions=2)
+    assert pipe.choice is not None
+    pipe.choice = ModelChoice.from_dict({"name": pipe.choice.name, "device": "cuda"})
+    assert collect(pipe, short, tmp_path, silent).rewards.shape == (5, 1, 3, 2)
+    assert [path.name for path in sorted(tmp_path.glob("*.npz"))] == [f"00000{number}.npz" for number in range(5)]
 
 
 def test_next_scale_prefixes_are_whole_scales(tmp_path: Path) -> None:

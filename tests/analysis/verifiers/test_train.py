@@ -11,6 +11,7 @@ from scalingar.analysis.verifiers.lessons import Plan, collect, kept_positions
 from scalingar.analysis.verifiers.teaching import teach, values_at
 from scalingar.analysis.verifiers.train import train_verifier
 from scalingar.core.errors import ConfigError, OutputError
+from scalingar.pipeline.model_choice import ModelChoice
 from scalingar.rewards.verifiers import Verifier
 from tests.tiny.pipes import tiny_pipe
 from tests.tiny.scale_pipes import infinity_pipe
@@ -63,6 +64,10 @@ def test_a_folder_of_another_training_is_refused(tmp_path: Path) -> None:
     for changes, name in (({"seed": 1}, "seed"), ({"reward": "confidence"}, "reward"), ({"trajectories": 2}, "traj")):
         with pytest.raises(OutputError, match=f"holds lessons of another {name}"):
             collect(pipe, plan(**changes), tmp_path, lambda items: items)
+    assert pipe.choice is not None
+    pipe.choice = ModelChoice.from_dict({"name": pipe.choice.name, "dtype": "bf16"})
+    with pytest.raises(OutputError, match=r"another model_settings\.dtype \('fp32', not 'bf16'\)"):
+        collect(pipe, plan(), tmp_path, lambda items: items)
 
 
 def test_what_it_is_taught_is_learned_and_other_prompts_change_nothing(tmp_path: Path) -> None:

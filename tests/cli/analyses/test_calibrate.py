@@ -64,3 +64,4 @@ def test_what_cannot_be_calibrated_is_one_sentence(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()

@@ -30,3 +30,10 @@ def test_an_unreadable_file_is_one_sentence(tmp_path: Path) -> None:
     scale_pipes.save_var(tmp_path)
     with pytest.raises(ConfigError, match="cannot read the prompts in"):
         run(str(tmp_path / "var_d16.pth"), "--model", str(tmp_path), "-o", str(tmp_path / "o"))
+
+
+def test_a_refused_study_leaves_no_folder(tmp_path: Path) -> None:
+    scale_pipes.save_var(tmp_path)
+    with pytest.raises(ConfigError, match="nobody"):
+        run("3", "1", "--model", str(tmp_path), "--reward", "nobody", "-o", str(tmp_path / "o"))
+    assert not (tmp_path / "o").exists()

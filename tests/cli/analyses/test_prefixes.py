@@ -35,6 +35,8 @@ def test_prefixes_are_completed_and_told(
     capsys.readouterr()
     assert main([*command, "--seed", "1"]) == 1
     assert "holds completions of another seed (0, not 1)" in capsys.readouterr().err
+    assert main([*command, "--dtype", "bf16"]) == 1
+    assert "holds completions of another model_settings.dtype ('fp32', not 'bf16')" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,7 @@ def test_prefixes_are_completed_and_told(
         (["--completions", "0"], "--completions is 0"),
         (["--shares", "0.5,half"], "--shares is '0.5,half'; give numbers between 0 and 1"),
         (["--shares", "0.5,2"], "--shares holds 2"),
+        (["--shares", "0.999"], "which ends with the last of the model's 16 steps"),
         (["--reward", "nobody"], "nobody"),
         (["--reward", "rank-sum:pmi,confidence"], "ranks candidates against each other"),
         (["best"], "'best' is no setting of the model"),

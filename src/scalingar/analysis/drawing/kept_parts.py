@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from scalingar.core.errors import OutputError
-from scalingar.core.files import check_writable, replacing, write_file
+from scalingar.core.files import replacing, results_in, write_file
 
 Bar = Callable[[Sequence[Any]], Iterable[Any]]
 """Shows how far a loop is."""
@@ -36,38 +38,58 @@ class KeptParts:
         ``told``: the plan. ``draw``: the columns of some prompts. Raises OutputError: the folder is of another plan,
         or cannot be written.
         """
-        check_writable(self.folder)
-        self._check_same(told)
         firsts = range(0, prompts, self.together)
-        for first in bar([first for first in firsts if not self._path(first).exists()]):
-            columns = draw(slice(first, first + self.together))
-            with replacing(self._path(first)) as partial, partial.open("wb") as file:
-                np.savez(file, **columns)
-        parts = [_read(self._path(first)) for first in firsts]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        with results_in(self.folder):
+            self._check_same(told)
+            parts = {first: _read(self._path(first)) for first in firsts if self._path(first).exists()}
+            for first in bar([first for first in firsts if first not in parts]):
+                columns = draw(slice(first, first + self.together))
+                if not self.plan.exists():  # only now, so that what could not be drawn leaves nothing
+                    write_file(self.plan, (json.dumps(told, indent=1) + "\n").encode())
+                with replacing(self._path(first)) as partial, partial.open("wb") as file:
+                    np.savez(file, **columns)
+                parts[first] = _read(self._path(first))
+        return {name: np.concatenate([parts[first][name] for first in firsts]) for name in parts[0]}
 
     def _path(self, first: int) -> Path:
         return self.folder / f"{first:06d}.npz"
 
     def _check_same(self, told: dict[str, Any]) -> None:
-        """The folder's plan is this one, from now on if it had none."""
+        """Raises OutputError unless the folder's plan is this one, or it is empty."""
         if not self.plan.exists():
-            write_file(self.plan, (json.dumps(told, indent=1) + "\n").encode())
+            if any(self.folder.glob("*.npz")):
+                raise OutputError(f"{self.folder} holds {self.what} without {self.plan.name}; choose another folder.")
             return
         try:
             before = json.loads(self.plan.read_text("utf-8"))
         except ValueError:
             raise OutputError(f"{self.plan} is damaged; choose another folder.") from None
-        differing = [name for name in told if before.get(name) != told[name]]
-        if differing:
-            name = differing[0]
-            raise OutputError(
-                f"{self.folder} holds {self.what} of another {name} ({before.get(name)!r}, not {told[name]!r}); choose "
-                "another folder."
-            )
+        if differing := first_difference(before, json.loads(json.dumps(told))):
+            raise OutputError(f"{self.folder} holds {self.what} of another {differing}; choose another folder.")
+
+
+def first_difference(before: Any, now: Any, name: str = "plan") -> str | None:
+    """The first of two plans' values that differ, by its name, ``sampling.top_k (0, not 5)``; None: they are equal.
+
+    Of lists it says their lengths and the first entry that differs.
+    """
+    if before == now:
+        return None
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = {**now, **before}
+        inside = "" if name == "plan" else f"{name}."
+        return next(told for key in keys if (told := first_difference(before.get(key), now.get(key), f"{inside}{key}")))
+    if isinstance(before, list) and isinstance(now, list):
+        pairs = enumerate(zip_longest(before, now), 1)
+        number, (one, other) = next((number, pair) for number, pair in pairs if pair[0] != pair[1])
+        return f"{name} ({len(before)} there, {len(now)} here; number {number} is {one!r}, not {other!r})"
+    return f"{name} ({before!r}, not {now!r})"
 
 
 def _read(path: Path) -> Columns:
     """The columns of a file, which is closed: there may be more of them than a process can hold open."""
-    with np.load(path) as archive:
-        return {name: archive[name] for name in archive.files}
+    try:
+        with np.load(path) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, TypeError, BadZipFile):
+        raise OutputError(f"{path} is damaged; delete it, and what it held is drawn again.") from None

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from pydantic import Field
 
+from scalingar.analysis.drawing.drawn_by import drawn_by
 from scalingar.analysis.drawing.kept_parts import Bar, Columns, KeptParts
 from scalingar.bench.image_seeds import image_seed
 from scalingar.core.errors import ConfigError
@@ -28,7 +29,7 @@ from scalingar.strategies.search import Candidates, Pick, Prefix, Search, Start
 from scalingar.strategies.setting import Setting
 
 TOGETHER = 4
-"""Prompts drawn together and stored in a file."""
+"""Prompts drawn together and stored in a file, of a model on the CPU; elsewhere their rows may not fit: it is one."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +47,25 @@ class Plan:
     seed: int
 
     def told(self, pipe: ImagePipeline) -> dict[str, Any]:
-        """As JSON, with the model."""
+        """As JSON, with the model. Raises ConfigError, WeightsError: the reward cannot be loaded."""
         return {
-            "model": pipe.name,
-            "weights": pipe.hashes,
+            **drawn_by(pipe, self.strategy(lengths(pipe, self.shares))),
             "reward": self.reward,
             "prefixes": self.prefixes,
             "completions": self.completions,
             "shares": list(self.shares),
             "seed": self.seed,
-            "guidance_scale": pipe.guidance_scale,
-            "sampling": pipe.sampling.model_dump(mode="json"),
             "prompts": list(self.prompts),
         }
+
+    def strategy(self, shares: "Sequence[Share]") -> "Forked":
+        """What draws the completions of a prompt."""
+        return Forked(
+            num_trajectories=self.prefixes,
+            completions=self.completions,
+            lengths=tuple(share.steps for share in shares),
+            reward=self.reward,
+        )
 
     def check(self) -> None:
         """Raises ConfigError for what no model could be asked."""
@@ -155,18 +162,15 @@ def collect(pipe: ImagePipeline, plan: Plan, folder: Path, bar: Bar) -> Forks:
     def draw(part: slice) -> Columns:
         return _draw(pipe, plan, shares, plan.prompts[part])
 
-    columns = KeptParts(folder, "completions", TOGETHER).fill(plan.told(pipe), len(plan.prompts), draw, bar)
+    assert pipe.choice is not None
+    parts = KeptParts(folder, "completions", TOGETHER if pipe.choice.on_cpu else 1)
+    columns = parts.fill(plan.told(pipe), len(plan.prompts), draw, bar)
     setting = setting_of(pipe)
     return Forks(shares, columns["rewards"], columns["tokens"], setting.tokens_until(setting.total_steps))
 
 
 def _draw(pipe: ImagePipeline, plan: Plan, shares: Sequence[Share], prompts: Sequence[str]) -> Columns:
-    strategy = Forked(
-        num_trajectories=plan.prefixes,
-        completions=plan.completions,
-        lengths=tuple(share.steps for share in shares),
-        reward=plan.reward,
-    )
+    strategy = plan.strategy(shares)
     seeds = [image_seed(plan.seed, prompt, 0) for prompt in prompts]
     output = pipe(list(prompts), strategy=strategy, seed=seeds, output_type="codes")
     rewards = [_arranged(result.candidates, strategy) for result in output.results]

@@ -161,6 +161,8 @@ def measure(pipe: ImagePipeline, plan: Plan, tasks: Sequence[str], folder: Path,
     Raises:
         ConfigError: a plan that cannot be drawn, or the reward fails. OutputError: the folder is of another plan.
     """
+    plan.check()
+    told = plan.told(pipe)  # as it is now, with no commit that is only read while drawing
     forks = collect(pipe, plan, folder, bar)
     rounded = Forks(forks.shares, np.round(forks.rewards, DIGITS), forks.tokens, forks.tokens_per_image)
-    return Study(plan.told(pipe), tasks, rounded)
+    return Study(told, tasks, rounded)

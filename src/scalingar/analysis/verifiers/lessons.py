@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Float16
 from torch import Tensor
 
+from scalingar.analysis.drawing.drawn_by import drawn_by
 from scalingar.analysis.drawing.kept_parts import Bar, Columns, KeptParts
 from scalingar.bench.image_seeds import image_seed
 from scalingar.core.errors import ConfigError
@@ -37,17 +38,18 @@ class Plan:
     seed: int
 
     def told(self, pipe: ImagePipeline) -> dict[str, Any]:
-        """As JSON, with the model."""
+        """As JSON, with the model. Raises ConfigError, WeightsError: the reward cannot be loaded."""
         return {
-            "model": pipe.name,
-            "weights": pipe.hashes,
-            "prompts_sha256": sha256_of(self.prompts),
+            **drawn_by(pipe, self.strategy()),
             "reward": self.reward,
             "trajectories": self.trajectories,
             "seed": self.seed,
-            "guidance_scale": pipe.guidance_scale,
-            "sampling": pipe.sampling.model_dump(mode="json"),
+            "prompts": list(self.prompts),
         }
+
+    def strategy(self) -> "Recorded":
+        """What draws the lessons of some prompts."""
+        return Recorded(num_trajectories=self.trajectories, reward=self.reward)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def collect(pipe: ImagePipeline, plan: Plan, folder: Path, bar: Bar) -> Lessons:
 
 def _draw(pipe: ImagePipeline, plan: Plan, prompts: Sequence[str]) -> Columns:
     """The columns of some prompts, as in :class:`Lessons`."""
-    strategy = Recorded(num_trajectories=plan.trajectories, reward=plan.reward)
+    strategy = plan.strategy()
     seeds = [image_seed(plan.seed, prompt, 0) for prompt in prompts]
     output = pipe(list(prompts), strategy=strategy, seed=seeds, output_type="codes")
     for result in output.results:

@@ -11,7 +11,7 @@ from scalingar.analysis.verifiers.lessons import Plan, collect, sha256_of
 from scalingar.analysis.verifiers.teaching import STEPS, teach, values_at
 from scalingar.bench.benchmarks.geneval.prompts import official_prompts
 from scalingar.core.errors import ConfigError
-from scalingar.core.files import check_writable
+from scalingar.core.files import results_in
 from scalingar.core.locks import sole_writer
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.rewards.verifiers import VERSION, Verifier, VerifierInfo
@@ -33,8 +33,7 @@ def train_verifier(
         OutputError: the folder cannot be written, or is of another training.
     """
     check_prompts(plan.prompts)
-    check_writable(folder / "lessons")
-    with sole_writer(folder):
+    with results_in(folder), sole_writer(folder):
         lessons = collect(pipe, plan, folder / "lessons", bar("drawing"))
         held = np.arange(len(plan.prompts)) % HELD_OUT == HELD_OUT - 1
         head = teach(lessons, np.flatnonzero(~held).tolist(), bar("teaching"), seed=plan.seed, steps=steps)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from threading import Lock
+from typing import Self
 
 import numpy as np
 
@@ -63,6 +64,16 @@ class Prepared:
     device_kind: str
     versions: dict[str, str]
 
+    @classmethod
+    def of(cls, pipe: ImagePipeline, recipe: Recipe) -> Self:
+        """What follows from a loaded model, which can draw the recipe. Raises ConfigError, WeightsError."""
+        wanted = recipe.resolved(pipe)
+        check_ready(pipe, wanted)  # now, so that the plan says at which commit of the hub its reward is read
+        read = wanted.model_copy(update={"model": pipe.choice_as_read})
+        folder = wanted.strategy.needs().verifier
+        weights = with_verifier(pipe.hashes, None if folder is None else pipe.verifier(folder))
+        return cls(read, weights, device_kind(pipe.device), RunPlan.versions_here())
+
 
 class StoppedError(Exception):
     """The run was stopped."""
@@ -79,13 +90,7 @@ class Workbench:
 
     def prepare(self, recipe: Recipe) -> Prepared:
         """What a plan of this recipe says about this workbench, which can draw it. Raises ConfigError, WeightsError."""
-        kind = device_kind(self.pipe.device)
-        wanted = recipe.resolved(self.pipe)
-        check_ready(self.pipe, wanted)  # now, so that the plan says at which commit of the hub its reward is read
-        read = wanted.model_copy(update={"model": self.pipe.choice_as_read})
-        folder = wanted.strategy.needs().verifier
-        weights = with_verifier(self.pipe.hashes, None if folder is None else self.pipe.verifier(folder))
-        return Prepared(read, weights, kind, RunPlan.versions_here())
+        return Prepared.of(self.pipe, recipe)
 
     def check_fits(self, plan: RunPlan, where: str) -> None:
         """Raises BenchmarkError unless the bytes computed here are those that the plan was made for."""

@@ -33,13 +33,13 @@ def consistency(
     """
     from scalingar.analysis.studies.consistency import consistency_findings  # noqa: PLC0415
     from scalingar.cli.analyses.commands import show  # noqa: PLC0415
-    from scalingar.core.files import check_writable  # noqa: PLC0415
+    from scalingar.core.files import results_in  # noqa: PLC0415
     from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
     from scalingar.pipeline.pipeline import ImagePipeline  # noqa: PLC0415
 
-    check_writable(output)
     settings, prompts = split_model(prompts)
     texts = prompts_of(prompts)
-    pipe = ImagePipeline.load(ModelChoice.from_dict({**model, **settings}))
-    findings = consistency_findings(pipe, texts, reward, trajectories=num_trajectories, seed=seed, fill=fill)
-    show(findings, output)
+    with results_in(output):
+        pipe = ImagePipeline.load(ModelChoice.from_dict({**model, **settings}))
+        findings = consistency_findings(pipe, texts, reward, trajectories=num_trajectories, seed=seed, fill=fill)
+        show(findings, output)

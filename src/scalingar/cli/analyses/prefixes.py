@@ -31,9 +31,12 @@ def prefixes(
 ) -> None:
     """Complete the same prefixes again and again: how much of the reward is decided, and what cutting could gain.
 
+    Of a prompt K · (M − 1) rows are alive at once, twice as many with guidance; of four prompts on the CPU.
+
     [b]scalingar analyze prefixes embedded --prompts prompts.txt -o prefixes[/]
 
-    [b]scalingar analyze prefixes FoundationVision/Infinity:2b-1024 --prompts prompts.txt --reward image-reward[/]
+    [b]scalingar analyze prefixes FoundationVision/Infinity:2b-1024 --prompts prompts.txt --reward image-reward
+    --prefixes 2 --completions 3 --device cuda --dtype bf16[/]
     """
     from scalingar.analysis.prefixes.forks import Plan  # noqa: PLC0415
     from scalingar.analysis.prefixes.plot import figure  # noqa: PLC0415
@@ -42,7 +45,7 @@ def prefixes(
     from scalingar.bench.benchmarks.prompts.prompt_file import read_prompts  # noqa: PLC0415
     from scalingar.cli.terminal import say  # noqa: PLC0415
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
-    from scalingar.core.files import check_writable, write_files  # noqa: PLC0415
+    from scalingar.core.files import results_in, write_files  # noqa: PLC0415
     from scalingar.core.locks import sole_writer  # noqa: PLC0415
     from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
     from scalingar.pipeline.pipeline import ImagePipeline  # noqa: PLC0415
@@ -59,18 +62,20 @@ def prefixes(
     wanted = _numbers(shares)
     texts, tasks = [item.prompt for item in listed.items], [item.task for item in listed.items]
     Plan(texts, reward or "confidence", wanted, prefixes, completions, seed).check()
-    check_writable(output)
-    pipe = ImagePipeline.load(ModelChoice.from_dict({"name": name, **model, **section}))
-    label = reward or pipe.own_reward
-    if label is None:
-        raise ConfigError(f"{pipe.name} has no reward of its own; name one with --reward, see 'scalingar ls rewards'.")
-    plan = Plan(texts, label, wanted, prefixes, completions, seed)
-    with sole_writer(output):
-        study = measure(pipe, plan, tasks, output / "completions", _bar)
-    text = page(study)
-    contents = {"md": text.encode(), "json": study.json().encode(), "png": png_bytes(figure([study]), "prefixes")}
-    files = {f"prefixes.{suffix}": content for suffix, content in contents.items()}
-    write_files(output, files)
+    with results_in(output):
+        pipe = ImagePipeline.load(ModelChoice.from_dict({"name": name, **model, **section}))
+        label = reward or pipe.own_reward
+        if label is None:
+            raise ConfigError(
+                f"{pipe.name} has no reward of its own; name one with --reward, see 'scalingar ls rewards'."
+            )
+        plan = Plan(texts, label, wanted, prefixes, completions, seed)
+        with sole_writer(output):
+            study = measure(pipe, plan, tasks, output / "completions", _bar)
+        text = page(study)
+        contents = {"md": text.encode(), "json": study.json().encode(), "png": png_bytes(figure([study]), "prefixes")}
+        files = {f"prefixes.{suffix}": content for suffix, content in contents.items()}
+        write_files(output, files)
     say(text, end="")
     say(f"wrote {', '.join(str(output / file) for file in files)}", to_stderr=True)
 
