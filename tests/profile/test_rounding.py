@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scalingar.profile.rounding import below, descending, first_largest, reaches, rises
+from scalingar.profile.rounding import below, descending, first_largest, reaches, rises, signs
 
 NAN, INF = np.nan, np.inf
 
@@ -49,3 +49,9 @@ def test_only_more_than_rounding_is_a_rise() -> None:
 def test_equal_values_keep_their_order() -> None:
     values = np.array([[1.0, 2.0, 2.0000001, NAN, 3.0], [-INF, 0.0, -INF, 0.0, INF]])
     assert descending(values).tolist() == [[4, 1, 2, 0, 3], [4, 1, 3, 0, 2]]
+
+
+def test_pairs_within_rounding_are_equal() -> None:
+    assert signs(np.array([2.0, 2.000001, 1.0])).tolist() == [[0, 0, 1], [0, 0, 1], [-1, -1, 0]]
+    assert signs(np.array([0.0, 1e-6])).tolist() == [[0, -1], [1, 0]]
+    assert signs(np.array([0.0, 1e-6]), 1.0).tolist() == [[0, 0], [0, 0]]

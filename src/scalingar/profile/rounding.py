@@ -8,6 +8,10 @@ ROUNDING = 1e-5
 A smaller spread of entropies (of ln V) or of divergences (in nats) is no spread, and nothing is divided by it."""
 
 
+Scale = float | Float[np.ndarray, "..."]
+"""One, or an array that is broadcast to the values."""
+
+
 def below(
     values: Float[np.ndarray, "*images n"], limit: float | Float[np.ndarray, "*images _"]
 ) -> Bool[np.ndarray, "*images n"]:
@@ -21,7 +25,7 @@ def reaches(values: Float[np.ndarray, "*n"], limit: float) -> Bool[np.ndarray, "
     return np.asarray(values >= limit - ROUNDING * abs(limit))
 
 
-def first_largest(values: Float[np.ndarray, "*n k"], scale: float = 0.0) -> Int[np.ndarray, "*n"]:
+def first_largest(values: Float[np.ndarray, "*n k"], scale: Scale = 0.0) -> Int[np.ndarray, "*n"]:
     """Index of the largest of the last axis, the first of equal ones; NaN is never the largest.
 
     ``scale``: of the terms that the values are sums of, so that what is left of them is equal within a share of it.
@@ -37,7 +41,7 @@ def rises(best: Float[np.ndarray, "*n k"]) -> Bool[np.ndarray, "*n k"]:
     return best > before + _share(before)
 
 
-def descending(values: Float[np.ndarray, "*n k"], scale: float = 0.0) -> Int[np.ndarray, "*n k"]:
+def descending(values: Float[np.ndarray, "*n k"], scale: Scale = 0.0) -> Int[np.ndarray, "*n k"]:
     """Indices of the last axis by value, the largest first, equal ones in their order, NaN last.
 
     Values of which each equals the next are all equal. ``scale``: see :func:`first_largest`.
@@ -52,6 +56,17 @@ def descending(values: Float[np.ndarray, "*n k"], scale: float = 0.0) -> Int[np.
     return np.argsort(grouped, axis=-1, kind="stable")
 
 
-def _share(values: Float[np.ndarray, "*n"], scale: float = 0.0) -> Float[np.ndarray, "*n"]:
+def signs(values: Float[np.ndarray, "*n k"], scale: Scale = 0.0) -> Float[np.ndarray, "*n k k"]:
+    """Of all pairs of the last axis: 1 where the first exceeds the second, -1 where it is less, 0 where they are equal.
+
+    Values are finite. ``scale``: see :func:`first_largest`.
+    """
+    difference = values[..., :, None] - values[..., None, :]
+    most = _share(values, scale)
+    same = np.abs(difference) <= np.maximum(most[..., :, None], most[..., None, :])
+    return np.where(same, 0.0, np.sign(difference))
+
+
+def _share(values: Float[np.ndarray, "*n"], scale: Scale = 0.0) -> Float[np.ndarray, "*n"]:
     """By how much others may differ from these values, or from terms of that scale, and be equal."""
     return ROUNDING * np.maximum(np.where(np.isfinite(values), np.abs(values), 0), scale)

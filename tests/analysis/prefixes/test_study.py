@@ -1,6 +1,11 @@
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
+from jaxtyping import Float
 
 from scalingar.analysis.prefixes.forks import Forks, Share
 from scalingar.analysis.prefixes.plot import figure
@@ -67,3 +72,35 @@ def test_the_figure_is_the_same_bytes() -> None:
 
 def test_a_reward_that_never_varies_is_told_by_dashes() -> None:
     assert "| 4 of 16 codes | 25.0 % | – | – | – | – |" in page(study(constant=True))
+
+
+def numbers(told: Any) -> Iterator[float]:
+    """All numbers of a length but the spread, which has the reward's unit."""
+    if isinstance(told, dict):
+        told = [each for name, each in told.items() if name != "spread"]
+    if isinstance(told, list | tuple):
+        for each in told:
+            yield from numbers(each)
+    elif isinstance(told, float):
+        yield told
+
+
+def test_offset_and_scale_of_a_reward_of_three_levels_change_nothing() -> None:
+    """Tenths and thirds are not exact, nor are their sums: what is equal of whole numbers is equal of them."""
+    levels = np.random.default_rng(0).integers(0, 3, (12, 4, 4)).astype(float)
+    levels[3] = 1  # a prompt whose rewards never vary
+
+    def told(rewards: Float[np.ndarray, "p k m"]) -> list[float]:
+        plan = {**study().plan, "prompts": [str(number) for number in range(12)]}
+        made = Study(plan, ["all"] * 12, Forks(SHARES[:1], rewards[:, None], np.full(12, 304), 16))
+        return list(numbers(asdict(made.lengths()[0])))
+
+    plain = told(levels)
+    assert len(plain) > 20
+    for scale, offset in ((0.1, -0.7), (1 / 3, 100.1), (7e-4, 0.0)):
+        assert told(scale * levels + offset) == pytest.approx(plain)
+
+
+def test_a_reward_that_never_varies_is_told_by_dashes_at_any_value() -> None:
+    never = Study(study().plan, study().tasks, Forks(SHARES, np.full((20, 2, 3, 3), 0.7), np.full(20, 304), 16))
+    assert all(length.decided.rho is None and length.halved.gain is None for length in never.lengths())

@@ -7,10 +7,9 @@ from jaxtyping import Bool, Float
 
 from scalingar.analysis.outcomes.findings import Interval
 from scalingar.analysis.outcomes.outcome import SEED
+from scalingar.analysis.prefixes.same import Rewards, scale_of, without_offset
 from scalingar.bench.statistics.paired import QUANTILES, RESAMPLES, draw_counts
-
-Rewards = Float[np.ndarray, "p k m"]
-"""Of the M completions of each of K prefixes of a prompt."""
+from scalingar.profile.rounding import signs
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,7 @@ def decided(rewards: Rewards) -> Decided:
 
 def mean_squares(rewards: Rewards) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
     """Of each prompt the mean square between prefixes and within them, K − 1 and K · (M − 1) degrees of freedom."""
+    rewards = without_offset(rewards)
     return rewards.shape[2] * rewards.mean(2).var(1, ddof=1), rewards.var(2, ddof=1).mean(1)
 
 
@@ -85,11 +85,13 @@ def pairs_by_others(rewards: Rewards) -> Float[np.ndarray, " q"]:
     others; equal values count half.
     """
     prompts, prefixes, completions = rewards.shape
-    others = means_of_others(rewards)
+    rewards = without_offset(rewards)
+    others, scale = means_of_others(rewards), scale_of(rewards)[:, 0]
     prefix = np.repeat(np.arange(prefixes), completions)
-    wanted = _signs(rewards.reshape(prompts, -1)) * (prefix[:, None] < prefix)
+    values = rewards.reshape(prompts, -1)
+    wanted = np.sign(values[:, :, None] - values[:, None]) * (prefix[:, None] < prefix)
     counted: Bool[np.ndarray, "p n n"] = wanted != 0
-    ahead = _signs(others.reshape(prompts, -1))
+    ahead = signs(others.reshape(prompts, -1), scale)
     right = ((ahead == wanted) + 0.5 * (ahead == 0)) * counted
     counts = counted.sum((1, 2))
     return right.sum((1, 2))[counts > 0] / counts[counts > 0]
@@ -98,10 +100,6 @@ def pairs_by_others(rewards: Rewards) -> Float[np.ndarray, " q"]:
 def means_of_others(rewards: Rewards) -> Rewards:
     """For each completion the mean of the other ones of its prefix."""
     return (rewards.sum(2, keepdims=True) - rewards) / (rewards.shape[2] - 1)
-
-
-def _signs(values: Float[np.ndarray, "p n"]) -> Float[np.ndarray, "p n n"]:
-    return np.sign(values[:, :, None] - values[:, None])
 
 
 def resampled(prompts: int) -> Float[np.ndarray, "r p"]:

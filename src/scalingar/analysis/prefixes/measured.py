@@ -7,7 +7,9 @@ import numpy as np
 from jaxtyping import Float
 
 from scalingar.analysis.outcomes.findings import Interval
-from scalingar.analysis.prefixes.decided import Rewards, interval_of, mean_squares, means_of_others, resampled
+from scalingar.analysis.prefixes.decided import interval_of, mean_squares, means_of_others, resampled
+from scalingar.analysis.prefixes.same import Rewards, scale_of, without_offset
+from scalingar.profile.rounding import descending
 
 
 def gain_of_half(rewards: Rewards) -> Interval | None:
@@ -17,15 +19,16 @@ def gain_of_half(rewards: Rewards) -> Interval | None:
     prefixes of the highest values are kept. So this is a lower bound of what a perfect value would keep. None where all
     rewards are equal.
     """
+    rewards = without_offset(rewards)
     own = np.moveaxis(rewards, 1, 2)
     values = np.moveaxis(means_of_others(rewards), 1, 2)
-    best = np.argsort(-values, axis=-1, kind="stable")[..., : own.shape[-1] // 2]
+    best = descending(values, scale_of(rewards))[..., : own.shape[-1] // 2]
     return _share(np.take_along_axis(own, best, -1).max(-1), own)
 
 
 def gain_of_some(rewards: Rewards, images: float) -> Interval | None:
     """The same of so many complete images, at most K, without a choice before their end."""
-    own = np.moveaxis(rewards, 1, 2)
+    own = np.moveaxis(without_offset(rewards), 1, 2)
     return _share(_best_of_some(own, images), own)
 
 
@@ -57,6 +60,7 @@ def gain_of_redrawing(rewards: Rewards, tokens: float) -> Redrawn | None:
 
     ``tokens``: of a prefix, as a share of an image's. None where no reward varies.
     """
+    rewards = without_offset(rewards)
     prompts, prefixes, completions = rewards.shape
     redrawn, new = np.zeros(prompts), np.zeros(prompts)
     for left_out in range(prefixes):
