@@ -18,6 +18,7 @@ def without_offset(rewards: Rewards) -> Rewards:
 def scale_of(rewards: Rewards) -> Float[np.ndarray, "p 1 1"]:
     """The largest difference from each prompt's first reward; a small share of it is no difference between means.
 
-    ``rewards``: of :func:`without_offset`. The share is that of ``profile/rounding``. So offset and scale of a reward decide no tie.
+    ``rewards``: of :func:`without_offset`. The share is that of ``profile/rounding``. So offset and scale of a reward
+    decide no tie.
     """
     return np.abs(rewards).max((1, 2), keepdims=True)
