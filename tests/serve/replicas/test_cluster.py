@@ -12,6 +12,7 @@ import pytest
 from openai import OpenAI
 from PIL import Image
 
+from scalingar.core.device.threads import torch_threads
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.serve.replicas.ray_serve import ReplicaSettings, replicas
@@ -44,7 +45,8 @@ def drawn(client: OpenAI) -> bytes:
 
 def test_a_killed_replica_is_replaced_and_its_successor_draws_the_same_picture(client: OpenAI, package: Path) -> None:
     first = drawn(client)
-    alone = ImagePipeline.from_pretrained(package)(PROMPT, strategy="best-of-n", num_trajectories=1, seed=5)
+    with torch_threads(1):  # as many as ray gives a replica of one CPU
+        alone = ImagePipeline.from_pretrained(package)(PROMPT, strategy="best-of-n", num_trajectories=1, seed=5)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(first))), np.asarray(alone.images[0]))
     killed = replica_processes()
     assert len(killed) == 1
