@@ -36,24 +36,30 @@ def first_images(run: CompleteRun) -> CompleteRun:
     return replace(run, plan=plan, lines=[line for line in run.lines if line["number"] == 0])
 
 
+def _complete(folder: Path, firsts_of: str | None) -> CompleteRun | None:
+    """What others are read off: the group's own complete run, or the first images of another group's."""
+    if firsts_of is None:
+        return CompleteRun.read(folder / COMPLETE) if (folder / COMPLETE).is_dir() else None
+    packed = DATA / firsts_of / f"{COMPLETE}{SUFFIX}"
+    return first_images(CompleteRun.read(unpack(packed, folder / firsts_of))) if packed.exists() else None
+
+
 @contextmanager
 def group(name: str, *suites: str, firsts_of: str | None = None, labels: Collection[str] = ()) -> Iterator[Group]:
     """The runs packed in docs/data/NAME, and those of suites that can be read off the complete one among them.
 
     What of them needs traces, which are not packed, is packed itself. Empty where nothing is packed yet.
-    ``firsts_of``: the folder of a complete run whose first images give those ``labels`` of the suites that are missing.
+    ``firsts_of``: the folder of packs whose complete run gives them by its first images, in place of the group's own.
+    ``labels``: of the suites that are read off, if not all.
     """
     with TemporaryDirectory() as place:
         folder = Path(place)
         found = [unpack(file, folder) for file in sorted((DATA / name).glob(f"*{SUFFIX}"))]
-        if firsts_of is not None and (packed := DATA / firsts_of / f"{COMPLETE}{SUFFIX}").exists():
-            complete = first_images(CompleteRun.read(unpack(packed, folder / firsts_of)))
+        complete = _complete(folder, firsts_of)
+        for suite in suites:
+            if complete is None:
+                break
             there = {run.name for run in found}
-            wanted = {label: each for suite in suites for label, each in read_suite(suite).items() if label in labels}
-            found += derive(complete, {label: wanted[label] for label in wanted.keys() - there}, folder)
-            suites = ()
-        for suite in suites if (folder / COMPLETE).is_dir() else ():
-            there = {run.name for run in found}
-            missing = {label: each for label, each in read_suite(suite).items() if label not in there}
-            found += derive(CompleteRun.read(folder / COMPLETE), missing, folder)
+            wanted = {label: each for label, each in read_suite(suite).items() if not labels or label in labels}
+            found += derive(complete, {label: wanted[label] for label in wanted if label not in there}, folder)
         yield Group(folder, {run.name: read_results(run, benchmark_of(run)) for run in found})

@@ -1,11 +1,11 @@
 """``scalingar verifier``: train a head that tells from a model's hidden states how good an image will be."""
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from scalingar.cli.drawn_studies import bar, loaded
 from scalingar.cli.model_options import split_model, takes_model
 
 verifier = typer.Typer(
@@ -50,8 +50,6 @@ def train(
     from scalingar.cli.words.prompt_and_settings import prompts_of  # noqa: PLC0415
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
     from scalingar.core.files import results_in, write_file  # noqa: PLC0415
-    from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
-    from scalingar.pipeline.pipeline import ImagePipeline  # noqa: PLC0415
     from scalingar.report.markdown import markdown_table  # noqa: PLC0415
     from scalingar.rewards import check_reward  # noqa: PLC0415
 
@@ -64,25 +62,11 @@ def train(
     if reward is not None:
         check_reward(reward)
     with results_in(output):
-        pipe = ImagePipeline.load(ModelChoice.from_dict({"name": name, **model, **section}))
-        label = reward or pipe.own_reward
-        if label is None:
-            raise ConfigError(
-                f"{pipe.name} has no reward of its own; name one with --reward, see 'scalingar ls rewards'."
-            )
+        pipe, label = loaded({"name": name, **model, **section}, reward)
         plan = Plan(texts, label, num_trajectories, seed)
-        made = train_verifier(pipe, plan, output, lambda told: lambda items: _bar(items, told))
+        made = train_verifier(pipe, plan, output, lambda told: lambda items: bar(items, told))
         text = markdown_table(*table(made.info.report, label))
         write_file(output / "report.md", text.encode())
     say(text)
     say(f"{made.info.report['prompts']} prompts were held out; intervals of 95 % over prompts")
     say(f"wrote {output}")
-
-
-def _bar(items: Sequence[Any], told: str) -> Iterable[Any]:
-    from rich.progress import track  # noqa: PLC0415
-
-    from scalingar.cli.terminal import console  # noqa: PLC0415
-
-    screen = console(stderr=True)
-    return track(items, told, console=screen, transient=True, disable=not screen.is_terminal)

@@ -1,11 +1,11 @@
 """``scalingar analyze prefixes``: how much of an image's reward is decided by its first codes or scales."""
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from scalingar.cli.drawn_studies import bar, loaded
 from scalingar.cli.model_options import split_model, takes_model
 
 _SHARES = "0.125,0.25,0.5,0.75,0.875"
@@ -47,8 +47,6 @@ def prefixes(
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
     from scalingar.core.files import results_in, write_files  # noqa: PLC0415
     from scalingar.core.locks import sole_writer  # noqa: PLC0415
-    from scalingar.pipeline.model_choice import ModelChoice  # noqa: PLC0415
-    from scalingar.pipeline.pipeline import ImagePipeline  # noqa: PLC0415
     from scalingar.report.figure import png_bytes  # noqa: PLC0415
 
     section, others = split_model(settings or [])
@@ -63,15 +61,10 @@ def prefixes(
     texts, tasks = [item.prompt for item in listed.items], [item.task for item in listed.items]
     Plan(texts, reward or "confidence", wanted, prefixes, completions, seed).check()
     with results_in(output):
-        pipe = ImagePipeline.load(ModelChoice.from_dict({"name": name, **model, **section}))
-        label = reward or pipe.own_reward
-        if label is None:
-            raise ConfigError(
-                f"{pipe.name} has no reward of its own; name one with --reward, see 'scalingar ls rewards'."
-            )
+        pipe, label = loaded({"name": name, **model, **section}, reward)
         plan = Plan(texts, label, wanted, prefixes, completions, seed)
         with sole_writer(output):
-            study = measure(pipe, plan, tasks, output / "completions", _bar)
+            study = measure(pipe, plan, tasks, output / "completions", lambda items: bar(items, "drawing"))
         text = page(study)
         contents = {"md": text.encode(), "json": study.json().encode(), "png": png_bytes(figure([study]), "prefixes")}
         files = {f"prefixes.{suffix}": content for suffix, content in contents.items()}
@@ -89,12 +82,3 @@ def _numbers(text: str) -> list[float]:
         return [float(word) for word in words]
     except ValueError:
         raise ConfigError(f"--shares is {text!r}; give numbers between 0 and 1 with commas, as {_SHARES}.") from None
-
-
-def _bar(items: Sequence[Any]) -> Iterable[Any]:
-    from rich.progress import track  # noqa: PLC0415
-
-    from scalingar.cli.terminal import console  # noqa: PLC0415
-
-    screen = console(stderr=True)
-    return track(items, "drawing", console=screen, transient=True, disable=not screen.is_terminal)
