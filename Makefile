@@ -33,8 +33,9 @@ STAGES := world.art generators.tokenizer generators.transformer generators.expor
 demo: .venv/package
 	$(BIN)/scalingar generate "$(PROMPT)" --strategy scaling-ar -n 8 --seed 7 -o out/demo --overwrite
 
+# Two processes with one thread each: tests are small, and two threads in each of two would wait for one another.
 test: lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-browser: .venv/ready
 	$(BIN)/pytest -m browser tests/browser

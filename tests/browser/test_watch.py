@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from scalingar.strategies.engine.open_engine import OpenEngine
-from tests.browser.chromium import Visit, visit
+from tests.browser.chromium import PATIENCE, Visit, visit
 from tests.serve.running import USUAL, Running
 from tests.tiny.pipes import tiny_pipe
 
@@ -128,12 +128,15 @@ def test_what_is_wrong_is_told(at: Visit, prompt: str, count: int, message: str)
 
 
 def test_settings_of_a_strategy(at: Visit) -> None:
+    at.page.get_by_role("button", name="Settings").first.click()
+    settings = at.page.get_by_label("Settings, one per line").first
     at.choose("strategy", "single")
     at.page.locator("#count input:disabled").wait_for()
+    settings.fill("guidance_scale=4")
     at.choose("strategy", "best-of-n")
     at.page.locator("#count input:enabled").wait_for()
-    at.page.get_by_role("button", name="Settings").first.click()
     at.shows("strategy.reward")
-    at.page.get_by_label("Settings, one per line").first.fill("strategy.colour=3")
+    expect(settings).to_have_value("", timeout=PATIENCE)  # they were another strategy's
+    settings.fill("strategy.colour=3")
     at.draw(PROMPT, count=2)
     at.alert("strategy.colour is no setting")

@@ -36,12 +36,14 @@ class StrategyFields:
 
     def follow_choice(self, count: gr.Number | None = None) -> None:
         """Another strategy has other settings, and maybe no N."""
-        outputs: list[Any] = [self.settings, self.known, *([] if count is None else [count])]
+        outputs: list[Any] = [self.known, *([] if count is None else [count])]
 
         def chosen(name: str | None) -> list[Any]:
             many = [] if count is None else [gr.update(interactive=name is None or not has_own_count(name))]
-            return ["", "" if name is None else known_settings(name), *many]
+            return ["" if name is None else known_settings(name), *many]
 
+        # In the page: an answer of the server that comes late would wipe out what was typed since.
+        self.strategy.input(None, None, self.settings, js="() => ''", api_visibility="private", queue=False)
         self.strategy.input(
             chosen, self.strategy, outputs, show_progress="hidden", api_visibility="private", queue=False
         )
