@@ -2,7 +2,8 @@
 
 Starts Ray Serve with two replicas of the embedded model on this machine, asks many times at once with OpenAI's client,
 which repeats what failed, and kills a replica meanwhile. Prints how many answers came, whether they are the pictures
-that were drawn before, and images a second before the kill and around it.
+that were drawn before, and images a second before the kill and around it. With ``--max-replicas`` it goes on asking
+afterwards, until there are so many, and tells how long that took.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from speed.machine import describe
 
 _REPLICA = "ray::ServeReplica:scalingar"
 _TRIES = 8
+_LONGEST_GROWTH = 300.0
+"""Seconds; Ray Serve waits for half a minute of load before it starts another one."""
 
 
 def replica_processes() -> list[int]:
@@ -41,16 +44,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicas", type=int, default=2)
     parser.add_argument("--requests", type=int, default=16)
+    parser.add_argument("--max-replicas", type=int)
+    parser.add_argument("--quality", default="low", help="of each request; low is one trajectory")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     print(describe())
     recipe = Recipe.from_dict({"strategy": "single"})
-    with replicas(recipe, ServerSettings(port=0), ReplicaSettings(replicas=args.replicas)) as url:
+    many = ReplicaSettings(replicas=args.replicas, max_replicas=args.max_replicas)
+    with replicas(recipe, ServerSettings(port=0), many) as url:
         client = OpenAI(base_url=url, api_key="none", max_retries=_TRIES)
 
         def ask(number: int) -> str | None:
             try:
-                answer = client.images.generate(prompt="a photo of a dog", quality="low", extra_body={"seed": number})
+                answer = client.images.generate(
+                    prompt="a photo of a dog", quality=args.quality, extra_body={"seed": number}
+                )
             except APIError as error:
                 print(f"request {number} was lost: {error}")
                 return None
@@ -69,6 +77,10 @@ def main() -> None:
                 before = before or pictures
                 same = sum(one is not None and one == other for one, other in zip(pictures, before, strict=True))
                 print(f"{name:12s} {same} of {args.requests} answers, {args.requests / seconds:.2f} images/s")
+            started = time.perf_counter()
+            while len(replica_processes()) < many.most and time.perf_counter() - started < _LONGEST_GROWTH:
+                list(pool.map(ask, range(args.requests)))
+            print(f"{len(replica_processes())} replicas after {time.perf_counter() - started:.0f} s of more requests")
 
 
 if __name__ == "__main__":
