@@ -75,6 +75,7 @@ chaos: .venv/ready
 	$(BIN)/python -m tests.chaos.kills --kills 50 --seed 0
 	$(BIN)/python -m tests.chaos.faults --rounds 10 --seed 0
 	$(BIN)/python -m tests.chaos.ray_kills --workers 6 --drivers 3 --seed 0
+	$(BIN)/python -m tests.chaos.ray_nodes --leaves 2
 
 clean:
 	rm -rf .venv out build dist

@@ -6,12 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from scalingar.bench.benchmark import BENCHMARKS
-from tests.bench.fakes import Bright
-from tests.bench.runs.test_runner import finish, plan, runner_of
 from tests.browser.chromium import MISSING, Visit, chromium, started, visit
 from tests.serve.running import Running, running
-from tests.tiny.pipes import tiny_pipe
+from tests.serve.studio.made import right_and_wrong
 from tests.tiny.scale_pipes import infinity_pipe
 
 
@@ -25,12 +22,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Two runs, of which one is right about everything and the other about nothing."""
-    folder = tmp_path_factory.mktemp("runs")
-    pipe = tiny_pipe()
-    for strategy, threshold in (("single", 255.0), ("scaling-ar", 0.0)):
-        finish(runner_of(pipe, Bright(threshold), plan(pipe, strategy), folder / strategy))
-    with BENCHMARKS.temporarily("bright", Bright):
+    with right_and_wrong(tmp_path_factory.mktemp("runs")) as folder:
         yield folder
 
 

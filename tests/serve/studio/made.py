@@ -2,15 +2,20 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from scalingar.bench.benchmark import BENCHMARKS
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.serve.metrics import Metrics
 from scalingar.serve.service import LiveService
 from scalingar.serve.studio.app import environment_kept
+from tests.bench.fakes import Bright
+from tests.bench.runs.test_runner import finish, plan, runner_of
 from tests.serve.running import tiny_offer
+from tests.tiny.pipes import tiny_pipe
 
 PROMPT = "a red cat"
 
@@ -25,6 +30,16 @@ def live(pipe: ImagePipeline | None = None, usual: dict[str, Any] | None = None)
         yield service
     finally:
         service.close()
+
+
+@contextmanager
+def right_and_wrong(folder: Path) -> Iterator[Path]:
+    """Two runs whose judges ask for different brightness, so that one is right about everything, and one never."""
+    pipe = tiny_pipe()
+    for strategy, threshold in (("single", 255.0), ("scaling-ar", 0.0)):
+        finish(runner_of(pipe, Bright(threshold), plan(pipe, strategy), folder / strategy))
+    with BENCHMARKS.temporarily("bright", Bright):
+        yield folder
 
 
 def tab(kind: Any, *arguments: Any) -> Any:

@@ -6,25 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from scalingar.bench.benchmark import BENCHMARKS
 from scalingar.bench.runs.opened import opened
 from scalingar.bench.runs.results import RunResults
 from scalingar.core.errors import BenchmarkError
 from scalingar.serve.studio.tabs.runs import ALL, ANY, ONLY, RIGHT, WRONG, Runs, selected
-from tests.bench.fakes import Bright
-from tests.bench.runs.test_runner import finish, plan, runner_of
-from tests.serve.studio.made import tab
-from tests.tiny.pipes import tiny_pipe
+from tests.serve.studio.made import right_and_wrong, tab
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Two runs whose judges ask for different brightness, so that one is right about everything, and one never."""
-    folder = tmp_path_factory.mktemp("runs")
-    pipe = tiny_pipe()
-    for strategy, threshold in (("single", 255.0), ("scaling-ar", 0.0)):
-        finish(runner_of(pipe, Bright(threshold), plan(pipe, strategy), folder / strategy))
-    with BENCHMARKS.temporarily("bright", Bright):
+    with right_and_wrong(tmp_path_factory.mktemp("runs")) as folder:
         yield folder
 
 
