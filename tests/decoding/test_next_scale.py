@@ -17,7 +17,7 @@ def started(
     decoder: NextScaleDecoder, indices: list[list[int]], *, guided: bool = True, noise: Noise | None = None
 ) -> ScaleTrajectories:
     condition = tiny.encode(["one", "three"][: len(indices)])
-    return decoder.start(condition, indices, noise or tiny.noise(indices), guided=guided)
+    return decoder.start(condition, indices, noise or tiny.noise(indices), branches=2 if guided else 1)
 
 
 def decode(
@@ -90,7 +90,7 @@ def test_sampled_as_torch_samples() -> None:
     """One generator for the batch draws what torch.multinomial draws, code by code."""
     decoder = tiny.decoder()
     live = started(decoder, [[0, 0, 0]], noise=GeneratorNoise(torch.Generator().manual_seed(3)))
-    probs = live.conditional.softmax(-1).flatten(0, -2)
+    probs = live.branches[0].softmax(-1).flatten(0, -2)
     expected = torch.multinomial(probs, 1, generator=torch.Generator().manual_seed(3))
     assert torch.equal(decoder.draw(live, 5.0).flatten(), expected[:, 0])
 

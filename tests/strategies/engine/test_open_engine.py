@@ -50,7 +50,7 @@ PIPES: dict[str, tuple[Callable[[], ImagePipeline], list[dict[str, Any]]]] = {
 
 def engine_of(pipe: ImagePipeline, *, guided: bool = True, max_rows: int | None = None) -> OpenEngine:
     usual = Recipe.from_dict({"strategy": "random-of-n", "guidance_scale": 3.0 if guided else 1.0}).resolved(pipe)
-    return open_engine(pipe, usual, pipe._condition, guided=guided, max_rows=max_rows)
+    return open_engine(pipe, usual, pipe._condition, branches=2 if guided else 1, max_rows=max_rows)
 
 
 def submit(engine: OpenEngine, pipe: ImagePipeline, case: dict[str, Any]) -> int:
@@ -212,7 +212,7 @@ def test_the_leader_is_the_most_confident_and_as_far_as_the_batch() -> None:
 def test_guided_and_unguided_images_are_not_mixed() -> None:
     pipe = tiny_pipe()
     case: dict[str, Any] = {"prompt": "a red cat", "strategy": STRICT, "guidance_scale": 1.0}
-    with pytest.raises(ValueError, match=r"\(False, False\) in an engine of \(True, False\)"):
+    with pytest.raises(ValueError, match=r"\(1, False\) in an engine of \(2, False\)"):
         submit(engine_of(pipe), pipe, case)
     engine = engine_of(pipe, guided=False)
     number = submit(engine, pipe, case)
