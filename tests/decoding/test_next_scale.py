@@ -39,6 +39,11 @@ def test_the_first_scale_runs_once_per_prompt_and_branch() -> None:
     assert live.ends == tuple(accumulate(2 * side * side for side in tiny.SIDES))
 
 
+def test_no_second_prompt() -> None:
+    with pytest.raises(ConfigError, match="this model is next-scale; leave it out"):
+        tiny.decoder().start(tiny.encode(["one", "three"]), [[0]], tiny.noise([[0]]), branches=3)
+
+
 def test_trajectories_are_complete_after_the_last_scale() -> None:
     decoder = tiny.decoder()
     live = decode(decoder, started(decoder, [[0, 1]]))

@@ -111,6 +111,18 @@ def test_survivors_are_what_they_would_have_been(model: Janus) -> None:
     assert len({tuple(codes) for codes in full.values()}) == 5
 
 
+def test_a_second_prompt_may_be_longer(model: Janus) -> None:
+    """Both are padded together, and read as if alone."""
+    decoder, noise = NextTokenDecoder(model=model), TrajectoryNoise.streams(0, [0])
+    condition = model.condition(IDS[[1, 0]], MASK[[1, 0]].bool())
+    live = decoder.start(condition, [[0]], noise, branches=3)
+    alone = [decoder.start(model.condition(IDS[[row]], MASK[[row]].bool()), [[0]], noise, branches=2) for row in (1, 0)]
+    for code in (3, 1):
+        torch.testing.assert_close(live.branches[:2], alone[0].branches, atol=1e-5, rtol=0)
+        torch.testing.assert_close(live.branches[2], alone[1].branches[0], atol=1e-5, rtol=0)
+        live, *alone = (decoder.advance(one.append(torch.tensor([code]))) for one in (live, *alone))
+
+
 def test_memory_shrinks_with_the_rows(model: Janus) -> None:
     decoder, live = start(model, [[0, 1, 2, 3]])
     live = tiny.decode(decoder, live, until=5)
