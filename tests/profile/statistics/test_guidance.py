@@ -66,8 +66,8 @@ def both(scale: float, second: float, rows: int = 4) -> torch.Tensor:
 
 
 def test_three_branches_by_hand() -> None:
-    """c = (3, 1, 0), u = (1, 1, 0), r = (2, 3, -1): d_o = (2, 0, 0), d_r = (1, 2, -1), of which (0, 2, -1) is at right
-    angles: u + 6 d_o + 5 (0, 2, -1) = (13, 11, -5), as released for w = 5.
+    """c = (3, 1, 0), u = (1, 1, 0), r = (2, 3, -1): d_o = (2, 0, 0), d_r = (1, 2, -1), of which (0, 2, -1) is
+    orthogonal: u + 6 d_o + 5 (0, 2, -1) = (13, 11, -5), as released for w = 5.
     """
     branches = torch.tensor([[[3.0, 1.0, 0.0]], [[1.0, 1.0, 0.0]], [[2.0, 3.0, -1.0]]])
     assert guide(branches, both(6.0, 6.0, 1)).tolist() == [[13.0, 11.0, -5.0]]

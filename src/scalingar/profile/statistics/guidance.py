@@ -17,7 +17,7 @@ def guide(branches: Float[Tensor, "c n *l v"], scale: float | Float[Tensor, "*p 
 
     One branch: c. Two: ``u + s (c - u)``. Three, with scales s and s' (GridAR, arXiv 2511.21185, as released, where
     ``s' = s = w + 1``): ``u + s d_o + (s' - 1) (d_r - <d_r, d_o> / <d_o, d_o> d_o)``, ``d_o = c - u``, ``d_r = r - u``:
-    what the second prompt wants besides, at right angles to what the first one does. Where d_o is zero, all of d_r.
+    what the second prompt wants besides, orthogonal to what the first one does. Where d_o is zero, all of d_r.
 
     At s = 1 the conditional logits are returned bit for bit, as when LlamaGen's ``cfg_interval`` ends guidance; at
     s' = 1, or where s alone is given, what two branches give. Of two branches log-probabilities serve as logits: they
@@ -38,7 +38,7 @@ def guide(branches: Float[Tensor, "c n *l v"], scale: float | Float[Tensor, "*p 
 
 
 def _besides(d_r: Float[Tensor, "n *l v"], d_o: Float[Tensor, "n *l v"]) -> Float[Tensor, "n *l v"]:
-    """What of ``d_r`` is at right angles to ``d_o`` over the vocabulary."""
+    """What of ``d_r`` is orthogonal to ``d_o`` over the vocabulary."""
     # Both sums in one call: a sum of a single row would be shared out among threads, to other bits than among others.
     square, product = (torch.stack([d_o, d_r]) * d_o).sum(-1, keepdim=True)
     return d_r - torch.where(square > 0, product / square, 0.0) * d_o

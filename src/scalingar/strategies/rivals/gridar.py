@@ -30,7 +30,7 @@ class GridAR(JudgesPrefixes):
     vision-language model that says possible or impossible a reward, by a threshold or as the better half of each group.
     In place of one that rewrites the prompt for each strip that it sees a rewriter that sees none: the second prompt is
     the same for all candidates and known at the start, so that its branch reads all codes and costs half as much again
-    as the two others. None without ``rewrite``.
+    as the two others. Without ``rewrite`` there is none.
     """
 
     serves: ClassVar[tuple[Decoding, ...]] = ("next-token",)
