@@ -33,6 +33,7 @@ TITLES = {
     "scale-beam": "beam over scales",
     "speculative-rejection": "speculative rejection",
     "gridar": "GridAR, without rewritten prompts",
+    "gridar-layout": "GridAR and a layout, three branches",
     "fr-tts": "FR-TTS",
     "parm": "PARM's choice, untrained",
 }

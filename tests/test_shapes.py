@@ -17,8 +17,8 @@ COLUMN = np.zeros(2)
 
 
 def test_arguments_results_and_fields_of_the_package_are_checked() -> None:
-    with pytest.raises(TypeCheckError, match="'unconditional'"):
-        guide(torch.zeros(2, 3), torch.zeros(2, 4), 1.0)
+    with pytest.raises(TypeCheckError, match="'scale'"):
+        guide(torch.zeros(2, 3, 4), torch.zeros(2))
     with pytest.raises(TypeCheckError, match="'rewards'"):
         value(np.zeros((2, 3), np.int64))
     with pytest.raises(TypeCheckError, match="'rewards'"):

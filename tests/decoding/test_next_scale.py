@@ -17,7 +17,7 @@ def started(
     decoder: NextScaleDecoder, indices: list[list[int]], *, guided: bool = True, noise: Noise | None = None
 ) -> ScaleTrajectories:
     condition = tiny.encode(["one", "three"][: len(indices)])
-    return decoder.start(condition, indices, noise or tiny.noise(indices), guided=guided)
+    return decoder.start(condition, indices, noise or tiny.noise(indices), branches=2 if guided else 1)
 
 
 def decode(
@@ -37,6 +37,11 @@ def test_the_first_scale_runs_once_per_prompt_and_branch() -> None:
     assert (live.cache.rows, live.prompts.tolist(), live.indices.tolist()) == (8, [0, 0, 0, 1], [0, 1, 2, 4])
     assert live.total_steps == 7
     assert live.ends == tuple(accumulate(2 * side * side for side in tiny.SIDES))
+
+
+def test_no_second_prompt() -> None:
+    with pytest.raises(ConfigError, match="this model is next-scale; leave it out"):
+        tiny.decoder().start(tiny.encode(["one", "three"]), [[0]], tiny.noise([[0]]), branches=3)
 
 
 def test_trajectories_are_complete_after_the_last_scale() -> None:
@@ -90,7 +95,7 @@ def test_sampled_as_torch_samples() -> None:
     """One generator for the batch draws what torch.multinomial draws, code by code."""
     decoder = tiny.decoder()
     live = started(decoder, [[0, 0, 0]], noise=GeneratorNoise(torch.Generator().manual_seed(3)))
-    probs = live.conditional.softmax(-1).flatten(0, -2)
+    probs = live.branches[0].softmax(-1).flatten(0, -2)
     expected = torch.multinomial(probs, 1, generator=torch.Generator().manual_seed(3))
     assert torch.equal(decoder.draw(live, 5.0).flatten(), expected[:, 0])
 

@@ -51,7 +51,7 @@ def start(
     prompts = [PROMPTS[p] for p in order[: len(indices)]]
     noise = TrajectoryNoise.for_prompts([11 + p for p in order[: len(indices)]], indices)
     condition = decoder.model.condition(tiny.words(*prompts))
-    return decoder.start(condition, indices, noise, guided=kw.get("guided", True))
+    return decoder.start(condition, indices, noise, branches=2 if kw.get("guided", True) else 1)
 
 
 def images(live: Trajectories) -> dict[tuple[int, int], list[int]]:
@@ -83,10 +83,7 @@ def test_survivors_logits_stay_the_same(tiny_decoder: NextTokenDecoder) -> None:
     full = tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1, 2, 3]]), until=10)
     live = tiny.decode(tiny_decoder, start(tiny_decoder, [[0, 1, 2, 3]]), until=4)
     live = tiny.decode(tiny_decoder, live.select(torch.tensor([2, 0])), until=10)
-    torch.testing.assert_close(live.conditional, full.conditional[[2, 0]], atol=1e-5, rtol=0)
-    assert full.unconditional is not None
-    assert live.unconditional is not None
-    torch.testing.assert_close(live.unconditional, full.unconditional[[2, 0]], atol=1e-5, rtol=0)
+    torch.testing.assert_close(live.branches, full.branches[:, [2, 0]], atol=1e-5, rtol=0)
 
 
 def test_permuting_prompts_permutes_results(tiny_decoder: NextTokenDecoder) -> None:
@@ -122,7 +119,7 @@ def test_memory_shrinks_with_the_batch(tiny_decoder: NextTokenDecoder) -> None:
     before = live.nbytes
     live = tiny_decoder.advance(live.select(torch.tensor([1])).append(torch.tensor([0])))
     assert live.nbytes == before // 4
-    assert live.conditional.shape[0] == 1
+    assert live.branches[0].shape[0] == 1
 
 
 def test_each_prompt_is_prefilled_once(tiny_decoder: NextTokenDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +199,7 @@ def test_greedy_draws_no_noise() -> None:
 
     decoder = tiny.tiny_decoder(sampling=SamplingConfig(greedy=True))
     silent: Noise = Silent()
-    live = decoder.start(decoder.model.condition(tiny.words((1, 2))), [[0, 1]], silent, guided=True)
+    live = decoder.start(decoder.model.condition(tiny.words((1, 2))), [[0, 1]], silent, branches=2)
     first, second = tiny.decode(decoder, live).codes.tolist()
     assert first == second
 

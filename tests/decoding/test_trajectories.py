@@ -9,10 +9,11 @@ from scalingar.decoding.trajectories import Trajectories
 from tests.tiny import llamagen as tiny
 
 
-def started(decoder: NextTokenDecoder, indices: list[list[int]], *, guided: bool = True) -> Trajectories:
-    condition = decoder.model.condition(tiny.words((1, 2), (3, 4, 5), (6,))[: len(indices)])
+def started(decoder: NextTokenDecoder, indices: list[list[int]], *, branches: int = 2) -> Trajectories:
+    words = tiny.words((1, 2), (3, 4, 5), (6,))[: len(indices)]
+    condition = decoder.model.condition(words if branches < 3 else torch.cat([words, words.flip(1)]))
     noise = TrajectoryNoise.for_prompts([0] * len(indices), indices)
-    return decoder.start(condition, indices, noise, guided=guided)
+    return decoder.start(condition, indices, noise, branches=branches)
 
 
 def test_rows_are_prompt_by_prompt(tiny_decoder: NextTokenDecoder) -> None:
@@ -26,13 +27,41 @@ def test_rows_are_prompt_by_prompt(tiny_decoder: NextTokenDecoder) -> None:
     assert not live.finished.any()
 
 
-@pytest.mark.parametrize("guided", [True, False])
-def test_rows_of_a_prompt_start_from_the_same_logits(tiny_decoder: NextTokenDecoder, guided: bool) -> None:
-    live = started(tiny_decoder, [[0, 1], [0]], guided=guided)
-    assert live.guided == guided
-    assert torch.equal(live.conditional[0], live.conditional[1])
-    assert not torch.equal(live.conditional[0], live.conditional[2])
-    assert live.cache.rows == (6 if guided else 3)
+@pytest.mark.parametrize("branches", [1, 2, 3])
+def test_rows_of_a_prompt_start_from_the_same_logits(tiny_decoder: NextTokenDecoder, branches: int) -> None:
+    live = started(tiny_decoder, [[0, 1], [0]], branches=branches)
+    assert len(live.branches) == branches
+    for logits in (live.branches[0], live.branches[-1]) if branches != 2 else live.branches[:1]:
+        assert torch.equal(logits[0], logits[1])
+        assert not torch.equal(logits[0], logits[2])
+    assert live.cache.rows == 3 * branches
+
+
+def test_a_third_branch_is_the_second_prompts(tiny_decoder: NextTokenDecoder) -> None:
+    """Those of both prompts, each drawn as a first one."""
+    words = tiny.words((1, 2), (3, 4, 5))
+    noise = TrajectoryNoise.streams(0, [0])
+    live = tiny_decoder.start(tiny_decoder.model.condition(words), [[0]], noise, branches=3)
+    of_first, of_second = (
+        tiny_decoder.start(tiny_decoder.model.condition(own[None]), [[0]], noise, branches=2) for own in words
+    )
+    for step in range(3):
+        found = live.branches
+        torch.testing.assert_close(found[:2], of_first.branches, atol=1e-5, rtol=0)
+        torch.testing.assert_close(found[[2, 1]], of_second.branches, atol=1e-5, rtol=0)
+        live, of_first, of_second = (
+            tiny_decoder.advance(one.append(torch.tensor([step]))) for one in (live, of_first, of_second)
+        )
+
+
+@pytest.mark.parametrize("branches", [1, 2, 3])
+def test_join_puts_branch_to_branch(tiny_decoder: NextTokenDecoder, branches: int) -> None:
+    mine, theirs = (started(tiny_decoder, indices, branches=branches) for indices in ([[0, 1]], [[0], [0, 1]]))
+    expected = torch.cat([mine.branches, theirs.branches], 1)
+    keys = torch.cat([live.cache.keys[0].unflatten(0, (branches, -1)) for live in (mine, theirs)], 1).flatten(0, 1)
+    joined = mine.join(theirs)
+    assert torch.equal(joined.branches, expected)
+    assert torch.equal(joined.cache.keys[0], keys)
 
 
 def test_append_writes_each_row_at_its_position(tiny_decoder: NextTokenDecoder) -> None:
@@ -50,23 +79,19 @@ def test_finished_after_the_last_code(tiny_decoder: NextTokenDecoder) -> None:
     assert live.append(torch.tensor([1])).finished.tolist() == [True]
 
 
-@pytest.mark.parametrize("guided", [True, False])
-def test_select_takes_everything_along(tiny_decoder: NextTokenDecoder, guided: bool) -> None:
-    live = tiny.decode(tiny_decoder, started(tiny_decoder, [[0, 1, 2], [3]], guided=guided), until=4)
+@pytest.mark.parametrize("branches", [1, 2, 3])
+def test_select_takes_everything_along(tiny_decoder: NextTokenDecoder, branches: int) -> None:
+    live = tiny.decode(tiny_decoder, started(tiny_decoder, [[0, 1, 2], [3]], branches=branches), until=4)
     rows = torch.tensor([3, 1])
-    before = {name: getattr(live, name).clone() for name in ("prompts", "indices", "positions", "codes", "conditional")}
-    uncond = None if live.unconditional is None else live.unconditional.clone()
+    before = {name: getattr(live, name).clone() for name in ("prompts", "indices", "positions", "codes")}
+    logits = live.branches.clone()
     keys = live.cache.keys[1].clone()
     chosen = live.select(rows)
     for name, tensor in before.items():
         assert torch.equal(getattr(chosen, name), tensor[rows]), name
-    branches = torch.cat([rows, rows + 4]) if guided else rows
-    assert torch.equal(chosen.cache.keys[1], keys[branches])
-    if uncond is None:
-        assert chosen.unconditional is None
-    else:
-        assert chosen.unconditional is not None
-        assert torch.equal(chosen.unconditional, uncond[rows])
+    taken = torch.cat([rows + 4 * branch for branch in range(branches)])
+    assert torch.equal(chosen.cache.keys[1], keys[taken])
+    assert torch.equal(chosen.branches, logits[:, rows])
 
 
 def test_select_frees_memory(tiny_decoder: NextTokenDecoder) -> None:

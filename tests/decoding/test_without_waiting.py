@@ -64,7 +64,7 @@ def test_only_the_rows_that_go_on_and_the_guidance_scales_cross(name: str, scale
     with PretendedDevice() as device:
         condition = model.condition(*prompts)
         assert not any(upload.waits for upload in device.taken())
-        live = decoder.start(condition, [[0, 1], [0, 1]], NoiseThere(), guided=True)
+        live = decoder.start(condition, [[0, 1], [0, 1]], NoiseThere(), branches=2)
         assert device.taken() == [SELECTION]
         for step in range(len(decoder.scales)):
             strength = np.ravel(decoder.scale_at(live.positions, scale)).tolist()

@@ -37,10 +37,10 @@ def forced(
     decoder: Any = pipe.decoder(pipe.sampling)
     indices = [list(range(count)) for _ in prompts]
     condition = pipe.model.condition(*pipe.encode_prompts(list(prompts)))
-    live = decoder.start(condition, indices, streams(seeds, indices), guided=True)
+    live = decoder.start(condition, indices, streams(seeds, indices), branches=2)
     own, gaps, log_probs, done = [], [], [], 0
     while True:
-        log_probs.append(live.conditional.float().log_softmax(-1).cpu())
+        log_probs.append(live.branches[0].float().log_softmax(-1).cpu())
         mine = decoder.draw(live, pipe.guidance_scale)
         gaps.append(_gaps(decoder, live, pipe.guidance_scale).cpu())
         own.append(mine.flatten(1).cpu() if mine.ndim > 1 else mine[:, None].cpu())
@@ -54,7 +54,7 @@ def forced(
 
 def _gaps(decoder: Any, live: Any, guidance_scale: float) -> Float[Tensor, "n c"]:
     strength = decoder.scale_at(live.positions, guidance_scale)
-    logits = guide(live.conditional, live.unconditional, strength)
+    logits = guide(live.branches, strength)
     flat = filter_logits(logits.flatten(0, -2), decoder.sampling)
     noise = live.noise.exponential(live.positions, logits[0].numel(), logits.device)
     best, second = (flat.softmax(-1) / noise.view_as(flat)).topk(2).values.unbind(-1)

@@ -175,14 +175,14 @@ def drawn(loaded: Loaded, prompt: str, steps: int, rows: dict[int, list[int]]) -
     noise = TrajectoryNoise.streams(0, indices)
     if loaded.family.decodes == "next-token":
         tokens = NextTokenDecoder(model=loaded.model, sampling=loaded.sampling)
-        live = tokens.start(condition, [indices], noise, guided=True)
+        live = tokens.start(condition, [indices], noise, branches=2)
         for step in range(steps):
             live = live if step == 0 else tokens.advance(live)
             live = live.select(torch.tensor(rows[step])) if step in rows else live
             live = live.append(tokens.draw(live, loaded.guidance_scale))
     else:
         scales = NextScaleDecoder(model=loaded.model, tokenizer=loaded.tokenizer, sampling=loaded.sampling)
-        live = scales.start(condition, [indices], noise, guided=True)
+        live = scales.start(condition, [indices], noise, branches=2)
         for step in range(steps):
             live = live if step == 0 else scales.advance(live)
             live = live.select(torch.tensor(rows[step])) if step in rows else live

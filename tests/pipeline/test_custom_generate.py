@@ -10,6 +10,7 @@ from transformers import Emu3ForConditionalGeneration, LlamaConfig, LlamaForCaus
 from scalingar.core.errors import ConfigError
 from scalingar.pipeline.custom_generate import generate_image
 from scalingar.pipeline.output import ImageOutput
+from scalingar.strategies.build_strategy import build_strategy
 from tests.models.hf.test_emu3 import GRID, IDS, MASK, NEGATIVE, official
 from tests.tiny import hf as tiny_hf
 
@@ -48,6 +49,14 @@ def test_padded_negative_prompts(network: Emu3ForConditionalGeneration) -> None:
     settings = {"guidance_scale": 3.0, "negative_prompt_ids": ids, "negative_prompt_attention_mask": mask}
     drawn = generate(network, **settings)[:, IDS.shape[1] :]
     assert torch.equal(drawn, official(network, [0, 1], **settings))
+
+
+def test_a_second_prompt_is_not_among_what_was_prepared(network: Emu3ForConditionalGeneration) -> None:
+    strategy = build_strategy(
+        {"name": "gridar", "num_trajectories": 2, "reward": "confidence", "rewrite": "text:a dog"}
+    )
+    with pytest.raises(ConfigError, match="a second prompt needs the pipeline"):
+        generate(network, strategy=strategy, guidance_scale=3.0, **negative())
 
 
 def test_a_strategy_picks_among_trajectories(network: Emu3ForConditionalGeneration) -> None:

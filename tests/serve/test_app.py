@@ -114,6 +114,9 @@ def test_a_stream_without_partial_pictures_is_one_event(served: Running) -> None
     assert answer.text.startswith("event: image_generation.completed\ndata: {")
 
 
+LAYOUT = {"name": "gridar", "num_trajectories": 2, "reward": "log-likelihood", "rewrite": "layout"}
+
+
 def test_requests_at_once_are_those_one_after_the_other(served: Running, pipe: ImagePipeline) -> None:
     cases: list[dict[str, Any]] = [
         {"seed": 1},
@@ -124,6 +127,7 @@ def test_requests_at_once_are_those_one_after_the_other(served: Running, pipe: I
         {"seed": 6, "strategy": {"name": "single"}},
         {"seed": 7, "strategy": {"name": "scaling-ar", "profile": {"distribution": "conditional"}}},
         {"seed": 8, "sampling": {"greedy": True}, "num_trajectories": 1},
+        {"seed": 9, "prompt": "a dog and a cat", "strategy": LAYOUT},
     ]
     with ThreadPoolExecutor(len(cases)) as pool:
         answers = list(pool.map(lambda case: served.post(**case).json(), cases))
@@ -155,6 +159,9 @@ def test_a_word_that_nobody_knows_is_the_requests_fault(served: Running) -> None
     assert "no word of 'xylophone' is known" in told.value.message
     assert told.value.param == "prompt"
     assert told.value.request_id
+    answer = served.post(prompt="a xylophone and a cat", strategy=LAYOUT)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "prompt")
+    assert "it does not know 'xylophone'" in answer.json()["error"]["message"]
     with pytest.raises(openai.NotFoundError, match="is not served"):
         served.openai.images.generate(prompt=PROMPT, model="gpt-image-2")
     with pytest.raises(openai.BadRequestError, match="nothing is planned"):

@@ -219,7 +219,7 @@ def sheet(path: Path, model: VAR, tokenizer: MultiScaleVQ, per_prompt: int = 4) 
     words = torch.tensor([word_ids(prompt) for prompt in SHEET_PROMPTS])
     indices = [list(range(per_prompt)) for _ in SHEET_PROMPTS]
     noise = TrajectoryNoise.streams(5, list(range(per_prompt * len(SHEET_PROMPTS))))
-    live = decoder.start(model.condition(words), indices, noise, guided=True)
+    live = decoder.start(model.condition(words), indices, noise, branches=2)
     for scale in range(len(model.scales)):
         live = decoder.advance(live) if scale else live
         live = decoder.append(live, decoder.draw(live, 2.0))

@@ -203,7 +203,7 @@ def sheet(path: Path, model: LlamaGen, tokenizer: VQTokenizer, per_prompt: int =
     with torch.inference_mode():
         indices = [list(range(per_prompt)) for _ in SHEET_PROMPTS]
         noise = TrajectoryNoise.streams(5, list(range(per_prompt * len(SHEET_PROMPTS))))
-        live = decoder.start(model.condition(words), indices, noise, guided=True)
+        live = decoder.start(model.condition(words), indices, noise, branches=2)
         while not bool(live.finished.all()):
             if int(live.positions[0]):
                 live = decoder.advance(live)

@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from scalingar.core.registry import Registry
     from scalingar.pipeline.recipes.shipped import Shelf
 
-TOPICS = ("models", "strategies", "rewards", "features", "recipes", "suites", "words")
+TOPICS = ("models", "strategies", "rewards", "features", "rewriters", "recipes", "suites", "words")
 
 
 def ls(
     topic: Annotated[
         str | None,
-        typer.Argument(help="models, strategies, rewards, features, recipes, suites, or words of the embedded model."),
+        typer.Argument(help=f"{', '.join(TOPICS[:-1])}, or words of the embedded model."),
     ] = None,
 ) -> None:
-    """List models, strategies, rewards, features of images, recipes and suites, or the embedded model's words."""
+    """List models, strategies, rewards, features, rewriters, recipes and suites, or the embedded model's words."""
     from scalingar.cli.terminal import console as made  # noqa: PLC0415
 
     if topic is not None and topic not in TOPICS:
@@ -31,6 +31,7 @@ def ls(
         "strategies": _strategies,
         "rewards": _rewards,
         "features": _features,
+        "rewriters": _rewriters,
         "recipes": _recipes,
         "suites": _suites,
         "words": _words,
@@ -89,6 +90,12 @@ def _features() -> "Table":
     from scalingar.rewards.features import FEATURES  # noqa: PLC0415
 
     return registry_table("features of images, for strategy.feature", FEATURES)
+
+
+def _rewriters() -> "Table":
+    from scalingar.models.prompts.rewriters import REWRITERS  # noqa: PLC0415
+
+    return registry_table("rewriters of prompts, for strategy.rewrite", REWRITERS)
 
 
 def _recipes() -> "Table":

@@ -25,8 +25,8 @@ class Ahead:
     def __call__(
         self,
         logits: Float[Tensor, "c n v"],
-        scale: Float[Tensor, " n"],
-        next_scale: Float[Tensor, " n"],
+        scale: Float[Tensor, "*p n"],
+        next_scale: Float[Tensor, "*p n"],
         positions: Int[Tensor, " n"],
         *noise: Tensor,
     ) -> tuple[Int[Tensor, " n"], Float[Tensor, "6 n"], Float[Tensor, "b v"]]:

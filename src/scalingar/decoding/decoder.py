@@ -52,16 +52,17 @@ class Decoder(Protocol):
         ...
 
     def start(
-        self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool, states: bool = False
+        self, condition: Any, indices: list[list[int]], noise: Noise, *, branches: int, states: bool = False
     ) -> Any:
         """Trajectories ``indices[i]`` of prompt ``i``, before their first step, with its logits.
 
+        ``branches``: 1; 2 with guidance; 3 with a second prompt, whose conditions follow all first ones.
         ``states``: keep the hidden states of each step. Raises ConfigError where the model does not tell them.
         """
         ...
 
     def scale_at(self, positions: Int[Tensor, " n"], guidance_scale: Scale) -> Scale:
-        """The effective guidance scale at these positions."""
+        """The effective guidance scales at these positions."""
         ...
 
     def draw(self, frontier: Frontier, guidance_scale: Scale) -> Tensor:

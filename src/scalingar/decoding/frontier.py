@@ -20,7 +20,7 @@ class Frontier:
 
     ``positions``: steps made so far, ``(n,)`` on the CPU.
     ``logits``: raw fp32 logits of the next step, ``(b, v)`` or ``(b, l, g, v)`` for ``l`` tokens of ``g`` codes; ``b``
-    is ``n``, or ``2 n`` with guidance (conditional rows, then unconditional ones).
+    is ``n`` times the branches: conditional rows, with guidance unconditional ones, then those of a second prompt.
     """
 
     positions: Int[Tensor, " n"]
@@ -35,24 +35,9 @@ class Frontier:
         return len(self.positions)
 
     @property
-    def guided(self) -> bool:
-        """There is an unconditional branch."""
-        return len(self.logits) > len(self)
-
-    @property
     def branches(self) -> Float[Tensor, "c n *l v"]:
-        """The logits branch by branch, conditional and, with guidance, unconditional ones."""
+        """The logits branch by branch: conditional, with guidance unconditional, and a second prompt's."""
         return self.logits.view(-1, len(self), *self.logits.shape[1:])
-
-    @property
-    def conditional(self) -> Float[Tensor, "n *l v"]:
-        """Logits of the conditional branch."""
-        return self.logits[: len(self)]
-
-    @property
-    def unconditional(self) -> Float[Tensor, "n *l v"] | None:
-        """Logits of the unconditional branch; None without guidance."""
-        return self.logits[len(self) :] if self.guided else None
 
     @property
     def captured(self) -> bool:
@@ -81,17 +66,17 @@ class Frontier:
         """``function(*arguments)``, as a CUDA graph where the batch has such: its results live until the next call."""
         return function(*arguments)
 
-    def per_row(self, values: Scale) -> Float[Tensor, " n"]:
-        """One number, or one for each row, in fp32 where the logits are; numbers that are there are not sent again."""
-        numbers = np.broadcast_to(np.asarray(values, np.float32), (len(self),))
+    def per_row(self, values: Scale) -> Float[Tensor, "*p n"]:
+        """One number, or those of each row, in fp32 where the logits are; numbers that are there are not sent again."""
+        numbers = np.broadcast_to(np.asarray(values, np.float32), (*np.shape(values)[:-1], len(self)))
         if self._sent is None or not np.array_equal(self._sent[0], numbers):
             self._sent = numbers.copy(), to_device(torch.from_numpy(numbers.copy()), self.logits.device)
         return self._sent[1]
 
-    def scale_for(self, scale: Scale) -> float | Float[Tensor, " n"]:
-        """A guidance scale as ``guide`` takes it: one number, or one per row."""
+    def scale_for(self, scale: Scale) -> float | Float[Tensor, "*p n"]:
+        """Guidance scales as ``guide`` takes them: one number, or those of each row."""
         return scale if isinstance(scale, float) else self.per_row(scale)
 
     def _rows_of(self, rows: Int[Tensor, " m"]) -> Int[Tensor, " b"]:
-        """Rows of both branches in the logits."""
-        return torch.cat([rows, rows + len(self)]) if self.guided else rows
+        """Rows of all branches in the logits."""
+        return torch.cat([rows + first for first in range(0, len(self.logits), len(self))])

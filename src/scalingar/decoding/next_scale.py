@@ -66,26 +66,30 @@ class NextScaleDecoder:
 
     @torch.inference_mode()
     def start(
-        self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool, states: bool = False
+        self, condition: Any, indices: list[list[int]], noise: Noise, *, branches: int, states: bool = False
     ) -> ScaleTrajectories:
         """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; scale 0 runs once per prompt.
 
-        ``states``: keep the hidden states of each scale. Raises ConfigError where the model does not tell them.
+        ``branches``: 1; 2 with guidance. ``states``: keep the hidden states of each scale.
+        Raises ConfigError where the model does not tell them, and for a branch of a second prompt.
         """
+        if branches > 2:
+            raise ConfigError("a second prompt guides next-token models, and this model is next-scale; leave it out.")
+        guided = branches > 1
         prompts = torch.tensor([p for p, group in enumerate(indices) for _ in group])
         cache = self.model.prefill(condition, guided=guided)
         logits, hidden = self._logits(None, 0, cache, states=states)
         rows = to_device(prompts, logits.device)
         count = len(indices)
-        branches = torch.cat([rows, rows + count]) if guided else rows
+        taken = torch.cat([rows, rows + count]) if guided else rows
         ends = tuple(accumulate(h * w * self.model.groups for h, w in self.model.scales))
         return ScaleTrajectories(
             prompts=prompts,
             indices=torch.tensor([i for group in indices for i in group]),
             positions=torch.zeros(len(rows), dtype=torch.long),
             codes=torch.zeros(len(rows), ends[-1], dtype=torch.long, device=logits.device),
-            logits=logits.index_select(0, branches),
-            cache=cache.select(branches),
+            logits=logits.index_select(0, taken),
+            cache=cache.select(taken),
             noise=noise,
             states=None if hidden is None else hidden[rows],
             ends=ends,
@@ -96,7 +100,7 @@ class NextScaleDecoder:
     def draw(self, frontier: Frontier, guidance_scale: Scale) -> Int[Tensor, "n l g"]:
         """All codes of the next scale, from logits guided at the model's scale for it."""
         strength = self.scale_at(frontier.positions, guidance_scale)
-        logits = guide(frontier.conditional, frontier.unconditional, frontier.scale_for(strength))
+        logits = guide(frontier.branches, frontier.scale_for(strength))
         flat = filter_logits(logits.flatten(0, -2), self.sampling)
         noise = None
         if not self.sampling.greedy:

@@ -66,12 +66,15 @@ class NextTokenDecoder:
 
     @torch.inference_mode()
     def start(
-        self, condition: Any, indices: list[list[int]], noise: Noise, *, guided: bool, states: bool = False
+        self, condition: Any, indices: list[list[int]], noise: Noise, *, branches: int, states: bool = False
     ) -> Trajectories:
         """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; each prompt is prefilled once.
 
+        ``branches``: 1; 2 with guidance; 3 with a second prompt, whose conditions follow all first ones: they are run
+        together, so that they stand beside each other whatever their lengths, and their unconditional rows are left.
         ``states``: keep the hidden states of each step. Raises ConfigError where the model does not tell them.
         """
+        guided = branches > 1
         prompts = torch.tensor([p for p, group in enumerate(indices) for _ in group])
         hidden = None
         if states:
@@ -80,15 +83,16 @@ class NextTokenDecoder:
             logits, cache = self.model.prefill(condition, guided=guided)
         rows = to_device(prompts, logits.device)
         count = len(indices)
-        branches = torch.cat([rows, rows + count]) if guided else rows
+        firsts = [0, count] if branches < 3 else [0, 2 * count, count]
+        taken = torch.cat([rows + first for first in firsts[:branches]])
         height, width = self.model.grid
         return Trajectories(
             prompts=prompts,
             indices=torch.tensor([i for group in indices for i in group]),
             positions=torch.zeros(len(rows), dtype=torch.long),
             codes=torch.zeros(len(rows), self.preview_steps + height * width, dtype=torch.long, device=logits.device),
-            logits=logits[branches],
-            cache=cache.select(branches),
+            logits=logits[taken],
+            cache=cache.select(taken),
             noise=noise,
             states=None if hidden is None else hidden[rows],
         )
@@ -99,7 +103,7 @@ class NextTokenDecoder:
         scale = self.scale_at(frontier.positions, guidance_scale)
         if frontier.deferred:
             return self._draw_on_device(frontier, scale)
-        logits = guide(frontier.conditional, frontier.unconditional, frontier.scale_for(scale))
+        logits = guide(frontier.branches, frontier.scale_for(scale))
         logits = filter_logits(logits, self.sampling)
         if self.sampling.greedy:
             return draw(logits, None)
@@ -169,8 +173,8 @@ class NextTokenDecoder:
         fed = trajectories.device_positions - 1
         last = trajectories.codes.gather(1, fed[:, None])[:, 0]
         positions = fed if trajectories.captured else trajectories.positions - 1
-        if trajectories.guided:
-            last, positions = torch.cat([last, last]), torch.cat([positions, positions])
+        branches = len(trajectories.branches)
+        last, positions = last.repeat(branches), positions.repeat(branches)
         if trajectories.states is None:
             trajectories.logits = self.model.step(last, positions, trajectories.cache)
             return trajectories

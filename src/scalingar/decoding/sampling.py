@@ -63,15 +63,14 @@ class Draw:
     sampling: SamplingConfig
 
     def __call__(
-        self, logits: Float[Tensor, "c n v"], guidance_scale: Float[Tensor, " n"], *noise: Tensor
+        self, logits: Float[Tensor, "c n v"], guidance_scale: Float[Tensor, "*p n"], *noise: Tensor
     ) -> Int[Tensor, " n"]:
-        """Codes from raw logits, of one or both branches.
+        """Codes from raw logits, of all branches.
 
         ``noise``: nothing for greedy draws; Exp(1) numbers ``(n, v)``; or keys ``(n, 2)`` and steps ``(n,)`` of
         :func:`scalingar.decoding.device_noise.device_exponential`.
         """
-        guided = guide(logits[0], logits[1] if len(logits) == 2 else None, guidance_scale)
-        filtered = filter_logits(guided, self.sampling)
+        filtered = filter_logits(guide(logits, guidance_scale), self.sampling)
         if len(noise) == 2:
             return draw(filtered, device_exponential(*noise, filtered.shape[-1]))
         return draw(filtered, *noise) if noise else draw(filtered, None)

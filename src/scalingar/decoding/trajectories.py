@@ -66,7 +66,7 @@ class Trajectories(Frontier, Generic[CacheT]):
     def fitting(self, rows: int) -> int:
         """How many rows a batch of ``rows`` trajectories should have: as many, unless its cache has sizes."""
         sizes = getattr(self.cache, "fitting", None)
-        branches = 2 if self.guided else 1
+        branches = len(self.branches)
         return rows if sizes is None else sizes(rows * branches) // branches
 
     def run(self, function: Callable[..., Any], *arguments: Tensor) -> Any:
@@ -137,11 +137,9 @@ class Trajectories(Frontier, Generic[CacheT]):
     @torch.inference_mode()
     def join(self, other: Self) -> Self:
         """These rows, then those of ``other``, which must not be used afterwards."""
-        mine, theirs = len(self), len(other)
-        order = rows = torch.arange(mine + theirs, device=self.codes.device)
-        if self.guided:  # both branches of self come before both of other
-            order = torch.where(rows < mine, rows, rows + mine)
-            order = torch.cat([order, torch.where(rows < mine, rows + mine, rows + mine + theirs)])
+        own, others = len(self.logits), len(other.logits)
+        rows = torch.arange(own + others, device=self.codes.device)  # all branches of self, then all of other
+        order = torch.cat([rows[:own].view(-1, len(self)), rows[own:].view(-1, len(other))], 1).flatten()
         self.cache = self.cache.join(other.cache, order)
         self.noise = self.noise.join(other.noise)
         self.logits = torch.cat([self.logits, other.logits]).index_select(0, order)
@@ -150,7 +148,7 @@ class Trajectories(Frontier, Generic[CacheT]):
         return self
 
     def _take(self, rows: Int[Tensor, " m"], on_device: Int[Tensor, " m"], branches: Int[Tensor, " b"]) -> Self:
-        """``rows`` on the CPU and on the device of the codes, and there the rows of both branches."""
+        """``rows`` on the CPU and on the device of the codes, and there the rows of all branches."""
         self.logits = self.logits.index_select(0, branches)
         for name in self._per_row():
             tensor: Tensor = getattr(self, name)

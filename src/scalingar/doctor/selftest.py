@@ -74,7 +74,7 @@ def _codes(device: str, indices: range, *, keep: list[int] | None = None, collap
     decoder = NextTokenDecoder(model=model)
     features = torch.linspace(-1, 1, 6 * 16).view(1, 6, 16)
     condition = model.condition(features, torch.tensor([[0, 0, 1, 1, 1, 1]]).bool())
-    live = decoder.start(condition, [list(indices)], TrajectoryNoise.streams(0, list(indices)), guided=True)
+    live = decoder.start(condition, [list(indices)], TrajectoryNoise.streams(0, list(indices)), branches=2)
     while True:
         if keep is not None and int(live.positions[0]) == 8:
             live = live.select(torch.tensor(keep))

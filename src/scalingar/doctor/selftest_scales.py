@@ -36,7 +36,7 @@ def _decoder(device: str) -> NextScaleDecoder:
 
 def _drawn(decoder: NextScaleDecoder, indices: list[int], keep: list[int] | None) -> Tensor:
     condition = decoder.model.condition(torch.tensor([1], device=decoder.model.device))
-    live = decoder.start(condition, [indices], TrajectoryNoise.streams(0, indices), guided=True)
+    live = decoder.start(condition, [indices], TrajectoryNoise.streams(0, indices), branches=2)
     for scale in range(len(_SIDES)):
         if scale:
             live = decoder.advance(live)

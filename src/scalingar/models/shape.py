@@ -30,10 +30,9 @@ class Shape:
         """Of one whole trajectory."""
         return len(self.scales) if self.next_scale else self.tokens
 
-    def cache_bytes(self, dtype: torch.dtype, *, guided: bool) -> int:
-        """Of one trajectory that is drawn to its end, with both branches if ``guided``."""
-        slots = self.condition_tokens + self.tokens
-        return self.cached * slots * dtype.itemsize * (2 if guided else 1)
+    def cache_bytes(self, dtype: torch.dtype, *, branches: int) -> int:
+        """Of one trajectory that is drawn to its end with so many branches."""
+        return self.cached * (self.condition_tokens + self.tokens) * dtype.itemsize * branches
 
 
 def count_parameters(make: Callable[[], nn.Module]) -> int:

@@ -83,17 +83,25 @@ def generate_image(
     scale, negative = _guidance(logits_processor, generation_config.num_return_sequences, len(input_ids))
     emu3 = Emu3(network=model, grid=_grid(image_sizes), negative=negative)
     mask = model_kwargs.get("attention_mask")
+
+    repeats = generation_config.num_return_sequences
+    texts = [f"prompt {i}" for i in range(len(input_ids) // repeats)] if prompts is None else list(prompts)
+
+    def prepared(prompts: list[str]) -> tuple[Tensor, Tensor | None]:
+        """What transformers made of all prompts, whose texts are not read."""
+        if prompts != [text for text in texts for _ in range(repeats)]:
+            raise ConfigError("transformers prepared one prompt for each image; a second prompt needs the pipeline.")
+        return input_ids, None if mask is None else mask.bool()
+
     pipe = ImagePipeline(
         name="emu3",
         model=emu3,
         tokenizer=Emu3Images(model),
-        encode_prompts=lambda _: (input_ids, None if mask is None else mask.bool()),
+        encode_prompts=prepared,
         guidance_scale=scale,
         sampling=SamplingConfig(**generation_sampling(generation_config), greedy=not generation_config.do_sample),
         device=model.device,
     )
-    repeats = generation_config.num_return_sequences
-    texts = [f"prompt {i}" for i in range(len(input_ids) // repeats)] if prompts is None else list(prompts)
     output = pipe(
         texts,
         strategy=strategy,

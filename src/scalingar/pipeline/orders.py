@@ -31,14 +31,13 @@ def open_engine(
     usual: Recipe,
     encode: Encode,
     *,
-    guided: bool,
+    branches: int,
     states: bool = False,
     max_rows: int | None = None,
 ) -> OpenEngine:
     """An engine for orders, of which those in the manner of ``usual``, a resolved recipe, are fastest.
 
-    ``guided``: whether its images are drawn with guidance; ``states``: whether their searches read hidden states. All
-    of them, or none.
+    ``branches``: of all its images; ``states``: whether their searches read hidden states, all of them, or none.
     """
     assert usual.guidance_scale is not None
     decoder = pipe.decoder(usual.sampling)
@@ -46,9 +45,10 @@ def open_engine(
     return OpenEngine(
         decoder,
         Manner(decoder.sampling, usual.strategy.profile),
-        scale if guided else 1.0,
+        scale if branches > 1 else 1.0,
         Ledger(),
         encode,
+        branches=branches,
         states=states,
         max_rows=max_rows,
         streams=(DeviceNoise if usual.noise == "device" else TrajectoryNoise).for_prompts,

@@ -9,6 +9,7 @@ from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.recipe import Recipe
 from scalingar.serve.errors import ApiError
+from scalingar.strategies.strategy import branches_of
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ Message = Partial | Frame | Finished | ApiError
 
 @dataclass(frozen=True)
 class Kind:
-    """What all images of a live batch have in common: an unconditional branch, and searches that read states."""
+    """What all images of a live batch have in common: the number of branches, and whether searches read states."""
 
-    guided: bool
+    branches: int
     states: bool
 
 
@@ -85,7 +86,8 @@ class Job:
     def kind(self) -> Kind:
         """Which live batch it belongs to."""
         assert self.recipe.guidance_scale is not None
-        return Kind(self.recipe.guidance_scale > 1.0, self.recipe.strategy.needs().states)
+        strategy = self.recipe.strategy
+        return Kind(branches_of(strategy, self.recipe.guidance_scale), strategy.needs().states)
 
     def wants_picture(self, drawn: int, total: int) -> bool:
         """Whether the next partial picture is due after ``drawn`` of ``total`` steps: they come at equal distances."""

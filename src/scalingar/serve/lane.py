@@ -30,7 +30,7 @@ class Lane:
         self.offer, self.metrics, self.closed = offer, metrics, closed
         rows = offer.limits.max_rows
         self.engine: OpenEngine = open_engine(
-            offer.pipe, offer.usual, self._encode, guided=kind.guided, states=kind.states, max_rows=rows
+            offer.pipe, offer.usual, self._encode, branches=kind.branches, states=kind.states, max_rows=rows
         )
         self.jobs: list[Job] = []
         self.whole = sum(height * width for height, width in offer.pipe.grids)

@@ -21,8 +21,8 @@ from scalingar.strategies.engine.open_engine import check_joins
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import MOST_TRAJECTORIES
 
-WITHOUT_FILES = (*INTRINSIC, "pixels")
-"""Rewards and features that nothing is loaded for."""
+WITHOUT_FILES = (*INTRINSIC, "pixels", "layout")
+"""Rewards, features and rewriters that nothing is loaded for."""
 _OF_FILES = "/\\:~"
 
 

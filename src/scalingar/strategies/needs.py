@@ -10,6 +10,7 @@ class Needs:
     ``rewarded``: it uses a reward; ``reward``: its name or ``name:source``, None if not yet named.
     ``feature``: ``name`` or ``name:source`` of the image feature it uses; None: none.
     ``unconditional``: it compares the unconditional branch with the prompt's, so there must be one.
+    ``rewriter``: ``name`` or ``name:words`` of what writes the second prompt that it guides with; None: there is none.
     ``verified``: it uses a verifier; ``verifier``: its folder, None if not yet named.
     ``states``: it reads hidden states, which are kept only then, or where a verifier reads them.
     ``warmup``: share of the steps after which the profile's C_min begins anew (ScalingAR, Eq. 12); 0: it does not.
@@ -19,6 +20,7 @@ class Needs:
     reward: str | None = None
     feature: str | None = None
     unconditional: bool = False
+    rewriter: str | None = None
     verified: bool = False
     verifier: str | None = None
     states: bool = False

@@ -140,7 +140,7 @@ class Step:
 
     @property
     def logits(self) -> Float[Tensor, "c n *l v"]:
-        """A copy of the rows' raw fp32 logits, conditional and, with guidance, unconditional."""
+        """A copy of the rows' raw fp32 logits: conditional, with guidance unconditional, and a second prompt's."""
         return self.read_logits()
 
     @property
@@ -213,6 +213,8 @@ class Decision:
     ``rows``: the rows that continue, in their new order, ``(m,)``; a repeated row is forked.
     ``reasons``: per row of the step why it is cut, None if it continues.
     ``guidance_scale``: per row of the step, ``(n,)``; None: unchanged.
+    ``second_scale``: likewise the second prompt's, where the strategy needs a rewriter: s' of
+    :func:`scalingar.profile.statistics.guidance.guide`, 1 at first, which is without weight.
     ``trace``: values of this step to record, ``(n,)`` each.
     ``start``: trajectories to add.
     """
@@ -222,6 +224,7 @@ class Decision:
     guidance_scale: Float[np.ndarray, " n"] | None = None
     trace: Columns = field(default_factory=dict)
     start: Start = Start()
+    second_scale: Float[np.ndarray, " n"] | None = None
 
     @classmethod
     def of(cls, rows: Int[np.ndarray, " m"] | Iterable[int], count: int, reason: str, **trace: np.ndarray) -> Decision:

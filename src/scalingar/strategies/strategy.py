@@ -111,9 +111,19 @@ def check_serves(strategy: Strategy, decoding: Decoding) -> None:
         )
 
 
+def branches_of(strategy: Strategy, guidance_scale: float) -> int:
+    """Branches that its images are drawn with: conditional, with guidance unconditional, and a second prompt's."""
+    return 1 if guidance_scale <= 1.0 else 2 if strategy.needs().rewriter is None else 3
+
+
 def check_branches(strategy: Strategy, guidance_scale: float) -> None:
-    """Raises ConfigError for what compares both branches, if there is only the prompt's."""
+    """Raises ConfigError for what compares or combines branches, if there is only the prompt's."""
     needs = strategy.needs()
+    if guidance_scale <= 1.0 and needs.rewriter is not None:
+        raise ConfigError(
+            f"{type(strategy).__name__} guides with a second prompt (rewrite: {needs.rewriter}), and guidance_scale "
+            f"{guidance_scale:g} means without guidance; set it above 1, or leave rewrite out."
+        )
     if guidance_scale <= 1.0 and (needs.unconditional or needs.reward == "pmi"):
         raise ConfigError(
             f"{type(strategy).__name__} compares the prompt's branch with an unconditional one (pmi), and at "

@@ -33,6 +33,16 @@ def test_of_a_next_token_model() -> None:
     assert told.hours(3.6e6 / 80, load) == pytest.approx(2 / 3), "one of two workers has two of three shards"
 
 
+def test_a_third_branch_has_a_cache_of_its_own() -> None:
+    load, strategy = Load(images=1, shard=1, max_rows=4, workers=1), {"name": "gridar", "reward": "confidence"}
+    two, three = (
+        estimate(build_strategy(settings), TOKENS, load, dtype=torch.bfloat16, guidance_scale=2.0)
+        for settings in (strategy, {**strategy, "rewrite": "layout"})
+    )
+    assert 2 * three.cache == 3 * two.cache
+    assert three.tokens == two.tokens
+
+
 def test_a_schedule_is_known_beforehand() -> None:
     """14 656 tokens are what the ledger of TTS-VAR said on Infinity's scales."""
     strategy = build_strategy({"name": "tts-var", "num_trajectories": 1, "reward": "embedded"})

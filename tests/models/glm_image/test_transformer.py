@@ -43,7 +43,7 @@ def start(
     decoder = NextTokenDecoder(model=model, sampling=SamplingConfig(greedy=greedy, **sampling))
     noise = TrajectoryNoise.for_prompts([5, 6][: len(indices)], indices)
     condition = model.condition(IDS[: len(indices)], MASK[: len(indices)].bool())
-    return decoder, decoder.start(condition, indices, noise, guided=guided)
+    return decoder, decoder.start(condition, indices, noise, branches=2 if guided else 1)
 
 
 def official(network: Any, prompts: list[int], **settings: Any) -> Tensor:
@@ -74,7 +74,7 @@ def test_greedy_codes_are_those_of_generate(
 ) -> None:
     decoder = NextTokenDecoder(model=model, sampling=SamplingConfig(greedy=True))
     condition = model.condition(IDS[prompts], MASK[prompts].bool())
-    live = decoder.start(condition, [[0]] * len(prompts), TrajectoryNoise.streams(0, [0] * len(prompts)), guided=False)
+    live = decoder.start(condition, [[0]] * len(prompts), TrajectoryNoise.streams(0, [0] * len(prompts)), branches=1)
     codes = tiny.decode(decoder, live, 1.0).codes
     assert torch.equal(codes, official(network, prompts, do_sample=False))
     assert len(codes.unique()) > 4  # a run that says little would agree with anything
@@ -120,7 +120,7 @@ def test_logits_are_those_of_the_whole_sequence_at_once(
         hidden = network.model.language_model(input_ids=ids, position_ids=places, use_cache=False).last_hidden_state
         expected = network.lm_head(hidden[0, len(prompt) - 1 :])[:, : tiny_glm.CODES]
         _, live = start(model, [[0], [0]])
-        seen = [live.conditional[row]]
+        seen = [live.branches[0][row]]
         for place in range(TOTAL - 1):
             step = model.step(codes[place].expand(2), torch.full((2,), place), live.cache)
             seen.append(step[row])
@@ -192,7 +192,7 @@ def test_the_other_branch_reads_a_prompt_without_words(model: GlmImage) -> None:
     condition = model.condition(IDS, MASK.bool())
     assert [row.tolist() for row in condition.unconditional] == [[33, 30, BEGIN]] * 2
     _, live = start(model, [[0], [0]], guided=True)
-    assert live.guided
+    assert len(live.branches) == 2
     conditional, unconditional = live.branches
     assert torch.equal(unconditional[0], unconditional[1])
     assert not torch.equal(conditional[0], unconditional[0])

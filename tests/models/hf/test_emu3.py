@@ -72,13 +72,15 @@ def start(model: Emu3, indices: list[list[int]], *, guided: bool = True) -> tupl
     noise = TrajectoryNoise.for_prompts([5 + row for row in rows], indices)
     condition = model.condition(IDS[: len(indices)], MASK[: len(indices)].bool())
     decoder = NextTokenDecoder(model=model)
-    return decoder, decoder.start(condition, indices, noise, guided=guided)
+    return decoder, decoder.start(condition, indices, noise, branches=2 if guided else 1)
 
 
 def greedy(model: Emu3, rows: list[int], scale: float) -> Tensor:
     decoder = NextTokenDecoder(model=model, sampling=SamplingConfig(greedy=True))
     noise = TrajectoryNoise.streams(0, [0] * len(rows))
-    live = decoder.start(model.condition(IDS[rows], MASK[rows].bool()), [[0]] * len(rows), noise, guided=scale > 1)
+    live = decoder.start(
+        model.condition(IDS[rows], MASK[rows].bool()), [[0]] * len(rows), noise, branches=2 if scale > 1 else 1
+    )
     return tiny.decode(decoder, live, scale).codes
 
 
@@ -122,12 +124,12 @@ def test_logits_are_those_of_the_whole_sequence_at_once(network: Emu3ForConditio
         ids = torch.cat([IDS[row][valid], written])
         expected = network(ids[None]).logits[0, -len(written) - 1 :, model.visual]
         expected = expected[is_choice]
-        seen = [live.conditional[row]]
+        seen = [live.branches[0][row]]
         for place, code in enumerate(CODES[:-1]):
             step = model.step(code.expand(4), torch.full((4,), place), live.cache)
             seen.append(step[row])
         torch.testing.assert_close(torch.stack(seen), expected, atol=1e-5, rtol=0)
-        assert live.conditional.shape == (2, 24)
+        assert live.branches[0].shape == (2, 24)
 
 
 # --- rows --------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def start(model: Janus, indices: list[list[int]], *, greedy: bool = False) -> tu
     decoder = NextTokenDecoder(model=model, sampling=SamplingConfig(greedy=greedy))
     noise = TrajectoryNoise.for_prompts([5, 6][: len(indices)], indices)
     condition = model.condition(IDS[: len(indices)], MASK[: len(indices)].bool())
-    return decoder, decoder.start(condition, indices, noise, guided=True)
+    return decoder, decoder.start(condition, indices, noise, branches=2)
 
 
 # --- parity ------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ def test_greedy_codes_are_those_of_generate(
     decoder = NextTokenDecoder(model=model, sampling=SamplingConfig(greedy=True))
     condition = model.condition(IDS[prompts], MASK[prompts].bool())
     noise = TrajectoryNoise.streams(0, [0] * len(prompts))
-    live = decoder.start(condition, [[0]] * len(prompts), noise, guided=True)
+    live = decoder.start(condition, [[0]] * len(prompts), noise, branches=2)
     codes = tiny.decode(decoder, live, scale).codes
     assert torch.equal(codes, official)
     assert len(codes.unique()) > 4  # a run that says little would agree with anything
@@ -71,12 +71,12 @@ def test_logits_are_those_of_the_whole_sequence_at_once(network: JanusForConditi
         pictures = network.prepare_embeddings_for_image_generation(codes[:-1])
         hidden = network.model.language_model(inputs_embeds=torch.cat([text, pictures])[None]).last_hidden_state[0]
         expected = network.model.generation_head(hidden[int(valid.sum()) - 1 :])
-        seen = [alone.conditional[row]]
+        seen = [alone.branches[0][row]]
         for place in range(15):
             step = model.step(codes[place].expand(4), torch.full((4,), place), alone.cache)
             seen.append(step[row].clone())
         torch.testing.assert_close(torch.stack(seen), expected, atol=1e-5, rtol=0)
-    assert live.conditional.dtype == torch.float32
+    assert live.branches[0].dtype == torch.float32
 
 
 def test_padding_on_the_other_side_changes_nothing(model: Janus) -> None:
@@ -109,6 +109,18 @@ def test_survivors_are_what_they_would_have_been(model: Janus) -> None:
     assert list(survivors) == [(0, 1), (1, 1)]
     assert survivors == {name: full[name] for name in survivors}
     assert len({tuple(codes) for codes in full.values()}) == 5
+
+
+def test_a_second_prompt_may_be_longer(model: Janus) -> None:
+    """Both are padded together, and read as if alone."""
+    decoder, noise = NextTokenDecoder(model=model), TrajectoryNoise.streams(0, [0])
+    condition = model.condition(IDS[[1, 0]], MASK[[1, 0]].bool())
+    live = decoder.start(condition, [[0]], noise, branches=3)
+    alone = [decoder.start(model.condition(IDS[[row]], MASK[[row]].bool()), [[0]], noise, branches=2) for row in (1, 0)]
+    for code in (3, 1):
+        torch.testing.assert_close(live.branches[:2], alone[0].branches, atol=1e-5, rtol=0)
+        torch.testing.assert_close(live.branches[2], alone[1].branches[0], atol=1e-5, rtol=0)
+        live, *alone = (decoder.advance(one.append(torch.tensor([code]))) for one in (live, *alone))
 
 
 def test_memory_shrinks_with_the_rows(model: Janus) -> None:

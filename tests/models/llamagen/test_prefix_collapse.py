@@ -80,7 +80,7 @@ def test_trajectories_draw_the_same_codes_and_hold_fewer_bytes() -> None:
     def drawn(collapse: bool) -> Trajectories:
         decoder = NextTokenDecoder(model=text_model(collapse))
         noise = TrajectoryNoise.for_prompts([0] * 4, [[0, 1]] * 4)
-        live = decoder.start(decoder.model.condition(*captions()), [[0, 1]] * 4, noise, guided=True)
+        live = decoder.start(decoder.model.condition(*captions()), [[0, 1]] * 4, noise, branches=2)
         live = tiny.decode(decoder, live, until=6)
         return tiny.decode(decoder, live.select(torch.tensor([0, 3, 7])))
 

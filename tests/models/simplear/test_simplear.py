@@ -50,7 +50,7 @@ def official(network: Qwen2ForCausalLM, prompt: torch.Tensor, scale: float, coun
 def test_greedy_codes_are_those_of_the_authors_rule(network: Qwen2ForCausalLM, model: SimpleAR, scale: float) -> None:
     decoder = NextTokenDecoder(model=model, sampling=SamplingConfig(greedy=True))
     noise = TrajectoryNoise.streams(0, [0, 0])
-    live = decoder.start(model.condition(IDS, MASK), [[0], [0]], noise, guided=True)
+    live = decoder.start(model.condition(IDS, MASK), [[0], [0]], noise, branches=2)
     codes = tiny.decode(decoder, live, scale).codes
     for row, valid in enumerate(MASK):
         assert codes[row].tolist() == official(network, IDS[row][valid], scale, 9)

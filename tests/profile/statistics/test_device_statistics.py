@@ -32,6 +32,23 @@ def test_tokens(branches: int, distribution: Distribution) -> None:
     np.testing.assert_allclose(log_p, distributions.log_p(rows, codes), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("distribution", ["guided", "conditional"])
+def test_tokens_with_a_second_prompt(distribution: Distribution) -> None:
+    values, scales = (
+        3 * torch.randn(3, 3, 11, generator=torch.Generator().manual_seed(0)),
+        torch.stack([SCALES, SCALES]),
+    )
+    expected = token_statistics(step_distributions(values, guidance_scale=scales, distribution=distribution), 5)
+    numbers = DeviceStatistics(distribution, 5)(values, scales)
+    found = device_statistics.token_statistics(numbers.numpy(), 11)
+    for name in ("entropy", "margin", "deepconf", "kl"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=2e-6, atol=1e-6)
+    assert torch.equal(
+        device_statistics.drawn_log_p(values, torch.tensor([4, 10, 0])),
+        device_statistics.drawn_log_p(values[:2], torch.tensor([4, 10, 0])),
+    )
+
+
 def test_scales() -> None:
     values, codes, config = logits(2, 3, 4, 2, 5), torch.arange(24).view(3, 4, 2) % 4, ProfileConfig()
     distributions = scale_statistics.scale_distributions(values, SCALES.numpy(), config)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import Tensor
 
+from scalingar.profile.statistics.guidance import guide
 from scalingar.profile.statistics.token_statistics import (
     Distribution,
     TokenStatistics,
@@ -153,8 +154,19 @@ def test_strong_guidance_over_a_wide_range_stays_exact() -> None:
     assert got.margin.item() == pytest.approx(1)
 
 
+def test_with_a_second_prompt_they_are_of_what_is_drawn_from() -> None:
+    """π is the softmax of all three branches as :func:`guide` combines the raw logits; K is of the first two."""
+    branches, scales = 2 * torch.randn(3, 4, 9, generator=torch.Generator().manual_seed(1)), torch.full((2, 4), 3.0)
+    found = step_distributions(branches, guidance_scale=scales, distribution="guided")
+    np.testing.assert_allclose(np.exp(found.drawn_from), guide(branches, scales).softmax(-1), rtol=1e-5, atol=1e-7)
+    two = step_distributions(branches[:2], guidance_scale=scales[0], distribution="guided")
+    assert np.array_equal(token_statistics(found, 3).kl, token_statistics(two, 3).kl)
+    rows, codes = np.arange(4), torch.tensor([0, 3, 8, 1])
+    assert np.array_equal(found.log_p(rows, codes), two.log_p(rows, codes))
+
+
 def test_shapes_are_checked() -> None:
-    for shape in ((1, 2, 1), (3, 2, 4), (2, 4)):
+    for shape in ((1, 2, 1), (4, 2, 4), (2, 4)):
         with unchecked(), pytest.raises(ValueError, match="v >= 2"):
             step_distributions(torch.zeros(shape), guidance_scale=1.0, distribution="guided")
 

@@ -40,17 +40,31 @@ NEXT_SCALE: list[dict[str, Any]] = [
     {"prompt": "4", "strategy": "single", "guidance_scale": 2.5, "sampling": {"greedy": True}},
     {"prompt": "3", "strategy": {"name": "best-of-n", "reward": "pmi"}, "seed": 8},
 ]
+LAYOUT = {"name": "gridar", "num_trajectories": 4, "reward": "log-likelihood", "rewrite": "layout"}
+SECOND: list[dict[str, Any]] = [
+    {"prompt": "a red cat and a dog", "strategy": LAYOUT},
+    {
+        "prompt": "two dogs",
+        "strategy": {**LAYOUT, "rewrite": "text:a cup above a dog"},
+        "seed": 3,
+        "guidance_scale": 5.0,
+    },
+    {"prompt": "a cup and a cow", "strategy": LAYOUT, "sampling": {"top_k": 5, "guidance_interval": 9}, "seed": 2},
+    {"prompt": "a red cat", "strategy": {**LAYOUT, "profile": {"distribution": "conditional"}}, "seed": 1},
+]
 PIPES: dict[str, tuple[Callable[[], ImagePipeline], list[dict[str, Any]]]] = {
     "next-token": (tiny_pipe, NEXT_TOKEN),
     "captured": (lambda: tiny_pipe(cuda_graphs=True), NEXT_TOKEN),
+    "three branches": (tiny_pipe, SECOND),
+    "three branches, captured": (lambda: tiny_pipe(cuda_graphs=True), SECOND),
     "var": (var_pipe, NEXT_SCALE),
     "infinity": (infinity_pipe, NEXT_SCALE),
 }
 
 
-def engine_of(pipe: ImagePipeline, *, guided: bool = True, max_rows: int | None = None) -> OpenEngine:
-    usual = Recipe.from_dict({"strategy": "random-of-n", "guidance_scale": 3.0 if guided else 1.0}).resolved(pipe)
-    return open_engine(pipe, usual, pipe._condition, guided=guided, max_rows=max_rows)
+def engine_of(pipe: ImagePipeline, *, branches: int = 2, max_rows: int | None = None) -> OpenEngine:
+    usual = Recipe.from_dict({"strategy": "random-of-n", "guidance_scale": 3.0 if branches > 1 else 1.0}).resolved(pipe)
+    return open_engine(pipe, usual, pipe._condition, branches=branches, max_rows=max_rows)
 
 
 def submit(engine: OpenEngine, pipe: ImagePipeline, case: dict[str, Any]) -> int:
@@ -78,12 +92,21 @@ def same(found: list[Candidate], expected: list[Candidate]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "max_rows"), [("next-token", None), ("next-token", 9), ("captured", None), ("var", None), ("infinity", 9)]
+    ("name", "max_rows"),
+    [
+        ("next-token", None),
+        ("next-token", 9),
+        ("captured", None),
+        ("three branches", 9),
+        ("three branches, captured", None),
+        ("var", None),
+        ("infinity", 9),
+    ],
 )
 def test_images_that_join_at_any_step_are_those_drawn_alone(name: str, max_rows: int | None) -> None:
     make, cases = PIPES[name]
     pipe = make()
-    engine, numbers = engine_of(pipe, max_rows=max_rows), []
+    engine, numbers = engine_of(pipe, branches=3 if cases is SECOND else 2, max_rows=max_rows), []
     for case in cases:
         numbers.append(submit(engine, pipe, case))
         for _ in range(2):
@@ -209,12 +232,14 @@ def test_the_leader_is_the_most_confident_and_as_far_as_the_batch() -> None:
     assert leader.index == max(range(len(candidates)), key=lambda i: candidates[i].trace["C"][5])
 
 
-def test_guided_and_unguided_images_are_not_mixed() -> None:
+def test_images_of_other_branches_are_not_mixed() -> None:
     pipe = tiny_pipe()
+    with pytest.raises(ValueError, match=r"\(3, False\) in an engine of \(2, False\)"):
+        submit(engine_of(pipe), pipe, SECOND[0])
     case: dict[str, Any] = {"prompt": "a red cat", "strategy": STRICT, "guidance_scale": 1.0}
-    with pytest.raises(ValueError, match=r"\(False, False\) in an engine of \(True, False\)"):
+    with pytest.raises(ValueError, match=r"\(1, False\) in an engine of \(2, False\)"):
         submit(engine_of(pipe), pipe, case)
-    engine = engine_of(pipe, guided=False)
+    engine = engine_of(pipe, branches=1)
     number = submit(engine, pipe, case)
     while engine.busy:
         checked_step(engine)
@@ -232,7 +257,7 @@ def test_all_trajectories_between_two_steps(kind: str) -> None:
     """Whoever is in the batch too, they are the beginnings of those at the end, and none is lost."""
     make, cases = PIPES[kind]
     pipe = make()
-    engine = engine_of(pipe)
+    engine = engine_of(pipe, branches=3 if cases is SECOND else 2)
     number = submit(engine, pipe, cases[0])
     assert engine.so_far(number) == [], "it waits"
     engine.step()

@@ -298,6 +298,8 @@ def test_a_search_that_lets_none_finish(pipe: ImagePipeline) -> None:
         (Decision(np.array([0, 1]), [None]), "there are 1 reasons"),
         (Decision(np.arange(2), [None] * 2, np.ones(3)), r"guidance_scale has the shape \(3,\)"),
         (Decision(np.arange(2), [None] * 2, trace={"odd": np.ones(1)}), r"odd has the shape \(1,\)"),
+        (Decision(np.arange(2), [None] * 2, second_scale=np.ones(3)), r"second_scale has the shape \(3,\)"),
+        (Decision(np.arange(2), [None] * 2, second_scale=np.ones(2)), "second_scale is of a second prompt"),
     ],
 )
 @pytest.mark.parametrize("when", ["before", "after"])

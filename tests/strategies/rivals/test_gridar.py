@@ -1,9 +1,13 @@
 """GridAR: rejected strips are replaced by accepted ones of their group of four."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
-from scalingar.core.errors import ConfigError
+from scalingar.core.errors import ConfigError, ScalingarError
+from scalingar.core.sampling_config import SamplingConfig
 from scalingar.strategies import BestOfN, GridAR
 from scalingar.strategies.rivals.gridar import replaced
 from scalingar.strategies.strategy import check_serves
@@ -56,6 +60,94 @@ def test_nothing_is_possible_and_nothing_changes() -> None:
     best = pipe(PROMPT, strategy=BestOfN(num_trajectories=4, reward="log-likelihood"), seed=2)
     assert none.results[0].chosen == best.results[0].chosen
     assert none.ledger.tokens == best.ledger.tokens
+
+
+# --- the rewritten prompt ------------------------------------------------------------------------
+
+TWO = "a red apple and a dog"
+GUIDED = {"name": "gridar", "num_trajectories": 4, "reward": "log-likelihood", "rewrite": "layout"}
+
+
+def test_it_guides_from_the_first_check_on() -> None:
+    search = GridAR(num_trajectories=2, rewrite="layout").search(RASTER)
+    for position in (4, 8):
+        decision = search.before_draw(step(position, [1, 2]))
+        assert decision is not None
+        assert decision.second_scale is not None
+        assert decision.second_scale.tolist() == [RASTER.guidance_scale] * 2
+    plain = GridAR(num_trajectories=2).search(RASTER).before_draw(step(4, [1, 2]))
+    assert plain is not None
+    assert plain.second_scale is None
+
+
+def test_trajectories_are_those_without_it_until_the_first_check_and_cost_half_as_much_again() -> None:
+    pipe = tiny_pipe()
+    guided = pipe(TWO, strategy=GUIDED, seed=3)
+    plain = pipe(TWO, strategy={**GUIDED, "rewrite": None}, seed=3)
+    firsts = [[one for one in output.candidates[0] if one.parent is None] for output in (guided, plain)]
+    assert all(torch.equal(one.codes[:4], other.codes[:4]) for one, other in zip(*firsts, strict=True))
+    assert not all(torch.equal(one.codes, other.codes) for one, other in zip(*firsts, strict=True))
+    for candidate in guided.candidates[0]:
+        assert candidate.trace["w"].tolist()[: candidate.tokens] == ([0.0] * 4 + [2.0] * 12)[: candidate.tokens]
+    assert "w" not in plain.candidates[0][0].trace
+    assert guided.ledger.tokens == plain.ledger.tokens
+    assert 2 * guided.ledger.forward_rows == 3 * plain.ledger.forward_rows
+    assert (guided.ledger.prefill_rows, plain.ledger.prefill_rows) == (4, 2)
+
+
+def test_a_prompt_that_stays_is_guided_plainly() -> None:
+    pipe = tiny_pipe()
+    images = [pipe(PROMPT, strategy={**GUIDED, "rewrite": name}, seed=3) for name in ("layout", None)]
+    for one, other in zip(*(output.candidates[0] for output in images), strict=True):
+        assert torch.equal(one.codes, other.codes)
+        np.testing.assert_allclose(one.trace["C"], other.trace["C"], rtol=1e-4, atol=1e-5)
+
+
+def test_an_image_among_others_is_the_one_drawn_alone() -> None:
+    pipe, prompts = tiny_pipe(), ["a dog and a cat", "two cups", "a blue cow and a banana"]
+    together = pipe(prompts, strategy=GUIDED, seed=4, max_rows=9)
+    for prompt, found in zip(prompts, together.candidates, strict=True):
+        for one, other in zip(found, pipe(prompt, strategy=GUIDED, seed=4).candidates[0], strict=True):
+            assert torch.equal(one.codes, other.codes)
+            assert one.fate == other.fate
+            for name, values in other.trace.items():
+                np.testing.assert_allclose(one.trace[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_captured_steps_draw_the_same() -> None:
+    plain, captured = (tiny_pipe(cuda_graphs=on)(TWO, strategy=GUIDED, seed=5) for on in (False, True))
+    for one, other in zip(plain.candidates[0], captured.candidates[0], strict=True):
+        assert torch.equal(one.codes, other.codes)
+        for name, values in one.trace.items():
+            np.testing.assert_allclose(other.trace[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_the_guidance_interval_ends_both() -> None:
+    pipe, sampling = tiny_pipe(), SamplingConfig(guidance_interval=2)
+    guided, plain = (
+        pipe(TWO, strategy={**GUIDED, "rewrite": name}, sampling=sampling, seed=3).candidates[0]
+        for name in ("layout", None)
+    )
+    assert all(torch.equal(one.codes, other.codes) for one, other in zip(guided, plain, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "settings", "call", "told"),
+    [
+        (TWO, {"rewrite": "layot"}, {}, "'layot' is not among the rewriters; did you mean 'layout'?"),
+        (TWO, {"rewrite": "text"}, {}, "needs the second prompt after a colon"),
+        (TWO, {"checks": []}, {}, "rewrite: layout guides from the first check on, and checks are none"),
+        (TWO, {}, {"guidance_scale": 1.0}, "guides with a second prompt"),
+        (TWO, {"rewrite": "text:dragons"}, {}, "no word of 'dragons' is known to the embedded model"),
+        ("a dragon and a cat", {}, {}, "it does not know 'dragon'"),
+    ],
+)
+def test_what_cannot_be_guided_by_a_second_prompt(
+    prompt: str, settings: dict[str, Any], call: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ScalingarError) as error:
+        tiny_pipe()(prompt, strategy={**GUIDED, **settings}, **call)
+    assert told in str(error.value)
 
 
 def test_scales_have_no_strips() -> None:

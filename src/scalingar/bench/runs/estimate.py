@@ -8,7 +8,7 @@ import torch
 from scalingar.models.shape import Shape
 from scalingar.strategies import Strategy
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import check_serves
+from scalingar.strategies.strategy import branches_of, check_serves
 
 _VALUES = 2
 """A search only has to be told some number of values of a code."""
@@ -71,5 +71,5 @@ def estimate(strategy: Strategy, shape: Shape, load: Load, *, dtype: torch.dtype
         tokens=load.images * tokens,
         rows=rows,
         steps=rounds * shape.steps,
-        cache=rows * shape.cache_bytes(dtype, guided=guidance_scale > 1.0),
+        cache=rows * shape.cache_bytes(dtype, branches=branches_of(strategy, guidance_scale)),
     )

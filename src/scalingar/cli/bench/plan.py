@@ -112,7 +112,8 @@ class _Told:
     def model(self) -> str:
         """Its sizes, in one line."""
         weights = _memory(self.shape.parameters * self.choice.dtype.itemsize, digits=1)
-        cache = _memory(self.shape.cache_bytes(self.choice.dtype, guided=self.guidance_scale > 1), digits=2)
+        branches = 2 if self.guidance_scale > 1 else 1
+        cache = _memory(self.shape.cache_bytes(self.choice.dtype, branches=branches), digits=2)
         return (
             f"{self.choice.name}: {self.shape.tokens} tokens in {self.shape.steps} steps a trajectory; weights "
             f"{weights}, cache {cache} a trajectory; text encoder, decoded pictures and judge come on top"

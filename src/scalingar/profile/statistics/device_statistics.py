@@ -30,16 +30,19 @@ class DeviceStatistics:
     distribution: Distribution
     top_k: int
 
-    def __call__(self, logits: Float[Tensor, "c n *l v"], guidance_scale: Float[Tensor, " n"]) -> Float[Tensor, "4 n"]:
+    def __call__(
+        self, logits: Float[Tensor, "c n *l v"], guidance_scale: Float[Tensor, "*p n"]
+    ) -> Float[Tensor, "4 n"]:
         """Entropy, margin, DeepConf and K of every row, means over its codes.
 
         See :func:`scalingar.profile.statistics.token_statistics.token_statistics`.
         """
-        branches = logits.float().log_softmax(-1).clamp_min(LOG_FLOOR)
+        branches = logits[:2].float().log_softmax(-1).clamp_min(LOG_FLOOR)
         conditional, unconditional = branches[0], branches[-1]
         drawn_from = conditional
-        if len(logits) == 2 and self.distribution == "guided":
-            drawn_from = guide(conditional, unconditional, guidance_scale).log_softmax(-1).clamp_min(LOG_FLOOR)
+        if len(logits) > 1 and self.distribution == "guided":
+            guided = guide(branches if len(logits) == 2 else logits.float(), guidance_scale)
+            drawn_from = guided.log_softmax(-1).clamp_min(LOG_FLOOR)
         numbers = (
             -(drawn_from.exp() * drawn_from).sum(-1),
             drawn_from.amax(-1).exp() - kth_largest(drawn_from, 2).exp(),
@@ -59,6 +62,7 @@ def _mean_of_largest(values: Float[Tensor, "n *l v"], k: int) -> Float[Tensor, "
 
 def drawn_log_p(logits: Float[Tensor, "c n *l v"], codes: Int[Tensor, " n *l"]) -> Float[Tensor, "2 n"]:
     """ln p(x|c) and ln p(x|∅) of the codes drawn, in nats, summed over a row's codes; equal without guidance."""
+    logits = logits[:2]
     drawn = logits.gather(-1, codes.expand(len(logits), *codes.shape)[..., None])[..., 0]
     log_p = (drawn - logits.logsumexp(-1)).clamp_min(LOG_FLOOR)
     log_p = log_p.flatten(2).sum(-1) if log_p.ndim > 2 else log_p

@@ -27,7 +27,7 @@ LOG_FLOOR = -70.0
 class StepDistributions:
     """A step's distributions over the vocabulary, as log-probabilities of at least -70, in fp32.
 
-    `branches`: ln softmax of ℓ_c and, with guidance, of ℓ_u, `(c, n, v)`.
+    `branches`: ln softmax of ℓ_c and, with guidance, of ℓ_u, `(c, n, v)`; not of a second prompt's.
     `drawn_from`: ln π_t `(n, v)`, from which the statistics are computed.
     """
 
@@ -65,25 +65,24 @@ def step_distributions(
     """The distributions of one step's raw logits, before temperature and filters.
 
     Args:
-        logits: ℓ_c and, with guidance, ℓ_u: `(1, n, v)` or `(2, n, v)`, any float type; computed in
-            fp32. -inf marks a masked token. Without ℓ_u, π_t is the conditional distribution
-            whatever `distribution` says.
-        guidance_scale: s, one number or one per row `(n,)`.
-        distribution: what π_t is: softmax of the guided logits ℓ_u + s(ℓ_c − ℓ_u), or of ℓ_c.
-            The paper does not say which; guided is this project's default.
+        logits: ℓ_c, with guidance ℓ_u, and those of a second prompt: `(1, n, v)` to `(3, n, v)`, any float
+            type; computed in fp32. -inf marks a masked token. Without ℓ_u, π_t is the conditional
+            distribution whatever `distribution` says.
+        guidance_scale: s, one number or one per row `(n,)`; with a second prompt both scales `(2, n)`.
+        distribution: what π_t is: softmax of the guided logits, without a second prompt ℓ_u + s(ℓ_c − ℓ_u),
+            or of ℓ_c. The paper does not say which; guided is this project's default.
 
     Raises:
-        ValueError: the shape is not one or two times `(n, v)` with at least two tokens.
+        ValueError: the shape is not one to three times `(n, v)` with at least two tokens.
     """
-    if logits.ndim != 3 or len(logits) not in (1, 2) or logits.shape[2] < 2:
-        raise ValueError(f"logits must be (1, n, v) or (2, n, v) with v >= 2, not {tuple(logits.shape)}")
+    if logits.ndim != 3 or len(logits) not in (1, 2, 3) or logits.shape[2] < 2:
+        raise ValueError(f"logits must be (1, n, v) to (3, n, v) with v >= 2, not {tuple(logits.shape)}")
     # Both branches in one pass: on few rows the cost is in calls, not in arithmetic.
-    branches = log_probabilities(logits)
-    guided = len(logits) == 2 and distribution == "guided"
+    branches = log_probabilities(logits[:2])
     drawn_from = branches[0]
-    if guided:
+    if len(logits) > 1 and distribution == "guided":
         scale = guidance_scale if isinstance(guidance_scale, float) else torch.as_tensor(guidance_scale)
-        drawn_from = log_probabilities(guide(branches[0], branches[1], scale))
+        drawn_from = log_probabilities(guide(branches if len(logits) == 2 else logits.float(), scale))
     return StepDistributions(as_array(branches), as_array(drawn_from))
 
 

@@ -17,7 +17,7 @@ from scalingar.strategies.engine.order import Manner, Order
 from scalingar.strategies.engine.starts import Decoder, Streams
 from scalingar.strategies.engine.step_event import StepEvent
 from scalingar.strategies.search import Start
-from scalingar.strategies.strategy import Strategy, check_serves
+from scalingar.strategies.strategy import Strategy, branches_of, check_serves
 
 
 class Engine(OpenEngine):
@@ -48,6 +48,7 @@ class Engine(OpenEngine):
             guidance_scale,
             looks.ledger,
             list,
+            branches=branches_of(strategy, guidance_scale),
             states=strategy.needs().states,
             max_rows=max_rows,
             streams=streams,
@@ -62,6 +63,7 @@ class Engine(OpenEngine):
 
         Raises:
             ConfigError: the strategy does not fit the model, or its reward fails.
+            PromptError: a prompt cannot be read, or not rewritten as the strategy asks.
             DecodingError: no trajectory of a prompt is left, or no decision is possible.
         """
         self.encode = encode

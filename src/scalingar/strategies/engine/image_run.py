@@ -54,14 +54,15 @@ class ImageRun:
 
     ``number``: of the image among those of the engine. ``manner``: of the order; equal ones are the same object.
     ``rows``: its rows in the live batch; ``indices``, ``positions``, ``scales``: trajectory, steps done and guidance
-    scale of each. ``pending``: trajectories that will join the batch later.
+    scale of each; ``second_scales``: of the second prompt. ``pending``: trajectories that will join the batch later.
     ``candidates``: those that ended, by index.
     """
 
     def __init__(self, number: int, order: Order, manner: Manner) -> None:
-        """Raises ConfigError if the strategy's settings do not fit the model."""
+        """Raises ConfigError if the strategy's settings do not fit the model; PromptError, see :class:`Order`."""
         self.number, self.order, self.manner = number, order, manner
         self.prompt, self.setting, self.looks = order.prompt, order.setting, order.looks
+        self.second_prompt = order.second_prompt
         strategy, setting = order.strategy, self.setting
         self.search = strategy.search(setting)
         self.lineage = Lineage()
@@ -70,6 +71,7 @@ class ImageRun:
         self.rows: Rows = np.arange(count)
         self.positions: Rows = np.zeros(count, np.int64)
         self.scales: Float[np.ndarray, " n"] = np.full(count, setting.guidance_scale)
+        self.second_scales: Float[np.ndarray, " n"] = np.ones(count)
         self.observer: Observer = ScaleObserver()
         if not setting.scales:
             self.observer = TokenObserver(strategy.profile, setting, count, strategy.needs().warmup)
@@ -112,6 +114,8 @@ class ImageRun:
         if self._decides_before and self.indices:
             decision = self._checked(self.search.before_draw(self._step(view)))
         self._record(self.observer.guided(self.scales))
+        if self.second_prompt is not None:
+            self._record({"w": (self.second_scales - 1).astype(np.float32)})
         if decision is None:
             return self._origin, Start()
         self._record(decision.trace)
@@ -172,6 +176,7 @@ class ImageRun:
         self.rows = np.concatenate([self.rows, rows])
         self.positions = np.concatenate([self.positions, born])
         self.scales = np.concatenate([self.scales, np.full(len(indices), self.setting.guidance_scale)])
+        self.second_scales = np.concatenate([self.second_scales, np.ones(len(indices))])
         self.pending -= len(indices)
 
     def leading(self, view: BatchView) -> Candidate | None:
@@ -244,6 +249,8 @@ class ImageRun:
             if reserved:
                 raise ValueError(f"its trace overwrites {min(reserved)!r}")
             decision = sound_decision(decision, len(self.indices))
+            if decision.second_scale is not None and self.second_prompt is None:
+                raise ValueError("second_scale is of a second prompt, and the strategy's needs() names no rewriter")
         except ValueError as error:
             raise DecodingError(
                 f"{type(self.search).__name__} decided at {self.setting.step_name} {self.log.position} what does not "
@@ -251,6 +258,8 @@ class ImageRun:
             ) from None
         if decision.guidance_scale is not None:
             self.scales = decision.guidance_scale
+        if decision.second_scale is not None:
+            self.second_scales = decision.second_scale
         return decision
 
     def _step(self, view: BatchView) -> Step:
@@ -331,7 +340,8 @@ class ImageRun:
 
     def _move(self, rows: Rows, indices: list[int]) -> None:
         self.indices = indices
-        self.rows, self.positions, self.scales = self.rows[rows], self.positions[rows], self.scales[rows]
+        self.rows, self.positions = self.rows[rows], self.positions[rows]
+        self.scales, self.second_scales = self.scales[rows], self.second_scales[rows]
 
     def _close(self, row: int, view: BatchView, reason: str | None) -> None:
         candidate = self._candidate(row, view, reason)

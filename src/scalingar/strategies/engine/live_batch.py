@@ -51,14 +51,15 @@ class LiveBatch:
         """Position of the first image's rows; in lockstep, of all rows."""
         return int(self.runs[0].positions[0])
 
-    def scales(self, base: float) -> Float[np.ndarray, " n"]:
-        """The guidance scale of every row; free rows have the base scale."""
+    def scales(self, base: float) -> Float[np.ndarray, "*p n"]:
+        """The guidance scale of every row, with a third branch both, ``(2, n)``; free rows have the base scale."""
         if len(self.runs) == 1 and self.owns_all(self.runs[0]):
-            return self.runs[0].scales
-        scales = np.full(len(self), base)
-        for run in self.runs:
-            scales[run.rows] = run.scales
-        return scales
+            scales, second = self.runs[0].scales, self.runs[0].second_scales
+        else:
+            scales, second = np.full(len(self), base), np.ones(len(self))
+            for run in self.runs:
+                scales[run.rows], second[run.rows] = run.scales, run.second_scales
+        return scales if len(self.trajectories.branches) < 3 else np.stack([scales, second])
 
     def owns_all(self, run: ImageRun) -> bool:
         """Whether the image's rows are all rows of the batch, in order."""

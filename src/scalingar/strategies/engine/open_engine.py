@@ -31,7 +31,7 @@ from scalingar.strategies.search import Candidates, Pick, Start
 from scalingar.strategies.strategy import Strategy, check_branches, check_serves
 
 Encode = Callable[[list[str]], Any]
-"""Prompts to the model's condition, one row each."""
+"""Prompts to the model's condition, one row each; second prompts after all first ones."""
 
 
 def check_joins(strategy: Strategy, decoding: Decoding) -> None:
@@ -62,11 +62,12 @@ class OpenEngine:
         ledger: Ledger,
         encode: Encode,
         *,
+        branches: int,
         states: bool = False,
         max_rows: int | None = None,
         streams: Streams = TrajectoryNoise.for_prompts,
     ) -> None:
-        """``guidance_scale``: of rows without an image; above 1 all images are guided, else none.
+        """``guidance_scale``: of rows without an image. ``branches``: of all images, see :func:`branches_of`.
 
         ``states``: the searches of all images read hidden states, or those of none.
 
@@ -75,7 +76,8 @@ class OpenEngine:
         start together and every cut shrinks the batch at once. Trajectories started later are not counted.
         ``streams``: creates the trajectories' noise.
         """
-        self.decoder, self.usual, self.guidance_scale, self.states = decoder, usual, guidance_scale, states
+        self.decoder, self.usual, self.guidance_scale = decoder, usual, guidance_scale
+        self.branches, self.states = branches, states
         self.ledger, self.encode, self.max_rows, self.streams = ledger, encode, max_rows, streams
         self.live: LiveBatch | None = None
         self.outcomes: dict[int, PromptResult | ScalingarError] = {}
@@ -86,11 +88,6 @@ class OpenEngine:
         self._reads = HostReads()
         self._ahead: DeviceObservation | None = None
         """Of the next step, which is computed already."""
-
-    @property
-    def guided(self) -> bool:
-        """Whether its images have an unconditional branch."""
-        return self.guidance_scale > 1.0
 
     @property
     def busy(self) -> bool:
@@ -112,7 +109,8 @@ class OpenEngine:
 
         Raises:
             ConfigError: the strategy does not fit the model, or concludes the images of a call together.
-            ValueError: it is guided, or reads states, and the others do not, or the other way round.
+            PromptError: the prompt cannot be rewritten as the strategy asks.
+            ValueError: it has other branches than the others, or reads states and they do not, or the other way round.
         """
         self._check(order)
         check_branches(order.strategy, order.guidance_scale)
@@ -126,9 +124,9 @@ class OpenEngine:
 
     def _check(self, order: Order) -> None:
         check_joins(order.strategy, self.decoder.decoding)
-        own, others = (order.guided, order.strategy.needs().states), (self.guided, self.states)
+        own, others = (order.branches, order.strategy.needs().states), (self.branches, self.states)
         if own != others:
-            raise ValueError(f"(guided, states) is {own} in an engine of {others}")
+            raise ValueError(f"(branches, states) is {own} in an engine of {others}")
 
     def cancel(self, number: int) -> None:
         """Give an image up between two steps, if it is not done: others may take its rows at once."""
@@ -219,11 +217,13 @@ class OpenEngine:
         """All trajectories of these images, before their first code."""
         indices = [list(run.indices) for run in runs]
         noise = self.streams([run.setting.seed for run in runs], indices)
+        prompts = [run.prompt for run in runs]
+        prompts += [run.second_prompt for run in runs if run.second_prompt is not None]
         with self.ledger.timed("prompts"), torch.inference_mode():
-            condition = self.encode([run.prompt for run in runs])
+            condition = self.encode(prompts)
         with self.ledger.timed("prefill"):
-            fresh = self.decoder.start(condition, indices, noise, guided=self.guided, states=self.states)
-        self.ledger.prefill_rows += len(runs) * (2 if self.guided else 1)
+            fresh = self.decoder.start(condition, indices, noise, branches=self.branches, states=self.states)
+        self.ledger.prefill_rows += len(prompts) * min(self.branches, 2)
         first = 0
         for run in runs:
             self._starts.keep_origin(run, fresh, first)

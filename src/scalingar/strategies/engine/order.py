@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.decoder import Decoder
+from scalingar.models.prompts.rewriters import rewritten
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.strategies.engine.looks import ImageLooks
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import Strategy
+from scalingar.strategies.strategy import Strategy, branches_of
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,15 @@ class Order:
     show: bool = True
 
     @property
-    def guided(self) -> bool:
-        """Whether it is drawn with an unconditional branch."""
-        return self.guidance_scale > 1.0
+    def branches(self) -> int:
+        """See :func:`branches_of`."""
+        return branches_of(self.strategy, self.guidance_scale)
+
+    @property
+    def second_prompt(self) -> str | None:
+        """What its third branch reads; None without one. Raises PromptError for a prompt that is not rewritten."""
+        rewriter = self.strategy.needs().rewriter
+        return None if rewriter is None else rewritten(rewriter, self.prompt)
 
     @property
     def manner(self) -> Manner:

@@ -30,18 +30,18 @@ class Part:
     profile: ProfileConfig
     rows: Rows
 
-    def observe(self, batch: Frontier, scales: Float[np.ndarray, " n"], reads: HostReads) -> Observation:
+    def observe(self, batch: Frontier, scales: Float[np.ndarray, "*p n"], reads: HostReads) -> Observation:
         """Statistics of these rows, guided at ``scales``, which are of all rows."""
         frontier = batch.part(torch.from_numpy(self.rows))
-        scale = self.decoder.scale_at(frontier.positions, scales[self.rows])
+        scale = self.decoder.scale_at(frontier.positions, scales[..., self.rows])
         return observe(frontier, scale, self.profile, self.decoder.decoding, reads)
 
-    def draw(self, batch: Frontier, scales: Float[np.ndarray, " n"]) -> Int[Tensor, "*m"]:
+    def draw(self, batch: Frontier, scales: Float[np.ndarray, "*p n"]) -> Int[Tensor, "*m"]:
         """The next codes of these rows."""
-        return self.decoder.draw(batch.part(torch.from_numpy(self.rows)), scales[self.rows])
+        return self.decoder.draw(batch.part(torch.from_numpy(self.rows)), scales[..., self.rows])
 
 
-def draw_parts(parts: Sequence[Part], batch: Frontier, scales: Float[np.ndarray, " n"]) -> Int[Tensor, "*n"]:
+def draw_parts(parts: Sequence[Part], batch: Frontier, scales: Float[np.ndarray, "*p n"]) -> Int[Tensor, "*n"]:
     """The next codes of all rows of the batch."""
     codes = torch.cat([part.draw(batch, scales) for part in parts])
     return codes.index_select(0, _back([part.rows for part in parts], codes.device))
@@ -51,7 +51,7 @@ class MixedObservation:
     """An :class:`Observation` of a whole batch, part by part."""
 
     def __init__(
-        self, parts: Sequence[Part], batch: Frontier, scales: Float[np.ndarray, " n"], reads: HostReads
+        self, parts: Sequence[Part], batch: Frontier, scales: Float[np.ndarray, "*p n"], reads: HostReads
     ) -> None:
         self.seen = [(part.rows, part.observe(batch, scales, reads)) for part in parts]
         self.count = len(batch)

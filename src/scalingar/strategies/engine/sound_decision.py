@@ -25,13 +25,18 @@ def sound_decision(decision: Any, count: int) -> Decision:
             raise ValueError(f"row {row} ends without a reason, or goes on with one")
     if not isinstance(decision.start, Start):
         raise ValueError(f"start={decision.start!r} is no Start")
-    scales = None
-    if decision.guidance_scale is not None:
-        scales = _column("guidance_scale", decision.guidance_scale, count)
-        if not np.isfinite(scales).all():
-            raise ValueError(f"guidance_scale={scales.tolist()} is not finite")
+    scales, second = (_scales(name, getattr(decision, name), count) for name in ("guidance_scale", "second_scale"))
     trace = {name: _column(name, values, count) for name, values in dict(decision.trace or {}).items()}
-    return Decision(rows, reasons, scales, trace, decision.start)
+    return Decision(rows, reasons, scales, trace, decision.start, second)
+
+
+def _scales(name: str, values: Any, count: int) -> Float[np.ndarray, " n"] | None:
+    if values is None:
+        return None
+    scales = _column(name, values, count)
+    if not np.isfinite(scales).all():
+        raise ValueError(f"{name}={scales.tolist()} is not finite")
+    return scales
 
 
 def _rows(rows: Any, count: int) -> Int[np.ndarray, " m"]:

@@ -36,7 +36,7 @@ class ScaleRun:
         """Compare the bits of every scale and their sum, which is put into ``latents`` for the pictures."""
         guided = any(scale != 1.0 for scale in self.guidance_scales)
         decoder = NextScaleDecoder(model=model, tokenizer=cast(Any, quantizer))
-        live = decoder.start(texts, [[0]] * texts.prompts, self._noise(file), guided=guided)
+        live = decoder.start(texts, [[0]] * texts.prompts, self._noise(file), branches=2 if guided else 1)
         for k in range(self.count):
             live = live if k == 0 else decoder.advance(live)
             sampling = self.sampling.model_copy(update={"temperature": self.temperatures[k]})

@@ -102,8 +102,8 @@ def _teacher_forced(
     scales = forced(model, quantizer, texts, _teacher(file, quantizer), guided=_guided(file))
     for k, step in enumerate(scales):
         yield from file.compare_stored(f"tf_logits_raw_{k}", step.logits.flatten(-2), LOGITS)
-        branches = step.logits.chunk(2) if _guided(file) else (step.logits, None)
-        guided = guide(branches[0], branches[1], file.config.get("cfg", 1.0))
+        branches = step.logits.unflatten(0, (2 if _guided(file) else 1, -1))
+        guided = guide(branches, file.config.get("cfg", 1.0))
         yield from file.compare_stored(f"tf_logits_cfg_{k}", guided.flatten(-2) / file.config.get("tau", 1.0), GUIDED)
         if step.features is not None:
             yield from file.compare_stored(f"tf_next_{k}", step.features, IMAGES)

@@ -62,7 +62,7 @@ def _teacher_forced(model: LlamaGen, file: GoldenFile) -> Float[Tensor, "t b v"]
 def _start(model: LlamaGen, file: GoldenFile, run: Run) -> tuple[NextTokenDecoder, Trajectories]:
     decoder = NextTokenDecoder(model=model, sampling=run.sampling)
     indices = [[0] for _ in file["cond"]]
-    return decoder, decoder.start(condition(model, file), indices, run.noise(file), guided=run.guided)
+    return decoder, decoder.start(condition(model, file), indices, run.noise(file), branches=2 if run.guided else 1)
 
 
 def _generated(model: LlamaGen, file: GoldenFile, run: Run) -> Int[Tensor, "n t"]:
@@ -80,7 +80,7 @@ def _guided(model: LlamaGen, file: GoldenFile, run: Run) -> Float[Tensor, "t n v
     steps = []
     for codes in file[run.array].long().T:
         scale = live.scale_for(decoder.scale_at(live.positions, run.guidance_scale))
-        steps.append(guide(live.conditional, live.unconditional, scale))
+        steps.append(guide(live.branches, scale))
         live = live.append(codes)
         if not bool(live.finished.all()):
             live = decoder.advance(live)

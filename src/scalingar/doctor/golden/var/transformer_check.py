@@ -72,8 +72,8 @@ def _teacher_forced(file: GoldenFile, model: VAR, tokenizer: MultiScaleVQ, codes
         logits = model.step(inputs, scale, cache)[:, :, 0]
         yield file.compare(f"tf_logits_raw_{scale}", logits, LOGITS)
         strength = model.guidance_at(scale, guidance_scale(file, "greedy"))
-        conditional, unconditional = logits.chunk(2)
-        yield file.compare(f"tf_logits_cfg_{scale}", guide(conditional, unconditional, strength), GUIDED)
+        branches = logits.unflatten(0, (2, -1))
+        yield file.compare(f"tf_logits_cfg_{scale}", guide(branches, strength), GUIDED)
     full = model(file["labels"], features)[:, :, 0]
     if "fwd_logits" in file:
         yield file.compare("fwd_logits", full[: len(file["fwd_logits"])], LOGITS)
@@ -107,7 +107,8 @@ def _generated(file: GoldenFile, name: str, decoder: NextScaleDecoder) -> list[I
     stored = [file[f"{name}_noise_{scale}"] for scale in range(scales)] if not decoder.sampling.greedy else []
     strength = guidance_scale(file, name)
     condition = decoder.model.condition(file["labels"])
-    live = decoder.start(condition, [[0] for _ in file["labels"]], StoredNoise(stored), guided=strength > 1.0)
+    branches = 2 if strength > 1.0 else 1
+    live = decoder.start(condition, [[0] for _ in file["labels"]], StoredNoise(stored), branches=branches)
     drawn_codes = []
     for scale in range(scales):
         drawn_codes.append(decoder.draw(live, strength))
