@@ -77,10 +77,12 @@ def main() -> None:
                 before = before or pictures
                 same = sum(one is not None and one == other for one, other in zip(pictures, before, strict=True))
                 print(f"{name:12s} {same} of {args.requests} answers, {args.requests / seconds:.2f} images/s")
-            started = time.perf_counter()
-            while len(replica_processes()) < many.most and time.perf_counter() - started < _LONGEST_GROWTH:
-                list(pool.map(ask, range(args.requests)))
-            print(f"{len(replica_processes())} replicas after {time.perf_counter() - started:.0f} s of more requests")
+            if args.max_replicas:
+                started = time.perf_counter()
+                while len(replica_processes()) < many.most and time.perf_counter() - started < _LONGEST_GROWTH:
+                    list(pool.map(ask, range(args.requests)))
+                seconds = time.perf_counter() - started
+                print(f"{len(replica_processes())} replicas after {seconds:.0f} s of more requests")
 
 
 if __name__ == "__main__":

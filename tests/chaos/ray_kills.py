@@ -109,6 +109,8 @@ def main(arguments: list[str] | None = None) -> int:
                 wrong = told or differences(whole / "single", folder / "single")
                 kills, folders, failures = kills + here, folders + 1, failures + bool(wrong)
                 print(f"{folder.name}: {here} killed; {'; '.join(wrong) or 'equal'}", flush=True)
+                if wrong or not (here or whom == "drivers"):
+                    break  # nothing more is learned, or there is nobody to kill
             print(f"{kills} {whom} killed in {folders} folders", flush=True)
     print(f"{failures} folders with a difference, in {time.perf_counter() - begun:.0f} s")
     return failures

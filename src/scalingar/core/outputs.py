@@ -179,6 +179,8 @@ class PromptResult:
     """Index of the candidate the strategy picked."""
     truncated: dict[str, Truncation] = field(default_factory=dict)
     """What rewards did not read of the prompt, by reward name."""
+    second_prompt: str | None = None
+    """What guided beside the prompt; None: nothing did."""
 
     def __repr__(self) -> str:
         """One line."""

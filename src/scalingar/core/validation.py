@@ -43,6 +43,8 @@ def _message(details: ErrorDetails, kind: type[BaseModel], prefix: str) -> str:
     if details["type"] == "missing":
         field = kind.model_fields.get(str(path[0])) if len(path) == 1 else None
         return f"{setting} is missing" + (f" ({field.description})" if field is not None and field.description else "")
+    if details["type"] == "string_type" and isinstance(details["input"], dict):
+        return f"{setting}: must be words, and ': ' or a ':' at their end makes a mapping of them; put them in quotes"
     where = f"{setting}{_value(details['input'])}: " if setting else ""
     return where + _shortened(details["msg"])
 

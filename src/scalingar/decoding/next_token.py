@@ -71,7 +71,7 @@ class NextTokenDecoder:
         """Trajectories ``indices[i]`` of prompt ``i``, all before their first code; each prompt is prefilled once.
 
         ``branches``: 1; 2 with guidance; 3 with a second prompt, whose conditions follow all first ones: they are run
-        together, so that they stand beside each other whatever their lengths, and their unconditional rows are left.
+        together, so that they stand beside each other whatever their lengths, and their unconditional rows are dropped.
         ``states``: keep the hidden states of each step. Raises ConfigError where the model does not tell them.
         """
         guided = branches > 1

@@ -18,6 +18,7 @@ def result_dict(result: PromptResult, *, steps: bool) -> dict[str, Any]:
     candidates = [candidate_dict(candidate, steps=steps) for candidate in result.candidates]
     return {
         "prompt": result.prompt,
+        **({} if result.second_prompt is None else {"second_prompt": result.second_prompt}),
         "seed": result.seed,
         "chosen": result.chosen,
         "truncated": {name: asdict(truncation) for name, truncation in result.truncated.items()},

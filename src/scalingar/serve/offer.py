@@ -21,8 +21,10 @@ from scalingar.strategies.engine.open_engine import check_joins
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import MOST_TRAJECTORIES
 
-WITHOUT_FILES = (*INTRINSIC, "pixels", "layout")
-"""Rewards, features and rewriters that nothing is loaded for."""
+WITHOUT_FILES = (*INTRINSIC, "pixels")
+"""Rewards and features that nothing is loaded for."""
+LAYOUT = "layout"
+"""The rewriter that a request may name: others are words, or come with a package."""
 _OF_FILES = "/\\:~"
 
 
@@ -127,7 +129,7 @@ def eyes_of(recipe: Recipe, pipe: ImagePipeline, more: Collection[str]) -> froze
     """What a server's requests may look with: what its own recipe and its model name, what it was told, and signals."""
     own = [text for _, text in (*needed(recipe.strategy), *free_texts(recipe.strategy))]
     model = [] if pipe.own_reward is None else [pipe.own_reward]
-    return frozenset((*own, *model, *more, *WITHOUT_FILES))
+    return frozenset((*own, *model, *more, *WITHOUT_FILES, LAYOUT))
 
 
 def needed(strategy: Strategy) -> Iterator[tuple[str, str]]:

@@ -41,6 +41,10 @@ def test_a_third_branch_has_a_cache_of_its_own() -> None:
     )
     assert 2 * three.cache == 3 * two.cache
     assert three.tokens == two.tokens
+    with pytest.raises(ConfigError, match="guides with a second prompt"):
+        estimate(
+            build_strategy({**strategy, "rewrite": "layout"}), TOKENS, load, dtype=torch.bfloat16, guidance_scale=1.0
+        )
 
 
 def test_a_schedule_is_known_beforehand() -> None:

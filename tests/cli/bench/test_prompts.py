@@ -49,6 +49,20 @@ def test_from_the_command_line(package: Path, tmp_path: Path, capsys: pytest.Cap
     assert code == 0 or "got the same points" in capsys.readouterr().err
 
 
+def test_a_prompt_that_cannot_be_rewritten_is_told_before_anything_is_drawn(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts, suite = tmp_path / "p.txt", tmp_path / "suite.yaml"
+    prompts.write_text("a photo of a dog and a cat\na photo of a dragon and a cat\n")
+    suite.write_text("placed: {name: gridar, num_trajectories: 2, reward: pmi, rewrite: layout}\n")
+    words = ["bench", "run", "prompts", str(prompts), "judges=level", "--model", str(package), "--suite", str(suite)]
+    assert main([*words, "--shard", "1", "-o", str(tmp_path / "runs")]) == 1
+    assert "it does not know 'dragon'" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+    assert main([*words, "--guidance-scale", "1", "-o", str(tmp_path / "runs")]) == 1
+    assert "guides with a second prompt" in capsys.readouterr().err
+
+
 def test_the_same_judge_is_allowed_when_asked_and_told(
     package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

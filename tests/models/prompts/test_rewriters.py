@@ -19,6 +19,13 @@ from tests.models.embedded.test_grammar import GENEVAL
         ("a photo of three dogs", "a photo of three dogs"),
         ("a dog above a cat and a cow", "a dog above a cat and a cow"),
         ("a dog and a cat and a cow", "a dog and a cat and a cow"),
+        ("a dog_and_a cat", "a dog_left of_a cat"),
+        ("an orange and a red cat", "an orange left of a red cat"),
+        ("a photo of a black and white cat", "a photo of a black and white cat"),
+        ("two and three dogs", "two and three dogs"),
+        ("a dog and", "a dog and"),
+        ("and a dog", "and a dog"),
+        ("a dog and a cat red", "a dog and a cat red"),
     ],
 )
 def test_layout(prompt: str, second: str) -> None:

@@ -49,6 +49,16 @@ def test_tokens_with_a_second_prompt(distribution: Distribution) -> None:
     )
 
 
+@pytest.mark.parametrize("distribution", ["guided", "conditional"])
+def test_a_second_prompt_that_is_not_a_number_is_told_before_it_has_weight(distribution: Distribution) -> None:
+    values, scales = torch.randn(3, 3, 11, generator=torch.Generator().manual_seed(0)), torch.ones(2, 3)
+    values[2, 1, 4] = torch.nan
+    numbers = DeviceStatistics(distribution, 5)(values, scales)
+    assert numbers[0].isnan().tolist() == [False, True, False]
+    on_host = token_statistics(step_distributions(values, guidance_scale=scales, distribution=distribution), 5)
+    assert np.isnan(on_host.entropy).tolist() == [False, True, False]
+
+
 def test_scales() -> None:
     values, codes, config = logits(2, 3, 4, 2, 5), torch.arange(24).view(3, 4, 2) % 4, ProfileConfig()
     distributions = scale_statistics.scale_distributions(values, SCALES.numpy(), config)

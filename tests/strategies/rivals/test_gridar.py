@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from scalingar.core.errors import ConfigError, ScalingarError
+from scalingar.core.errors import ConfigError, DecodingError, ScalingarError
 from scalingar.core.sampling_config import SamplingConfig
+from scalingar.report.plain import result_dict
 from scalingar.strategies import BestOfN, GridAR
 from scalingar.strategies.rivals.gridar import replaced
 from scalingar.strategies.strategy import check_serves
 from tests.strategies.rivals.by_hand import RASTER, Told, step
-from tests.tiny.pipes import PROMPT, tiny_pipe
+from tests.tiny.pipes import PROMPT, Broken, tiny_pipe
 
 
 @pytest.mark.parametrize(
@@ -131,11 +132,43 @@ def test_the_guidance_interval_ends_both() -> None:
     assert all(torch.equal(one.codes, other.codes) for one, other in zip(guided, plain, strict=True))
 
 
+@pytest.mark.parametrize("distribution", ["guided", "conditional"])
+@pytest.mark.parametrize("fed", [1, 3, 9])
+def test_a_second_prompt_whose_logits_are_no_numbers_is_never_drawn_from(distribution: str, fed: int) -> None:
+    """Before its first check, at the check, and after; its rows are those from 8 on."""
+    settings = {**GUIDED, "profile": {"distribution": distribution}}
+    found = tiny_pipe(Broken(rows=[9], at=fed))(TWO, strategy=settings, seed=3).candidates[0]
+    broken = [one.cut for one in found if one.cut is not None and one.cut.reason == "not a number"]
+    assert [cut.step for cut in broken] == [fed + 1]
+    with pytest.raises(DecodingError, match=f"left at step {fed + 1}: not a number"):
+        tiny_pipe(Broken(rows=[8, 9, 10, 11], at=fed))(TWO, strategy=settings, seed=3)
+
+
+def test_the_second_prompt_stands_in_the_trace() -> None:
+    second, plain = (
+        result_dict(tiny_pipe()(TWO, strategy={**GUIDED, "rewrite": name}, seed=3).results[0], steps=True)
+        for name in ("layout", None)
+    )
+    assert second["second_prompt"] == "a red apple left of a dog"
+    assert "second_prompt" not in plain
+
+
 @pytest.mark.parametrize(
     ("prompt", "settings", "call", "told"),
     [
         (TWO, {"rewrite": "layot"}, {}, "'layot' is not among the rewriters; did you mean 'layout'?"),
-        (TWO, {"rewrite": "text"}, {}, "needs the second prompt after a colon"),
+        (
+            TWO,
+            {"rewrite": "text"},
+            {},
+            "strategy.rewrite='text': the rewriter text needs the second prompt",
+        ),
+        (
+            TWO,
+            {"rewrite": {"text": "a dog"}},
+            {},
+            "strategy.rewrite: must be words, and ': ' or a ':' at",
+        ),
         (TWO, {"checks": []}, {}, "rewrite: layout guides from the first check on, and checks are none"),
         (TWO, {}, {"guidance_scale": 1.0}, "guides with a second prompt"),
         (TWO, {"rewrite": "text:dragons"}, {}, "no word of 'dragons' is known to the embedded model"),

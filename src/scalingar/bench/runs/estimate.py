@@ -8,7 +8,7 @@ import torch
 from scalingar.models.shape import Shape
 from scalingar.strategies import Strategy
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import branches_of, check_serves
+from scalingar.strategies.strategy import branches_of, check_branches, check_serves
 
 _VALUES = 2
 """A search only has to be told some number of values of a code."""
@@ -56,6 +56,7 @@ def estimate(strategy: Strategy, shape: Shape, load: Load, *, dtype: torch.dtype
     """Count what ``strategy`` draws at most. Raises ConfigError: it does not fit the model."""
     scales = shape.scales if shape.next_scale else ()
     check_serves(strategy, "next-scale" if shape.next_scale else "next-token")
+    check_branches(strategy, guidance_scale)
     setting = Setting(shape.scales[-1], guidance_scale, 0, scales, _VALUES)
     alive, drawn = strategy.most_alive(setting), strategy.most_drawn(setting)
     grids = scales or [(1, 1)] * len(drawn)

@@ -36,7 +36,9 @@ def plan(
     max_rows: Annotated[int, typer.Option(min=1, help="Trajectories of a shard alive at once.")] = 64,
     shard: Annotated[int, typer.Option(min=1, help="Images computed together.")] = 64,
     workers: Annotated[int, typer.Option(min=1, help="Shards under way at once, on all machines.")] = 1,
-    guidance_scale: Annotated[float, typer.Option(min=0.0, help="Above 1 both branches are computed.")] = 7.5,
+    guidance_scale: Annotated[
+        float, typer.Option(min=0.0, help="Above 1 an unconditional branch is computed too.")
+    ] = 7.5,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Also tokens and memory, from the model's sizes.")
     ] = False,

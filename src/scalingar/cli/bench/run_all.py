@@ -21,11 +21,12 @@ from scalingar.cli.terminal import counted, say
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import results_in
 from scalingar.core.secrets import all_struck
+from scalingar.models.prompts.rewriters import rewritten
 from scalingar.pipeline.loading import family_of
 from scalingar.pipeline.recipe import Recipe
 from scalingar.rewards import eyes
 from scalingar.strategies import Strategy
-from scalingar.strategies.strategy import check_serves
+from scalingar.strategies.strategy import check_branches, check_serves
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,18 @@ def check_apart(request: Request, label: str, strategy: Strategy, benchmark: Ben
         )
 
 
+def check_prompts_fit(plan: RunPlan, benchmark: Benchmark) -> None:
+    """What an image would be refused for is said before the first one. Raises ConfigError, PromptError."""
+    strategy = plan.recipe.strategy
+    assert plan.recipe.guidance_scale is not None
+    check_branches(strategy, plan.recipe.guidance_scale)
+    if (rewriter := strategy.needs().rewriter) is not None:
+        for item in plan.items(list(benchmark.items())):
+            rewritten(rewriter, item.prompt)
+
+
 def plan_of(request: Request, label: str, executor: Executor, benchmark: Benchmark) -> RunPlan:
-    """The plan with nothing left to defaults. Raises ConfigError as :func:`check_apart`."""
+    """The plan with nothing left to defaults. Raises as :func:`check_apart` and :func:`check_prompts_fit`."""
     prepared = executor.prepare(Recipe.from_dict({**request.recipe, "strategy": request.strategies[label]}))
     check_apart(request, label, prepared.recipe.strategy, benchmark)
     settings, files = separated(request.settings, type(benchmark).settings)
@@ -128,4 +139,5 @@ def plan_of(request: Request, label: str, executor: Executor, benchmark: Benchma
         device_kind=prepared.device_kind,
         versions=prepared.versions,
     )
+    check_prompts_fit(plan, benchmark)
     return plan.of(benchmark)

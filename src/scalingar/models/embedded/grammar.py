@@ -31,6 +31,11 @@ class ParsedPrompt:
         """The ids as words."""
         return tuple(TERMINALS[i] for i in self.ids)
 
+    @property
+    def objects(self) -> tuple[int, ...]:
+        """Where among the ids object classes stand."""
+        return tuple(place for place, i in enumerate(self.ids) if i in _OBJECT_ID.values())
+
 
 def parse(prompt: str) -> ParsedPrompt:
     """Split a prompt into terminals, ignoring articles and "photo of".

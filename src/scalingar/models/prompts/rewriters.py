@@ -6,7 +6,7 @@ from collections.abc import Callable
 from scalingar.core.errors import ConfigError, PromptError
 from scalingar.core.registry import Registry, split_source
 from scalingar.core.validation import shown
-from scalingar.models.embedded.grammar import parse
+from scalingar.models.embedded.grammar import ParsedPrompt, parse
 from scalingar.models.embedded.vocabulary import RELATIONS
 from scalingar.models.prompts.encoders import check_prompts
 
@@ -16,7 +16,8 @@ Rewriter = Callable[[str], str]
 REWRITERS: Registry[Callable[..., Rewriter]] = Registry("rewriters")
 """Functions that make a rewriter, of the words after ``name:`` if there are any."""
 
-_AND = re.compile(r"\band\b", re.IGNORECASE)
+_AND = re.compile(r"(?<![^\W_])and(?![^\W_])", re.IGNORECASE)
+"""As the grammar reads it: an underscore parts words too."""
 
 
 def build_rewriter(text: str) -> Rewriter:
@@ -43,7 +44,7 @@ def layout(words: str | None) -> Rewriter:
 
 
 def _placed(prompt: str) -> str:
-    """``and`` becomes ``left of`` where it is the only one and nothing is placed.
+    """``and`` becomes ``left of`` between the only two things, where nothing is placed.
 
     >>> _placed("a photo of a dog and a cat"), _placed("a photo of three dogs")
     ('a photo of a dog left of a cat', 'a photo of three dogs')
@@ -55,9 +56,15 @@ def _placed(prompt: str) -> str:
             f"the rewriter layout knows the embedded world's words, and in {shown(prompt)} it does not know {unknown}; "
             "write the second prompt yourself, as text:WORDS."
         )
-    if parsed.terminals.count("and") != 1 or set(RELATIONS) & set(parsed.terminals):
-        return prompt
-    return _AND.sub("left of", prompt)
+    return _AND.sub("left of", prompt) if _names_two_things(parsed) else prompt
+
+
+def _names_two_things(parsed: ParsedPrompt) -> bool:
+    """One right before the only ``and``, the other at the end, and nothing is placed."""
+    words, things = parsed.terminals, parsed.objects
+    if words.count("and") != 1 or set(RELATIONS) & set(words):
+        return False
+    return things == (words.index("and") - 1, len(words) - 1)
 
 
 @REWRITERS.register("text")

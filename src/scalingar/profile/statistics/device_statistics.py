@@ -17,6 +17,7 @@ from scalingar.profile.statistics.token_statistics import (
     TokenStatistics,
     normalized_entropy,
     token_uncertainty,
+    unless_broken,
 )
 
 
@@ -43,6 +44,8 @@ class DeviceStatistics:
         if len(logits) > 1 and self.distribution == "guided":
             guided = guide(branches if len(logits) == 2 else logits.float(), guidance_scale)
             drawn_from = guided.log_softmax(-1).clamp_min(LOG_FLOOR)
+        if len(logits) == 3:
+            drawn_from = unless_broken(drawn_from, logits[2])
         numbers = (
             -(drawn_from.exp() * drawn_from).sum(-1),
             drawn_from.amax(-1).exp() - kth_largest(drawn_from, 2).exp(),

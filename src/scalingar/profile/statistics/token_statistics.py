@@ -66,8 +66,8 @@ def step_distributions(
 
     Args:
         logits: ℓ_c, with guidance ℓ_u, and those of a second prompt: `(1, n, v)` to `(3, n, v)`, any float
-            type; computed in fp32. -inf marks a masked token. Without ℓ_u, π_t is the conditional
-            distribution whatever `distribution` says.
+            type; computed in fp32. -inf marks a masked token, which only one or two branches may have.
+            Without ℓ_u, π_t is the conditional distribution whatever `distribution` says.
         guidance_scale: s, one number or one per row `(n,)`; with a second prompt both scales `(2, n)`.
         distribution: what π_t is: softmax of the guided logits, without a second prompt ℓ_u + s(ℓ_c − ℓ_u),
             or of ℓ_c. The paper does not say which; guided is this project's default.
@@ -83,7 +83,14 @@ def step_distributions(
     if len(logits) > 1 and distribution == "guided":
         scale = guidance_scale if isinstance(guidance_scale, float) else torch.as_tensor(guidance_scale)
         drawn_from = log_probabilities(guide(branches if len(logits) == 2 else logits.float(), scale))
+    if len(logits) == 3:
+        drawn_from = unless_broken(drawn_from, logits[2])
     return StepDistributions(as_array(branches), as_array(drawn_from))
+
+
+def unless_broken(log_probs: Float[Tensor, "n v"], second: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
+    """NaN in rows where a second prompt's logits are not all finite: it may guide the very draw that comes next."""
+    return torch.where(second.isfinite().all(-1, keepdim=True), log_probs, torch.nan)
 
 
 def token_statistics(distributions: StepDistributions, deepconf_top_k: int) -> TokenStatistics:

@@ -58,6 +58,7 @@ class _Candidate(_Part):
 
 class _Image(_Part):
     prompt: str
+    second_prompt: str | None = None
     seed: int = Field(ge=0)
     chosen: Place
     candidates: list[_Candidate] = Field(min_length=1, max_length=MOST_CANDIDATES)
@@ -96,7 +97,7 @@ def _result(image: _Image, pipe: ImagePipeline, name: str) -> PromptResult:
     )
     if not fits:
         raise OutputError(f"{name} is damaged: its codes and steps do not belong to one run of {pipe.name}.")
-    return PromptResult(image.prompt, image.seed, candidates, image.chosen)
+    return PromptResult(image.prompt, image.seed, candidates, image.chosen, second_prompt=image.second_prompt)
 
 
 def _fits(candidate: Candidate, pipe: ImagePipeline) -> bool:

@@ -114,8 +114,7 @@ class ImageRun:
         if self._decides_before and self.indices:
             decision = self._checked(self.search.before_draw(self._step(view)))
         self._record(self.observer.guided(self.scales))
-        if self.second_prompt is not None:
-            self._record({"w": (self.second_scales - 1).astype(np.float32)})
+        self._record(self._second())
         if decision is None:
             return self._origin, Start()
         self._record(decision.trace)
@@ -240,11 +239,16 @@ class ImageRun:
             )
         return Decision.of(np.flatnonzero(valid), len(valid), NOT_A_NUMBER)
 
+    def _second(self) -> Columns:
+        """The weights of the second prompt to record."""
+        return {} if self.second_prompt is None else {"w": (self.second_scales - 1).astype(np.float32)}
+
     def _checked(self, decision: Decision | None) -> Decision | None:
         """In arrays of its own, its guidance scales in force. Raises DecodingError where it does not fit the rows."""
         if decision is None:
             return None
-        reserved = set(self.log.values) & set(getattr(decision, "trace", ()))
+        recorded = {*self.log.values, *self.observer.guided(self.scales), *self._second()}
+        reserved = recorded & set(getattr(decision, "trace", ()))
         try:
             if reserved:
                 raise ValueError(f"its trace overwrites {min(reserved)!r}")

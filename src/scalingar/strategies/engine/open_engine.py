@@ -394,7 +394,7 @@ class OpenEngine:
             )
         looks = run.order.looks
         truncated = looks.truncated(run.prompt) if run.order.strategy.needs().rewarded else {}
-        result = PromptResult(run.prompt, run.setting.seed, run.ended, answer.index, truncated)
+        result = PromptResult(run.prompt, run.setting.seed, run.ended, answer.index, truncated, run.second_prompt)
         if run.order.show:
             looks.decode([result.best])
         self.outcomes[run.number] = result

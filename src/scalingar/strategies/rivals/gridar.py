@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from pydantic import Field, field_validator, model_validator
 
 from scalingar.core.decoding_kind import Decoding
+from scalingar.core.errors import ConfigError
 from scalingar.models.prompts.rewriters import build_rewriter
 from scalingar.profile.rounding import descending, reaches
 from scalingar.strategies.needs import Needs
@@ -49,8 +50,11 @@ class GridAR(JudgesPrefixes):
     @field_validator("rewrite")
     @classmethod
     def _known(cls, value: str | None) -> str | None:
-        if value is not None:
-            build_rewriter(value)
+        try:
+            if value is not None:
+                build_rewriter(value)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
         return value
 
     @model_validator(mode="after")
