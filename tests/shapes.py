@@ -34,11 +34,11 @@ def install() -> None:
 def unchecked() -> Iterator[None]:
     """For what the package itself says of wrong shapes, and for the compiler, which cannot read a checked function."""
     global _active  # noqa: PLW0603
-    _active = False
+    before, _active = _active, False
     try:
         yield
     finally:
-        _active = True
+        _active = before
 
 
 def checked(what: Any) -> Any:

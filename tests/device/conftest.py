@@ -29,13 +29,13 @@ def gpu(device: str) -> str:
     return device
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def plain_functions() -> Iterator[None]:
     with unchecked():
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def exact_fp32() -> Iterator[None]:
     """Products in fp32, not in tf32, which convolutions use by default."""
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
