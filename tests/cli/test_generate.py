@@ -50,6 +50,15 @@ def test_a_run_leaves_its_files_and_tables(package: Path, tmp_path: Path, capsys
     assert set(info.weights) == {"transformer.safetensors", "tokenizer.safetensors"}
 
 
+@pytest.mark.parametrize(("prompt", "told"), [("a dog and a cat", "a dog left of a cat"), ("two dogs", "the same")])
+def test_a_second_prompt_is_told(
+    prompt: str, told: str, package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--strategy", "gridar", "-n", "2", "--reward", "pmi", "strategy.rewrite=layout")
+    assert generate(package, tmp_path, *options, prompt=prompt) == 0
+    assert f"{prompt} (seed 0)\nsecond prompt: {told}\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("option", "looks"), [((), 1), (("--looks-per-batch", "2"), 2)])
 def test_pictures_tell_how_many_were_looked_at_together(
     option: tuple[str, ...], looks: int, package: Path, tmp_path: Path

@@ -99,6 +99,9 @@ def print_tables(output: ImageOutput, full_tokens: int, files: list[str], identi
     screen.print(strategy_line(output), soft_wrap=True)
     for result in output.results:
         screen.print(f"{result.prompt} (seed {result.seed})", style="bold", soft_wrap=True)
+        if result.second_prompt is not None:
+            same = result.second_prompt == result.prompt
+            screen.print(f"second prompt: {'the same' if same else result.second_prompt}", soft_wrap=True)
         screen.print(trajectory_table(result, output.infos[0].recipe.strategy.chosen_by()))
         screen.print()
     screen.print(ledger_table(output.ledger, full_tokens))
