@@ -3,7 +3,7 @@
 # make test-browser   the tests of tests/browser, in Chromium
 # make test-device    the tests of tests/device, on a GPU
 # make results   tables and figures of docs/results, from docs/data; RUNS=folder first packs new runs
-# make chaos   benchmarks that are killed again and again (twenty minutes)
+# make chaos   benchmarks that are killed again and again (half an hour)
 # All build .venv with pinned versions when it is not there.
 
 PYTHON ?= python3
@@ -75,7 +75,7 @@ chaos: .venv/ready
 	$(BIN)/python -m tests.chaos.kills --kills 50 --seed 0
 	$(BIN)/python -m tests.chaos.faults --rounds 10 --seed 0
 	$(BIN)/python -m tests.chaos.ray_kills --workers 6 --drivers 3 --seed 0
-	$(BIN)/python -m tests.chaos.ray_nodes --leaves 2
+	$(BIN)/python -m tests.chaos.ray_nodes --leaves 2 --limit 3
 
 clean:
 	rm -rf .venv out build dist
