@@ -25,9 +25,9 @@ _MOST_SECONDS = 600
 """Of a run that is left alone."""
 
 
-def command(folder: Path, *more: str) -> list[str]:
+def command(folder: Path, *more: str, run: str = RUN) -> list[str]:
     """A run into ``folder``."""
-    return [sys.executable, "-m", "scalingar", *RUN.split(), "-o", str(folder), *more]
+    return [sys.executable, "-m", "scalingar", *run.split(), "-o", str(folder), *more]
 
 
 def workers_of(driver: int) -> list[int]:

@@ -17,22 +17,16 @@ from typing import Any
 from ray.cluster_utils import Cluster
 
 from scalingar.bench.runs.store import COSTS
-from tests.chaos.ray_kills import workers_of
+from tests.chaos.ray_kills import command, workers_of
 from tests.chaos.same_run import differences
 
 _RUN = "bench run geneval --strategy best-of-n -n 8 --images-per-prompt 1 --shard 1 --workers 2 --seed 3"
 _MOST_SECONDS = 600
 
 
-def command(folder: Path, *more: str) -> list[str]:
-    """A run into ``folder``."""
-    return [sys.executable, "-m", "scalingar", *_RUN.split(), "-o", str(folder), *more]
-
-
 def shards_of(folder: Path) -> int:
     """That are written."""
-    found = [path.read_bytes().count(b"\n") for path in folder.rglob(COSTS)]
-    return sum(found)
+    return sum(path.read_bytes().count(b"\n") for path in folder.rglob(COSTS))
 
 
 def until(true: Callable[[], bool], process: "subprocess.Popen[bytes]") -> bool:
@@ -45,26 +39,35 @@ def until(true: Callable[[], bool], process: "subprocess.Popen[bytes]") -> bool:
     return True
 
 
+def drawn(shards: int, folder: Path, process: "subprocess.Popen[bytes]") -> bool:
+    """Wait for so many more of them."""
+    wanted = shards_of(folder) + shards
+    return until(lambda: shards_of(folder) >= wanted, process)
+
+
+def has_worker(machine: Any, process: "subprocess.Popen[bytes]") -> bool:
+    """Wait for one on a machine."""
+    raylet = machine.all_processes["raylet"][0].process.pid
+    return until(lambda: bool(workers_of(raylet)), process)
+
+
 def with_machines_that_leave(folder: Path, limit: str, leaves: int) -> tuple[int, int, list[str]]:
     """A run; returns how many machines left, how many that joined had a worker, and what was wrong."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     left = joined = 0
     try:
         machines: list[Any] = [cluster.add_node(num_cpus=1) for _ in range(2)]
-        words = command(folder, "--limit", limit, "--backend", "ray", "--address", cluster.address)
+        words = command(folder, "--limit", limit, "--backend", "ray", "--address", cluster.address, run=_RUN)
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         for _ in range(leaves):
-            before = shards_of(folder)
-            if not until(lambda before=before: shards_of(folder) > before, process):  # type: ignore[misc]
+            if not drawn(1, folder, process):
                 break
             cluster.remove_node(machines.pop(0), allow_graceful=False)
             left += 1
-            before = shards_of(folder)
-            if not until(lambda before=before: shards_of(folder) > before + 1, process):  # type: ignore[misc]
+            if not drawn(2, folder, process):
                 break
             machines.append(cluster.add_node(num_cpus=1))
-            raylet = machines[-1].all_processes["raylet"][0].process.pid
-            joined += until(lambda pid=raylet: bool(workers_of(pid)), process)  # type: ignore[misc]
+            joined += has_worker(machines[-1], process)
         _, errors = process.communicate(timeout=_MOST_SECONDS)
         return left, joined, [] if process.returncode == 0 else [errors.decode()]
     finally:
@@ -80,9 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         whole, folder = Path(name) / "whole", Path(name) / "machines"
         started = time.perf_counter()
-        subprocess.run(
-            command(whole, "--limit", options.limit), check=True, stdout=subprocess.DEVNULL, timeout=_MOST_SECONDS
-        )
+        alone_words = command(whole, "--limit", options.limit, run=_RUN)
+        subprocess.run(alone_words, check=True, stdout=subprocess.DEVNULL, timeout=_MOST_SECONDS)
         alone = time.perf_counter() - started
         left, joined, told = with_machines_that_leave(folder, options.limit, options.leaves)
         wrong = told or differences(whole / "best-of-n", folder / "best-of-n")

@@ -155,7 +155,8 @@ def check_words(value: Any, eyes: Collection[str]) -> None:
         if any(letter in text for letter in _OF_FILES) and text not in eyes:
             raise ApiError(
                 400,
-                f"strategy holds {shown(text)}; a request names no file, folder, hub name or module.",
+                f"strategy holds {shown(text)}; a request names no file, folder, hub name or module, and gives no "
+                "words after a colon.",
                 param="strategy",
                 code="not_offered",
             )
