@@ -22,6 +22,7 @@ class Defaults:
     guidance_scale: float = 3.0
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     own_reward: str | None = "pmi"
+    own_verifier: str | None = None
     name: str = "tiny"
 
 

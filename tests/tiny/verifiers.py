@@ -9,8 +9,22 @@ from typing import Any
 
 import torch
 
-from scalingar.rewards.verifiers import VERSION, StateHead, StateHeadConfig, Verifier, VerifierInfo
+from scalingar.rewards.verifiers import (
+    VERSION,
+    LatentHead,
+    LatentHeadConfig,
+    StateHead,
+    StateHeadConfig,
+    Verifier,
+    VerifierInfo,
+)
 from scalingar.strategies import STRATEGIES
+
+
+def state_head(verifier: Verifier) -> StateHead:
+    """Its head, which reads states."""
+    assert isinstance(verifier.head, StateHead)
+    return verifier.head
 
 
 def random_verifier(states: int, steps: int, *, every: int = 1, **info: Any) -> Verifier:
@@ -20,6 +34,21 @@ def random_verifier(states: int, steps: int, *, every: int = 1, **info: Any) -> 
         head = StateHead(StateHeadConfig(states=states, steps=steps, every=every, width=8))
         for weights in head.parameters():
             torch.nn.init.normal_(weights, std=0.4)
+    return Verifier(head.eval().requires_grad_(False), _info(**info))
+
+
+def latent_verifier(grid: int, steps: int) -> Verifier:
+    """Of a model without weight files, whose codes have 4 numbers and lie on ``grid`` x ``grid`` cells at last."""
+    config = LatentHeadConfig(grid=grid, steps=steps, latent=4, width=8, blocks=1, dim=8, heads=2, layers=1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(grid + steps)
+        head = LatentHead(config)
+        for weights in head.parameters():
+            torch.nn.init.normal_(weights, std=0.4)
+    return Verifier(head.eval().requires_grad_(False), _info(reads="latents"))
+
+
+def _info(**others: Any) -> VerifierInfo:
     told: dict[str, Any] = {
         "version": VERSION,
         "model": "tiny",
@@ -28,7 +57,7 @@ def random_verifier(states: int, steps: int, *, every: int = 1, **info: Any) -> 
         "prompts_sha256": "0" * 64,
         "trajectories": 4,
     }
-    return Verifier(head.eval().requires_grad_(False), VerifierInfo(**{**told, **info}))
+    return VerifierInfo(**{**told, **others})
 
 
 def retrain(folder: Path) -> None:

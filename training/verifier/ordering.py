@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scalingar.models.embedded.grammar import parse
+from scalingar.models.embedded.grammar import word_ids
 
 WORDS = 8
 """Terminals of a prompt that are read, as many as the embedded reward's."""
@@ -15,11 +15,7 @@ WORDS = 8
 
 def words_of(prompts: Sequence[str]) -> Int[Tensor, "p w"]:
     """Terminals of each prompt, 0 where there are none."""
-    words = torch.zeros(len(prompts), WORDS, dtype=torch.long)
-    for row, prompt in zip(words, prompts, strict=True):
-        ids = parse(prompt).ids[:WORDS]
-        row[: len(ids)] = torch.tensor(ids)
-    return words
+    return torch.stack([word_ids(prompt, WORDS) for prompt in prompts])
 
 
 def loss_of(value: Float[Tensor, "p n"], reward: Float[Tensor, "p n"]) -> Tensor:

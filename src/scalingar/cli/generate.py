@@ -43,7 +43,10 @@ def generate(
     ] = None,
     verifier: Annotated[
         str | None,
-        typer.Option(help="Folder of [b]scalingar verifier train[/].", rich_help_panel=_SEARCH),
+        typer.Option(
+            help="Folder of [b]scalingar verifier train[/], or a name; default: the model's own.",
+            rich_help_panel=_SEARCH,
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Keys the noise.", rich_help_panel=_DRAW)] = None,
     noise: Annotated[

@@ -197,6 +197,15 @@ class DrawsPreview(NextTokenModel[ConditionT, CacheT], Protocol[ConditionT, Cach
 
 
 @runtime_checkable
+class TellsVectors(ImageTokenizer, Protocol):
+    """An image tokenizer that tells the vectors its codes stand for."""
+
+    def vectors(self, codes: Int[Tensor, "n t"]) -> Float[Tensor, "n t d"]:
+        """The code vector of every code, on any device."""
+        ...
+
+
+@runtime_checkable
 class ReadsPrompts(ImageTokenizer, Protocol):
     """An image tokenizer that reads the prompts too, such as a diffusion model that the codes condition."""
 

@@ -176,6 +176,11 @@ class NextScaleDecoder:
         """RGB in [-1, 1] of several images' codes, complete or all of the same first scales, on any device."""
         return self.pixels(self.latent(torch.stack(codes)))
 
+    @property
+    def tells_latents(self) -> bool:
+        """Whether :meth:`latent` can be asked."""
+        return True
+
     @torch.inference_mode()
     def latent(self, codes: Int[Tensor, "n t g"]) -> Float[Tensor, "n d h w"]:
         """The latent of images from their codes, complete or of the first scales, on any device.

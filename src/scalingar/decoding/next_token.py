@@ -20,6 +20,7 @@ from scalingar.decoding.contracts import (
     NextTokenModel,
     ReadsPrompts,
     TellsTokenStates,
+    TellsVectors,
 )
 from scalingar.decoding.device_noise import DeviceNoise
 from scalingar.decoding.frontier import Frontier
@@ -204,6 +205,24 @@ class NextTokenDecoder:
     def vectors(self, codes: Tensor) -> Tensor:
         """Not told: a step draws one code, so that there are no draws of many to compare."""
         raise NotImplementedError
+
+    @property
+    def tells_latents(self) -> bool:
+        """Whether :meth:`latent` can be asked."""
+        return self.preview is None and isinstance(self.tokenizer, TellsVectors)
+
+    @torch.inference_mode()
+    def latent(self, codes: Int[Tensor, "n t"]) -> Float[Tensor, "n d h w"]:
+        """The code vectors of images on any device, complete or of the first ``t`` cells; zeros in the others.
+
+        Raises:
+            ConfigError: the tokenizer does not tell its vectors, or codes of a preview come first.
+        """
+        if not isinstance(self.tokenizer, TellsVectors) or self.preview is not None:
+            raise ConfigError(f"{type(self.tokenizer).__name__} tells no vectors of codes that lie on one grid.")
+        height, width = self.model.grid
+        drawn = self.tokenizer.vectors(codes).float().transpose(1, 2)
+        return F.pad(drawn, (0, height * width - codes.shape[1])).unflatten(2, (height, width))
 
     @torch.inference_mode()
     def pictures(self, codes: list[Int[Tensor, " t"]], prompts: list[str] | None = None) -> Float[Tensor, "m 3 H W"]:

@@ -66,8 +66,8 @@ class Loaded:
     """The parts of a pipeline; see :class:`scalingar.pipeline.pipeline.ImagePipeline`.
 
     ``model`` and ``tokenizer`` are those of :mod:`scalingar.decoding.contracts` for the family's way of decoding.
-    ``hashes``: SHA-256 of the weight files. ``reward``: named in the model's own folder. ``hub_name``: of a model from
-    the hub, with the commit it was read from.
+    ``hashes``: SHA-256 of the weight files. ``reward``, ``verifier``: named in the model's own folder. ``hub_name``: of
+    a model from the hub, with the commit it was read from.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Loaded:
     sampling: SamplingConfig
     hashes: Mapping[str, str]
     reward: str | None = None
+    verifier: str | None = None
     hub_name: str | None = None
 
 
@@ -185,6 +186,7 @@ class Family:
             sampling=info.sampling,
             hashes=folder_format.hashes(folder),
             reward=info.reward,
+            verifier=info.verifier,
         )
 
     def sizes(self, folder: Path) -> Shape:

@@ -39,6 +39,7 @@ class PackageInfo(Settings):
     guidance_scale: float = 1.0
     sampling: SamplingConfig = SamplingConfig()
     reward: str | None = Field(None, description="the reward for strategies that need one and name none")
+    verifier: str | None = Field(None, description="the verifier for strategies that need one and name none")
     description: str = ""
     licence: str = ""
 

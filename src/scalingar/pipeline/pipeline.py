@@ -64,6 +64,7 @@ class ImagePipeline:
     family: Family | None = None
     """None for a pipeline assembled in Python."""
     own_reward: str | None = None
+    own_verifier: str | None = None
     """The reward named in the model's folder, for strategies that need one and name none."""
     choice: ModelChoice | None = None
     """The loading settings, for recipes; for a pipeline assembled in Python a name that cannot be loaded."""
@@ -121,6 +122,7 @@ class ImagePipeline:
             hashes=dict(loaded.hashes),
             family=loaded.family,
             own_reward=loaded.reward,
+            own_verifier=loaded.verifier,
             device=choice.device,
             choice=choice if loaded.hub_name is None else choice.model_copy(update={"name": loaded.hub_name}),
         )
@@ -361,7 +363,7 @@ class ImagePipeline:
             reward_name=needs.reward or "",
             feature=feature,
             verifier=None if needs.verifier is None else self.verifier(needs.verifier),
-            latents=None if isinstance(decoder, NextTokenDecoder) else lambda codes: decoder.latent(torch.stack(codes)),
+            latents=(lambda codes: decoder.latent(torch.stack(codes))) if decoder.tells_latents else None,
             keep_pixels=keep_pixels,
             per_batch=per_batch,
             seen_per_batch=None if recipe.model.on_cpu else per_batch,
@@ -394,7 +396,9 @@ class ImagePipeline:
         return self._rewards[key]
 
     def verifier(self, folder: str) -> Verifier:
-        """The verifier in ``folder``, read once for this pipeline, and again once it is retrained.
+        """The verifier in ``folder``, or the embedded one of that name.
+
+        It is read once for this pipeline, and again once it is retrained.
 
         Raises:
             WeightsError: it is missing, damaged or of another version.

@@ -29,7 +29,7 @@ from scalingar.pipeline.model_choice import ModelChoice, described
 from scalingar.pipeline.overrides import merged
 from scalingar.pipeline.recipes.shipped import RECIPES
 from scalingar.strategies import Strategy
-from scalingar.strategies.build_strategy import build_strategy, check_verified, strategy_name, with_reward
+from scalingar.strategies.build_strategy import build_strategy, strategy_name, with_own_verifier, with_reward
 
 LOOKS = 8
 """Pictures per batch on an accelerator."""
@@ -52,6 +52,10 @@ class ModelDefaults(Protocol):
     @property
     def own_reward(self) -> str | None:
         """The reward that its folder names."""
+
+    @property
+    def own_verifier(self) -> str | None:
+        """The verifier that its folder names."""
 
     @property
     def name(self) -> str:
@@ -169,13 +173,13 @@ class Recipe(Settings):
 
         Raises:
             ConfigError: the strategy needs a reward, and neither the recipe nor the model names one; or a verifier,
-                and the recipe names none.
+                and neither names one.
         """
         scale = defaults.guidance_scale if self.guidance_scale is None else self.guidance_scale
         if not math.isfinite(scale):
             raise ConfigError(f"guidance_scale is {scale}, the default of {defaults.name}; set it to a number.")
         strategy = with_reward(self.strategy, defaults.own_reward, defaults.name)
-        check_verified(strategy, defaults.name)
+        strategy = with_own_verifier(strategy, defaults.own_verifier, defaults.name)
         update = {
             "guidance_scale": scale,
             "sampling": self._sampled(defaults.sampling),
@@ -193,8 +197,12 @@ class Recipe(Settings):
         if description is not None:
             scale = description.guidance_scale if self.guidance_scale is None else self.guidance_scale
             update |= {"guidance_scale": scale, "sampling": self._sampled(description.sampling)}
+            strategy = self.strategy
             if description.reward is not None:
-                update["strategy"] = with_reward(self.strategy, description.reward, description.name)
+                strategy = with_reward(strategy, description.reward, description.name)
+            if description.verifier is not None:
+                strategy = with_own_verifier(strategy, description.verifier, description.name)
+            update["strategy"] = strategy
         return self.model_copy(update=update)
 
     def _sampled(self, usual: SamplingConfig) -> SamplingConfig:

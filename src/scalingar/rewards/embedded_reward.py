@@ -11,7 +11,7 @@ from torch import Tensor
 
 from scalingar.core.device.transfer import to_device
 from scalingar.core.outputs import Truncation
-from scalingar.models.embedded.grammar import parse
+from scalingar.models.embedded.grammar import parse, word_ids
 from scalingar.models.embedded.installed_weights import embedded_file
 from scalingar.models.embedded.scene_pixels import scene_batches
 from scalingar.models.weights.module_file import load_module
@@ -50,10 +50,7 @@ class EmbeddedReward(PixelReward):
             ConfigError: an image is not of the embedded world's size.
             WeightsError: as :meth:`prepare`.
         """
-        ids = parse(prompt).ids[: self.network.config.words]
-        words = torch.zeros(1, self.network.config.words, dtype=torch.long)
-        words[0, : len(ids)] = torch.tensor(ids, dtype=torch.long)
-        words = to_device(words, self.device)
+        words = to_device(word_ids(prompt, self.network.config.words)[None], self.device)
         parts = [self.network(pixels, words.expand(len(pixels), -1)) for pixels in self._batches(images)]
         return torch.cat(parts).tolist() if parts else []
 

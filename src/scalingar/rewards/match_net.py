@@ -5,6 +5,7 @@ count more than one.
 """
 
 import math
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -19,13 +20,9 @@ PATCH = 8
 """Pixels along a side of a patch."""
 
 
-class MatchNetConfig(Settings):
-    """Sizes of the network."""
+class MatcherConfig(Settings):
+    """Sizes of what reads words and patches."""
 
-    widths: tuple[PositiveInt, PositiveInt, PositiveInt] = (32, 64, 160)
-    """At half, quarter and eighth resolution."""
-    blocks: tuple[PositiveInt, PositiveInt] = (1, 4)
-    """At quarter and eighth resolution."""
     grid: PositiveInt = 12
     """Patches along each side."""
     dim: PositiveInt = 128
@@ -37,10 +34,19 @@ class MatchNetConfig(Settings):
     vocabulary: int = Field(len(TERMINALS), ge=len(TERMINALS))
 
     @model_validator(mode="after")
-    def _heads_divide(self) -> "MatchNetConfig":
+    def _heads_divide(self) -> Self:
         if self.dim % self.heads:
             raise ValueError(f"{self.dim} channels do not split into {self.heads} heads")
         return self
+
+
+class MatchNetConfig(MatcherConfig):
+    """Sizes of the network."""
+
+    widths: tuple[PositiveInt, PositiveInt, PositiveInt] = (32, 64, 160)
+    """At half, quarter and eighth resolution."""
+    blocks: tuple[PositiveInt, PositiveInt] = (1, 4)
+    """At quarter and eighth resolution."""
 
 
 class DepthwiseBlock(nn.Module):
@@ -60,14 +66,14 @@ class DepthwiseBlock(nn.Module):
 class ReadingLayer(nn.Module):
     """Self-attention over words, cross-attention to the patches, then a two-layer network."""
 
-    def __init__(self, config: MatchNetConfig) -> None:
+    def __init__(self, config: MatcherConfig, width: int) -> None:
         super().__init__()
         dim = config.dim
         self.heads, self.patches = config.heads, config.grid**2
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(3))
         self.among = nn.Linear(dim, 3 * dim)
         self.among_out = nn.Linear(dim, dim)
-        self.query, self.key_value = nn.Linear(dim, dim), nn.Linear(config.widths[2], 2 * dim)
+        self.query, self.key_value = nn.Linear(dim, dim), nn.Linear(width, 2 * dim)
         self.look_out = nn.Linear(dim, dim)
         self.think = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 
@@ -96,32 +102,20 @@ class ReadingLayer(nn.Module):
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
-class MatchNet(nn.Module):
-    """Images in [-1, 1] and terminal ids of :func:`parse` to a logit of their match."""
+class Matcher(nn.Module):
+    """Features of patches, ``width`` numbers each, and terminal ids of :func:`parse` to a logit of their match."""
 
-    def __init__(self, config: MatchNetConfig) -> None:
+    def __init__(self, config: MatcherConfig, width: int) -> None:
         super().__init__()
-        self.config = config
-        half, quarter, eighth = config.widths
-        self.encoder = nn.Sequential(
-            *(_halve(3, half), nn.GELU(), _halve(half, quarter)),
-            *(DepthwiseBlock(quarter) for _ in range(config.blocks[0])),
-            _halve(quarter, eighth),
-            *(DepthwiseBlock(eighth) for _ in range(config.blocks[1])),
-            nn.BatchNorm2d(eighth),
-        )
-        self.places = nn.Parameter(torch.randn(config.grid**2, eighth) * 0.02)
+        self.vocabulary = config.vocabulary
+        self.places = nn.Parameter(torch.randn(config.grid**2, width) * 0.02)
         self.embedding = nn.Embedding(config.vocabulary + 1, config.dim)
         """The last row is the answer slot."""
         self.order = nn.Parameter(torch.randn(config.words + 1, config.dim) * 0.02)
-        self.gaze_word, self.gaze_patch = nn.Linear(config.dim, config.dim), nn.Linear(eighth, config.dim)
-        self.seen = nn.Linear(eighth, config.dim)
-        self.layers = nn.ModuleList(ReadingLayer(config) for _ in range(config.layers))
+        self.gaze_word, self.gaze_patch = nn.Linear(config.dim, config.dim), nn.Linear(width, config.dim)
+        self.seen = nn.Linear(width, config.dim)
+        self.layers = nn.ModuleList(ReadingLayer(config, width) for _ in range(config.layers))
         self.answer = nn.Sequential(nn.LayerNorm(config.dim), nn.Linear(config.dim, 1))
-
-    def patches(self, images: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n p c"]:
-        """Features of each patch in raster order, without position."""
-        return self.encoder(images).flatten(2).transpose(1, 2)
 
     def gaze(
         self, words: Int[Tensor, "m t"], patches: Float[Tensor, "n p c"], rows: Int[Tensor, " m"]
@@ -143,12 +137,32 @@ class MatchNet(nn.Module):
             state = layer(state, ids > 0, positioned, rows)
         return self.answer(state[:, 0])[:, 0]
 
+    def _ids(self, words: Int[Tensor, "m t"]) -> Int[Tensor, "m t+1"]:
+        return torch.cat([torch.full_like(words[:, :1], self.vocabulary), words], 1)
+
+
+class MatchNet(Matcher):
+    """Images in [-1, 1] and terminal ids of :func:`parse` to a logit of their match."""
+
+    def __init__(self, config: MatchNetConfig) -> None:
+        half, quarter, eighth = config.widths
+        super().__init__(config, eighth)
+        self.config = config
+        self.encoder = nn.Sequential(
+            *(_halve(3, half), nn.GELU(), _halve(half, quarter)),
+            *(DepthwiseBlock(quarter) for _ in range(config.blocks[0])),
+            _halve(quarter, eighth),
+            *(DepthwiseBlock(eighth) for _ in range(config.blocks[1])),
+            nn.BatchNorm2d(eighth),
+        )
+
+    def patches(self, images: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n p c"]:
+        """Features of each patch in raster order, without position."""
+        return self.encoder(images).flatten(2).transpose(1, 2)
+
     def forward(self, images: Float[Tensor, "n 3 height width"], words: Int[Tensor, "n t"]) -> Float[Tensor, " n"]:
         """One logit per image and prompt."""
         return self.match(words, self.patches(images), torch.arange(len(images), device=images.device))
-
-    def _ids(self, words: Int[Tensor, "m t"]) -> Int[Tensor, "m t+1"]:
-        return torch.cat([torch.full_like(words[:, :1], self.config.vocabulary), words], 1)
 
 
 def _halve(inside: int, outside: int) -> nn.Sequential:

@@ -52,14 +52,24 @@ def with_reward(strategy: Strategy, reward: str | None, model: str) -> Strategy:
     return changed(strategy, reward=reward)
 
 
-def check_verified(strategy: Strategy, model: str) -> None:
-    """Raises ConfigError if the strategy uses a verifier and names none."""
+def with_own_verifier(strategy: Strategy, verifier: str | None, model: str) -> Strategy:
+    """The same strategy with ``verifier``, the one of ``model``, if it uses a verifier and names none.
+
+    Raises:
+        ConfigError: the model has none either.
+    """
     needs = strategy.needs()
-    if needs.verified and needs.verifier is None:
+    if not needs.verified or needs.verifier is not None:
+        return strategy
+    name = STRATEGIES.name_of(type(strategy))
+    if "verifier" not in type(strategy).model_fields:
+        raise ConfigError(f"the strategy {name} asks a verifier and has no setting named 'verifier'; give it one.")
+    if verifier is None:
         raise ConfigError(
-            f"the strategy {STRATEGIES.name_of(type(strategy))} needs a verifier of {model}, and none is named; set "
-            "strategy.verifier to a folder of 'scalingar verifier train'."
+            f"the strategy {name} needs a verifier of {model}, and none is named; set strategy.verifier to a folder of "
+            "'scalingar verifier train'."
         )
+    return changed(strategy, verifier=verifier)
 
 
 def changed(strategy: Strategy, **settings: Any) -> Strategy:

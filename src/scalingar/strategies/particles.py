@@ -52,7 +52,9 @@ class Particles(Strategy):
         None, description="name of the reward, or name:source for weights of your own; None: the model's own"
     )
 
-    verifier: str | None = Field(None, description="of the potential verifier: folder of 'scalingar verifier train'")
+    verifier: str | None = Field(
+        None, description="of the potential verifier: a folder, or a name; None: the model's own"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -88,7 +90,7 @@ class Particles(Strategy):
         return int(choice_generator(setting).choice(len(weights), p=weights))
 
     def values(self, candidates: Sequence[Candidate]) -> Float[np.ndarray, " n"]:
-        """v of each, complete or not; rewards must be known."""
+        """v of each, complete or not; rewards and a verifier's values must be known."""
         return np.array([self._value(candidate) for candidate in candidates], np.float64)
 
     def log_weights(self, candidates: Sequence[Candidate], since: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -132,6 +134,8 @@ class ParticlesSearch(Search):
             return None
         if settings.potential == "reward":
             step.rewards()
+        if settings.potential == "verifier":
+            step.values()
         values, logs = settings.values(step.images), settings.log_weights(step.images, self.since)
         weights = settings.weights(logs, f"at {self.setting.step_name} {step.position}")
         size = effective_sample_size(weights)

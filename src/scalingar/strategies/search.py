@@ -113,6 +113,7 @@ class Step:
     ``scales``: guidance scales, the last step's before the draw and this one's after it, ``(n,)``.
     ``images``: the rows as candidates.
     ``read_logits``, ``read_states``, ``read_values``: see ``logits``, ``states`` and :meth:`values`.
+    ``values_wait``: the verifier knows a step's codes only when the next step is computed.
     """
 
     positions: Int[np.ndarray, " n"]
@@ -124,6 +125,7 @@ class Step:
     read_logits: Callable[[], Tensor]
     read_states: Callable[[], Tensor]
     read_values: Callable[[], Float[np.ndarray, " n"]]
+    values_wait: bool = False
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -153,7 +155,8 @@ class Step:
         return self.read_states()
 
     def values(self) -> Float[np.ndarray, " n"]:
-        """v of the rows' prefixes by the strategy's verifier: of the codes drawn before this step's.
+        """v of the rows' prefixes by the strategy's verifier: before the draw of all codes so far. After it still of
+        those where ``values_wait``, else with this step's.
 
         Raises ConfigError without a verifier, DecodingError where a value is not a number.
         """

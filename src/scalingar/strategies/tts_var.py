@@ -73,7 +73,7 @@ class TTSVar(Strategy):
     scores: Literal["reward", "verifier"] = Field(
         "reward", description="what resampling and the last choice go by; the verifier sees no picture"
     )
-    verifier: str | None = Field(None, description="of the scores verifier: folder of 'scalingar verifier train'")
+    verifier: str | None = Field(None, description="of the scores verifier: a folder, or a name; None: the model's own")
     feature: str = Field(
         "pixels",
         description="what is clustered: pixels, the paper's dinov2, or latent, which decodes no picture; name:source",
@@ -181,18 +181,20 @@ class TTSVarSearch(Search):
         self.history = RewardHistory.start(self.starts)
 
     def before_draw(self, step: Step) -> Decision | None:
-        """Resample by the verifier, which has now read the scale before. Raises DecodingError."""
+        """Resample by a verifier that has only now read the scale before. Raises DecodingError."""
         scale = step.position - 1
-        if self.settings.scores == "reward" or scale not in self.plan.resampling:
+        if self.settings.scores == "reward" or not step.values_wait or scale not in self.plan.resampling:
             return None
         return self._resampled(step, step.values(), "verifier")
 
     def after_draw(self, step: Step) -> Decision | None:
-        """Prune after the scale. Raises DecodingError if features or rewards are not numbers."""
+        """Prune after the scale. Raises DecodingError if features, rewards or values are not numbers."""
         scale = step.position - 1
         target = self.plan.schedule.after[scale]
         if scale in self.plan.resampling:
-            return self._resampled(step, step.rewards(), "reward") if self.settings.scores == "reward" else None
+            if self.settings.scores == "reward":
+                return self._resampled(step, step.rewards(), "reward")
+            return None if step.values_wait else self._resampled(step, step.values(), "verifier")
         if target >= len(step):
             return None
         if scale in self.plan.clustering:

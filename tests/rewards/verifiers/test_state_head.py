@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scalingar.rewards.verifiers import Reading, StateHead, StateHeadConfig
-from tests.tiny.verifiers import random_verifier
+from scalingar.rewards.verifiers import StateHead, StateHeadConfig, StateReading
+from tests.tiny.verifiers import random_verifier, state_head
 
 STATES, STEPS = 6, 10
 
 
 def head(every: int = 1) -> StateHead:
-    return random_verifier(STATES, STEPS, every=every).head
+    return state_head(random_verifier(STATES, STEPS, every=every))
 
 
 def states() -> Tensor:
@@ -41,7 +41,7 @@ def restated(head: StateHead, states: np.ndarray) -> float:
 
 
 def test_the_value_is_that_of_the_equations() -> None:
-    reading, own, seen = Reading(head(), 3), head(), states()
+    reading, own, seen = StateReading(head(), 3), head(), states()
     for step in range(STEPS):
         reading.read(seen[:, step], torch.full((3,), step))
         wanted = [restated(own, row[: step + 1].double().numpy()) for row in seen]
@@ -53,7 +53,7 @@ def test_training_reads_all_at_once_what_a_search_reads_step_by_step() -> None:
     kept = own.config.reads(torch.arange(STEPS)).nonzero()[:, 0]
     assert kept.tolist() == [0, 3, 6, 9]
     together = own.values(seen[:, kept], kept, torch.arange(len(kept)))
-    reading = Reading(own, 3)
+    reading = StateReading(own, 3)
     for step in range(STEPS):
         reading.read(seen[:, step], torch.full((3,), step))
         place = int((kept <= step).sum()) - 1
@@ -61,7 +61,7 @@ def test_training_reads_all_at_once_what_a_search_reads_step_by_step() -> None:
 
 
 def test_forks_keep_what_was_read_and_new_rows_begin() -> None:
-    seen, reading, alone = states(), Reading(head(), 3), Reading(head(), 1)
+    seen, reading, alone = states(), StateReading(head(), 3), StateReading(head(), 1)
     for step in range(4):
         reading.read(seen[:, step], torch.full((3,), step))
     before = reading.values()

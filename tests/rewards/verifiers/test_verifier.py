@@ -19,10 +19,10 @@ def test_what_is_saved_is_read(tmp_path: Path) -> None:
     read = Verifier.load(tmp_path / "one")
     assert read.info == made.info
     states = torch.randn(2, 5)
-    readings = [verifier.begin(2) for verifier in (made, read)]
+    readings = [verifier.begin(2, "") for verifier in (made, read)]
     for reading in readings:
         reading.read(states, torch.tensor([0, 0]))
-    assert torch.equal(readings[0].values(), readings[1].values())
+    assert torch.equal(*(reading.values(torch.zeros(2, dtype=torch.long), list) for reading in readings))
     read.save(tmp_path / "two")
     for name in ("head.safetensors", "verifier.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
@@ -97,12 +97,13 @@ def test_a_head_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_row_is_read_to_the_bit_as_alone() -> None:
     verifier, states = random_verifier(33, 6), torch.randn(6, 8, 33, generator=torch.Generator().manual_seed(0))
-    together = verifier.begin(8)
-    alone = [verifier.begin(1) for _ in range(8)]
+    together = verifier.begin(8, "")
+    alone = [verifier.begin(1, "") for _ in range(8)]
     for step, now in enumerate(states):
         together.read(now, torch.full((8,), step))
         for row, one in enumerate(alone):
             one.read(now[row : row + 1], torch.tensor([step]))
-        assert torch.equal(together.values(), torch.cat([one.values() for one in alone]))
+        apart = torch.cat([one.values(torch.zeros(1, dtype=torch.long), list) for one in alone])
+        assert torch.equal(together.values(torch.zeros(8, dtype=torch.long), list), apart)
     together.select(torch.tensor([], dtype=torch.long))
-    assert together.values().shape == (0,)
+    assert together.values(torch.zeros(0, dtype=torch.long), list).shape == (0,)

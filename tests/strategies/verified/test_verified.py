@@ -19,7 +19,7 @@ from scalingar.strategies.setting import Setting
 from tests.tiny.glm_pipe import glm_pipe
 from tests.tiny.pipes import PROMPT, tiny_pipe
 from tests.tiny.scale_pipes import infinity_pipe
-from tests.tiny.verifiers import folder_of
+from tests.tiny.verifiers import folder_of, state_head
 
 
 def verifier_of(pipe: ImagePipeline) -> str:
@@ -123,7 +123,7 @@ def test_a_value_that_is_no_number_is_one_sentence(monkeypatch: pytest.MonkeyPat
     pipe = tiny_pipe()
     verifier = pipe.verifier(verifier_of(pipe))
     with torch.no_grad():
-        verifier.head.judge[2].bias.fill_(torch.nan)  # type: ignore[operator]
+        state_head(verifier).judge[2].bias.fill_(torch.nan)  # type: ignore[operator]
     with pytest.raises(DecodingError, match=r"the verifier's value of .* is not a number"):
         pipe(PROMPT, strategy=VerifierHalving(verifier=verifier_of(pipe)))
 
@@ -186,7 +186,7 @@ def test_who_else_is_drawn_decides_nothing(share: float) -> None:
     pipe = infinity_pipe()
     verifier = pipe.verifier(verifier_of(pipe))
     with torch.no_grad():
-        for weights in verifier.head.judge[2].parameters():
+        for weights in state_head(verifier).judge[2].parameters():
             weights.mul_(share)
     strategies = [VerifierOfN(num_trajectories=n, verifier=verifier_of(pipe)) for n in range(1, 9)]
     results = [pipe(PROMPT, strategy=strategy, seed=2).results[0] for strategy in strategies]

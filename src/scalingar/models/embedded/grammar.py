@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
 from scalingar.models.embedded.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS, plurals
 
 TERMINALS: tuple[str, ...] = ("", "and", *NUMBERS, *RELATIONS, *COLORS, *OBJECT_CLASSES)
@@ -55,6 +59,12 @@ def parse(prompt: str) -> ParsedPrompt:
             unknown.append(words[position])
         position += length
     return ParsedPrompt(tuple(ids), tuple(unknown))
+
+
+def word_ids(prompt: str, slots: int) -> Int[Tensor, " slots"]:
+    """The first terminals of a prompt, followed by 0 where there are fewer than ``slots``."""
+    ids = parse(prompt).ids[:slots]
+    return torch.tensor([*ids, *[0] * (slots - len(ids))], dtype=torch.long)
 
 
 def _words(prompt: str) -> Iterator[str]:

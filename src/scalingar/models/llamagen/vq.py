@@ -49,9 +49,11 @@ class Codebook(nn.Module):
         flat = F.normalize(z, dim=1).flatten(2).transpose(1, 2)
         return (flat @ self.codes.T).argmax(-1)
 
+    def vectors(self, codes: Integer[Tensor, "n t"]) -> Float[Tensor, "n t d"]:
+        return F.normalize(self.embedding(codes.long()), dim=-1)
+
     def lookup(self, codes: Integer[Tensor, "n t"], grid: tuple[int, int]) -> Float[Tensor, "n d h w"]:
-        entries = F.normalize(self.embedding(codes.long()), dim=-1)
-        return entries.transpose(1, 2).unflatten(2, grid)
+        return self.vectors(codes).transpose(1, 2).unflatten(2, grid)
 
 
 class VQTokenizer(nn.Module):
@@ -82,6 +84,10 @@ class VQTokenizer(nn.Module):
         if height % factor or width % factor:
             raise ValueError(f"image is {height}x{width}; both sides must be multiples of {factor} for this tokenizer")
         return self.quantize.nearest(self.latent(images))
+
+    def vectors(self, codes: Integer[Tensor, "n t"]) -> Float[Tensor, "n t d"]:
+        """The code vector of every code, on any device: what a cell of the latent is decoded from."""
+        return self.quantize.vectors(to_device(codes, self.post_quant_conv.weight.device))
 
     def decode_latent(self, z: Float[Tensor, "n d h w"]) -> Float[Tensor, "n 3 H W"]:
         return self.decoder(self.post_quant_conv(z))

@@ -1,7 +1,10 @@
-"""Verifiers, which tell from a model's own hidden states how good an image will be. They see no picture."""
+"""Verifiers, which tell from a model's own states or latents how good an image will be. They see no picture."""
 
+from scalingar.rewards.verifiers.latent_head import LatentHead, LatentHeadConfig
+from scalingar.rewards.verifiers.latent_reading import LatentReading
 from scalingar.rewards.verifiers.reading import Reading
 from scalingar.rewards.verifiers.state_head import VALUE_SCALE, StateHead, StateHeadConfig
+from scalingar.rewards.verifiers.state_reading import StateReading
 from scalingar.rewards.verifiers.verifier import (
     VERIFIER,
     VERSION,
@@ -15,9 +18,13 @@ __all__ = [
     "VALUE_SCALE",
     "VERIFIER",
     "VERSION",
+    "LatentHead",
+    "LatentHeadConfig",
+    "LatentReading",
     "Reading",
     "StateHead",
     "StateHeadConfig",
+    "StateReading",
     "Verifier",
     "VerifierInfo",
     "head_hash",

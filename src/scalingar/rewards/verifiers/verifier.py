@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 from pydantic import Field
@@ -14,9 +14,14 @@ from scalingar.core.files import expanded, sha256, write_file
 from scalingar.core.settings import Record
 from scalingar.core.text_file import parse_json, read_text
 from scalingar.core.text_file import reason as reason_of
+from scalingar.models.embedded.grammar import word_ids
+from scalingar.models.embedded.installed_weights import EMBEDDED, embedded_folder
 from scalingar.models.weights.module_file import load_module, save_module
+from scalingar.rewards.verifiers.latent_head import LatentHead, LatentHeadConfig
+from scalingar.rewards.verifiers.latent_reading import LatentReading, Latents
 from scalingar.rewards.verifiers.reading import Reading
 from scalingar.rewards.verifiers.state_head import StateHead, StateHeadConfig
+from scalingar.rewards.verifiers.state_reading import StateReading
 
 VERSION = 1
 """Of the head and of what it reads; another one's values mean nothing here."""
@@ -34,6 +39,7 @@ class VerifierInfo(Record):
     label: str = Field(description="what it foretells, by name: a reward, or who else gave the labels")
     prompts_sha256: str = Field(description="of the prompts it was taught with, one a line")
     trajectories: int = Field(description="of each prompt")
+    reads: Literal["states", "latents"] = Field("states", description="what its head reads of a prefix")
     report: dict[str, Any] = Field(default_factory=dict, description="how it did on prompts that were held out")
 
 
@@ -41,23 +47,30 @@ class VerifierInfo(Record):
 class Verifier:
     """A head on a device; ``source``: what messages call it; ``sha256``: of the head's file, empty if it has none."""
 
-    head: StateHead
+    head: StateHead | LatentHead
     info: VerifierInfo
     source: str = "the verifier"
     sha256: str = ""
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str | torch.device = "cpu") -> Self:
-        """The verifier in a folder. Raises WeightsError: it is missing, damaged, or of another version."""
-        path = expanded(folder)
+        """The verifier in a folder, or the embedded one of this name.
+
+        Raises WeightsError: it is missing, damaged, or of another version.
+        """
+        path = folder_of(folder)
         info = _read_info(path)
         digest = head_hash(path)
-        head = load_module(path / HEAD, StateHeadConfig, StateHead)
-        return cls(head.to(device), info, f"the verifier {path}", digest)
+        head: StateHead | LatentHead
+        if info.reads == "latents":
+            head = load_module(path / HEAD, LatentHeadConfig, LatentHead)
+        else:
+            head = load_module(path / HEAD, StateHeadConfig, StateHead)
+        return cls(head.to(device), info, f"the verifier {folder if path != expanded(folder) else path}", digest)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, dtype: torch.dtype = torch.float32) -> None:
         """Write head and description; the same content gives the same bytes. Raises OutputError."""
-        save_module(folder / HEAD, self.head, self.head.config, torch.float32)
+        save_module(folder / HEAD, self.head, self.head.config, dtype)
         write_file(folder / INFO, (json.dumps(self.info.model_dump(), indent=1) + "\n").encode())
 
     def check_model(self, model: str, weights: Mapping[str, str], steps: int) -> None:
@@ -69,8 +82,8 @@ class Verifier:
                 f"{name} is {_short(weights.get(name))}, not {_short(own.get(name))}" for name in differing
             )
             raise ConfigError(
-                f"{self.source} was trained on the states of {self.info.model}, and {model} is another model or has "
-                f"another tokenizer ({told}); train one for it with 'scalingar verifier train'."
+                f"{self.source} was trained on the {self.info.reads} of {self.info.model}, and {model} is another "
+                f"model or has another tokenizer ({told}); train one for it with 'scalingar verifier train'."
             )
         if self.head.config.steps != steps:
             raise ConfigError(
@@ -78,14 +91,29 @@ class Verifier:
                 "for it with 'scalingar verifier train'."
             )
 
-    def begin(self, rows: int) -> Reading:
-        """To read new trajectories with."""
-        return Reading(self.head, rows)
+    @property
+    def waits(self) -> bool:
+        """Whether a step's codes are known to it only when the next step is computed."""
+        return isinstance(self.head, StateHead)
+
+    def begin(self, rows: int, prompt: str, latents: Latents | None = None) -> Reading:
+        """To read new trajectories of ``prompt`` with. Raises ConfigError if it needs ``latents`` and none are told."""
+        if isinstance(self.head, StateHead):
+            return StateReading(self.head, rows)
+        if latents is None:
+            raise ConfigError(f"{self.source} reads latents, and this model tells none; name another verifier.")
+        return LatentReading(self.head, word_ids(prompt, self.head.config.words), latents, rows)
+
+
+def folder_of(verifier: str | Path) -> Path:
+    """The folder of a verifier: of the embedded one of this name, else the path itself."""
+    kind = EMBEDDED.get(str(verifier))
+    return expanded(verifier) if kind is None else embedded_folder(f"verifier/{kind}")
 
 
 def head_hash(folder: str | Path) -> str:
-    """SHA-256 of the head in a folder. Raises WeightsError: it is missing or cannot be read."""
-    path = expanded(folder)
+    """SHA-256 of the head of a verifier. Raises WeightsError: it is missing or cannot be read."""
+    path = folder_of(folder)
     try:
         return sha256(path / HEAD)
     except (FileNotFoundError, NotADirectoryError):

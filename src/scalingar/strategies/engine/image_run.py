@@ -75,7 +75,7 @@ class ImageRun:
         self.observer: Observer = ScaleObserver()
         if not setting.scales:
             self.observer = TokenObserver(strategy.profile, setting, count, strategy.needs().warmup)
-        self.reading = PrefixReading(order.looks, count) if strategy.needs().verified else None
+        self.reading = PrefixReading(order.looks, order.prompt, count) if strategy.needs().verified else None
         self.record = TraceRecord(self.lineage, setting.total_steps, DRAWN)
         self.candidates: dict[int, Candidate] = {}
         self.pending = 0
@@ -279,20 +279,26 @@ class ImageRun:
             ),
             read_logits=lambda: view.logits(self.rows),
             read_states=lambda: view.states(self.rows),
-            read_values=self._values,
+            read_values=partial(self._values, view),
+            values_wait=self.reading is not None and self.reading.waits,
         )
 
-    def _values(self) -> Float[np.ndarray, " n"]:
+    def _values(self, view: BatchView) -> Float[np.ndarray, " n"]:
         """See :meth:`Step.values`."""
         if self.reading is None:
             raise DecodingError("a search reads a verifier that its strategy's needs() does not ask for.")
-        values = self.reading.values()
+        values = self._read_values(view)
         if not np.isfinite(values).all():
             raise DecodingError(
                 f"at {self.setting.step_name} {self.log.position} the verifier's value of {self.prompt!r} is not a "
                 "number; check the verifier and the model's dtype."
             )
         return values
+
+    def _read_values(self, view: BatchView) -> Float[np.ndarray, " n"]:
+        assert self.reading is not None
+        pairs = zip(self.rows.tolist(), self.positions.tolist(), strict=True)
+        return self.reading.values(self.positions, lambda: [view.codes(*pair) for pair in pairs])
 
     def _record(self, values: Columns) -> None:
         """Record values of the current rows in the traces and in the step's log."""
@@ -358,8 +364,8 @@ class ImageRun:
         codes = view.codes(int(self.rows[row]), position)
         born = self.lineage.born(index)
         signals = self.observer.signals(trace, position, codes.numel())
-        if self.reading is not None:
-            signals["verifier"] = float(self.reading.values()[row])
+        if self.reading is not None and (position == self.setting.total_steps or self.reading.knows(self.positions)):
+            signals["verifier"] = float(self._read_values(view)[row])
         return Candidate(
             prompt=self.prompt,
             index=index,

@@ -23,7 +23,9 @@ class VerifierHalving(Strategy):
     After STOP (arXiv 2604.16029), which cuts once; here as often as ``rounds`` say.
     """
 
-    verifier: str | None = Field(None, description="folder of 'scalingar verifier train'")
+    verifier: str | None = Field(
+        None, description="folder of 'scalingar verifier train', or a name; None: the model's own"
+    )
     rounds: tuple[tuple[float, int], ...] = Field(
         ((0.25, 4), (0.5, 2)), description="after which share of the steps how many go on"
     )

@@ -12,7 +12,9 @@ from scalingar.strategies.strategy import STRATEGIES, Strategy, most_valued
 class VerifierOfN(Strategy):
     """argmax of a learned head's value over N complete trajectories, the first on ties: no reward, no pictures."""
 
-    verifier: str | None = Field(None, description="folder of 'scalingar verifier train'")
+    verifier: str | None = Field(
+        None, description="folder of 'scalingar verifier train', or a name; None: the model's own"
+    )
 
     def needs(self) -> Needs:
         """Its verifier."""

@@ -1,0 +1,58 @@
+"""Put a taught head into the package: ``python -m training.verifier.export_verifier embedded``."""
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from scalingar.analysis.verifiers.examination import report
+from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.rewards.verifiers.latent_head import LatentHead
+from scalingar.rewards.verifiers.verifier import HEAD, VERSION, Verifier, VerifierInfo, folder_of
+from training.checkpoint import Checkpoint
+from training.verifier.collect import training_prompts
+from training.verifier.latent_order import EVERY, LABELS, Outcomes, told, values_of
+from training.verifier.latent_reader import MODELS, Prefixes, begin
+from training.workdir import add_work_dir, announce
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_work_dir(parser)
+    parser.add_argument("model", choices=MODELS)
+    parser.add_argument("--label", choices=LABELS, default=LABELS[0])
+    parser.add_argument("-o", "--output", type=Path, default=None, help="folder (default: the package's)")
+    args = parser.parse_args()
+    prefixes, outcomes = Prefixes(args.model), Outcomes.drawn(args)
+    head = begin(prefixes)
+    state = Checkpoint(args.work_dir / "verifier" / f"order-{args.model}-{args.label}.pt").load()
+    if state is None:
+        raise SystemExit(f"no head was taught; run `python -m training.verifier.latent_order {args.model}` first")
+    averaged = torch.optim.swa_utils.AveragedModel(head)
+    averaged.load_state_dict(state["average"])
+    head = cast(LatentHead, averaged.module.bfloat16().float())
+    held = outcomes.some(torch.nonzero(torch.arange(len(outcomes)) % EVERY == EVERY - 1)[:, 0])
+    values, reward = values_of(head, held, prefixes), held.reward.numpy()
+    announce(f"held out:\n{told(values, held)}")
+    prompts = "\n".join(training_prompts(len(outcomes), outcomes.seed))
+    info = VerifierInfo(
+        version=VERSION,
+        model=args.model,
+        weights=dict(ImagePipeline.from_pretrained(args.model).hashes),
+        label="embedded" if args.label == "reward" else "the detector",
+        prompts_sha256=hashlib.sha256(prompts.encode()).hexdigest(),
+        trajectories=outcomes.codes.shape[1],
+        reads="latents",
+        report=json.loads(json.dumps(report(values, held.confidence, reward))),
+    )
+    folder = args.output or folder_of(args.model)
+    folder.mkdir(parents=True, exist_ok=True)
+    Verifier(head.eval(), info).save(folder, torch.bfloat16)
+    announce(f"{folder}: {(folder / HEAD).stat().st_size / 1e6:.2f} MB, step {state['step']}")
+
+
+if __name__ == "__main__":
+    main()

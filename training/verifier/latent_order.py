@@ -1,0 +1,164 @@
+"""Teach a head that knows scenes the order of images: ``python -m training.verifier.latent_order embedded``.
+
+It begins as :mod:`training.verifier.latent_reader` left it. Of each prompt that :mod:`training.verifier.collect` or
+:mod:`training.verifier.outcomes` drew, it learns from prefixes of every length which trajectories end better, by the
+reward or, as ``--label detector``, by the detector; scenes go on beside them, so that it does not learn few prompts by
+heart. Every fourth prompt is held out, and only examined.
+"""
+
+import argparse
+import math
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from scalingar.analysis.verifiers.examination import LENGTHS, Table, pairs_right
+from scalingar.rewards.verifiers.latent_head import LatentHead, LatentHeadConfig
+from training.checkpoint import Checkpoint
+from training.judges.reward import AUXILIARY
+from training.schedules import cosine
+from training.verifier.collect import training_prompts
+from training.verifier.latent_reader import MODELS, Prefixes, batch, begin, losses_of
+from training.verifier.latent_scenes import LatentScenes
+from training.verifier.ordering import loss_of, words_of
+from training.verifier.outcomes import SEED
+from training.verifier.probe import load
+from training.workdir import add_work_dir, announce
+
+EVERY = 4
+"""Prompts of which one is held out."""
+TOGETHER = 6
+"""Prompts of a step."""
+LABELS = ("reward", "detector")
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Of ``p`` prompts ``n`` trajectories each: ``codes`` ``(p, n, t)``, ``words`` ``(p, w)``, and ``(p, n)`` each of
+    ``reward`` and ``right``, the detector's verdict. ``confidence``: ``(p, n, k)`` at :data:`LENGTHS`.
+    """
+
+    codes: Tensor
+    words: Tensor
+    reward: Tensor
+    right: Tensor
+    confidence: Table
+    seed: int
+    """Of the prompts."""
+
+    @classmethod
+    def drawn(cls, args: argparse.Namespace) -> "Outcomes":
+        """Those of a model."""
+        folder, seed = ("states", 2024) if args.model == "embedded" else ("outcomes", SEED)
+        stored = load(args.work_dir / "verifier" / folder)
+        columns = [torch.from_numpy(stored[name]) for name in ("codes", "reward", "right")]
+        words = words_of(training_prompts(len(stored["reward"]), seed))
+        steps = stored["C"].shape[2]
+        confidence = stored["C"][:, :, [max(0, math.ceil(share * steps) - 1) for share in LENGTHS]]
+        return cls(columns[0].long(), words, columns[1].float(), columns[2].float(), confidence, seed)
+
+    def some(self, chosen: Tensor) -> "Outcomes":
+        """Some of the prompts."""
+        columns = self.codes[chosen], self.words[chosen], self.reward[chosen], self.right[chosen]
+        return Outcomes(*columns, self.confidence[chosen.numpy()], self.seed)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+
+def values_of(head: LatentHead, outcomes: Outcomes, prefixes: Prefixes) -> Table:
+    """``(p, n, k)`` at :data:`LENGTHS`."""
+    head.eval()
+    count = outcomes.codes.shape[1]
+    result = np.zeros((*outcomes.reward.shape, len(LENGTHS)))
+    with torch.inference_mode():
+        for prompt, (codes, words) in enumerate(zip(outcomes.codes, outcomes.words, strict=True)):
+            for place, share in enumerate(LENGTHS):
+                latent = prefixes(codes, torch.full((count,), math.ceil(share * prefixes.steps)))
+                result[prompt, :, place] = head(*latent, words.expand(count, -1)).numpy()
+    head.train()
+    return result
+
+
+def order_loss(head: LatentHead, taught: Outcomes, prefixes: Prefixes, rng: np.random.Generator, label: str) -> Tensor:
+    """Of :data:`TOGETHER` prompts, each at one length."""
+    chosen = torch.from_numpy(rng.choice(len(taught), TOGETHER, replace=False))
+    count = taught.codes.shape[1]
+    lengths = prefixes.lengths(rng, TOGETHER).repeat_interleave(count)
+    latent = prefixes(taught.codes[chosen].flatten(0, 1), lengths)
+    value = head(*latent, taught.words[chosen].repeat_interleave(count, 0)).float().unflatten(0, (TOGETHER, count))
+    wanted = taught.reward if label == "reward" else 4 * taught.right - 2
+    return loss_of(value, wanted[chosen])
+
+
+def told(values: Table, outcomes: Outcomes) -> str:
+    """Shares of right pairs at :data:`LENGTHS`, by the reward and by the detector, with 95 % intervals over prompts."""
+    lines = []
+    for name, truth in (("reward", outcomes.reward), ("detector", outcomes.right)):
+        parts = [pairs_right(values[:, :, place], truth.numpy()) for place in range(len(LENGTHS))]
+        cells = [f"{part.mean():6.1%} ± {1.96 * part.std() / math.sqrt(len(part)):.1%}" for part in parts]
+        lines.append(f"  {name:9s}" + "  ".join(cells))
+    best = np.take_along_axis(outcomes.right.numpy(), values[:, :, -1].argmax(1)[:, None], 1).mean()
+    return "\n".join(lines) + f"\n  the detector finds right {best:.3f} of the chosen"
+
+
+def train(args: argparse.Namespace) -> None:
+    torch.manual_seed(6)  # for the auxiliary layer's initial weights only, which the checkpoint replaces
+    folder = args.work_dir / "verifier"
+    prefixes, scenes, outcomes = Prefixes(args.model), LatentScenes.load(folder / "scenes"), Outcomes.drawn(args)
+    test = torch.arange(len(outcomes)) % EVERY == EVERY - 1
+    taught, held = outcomes.some(torch.nonzero(~test)[:, 0]), outcomes.some(torch.nonzero(test)[:, 0])
+    head, auxiliary = begin(prefixes), nn.Linear(LatentHeadConfig(steps=1).width, sum(AUXILIARY))
+    known = Checkpoint(folder / f"scenes-{args.model}.pt").load()
+    if known is None:
+        raise SystemExit(f"{folder} holds no head that knows scenes; run `python -m training.verifier.latent_reader`")
+    averaged = torch.optim.swa_utils.AveragedModel(head)
+    averaged.load_state_dict(known["average"])
+    head.load_state_dict(averaged.module.state_dict())
+    auxiliary.load_state_dict(known["scaffold"])
+    average = torch.optim.swa_utils.AveragedModel(head, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
+    trained = [*head.parameters(), *auxiliary.parameters()]
+    optimizer = torch.optim.AdamW(trained, args.lr, weight_decay=0.02, betas=(0.9, 0.98), fused=True)
+    parts: dict[str, Any] = {"head": head, "scaffold": auxiliary, "average": average, "optimizer": optimizer}
+    checkpoint = Checkpoint(folder / f"order-{args.model}-{args.label}.pt")
+    step, losses = checkpoint.restore(parts), list[float]()
+    announce(f"{len(taught)} prompts teach, {len(held)} examine; confidence:\n{told(held.confidence, held)}")
+    announce(f"untaught:\n{told(values_of(cast(LatentHead, average.module), held, prefixes), held)}")
+    while step < args.steps:
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, args.steps, args.lr, warmup=50, floor=0.05)
+        rng = np.random.default_rng((9, step))
+        lesson = batch(rng, len(scenes), scenes, scenes.codes[args.model], prefixes)
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
+            known_losses = losses_of(head, auxiliary, *lesson)
+            ordered = order_loss(head, taught, prefixes, rng, args.label)
+        optimizer.zero_grad(set_to_none=True)
+        (torch.stack([loss.float() for loss in known_losses.values()]).sum() + 2 * ordered).backward()
+        nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        average.update_parameters(head)
+        losses.append(ordered.item())
+        step += 1
+        if step % 200 == 0:
+            values = values_of(cast(LatentHead, average.module), held, prefixes)
+            announce(f"order {step}/{args.steps}  {np.mean(losses[-200:]):.3f}\n{told(values, held)}")
+        if checkpoint.due or step == args.steps:
+            checkpoint.save_parts(step, parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_work_dir(parser)
+    parser.add_argument("model", choices=MODELS)
+    parser.add_argument("--label", choices=LABELS, default=LABELS[0])
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--lr", type=float, default=4e-4)
+    parser.add_argument("--bf16", action="store_true", help="products in bf16, where the processor has them")
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

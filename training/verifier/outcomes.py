@@ -1,0 +1,68 @@
+"""Images of the embedded next-scale model, with what became of them: ``python -m training.verifier.outcomes``.
+
+As :mod:`training.verifier.collect` of the next-token model, without states: codes, confidences, rewards, and the
+detector's verdicts.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import track
+
+from scalingar.bench.benchmarks.geneval.geneval import GenEval
+from scalingar.bench.benchmarks.geneval.prompts import spell_out
+from scalingar.bench.judges.detectors.embedded_detector import EmbeddedDetector
+from scalingar.core.files import replacing, sweep
+from scalingar.core.locks import sole_writer
+from scalingar.pipeline.pipeline import ImagePipeline
+from scalingar.strategies.best_of_n import BestOfN
+from training.verifier.collect import TOGETHER, missing, training_prompts
+from training.workdir import add_work_dir, announce
+
+MODEL = "embedded-next-scale"
+PROMPTS, SEED = 392, 4242
+
+
+def fill(folder: Path, prompts: list[str], trajectories: int) -> None:
+    """Draw what is missing, with a progress bar."""
+    pipe, judge = ImagePipeline.from_pretrained(MODEL), EmbeddedDetector()
+    strategy = BestOfN(num_trajectories=trajectories, reward="embedded")
+    for path, first in track(list(missing(folder, prompts)), description="drawing"):
+        part = prompts[first : first + TOGETHER]
+        seeds = [5_000_000 + 100 * (first + number) for number in range(len(part))]
+        output = pipe(part, strategy=strategy, seed=seeds, output_type="codes")
+        benchmark = GenEval(judge, prompts=[spell_out(prompt) for prompt in part])
+        right = [
+            [verdict.points for verdict in benchmark.score(item, [one.image for one in some if one.image is not None])]
+            for item, some in zip(benchmark.items(), output.candidates, strict=True)
+        ]
+        candidates = [candidate for some in output.candidates for candidate in some]
+        columns: dict[str, Any] = {
+            "codes": np.stack([candidate.codes.flatten().numpy() for candidate in candidates]).astype(np.int16),
+            "C": np.stack([candidate.trace["C"] for candidate in candidates]),
+            "reward": np.array([candidate.rewards["embedded"] for candidate in candidates], np.float32),
+            "right": np.concatenate(right).astype(np.float32),
+        }
+        with replacing(path) as partial, partial.open("wb") as file:
+            np.savez(file, **columns)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_work_dir(parser)
+    parser.add_argument("--prompts", type=int, default=PROMPTS)
+    parser.add_argument("--trajectories", type=int, default=8, help="of each prompt")
+    args = parser.parse_args()
+    folder = args.work_dir / "verifier" / "outcomes"
+    folder.mkdir(parents=True, exist_ok=True)
+    prompts = training_prompts(args.prompts, SEED)
+    with sole_writer(folder):
+        sweep(folder)
+        fill(folder, prompts, args.trajectories)
+    announce(f"{len(prompts)} prompts are in {folder}")
+
+
+if __name__ == "__main__":
+    main()
