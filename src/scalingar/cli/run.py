@@ -16,7 +16,7 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.pipeline.run_folder import Extras, own_folder, run_dict, write_run
 from scalingar.report import ledger_table, trajectory_table
-from scalingar.report.tables import signal_words
+from scalingar.report.plain import signal_words
 from scalingar.strategies.build_strategy import strategy_name
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from scalingar.bench.runs.executors.threads import Threads
 from scalingar.bench.runs.plan import PLAN, RunPlan
@@ -124,6 +125,9 @@ def test_an_image_is_what_the_pipeline_draws_for_its_seed(tmp_path: Path) -> Non
     alone = pipe("a bird", strategy=run.plan.recipe.strategy, seed=line["seed"]).results[0]
     assert line["chosen"] == alone.chosen
     assert [c["tokens"] for c in line["candidates"]] == [c.tokens for c in alone.candidates]
+    with Image.open(tmp_path / line["image"]) as image:
+        assert image.info["Description"].startswith(f"scalingar: 'a bird', seed {line['seed']}; ")
+        assert np.array_equal(np.asarray(image), np.asarray(pipe.preview(alone.best)))
 
 
 def test_the_limit_is_per_task_and_results_say_what_a_run_cost(tmp_path: Path) -> None:
