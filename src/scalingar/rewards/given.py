@@ -1,8 +1,6 @@
 """Functions that this process gave a strategy in place of a reward's name."""
 
 from collections.abc import Callable
-from contextlib import suppress
-from inspect import signature
 from typing import Any
 
 from scalingar.core.errors import ConfigError
@@ -17,18 +15,7 @@ def named(function: Callable[..., Any]) -> str:
     """A name by which the function is found again in this process: ``python:module.function``.
 
     The same function has the same name; another one that is called alike gets a number.
-
-    Raises:
-        ConfigError: it cannot be called with a prompt and its images.
     """
-    with suppress(ValueError):  # what is written in C may not tell
-        try:
-            signature(function).bind("a prompt", [])
-        except TypeError as error:
-            raise ConfigError(
-                f"the function given as a reward is called with a prompt and a list of images, and {error}; write "
-                "def reward(prompt, images), which returns a number for each image."
-            ) from None
     kind = function if hasattr(function, "__qualname__") else type(function)
     base = f"{PREFIX}{kind.__module__}.{kind.__qualname__}"
     name, number = base, 1
