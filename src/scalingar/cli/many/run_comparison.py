@@ -11,7 +11,7 @@ from rich.table import Table
 
 from scalingar.cli.many.comparison import Comparison, judged_by, plain_table
 from scalingar.cli.many.own_folders import OwnFolders
-from scalingar.cli.progress import loading, plain_warnings
+from scalingar.cli.progress import loading, looks_with, plain_warnings
 from scalingar.cli.terminal import console
 from scalingar.core.files import results_in
 from scalingar.models.prompts.encoders import check_prompts
@@ -54,7 +54,9 @@ def run_comparison(
             for label, strategy in strategies.items()
         }
         for resolved in recipes.values():
-            check_ready(pipe, resolved)
+            asked = looks_with(resolved.strategy)
+            with loading(asked, visible=not as_json and asked != ""):
+                check_ready(pipe, resolved)
         for prompt in prompts:
             pipe.encode_prompts([prompt])  # all before the first is drawn
         judge = reward or pipe.own_reward
