@@ -260,10 +260,14 @@ def test_like_needs_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (["-k", "0"], "num_images_per_prompt=0: must be >= 1"),
         (
             ["--preset", "v1", "--strategy", "single"],
-            "'v1' is a version of scaling-ar, and the strategy is single",
+            "strategy.preset='v1' is no setting of single; take a strategy that has it (scaling-ar), or leave it out",
+        ),
+        (
+            ["--reward", "pmi"],
+            "strategy.reward='pmi' is no setting of scaling-ar; take a strategy that has it (allocate, ",
         ),
         (["--seed", "-1"], "seed=-1: must be >= 0"),
-        (["--strategy", "scaling"], "did you mean 'scaling-ar'?"),
+        (["--strategy", "scaling", "-n", "4"], "did you mean 'scaling-ar'?"),
         (["--strategy", "single", "-n", "4"], "strategy.num_trajectories=4: 'single' decodes one trajectory"),
         (["--strategy", "best-of-n", "strategy.reward=pmj"], "did you mean 'pmi'?"),
         (["strategy.gate.quantil=0.1"], "strategy.gate.quantil is no setting; did you mean 'quantile'?"),

@@ -1,14 +1,21 @@
 import threading
 import warnings
 from dataclasses import replace
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from scalingar.cli import progress
-from scalingar.cli.progress import follow, loading, plain_warnings
+from scalingar.cli.progress import follow, loading, looks_with, plain_warnings
+from scalingar.cli.run import decode
+from scalingar.cli.terminal import say
+from scalingar.pipeline.recipe import Recipe
+from scalingar.strategies.build_strategy import build_strategy
 from scalingar.strategies.engine.step_event import StepEvent
+from tests.tiny.pipes import PROMPT, tiny_pipe
 
 
 def events() -> list[StepEvent]:
@@ -55,6 +62,41 @@ def test_a_long_load_says_what_it_loads(monkeypatch: pytest.MonkeyPatch) -> None
     with loading("some/model"):
         assert told.wait(10)
     assert texts == ["loading some/model …"]
+
+
+def test_what_a_strategy_looks_with_is_named() -> None:
+    assert looks_with(build_strategy({"name": "tts-var", "reward": "clip-score", "feature": "dinov2"})) == (
+        "the reward clip-score, the feature dinov2"
+    )
+    assert looks_with(build_strategy("single")) == ""
+
+
+def test_a_text_encoder_and_a_reward_that_take_long_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    pipe, asked = tiny_pipe(), Event()
+    encode = pipe.encode_prompts
+
+    class Slow:
+        path = "some/t5"
+
+        def __call__(self, prompts: list[str]) -> Any:
+            assert asked.wait(timeout=60)
+            return encode(prompts)
+
+    def said(text: str, **where: Any) -> None:
+        say(text, **where)
+        asked.set()
+
+    monkeypatch.setattr(progress, "say", said)
+    pipe.encode_prompts = Slow()
+    recipe = Recipe(
+        prompt=PROMPT, strategy=build_strategy({"name": "best-of-n", "num_trajectories": 2, "reward": "pmi"})
+    )
+    output = decode(pipe, recipe, visible=True)
+    assert len(output.candidates[0]) == 2
+    assert capsys.readouterr().err == "loading the text encoder some/t5, the reward pmi …\n"
 
 
 def test_a_short_or_silenced_load_says_nothing(

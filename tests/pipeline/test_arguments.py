@@ -1,6 +1,8 @@
 """Arguments as people give them."""
 
 import math
+import re
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -8,8 +10,9 @@ import pytest
 import torch
 
 from scalingar.core.errors import ConfigError, PromptError, ScalingarError
-from scalingar.pipeline.arguments import FOREIGN, prompts_of, seeds_of, whole
+from scalingar.pipeline.arguments import FOREIGN, advice, prompts_of, seeds_of, whole
 from scalingar.pipeline.model_choice import ModelChoice
+from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from tests.tiny.pipes import PROMPT, tiny_pipe
 
@@ -152,6 +155,32 @@ def test_names_of_other_libraries_say_what_to_write() -> None:
         tiny_pipe()(PROMPT, num_trajectory=3)
     with pytest.raises(ConfigError, match="tokenizer is a setting of the model; give it to from_pretrained"):
         tiny_pipe()(PROMPT, tokenizer="x")
+
+
+@pytest.mark.parametrize("name", ["StableDiffusionPipeline", "StableDiffusionXLPipeline", "FluxPipeline"])
+def test_every_argument_of_these_pipelines_of_diffusers_is_ours_or_has_a_sentence(name: str) -> None:
+    import diffusers
+
+    theirs = set(signature(getattr(diffusers, name).__call__).parameters) - {"self", "kwargs"}
+    ours = {*signature(ImagePipeline.__call__).parameters, *ModelChoice.setting_names()}
+    assert {argument for argument in theirs - ours if advice(argument) is None} == set()
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("revision", "revision stands in the name, after an @: owner/name@revision"),
+        ("cache_dir", "cache_dir is left to huggingface_hub; set HF_HOME before Python starts"),
+        ("use_safetensors", "use_safetensors has no meaning here"),
+        (
+            "reward",
+            "reward is a setting of a strategy; write strategy.reward, in Python strategy={'name'",
+        ),
+    ],
+)
+def test_settings_of_from_pretrained_have_a_sentence(setting: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        ImagePipeline.from_pretrained("embedded", **{setting: "x"})
 
 
 def test_what_a_callback_does_to_its_values_changes_nothing() -> None:

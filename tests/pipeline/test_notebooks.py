@@ -76,6 +76,8 @@ def test_an_object_with_a_score_is_a_reward_too_and_what_returns_nonsense_is_tol
 
     output = pipe(PROMPT, strategy=BestOfN(reward=Constant(), num_trajectories=2))
     assert [list(one.rewards.values()) for one in output.candidates[0]] == [[2.0], [2.0]]
+    with pytest.raises(ConfigError, match="is called with a prompt and a list of images, and here that is too many"):
+        pipe.stream(PROMPT, strategy=BestOfN(reward=lambda images: [0.0], num_trajectories=2))
     with pytest.raises(ConfigError, match="returned 3 numbers for 2 images"):
         pipe(PROMPT, strategy=BestOfN(reward=lambda prompt, images: [0.0] * 3, num_trajectories=2))
     assert str(TTSVar(reward=brightness).reward).startswith("python:")

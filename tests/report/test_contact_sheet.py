@@ -69,6 +69,13 @@ def test_captions_say_what_became_of_a_trajectory() -> None:
     assert tiles_of(rewarded, lambda _: RED)[0].caption == "finished · C unknown"
 
 
+def test_captions_say_what_the_strategy_chose_by() -> None:
+    shown = result()
+    shown.candidates[0].signals = {"confidence": 0.25, "final_confidence": 0.5}
+    for chosen_by, caption in ((None, ""), ("final_confidence", ""), ("confidence", " · confidence 0.250")):
+        assert tiles_of(shown, lambda _: RED, chosen_by)[0].caption == f"finished · C 0.500{caption}"
+
+
 def test_a_sheet_needs_a_picture() -> None:
     with pytest.raises(ValueError, match="at least one"):
         contact_sheet([], "a dog")

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scalingar.cli.terminal import console, say
 from scalingar.models.prompts.encoders import UnknownWordsWarning
+from scalingar.strategies import Strategy
 from scalingar.strategies.engine.step_event import StepEvent
 
 PATIENCE = 5.0
@@ -49,6 +50,13 @@ def loading(what: str, *, visible: bool = True) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def looks_with(strategy: Strategy) -> str:
+    """What a strategy judges pictures with, which may have to be fetched or read; empty if that is nothing."""
+    needs = strategy.needs()
+    named = {"reward": needs.reward, "feature": needs.feature, "verifier": needs.verifier}
+    return ", ".join(f"the {what} {name}" for what, name in named.items() if name is not None)
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 import json
 from contextlib import nullcontext
 from enum import Enum, auto
+from itertools import chain, islice
 from pathlib import Path
 from typing import Self
 
-from scalingar.cli.progress import follow, loading, plain_warnings
+from scalingar.cli.progress import follow, loading, looks_with, plain_warnings
 from scalingar.cli.repeat import Repeat
 from scalingar.cli.terminal import console, say
 from scalingar.core.files import results_in
@@ -16,7 +17,7 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.pipeline.run_folder import Extras, own_folder, run_dict, write_run
 from scalingar.report import ledger_table, trajectory_table
-from scalingar.report.tables import signal_words
+from scalingar.report.plain import signal_words
 from scalingar.strategies.build_strategy import strategy_name
 
 
@@ -79,8 +80,13 @@ def decode(
     pipe: ImagePipeline, recipe: Recipe, prompts: list[str] | None = None, *, visible: bool, what: str = "drawing"
 ) -> ImageOutput:
     """Run the strategy, on the recipe's own prompt or others, with a bar named ``what`` on stderr if ``visible``."""
-    stream = pipe.stream(**{**recipe.arguments(), **({} if prompts is None else {"prompt": prompts})})
-    follow(stream, visible=visible, what=what)
+    encoder = getattr(pipe.encode_prompts, "path", None)  # of those that are read when the first prompt is
+    parts = [*([] if encoder is None else [f"the text encoder {encoder}"]), looks_with(recipe.strategy)]
+    awaited = ", ".join(filter(None, parts))
+    with loading(awaited, visible=visible and awaited != ""):
+        stream = pipe.stream(**{**recipe.arguments(), **({} if prompts is None else {"prompt": prompts})})
+        first = list(islice(stream, 1))
+    follow(chain(first, stream), visible=visible, what=what)
     return stream.output
 
 

@@ -10,7 +10,7 @@ import torch
 
 from scalingar.core.device.available import available_devices
 from scalingar.core.packages import EXTRAS, how_to_install, missing
-from scalingar.models.embedded.installed_weights import embedded_folder
+from scalingar.models.embedded.installed_weights import EMBEDDED, embedded_folder
 from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo
 from scalingar.pipeline.model_choice import DTYPES
 
@@ -67,7 +67,7 @@ def _found(extra: str) -> str:
 
 def _weights() -> list[Fact]:
     return [
-        Fact("weights", "embedded", *_embedded(embedded_folder("next-token"))),
+        *(Fact("weights", name, *_embedded(embedded_folder(kind))) for name, kind in EMBEDDED.items()),
         Fact("weights", "hub cache", _hub_cache()),
     ]
 

@@ -14,34 +14,77 @@ MOST_IMAGES = 65_536
 """Images of one call."""
 
 _NO_MEANING = "has no meaning for a model that draws code after code; leave it out"
+_AS_LONG_AS_IT_IS = (
+    "has no meaning here: an image has as many codes as its grid; num_trajectories says how much is searched"
+)
+_NO_IMAGES = "has no meaning here: prompts are text, no model here reads images"
+_ONE_PROMPT = "has no meaning here: all of a model's encoders read the prompt"
 _THE_SIZE = "is the model's; load it with image_size, aspect_ratio or another variant where its family has them"
 _SAMPLING = "is a setting of sampling; write sampling.{name}, in Python sampling={{'{name}': ...}}"
+_STRATEGY = "is a setting of a strategy; write strategy.{name}, in Python strategy={{'name': ..., '{name}': ...}}"
+_OF_THE_HUB = "is left to huggingface_hub; set {variable} before Python starts"
+_ONE_DEVICE = "has no meaning here: the whole model is on one device; load it with dtype bf16, or lower max_rows"
+_NOT_LOADED = "has no meaning here: weights are read as they are; leave it out"
 FOREIGN: Mapping[str, str] = {
     "num_inference_steps": "has no meaning here: an image has as many steps as codes or scales; num_trajectories says "
     "how much is searched",
-    **dict.fromkeys(("height", "width"), _THE_SIZE),
+    **dict.fromkeys(("max_new_tokens", "max_length"), _AS_LONG_AS_IT_IS),
+    **dict.fromkeys(("height", "width", "original_size", "target_size"), _THE_SIZE),
     **dict.fromkeys(("temperature", "top_k", "top_p", "greedy", "guidance_interval"), _SAMPLING),
+    "do_sample": "is the opposite of sampling.greedy; write that",
+    "num_beams": "is the N of a strategy; write strategy=beam and num_trajectories",
+    **dict.fromkeys(("reward", "verifier", "preset"), _STRATEGY),
     "generator": "is an argument of a call in Python; write seed",
     "num_images": "is called num_images_per_prompt",
     "num_return_sequences": "is called num_images_per_prompt",
     "batch_size": "is called max_rows, as far as memory goes",
-    "cfg_scale": "is called guidance_scale",
+    **dict.fromkeys(("cfg_scale", "true_cfg_scale"), "is called guidance_scale"),
     "callback": "is called callback_on_step_end",
     "callback_steps": "has no meaning here: callback_on_step_end is called at every step",
     "callback_on_step_end_tensor_inputs": "has no meaning here: callback_on_step_end is given all values",
-    **dict.fromkeys(("image", "images"), "has no meaning here: prompts are text, no model here reads images"),
+    **dict.fromkeys(("image", "images", "ip_adapter_image", "ip_adapter_image_embeds"), _NO_IMAGES),
+    **dict.fromkeys(("negative_ip_adapter_image", "negative_ip_adapter_image_embeds"), _NO_IMAGES),
+    **dict.fromkeys(("prompt_2", "prompt_3"), _ONE_PROMPT),
+    **dict.fromkeys(("negative_prompt_2", "negative_prompt_3"), "is called negative_prompt, where a family has it"),
     "return_dict": "has no meaning here: the output always has .images",
     "torch_dtype": "is called dtype",
     "device_map": "is called device",
+    "revision": "stands in the name, after an @: owner/name@revision",
+    "subfolder": "is part of the path; give the folder itself, or a variant",
+    **dict.fromkeys(("cache_dir", "local_dir"), _OF_THE_HUB.format(variable="HF_HOME")),
+    "local_files_only": _OF_THE_HUB.format(variable="HF_HUB_OFFLINE=1"),
+    **dict.fromkeys(
+        ("token", "use_auth_token"), _OF_THE_HUB.format(variable="HF_TOKEN, or log in with 'hf auth login'")
+    ),
+    **dict.fromkeys(
+        ("proxies", "force_download"), "is left to huggingface_hub; download the files with its own command"
+    ),
+    **dict.fromkeys(("trust_remote_code", "custom_pipeline"), "does not exist: no code of a repository is run"),
+    **dict.fromkeys(
+        ("low_cpu_mem_usage", "use_safetensors", "quantization_config", "safety_checker", "feature_extractor"),
+        _NOT_LOADED,
+    ),
+    **dict.fromkeys(("max_memory", "offload_folder", "offload_state_dict"), _ONE_DEVICE),
     **dict.fromkeys(
         (
+            "attention_kwargs",
             "clip_skip",
+            "crops_coords_top_left",
             "cross_attention_kwargs",
+            "denoising_end",
             "eta",
             "guidance_rescale",
+            "joint_attention_kwargs",
             "latents",
+            "max_sequence_length",
+            "negative_crops_coords_top_left",
+            "negative_original_size",
+            "negative_pooled_prompt_embeds",
+            "negative_prompt_attention_mask",
             "negative_prompt_embeds",
-            "prompt_2",
+            "negative_target_size",
+            "pooled_prompt_embeds",
+            "prompt_attention_mask",
             "prompt_embeds",
             "sigmas",
             "strength",
@@ -51,23 +94,35 @@ FOREIGN: Mapping[str, str] = {
     ),
 }
 """Names of diffusers and its like, and what to write here."""
-_ONE_DEVICE = "does not exist: the whole model is on one device; load it with dtype bf16, or lower max_rows"
+_WHOLE = "does not exist: the whole model is on one device; load it with dtype bf16, or lower max_rows"
+_LORA = "does not exist: merge the weights first"
 FOREIGN_METHODS: Mapping[str, str] = {
     **dict.fromkeys(
         (
             "enable_attention_slicing",
+            "enable_group_offload",
             "enable_model_cpu_offload",
             "enable_sequential_cpu_offload",
             "enable_vae_slicing",
             "enable_vae_tiling",
             "enable_xformers_memory_efficient_attention",
+            "hf_device_map",
         ),
-        _ONE_DEVICE,
+        _WHOLE,
     ),
-    "save_pretrained": "does not exist: 'scalingar convert' writes a model's folder",
-    "set_progress_bar_config": "does not exist: a call takes progress=True",
-    "load_lora_weights": "does not exist: merge the weights first",
+    **dict.fromkeys(("save_pretrained", "push_to_hub"), "does not exist: 'scalingar convert' writes a model's folder"),
+    **dict.fromkeys(("set_progress_bar_config", "progress_bar"), "does not exist: a call takes progress=True"),
+    **dict.fromkeys(("load_lora_weights", "fuse_lora", "unload_lora_weights", "set_adapters"), _LORA),
+    **dict.fromkeys(("load_ip_adapter", "load_textual_inversion", "encode_image"), "does not exist: prompts are text"),
+    **dict.fromkeys(("from_single_file", "from_pipe"), "does not exist: from_pretrained takes files, too"),
     **dict.fromkeys(("scheduler", "unet", "vae"), "does not exist: here are model and tokenizer"),
+    "transformer": "is called model",
+    **dict.fromkeys(("text_encoder", "encode_prompt"), "does not exist: encode_prompts reads prompts"),
+    **dict.fromkeys(("components", "config"), "does not exist: choice says how model and tokenizer were loaded"),
+    "dtype": "does not exist: choice.dtype says it",
+    **dict.fromkeys(("cuda", "cpu", "half", "float", "bfloat16"), "does not exist: write to(device) or to(dtype)"),
+    **dict.fromkeys(("eval", "train"), "does not exist: models are loaded to draw"),
+    **dict.fromkeys(("enable_freeu", "safety_checker"), "does not exist here"),
 }
 """What a pipeline of diffusers has, and what is done here."""
 

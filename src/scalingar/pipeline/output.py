@@ -65,8 +65,9 @@ class ImageOutput:
         """One line; :meth:`_repr_html_` shows more."""
         count, all_of = len(self.results), [one for result in self.results for one in result.candidates]
         cut = sum(not candidate.finished for candidate in all_of)
+        trajectories = "1 trajectory" if len(all_of) == 1 else f"{len(all_of)} trajectories"
         return (
-            f"<ImageOutput: {count} image{'s' * (count != 1)}, {len(all_of)} trajectories, {cut} cut, "
+            f"<ImageOutput: {count} image{'s' * (count != 1)}, {trajectories}, {cut} cut, "
             f"{self.ledger.tokens} tokens, {self.ledger.total_seconds:.1f} s>"
         )
 
@@ -74,7 +75,8 @@ class ImageOutput:
         """What Jupyter shows: the sheet of each image with the fates, and the costs."""
         from scalingar.report.notebook import output_html  # noqa: PLC0415  sheets take matplotlib's typeface
 
-        return output_html(self.results, self.ledger, self.full_tokens, self.pipe.preview)
+        chosen_by = self.infos[0].recipe.strategy.chosen_by()
+        return output_html(self.results, self.ledger, self.full_tokens, self.pipe.preview, chosen_by)
 
     @property
     def candidates(self) -> list[list[Candidate]]:

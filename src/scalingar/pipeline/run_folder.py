@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -102,7 +103,7 @@ def write_run(output: RunOutput, folder: Path, *, overwrite: bool = False, extra
         files.append(
             ("grid.png", png_bytes(_grid(output.results, pictures), _described("all images", output.results[0])))
         )
-    for kind, draw in _drawings(output.pipe).items():
+    for kind, draw in _drawings(output).items():
         files += [(_name(kind, output, number), draw(result)) for number, result in enumerate(output.results)]
     if extras.animation is not None:
         form: Format = "gif" if extras.animation == "gif" else "webp"
@@ -188,8 +189,16 @@ def _grid(results: Sequence[PromptResult], pictures: Sequence[Image.Image]) -> I
     return contact_sheet(tiles, title)
 
 
-def _drawings(pipe: Previewer) -> dict[str, Callable[[PromptResult], bytes]]:
+def sheet_png(output: RunOutput, result: PromptResult) -> bytes:
+    """All trajectories of an image, with their fates."""
+    tiles = tiles_of(result, output.pipe.preview, output.infos[0].recipe.strategy.chosen_by())
+    drawn = contact_sheet(tiles, result.prompt)
+    return png_bytes(drawn, _described(f"all {len(result.candidates)} trajectories", result))
+
+
+def _drawings(output: RunOutput) -> dict[str, Callable[[PromptResult], bytes]]:
     """Functions that draw a result, by file name."""
+    pipe = output.pipe
 
     def scales(result: PromptResult) -> bytes:
         strip = scale_strip(result.best, pipe.progress(result.best), pipe.grids)
@@ -199,15 +208,11 @@ def _drawings(pipe: Previewer) -> dict[str, Callable[[PromptResult], bytes]]:
         drawn = entropy_map(result.best, pipe.preview(result.best), pipe.grids[-1])
         return figure.png_bytes(drawn, _described("the entropy of every token of the chosen image", result))
 
-    def sheet(result: PromptResult) -> bytes:
-        drawn = contact_sheet(tiles_of(result, pipe.preview), result.prompt)
-        return png_bytes(drawn, _described(f"all {len(result.candidates)} trajectories", result))
-
     def confidence(result: PromptResult) -> bytes:
         return figure.png_bytes(confidence_plot(result), _described("confidence over the steps", result))
 
     return {
-        "sheet": sheet,
+        "sheet": partial(sheet_png, output),
         "confidence": confidence,
         **({"scales": scales} if pipe.decoding == "next-scale" else {"entropy": entropy}),
     }

@@ -10,7 +10,7 @@ from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.core.pixels import enlarged
 from scalingar.report.lettering import font, line_height, wrapped
 from scalingar.report.palette import BACKGROUND, CHOSEN, CUT, INK, MUTED, RULE
-from scalingar.report.plain import descent, final_confidence, last_reward
+from scalingar.report.plain import descent, final_confidence, last_reward, other_signal, signal_words
 
 MARGIN, GAP, FRAME = 28, 24, 5
 SMALLEST, LARGEST = 256, 384
@@ -32,13 +32,15 @@ class Tile:
     dimmed: bool = False
 
 
-def tiles_of(result: PromptResult, preview: Callable[[Candidate], Image.Image]) -> list[Tile]:
-    """A tile per candidate; ``preview`` draws a candidate, finished or not."""
+def tiles_of(
+    result: PromptResult, preview: Callable[[Candidate], Image.Image], chosen_by: str | None = None
+) -> list[Tile]:
+    """A tile per candidate; ``preview`` draws a candidate, finished or not; ``chosen_by``: the strategy's signal."""
     return [
         Tile(
             preview(candidate),
             f"#{candidate.index}",
-            _caption(candidate),
+            _caption(candidate, other_signal(chosen_by)),
             chosen=candidate.index == result.chosen,
             dimmed=not candidate.finished,
         )
@@ -83,14 +85,15 @@ def fitted(image: Image.Image) -> Image.Image:
     return image
 
 
-def _caption(candidate: Candidate) -> str:
+def _caption(candidate: Candidate, signal: str | None) -> str:
     confidence = final_confidence(candidate)
     level = f"C {confidence:.3f}" if math.isfinite(confidence) else "C unknown"
     copied = [descent(candidate)] if candidate.parent is not None else []
     if candidate.cut is None:
+        chosen_by = [] if signal is None else [f"{signal_words(signal)} {candidate.signals.get(signal, math.nan):.3f}"]
         values = [f"verifier {candidate.signals['verifier']:.3f}"] if "verifier" in candidate.signals else []
         scores = [*values, *(f"{name.partition(':')[0]} {value:.3f}" for name, value in candidate.rewards.items())]
-        return "\n".join([" · ".join(["finished", level, *scores]), *copied])
+        return "\n".join([" · ".join(["finished", level, *chosen_by, *scores]), *copied])
     score = last_reward(candidate, "")
     reward = [f"reward {score:.3f}"] if math.isfinite(score) else []
     head = " · ".join([f"cut at {candidate.step_name} {candidate.cut.step}", level, *reward])

@@ -15,10 +15,17 @@ MOST_SHEETS = 8
 
 
 def output_html(
-    results: Sequence[PromptResult], ledger: Ledger, full_tokens: int, preview: Callable[[Candidate], Image.Image]
+    results: Sequence[PromptResult],
+    ledger: Ledger,
+    full_tokens: int,
+    preview: Callable[[Candidate], Image.Image],
+    chosen_by: str | None = None,
 ) -> str:
-    """Sheets with fates, and what they cost together; ``full_tokens``: what all trajectories would have drawn."""
-    parts = [_picture(contact_sheet(tiles_of(one, preview), one.prompt), one) for one in results[:MOST_SHEETS]]
+    """Sheets with fates, and what they cost together; ``full_tokens``: what all trajectories would have drawn;
+    ``chosen_by``: the strategy's signal."""
+    parts = [
+        _picture(contact_sheet(tiles_of(one, preview, chosen_by), one.prompt), one) for one in results[:MOST_SHEETS]
+    ]
     if len(results) > MOST_SHEETS:
         parts.append(f"<p>and {len(results) - MOST_SHEETS} more images</p>")
     share = f" of {full_tokens} ({ledger.tokens / full_tokens:.0%})" if full_tokens > ledger.tokens else ""

@@ -52,6 +52,16 @@ def final_confidence(candidate: Candidate) -> float:
     return math.nan if values is None or not len(values) else float(values[-1])
 
 
+def other_signal(chosen_by: str | None) -> str | None:
+    """The signal that a strategy chose by, where it is another one than the final confidence, which is always shown."""
+    return None if chosen_by == "final_confidence" else chosen_by
+
+
+def signal_words(name: str) -> str:
+    """A signal's name as people read it."""
+    return name.replace("_", " ")
+
+
 def known_after(candidate: Candidate, letter: str) -> int:
     """How many steps were done when the first value of a trace was known; the next one came a step later.
 

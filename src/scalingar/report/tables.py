@@ -6,14 +6,7 @@ from collections.abc import Callable
 from rich.table import Table
 
 from scalingar.core.outputs import Candidate, Ledger, PromptResult
-from scalingar.report.plain import descent, final_confidence, last_reward
-
-_FINAL = "final_confidence"
-
-
-def signal_words(name: str) -> str:
-    """A signal's name as people read it."""
-    return name.replace("_", " ")
+from scalingar.report.plain import descent, final_confidence, last_reward, other_signal, signal_words
 
 
 def trajectory_table(result: PromptResult, chosen_by: str | None = None) -> Table:
@@ -39,9 +32,9 @@ def _columns(result: PromptResult, chosen_by: str | None) -> dict[str, Callable[
     if any(candidate.parent is not None for candidate in result.candidates):
         columns["copy of"] = lambda candidate: descent(candidate).removeprefix("copy of ")
     columns["tokens"] = lambda candidate: str(candidate.drawn)
-    columns[signal_words(_FINAL)] = lambda candidate: _number(final_confidence(candidate))
-    if chosen_by not in (None, _FINAL):
-        columns[signal_words(chosen_by)] = lambda candidate: _number(candidate.signals.get(chosen_by, math.nan))
+    columns["final confidence"] = lambda candidate: _number(final_confidence(candidate))
+    if (signal := other_signal(chosen_by)) is not None:
+        columns[signal_words(signal)] = lambda candidate: _number(candidate.signals.get(signal, math.nan))
     if any("verifier" in candidate.signals for candidate in result.candidates):
         columns["verifier"] = lambda candidate: _number(candidate.signals.get("verifier", math.nan))
     for reward in sorted({name for candidate in result.candidates for name in candidate.rewards}):

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from inspect import signature
 from typing import Any, Protocol
 
 import torch
@@ -95,7 +97,16 @@ class FunctionReward(PixelReward):
     """A function of a prompt and its images as a reward."""
 
     def __init__(self, function: ScoreFunction) -> None:
+        """Raises ConfigError if it cannot be called with a prompt and its images."""
         self.function = function
+        with suppress(ValueError):  # what is written in C may not tell
+            try:
+                signature(function).bind("a prompt", [])
+            except TypeError as error:
+                raise ConfigError(
+                    f"a function that is a reward is called with a prompt and a list of images, and here that is "
+                    f"{error}; write def reward(prompt, images), which returns a number for each image."
+                ) from None
 
     def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:
         """The function's values."""

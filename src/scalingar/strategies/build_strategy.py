@@ -92,10 +92,17 @@ def _from_settings(value: Any, default: str) -> Strategy:
         raise ConfigError(
             f"strategy={shown(value)}: must be a name or settings such as {{name: {default or 'best-of-n'}}}"
         )
-    if "preset" in settings and "preset" not in STRATEGIES[name].model_fields:
-        others = ", ".join(other for other in STRATEGIES if "preset" in STRATEGIES[other].model_fields)
+    kind = STRATEGIES[name]
+    for setting in settings:
+        _check_own(name, setting, settings[setting])
+    return kind.from_dict({key: value for key, value in settings.items() if key != "name"}, "strategy")
+
+
+def _check_own(name: str, setting: Any, value: Any) -> None:
+    """Raises ConfigError for a setting that only other strategies have."""
+    others = [other for other in STRATEGIES if setting in STRATEGIES[other].model_fields]
+    if others and name not in others:
         raise ConfigError(
-            f"strategy.preset={shown(settings['preset'])} is a version of {others}, and the strategy is {name}; leave "
-            "one of them out."
+            f"strategy.{setting}={shown(value)} is no setting of {name}; take a strategy that has it "
+            f"({', '.join(others)}), or leave it out."
         )
-    return STRATEGIES[name].from_dict({key: value for key, value in settings.items() if key != "name"}, "strategy")

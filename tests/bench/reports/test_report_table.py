@@ -50,6 +50,6 @@ def test_one_prompt_gives_a_difference_and_no_interval() -> None:
 
 def test_several_prompts_give_both() -> None:
     told = markdown(report_table(compared(4)))
-    assert "model m; 4 prompts, 1 image each; ± standard error, by prompt; [95 % interval" in told
+    assert "model m; 4 prompts, 1 image each; ± standard error, by prompt, of seconds by shard; [95 % interval" in told
     assert "| a |  | 1 | 0.375 ± 0.161 | 0.375 ± 0.161 |  |" in told
     assert "| +0.250 [+0.250, +0.250] |" in told

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from scalingar.bench.runs.executors.threads import Threads
 from scalingar.bench.runs.plan import PLAN, RunPlan
@@ -124,14 +125,23 @@ def test_an_image_is_what_the_pipeline_draws_for_its_seed(tmp_path: Path) -> Non
     alone = pipe("a bird", strategy=run.plan.recipe.strategy, seed=line["seed"]).results[0]
     assert line["chosen"] == alone.chosen
     assert [c["tokens"] for c in line["candidates"]] == [c.tokens for c in alone.candidates]
+    with Image.open(tmp_path / line["image"]) as image:
+        assert image.info["Description"].startswith(f"scalingar: 'a bird', seed {line['seed']}; ")
+        assert np.array_equal(np.asarray(image), np.asarray(pipe.preview(alone.best)))
 
 
 def test_the_limit_is_per_task_and_results_say_what_a_run_cost(tmp_path: Path) -> None:
-    run = runner(tmp_path, limit=1)
+    run = runner(tmp_path, limit=1, shard=2)
     finish(run)
     results = read_results(tmp_path, run.benchmark)
     assert [line["prompt"] for line in results.samples] == ["a dog", "a dog", "two cats", "two cats"]
     assert results.costs["tokens_per_image"] == np.mean([line["tokens"] for line in results.samples])
+    seconds = np.array([shard["draw_seconds"] / shard["workers"] for shard in run.store.costs()])
+    sizes = np.array([shard["images"] for shard in run.store.costs()])
+    assert len(sizes) > 1
+    rest = seconds - sizes * results.costs["seconds_per_image"]
+    error = np.sqrt(len(sizes) / (len(sizes) - 1) * np.square(rest).sum()) / sizes.sum()
+    assert results.costs["seconds_per_image_error"] == pytest.approx(error)
     assert results.costs["ledger"]["tokens"] == sum(line["tokens"] for line in results.samples)
     write_results(results, run.store)
     content = json.loads((tmp_path / "results.json").read_text())

@@ -65,10 +65,46 @@ def test_a_picture_that_two_hand_out_is_named_once(
     assert {path.name for path in (tmp_path / "o").iterdir()} == {"image-0000.png", "sheet.png", "comparison.json"}
 
 
+def test_each_of_several_prompts_is_compared_in_a_folder_of_its_own(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    (tmp_path / "l.txt").write_text("a photo of a cat\na photo of a dog!\na photo of a cat\n")
+    options = ["--prompts", str(tmp_path / "l.txt"), "--strategy", "single,random-of-n", "--reward", "log-likelihood"]
+    names = [f"compare-a-photo-of-a-{end}" for end in ("dog-7", "cat-7", "dog-7-2")]
+    for _ in range(2):  # what this command wrote is not replaced, what an earlier one wrote is
+        assert compare(package, tmp_path / "o", *options, "--overwrite") == 0
+        out, err = capsys.readouterr()
+        assert err == "warning: 1 prompt that came before left out\n"
+        lines = out.splitlines()
+        assert [line for line in lines if line.endswith("sheet.png")] == [
+            str(tmp_path / "o" / name / "sheet.png") for name in names
+        ]
+        assert sorted(path.name for path in (tmp_path / "o").iterdir()) == sorted(names)
+    told = [json.loads((tmp_path / "o" / name / "comparison.json").read_text()) for name in names]
+    assert [one["prompt"] for one in told] == [PROMPT, "a photo of a cat", f"{PROMPT}!"]
+    title, head, single, other = lines[-4:]
+    assert (title, head.split()) == ("3 prompts", ["strategy", "tokens/image", "s/image", "log-likelihood"])
+    rewards = np.array([one["rows"]["single"]["reward"] for one in told])
+    assert single.split()[:4] == ["single", "16", "±", "0"]
+    assert single.split()[-3:] == [f"{rewards.mean():.3f}", "±", f"{rewards.std(ddof=1) / np.sqrt(3):.3f}"]
+    assert other.split()[:4] == ["random-of-n", "48", "±", "0"]
+
+
+def test_json_of_several_prompts_is_a_line_for_each(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare(package, tmp_path / "o", "a green zebra", "--strategy", "single", "--json") == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["prompt"] for one in told] == [PROMPT, "a green zebra"]
+    assert all(Path(one["files"][0]).is_file() for one in told)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "problem"),
     [
-        (["a cat lies"], 2, "there are 2 prompts"),
+        (["qwx uvy"], 1, "no word of 'qwx uvy' is known"),
+        (["--prompts", "nope.txt"], 1, "cannot read the prompts in nope.txt"),
         (["--strategy", "single,tts-var"], 1, "tts-var is for next-scale models"),
         (["--strategy", "single", "--suite", "s.yaml"], 1, "both say what is compared"),
         (["--strategy", "single", "strategy.num_trajectories=3"], 1, "no setting of a comparison"),

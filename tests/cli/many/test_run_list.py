@@ -51,6 +51,18 @@ def test_a_budget_is_for_all_prompts(package: Path, tmp_path: Path, capsys: pyte
     assert read_recipe(Path(told[1]["files"][1])).image == 1
 
 
+def test_a_list_replaces_what_was_there_and_nothing_of_its_own(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["a-dog-0", "a-dog-0-2"]
+    for _ in range(2):
+        assert generate(package, "a dog", "a dog!", "-q", "--overwrite", "-o", str(tmp_path / "o")) == 0
+        assert capsys.readouterr().out.splitlines() == [str(tmp_path / "o" / name / "image.png") for name in names]
+        assert sorted(path.name for path in (tmp_path / "o").iterdir()) == names
+    prompts = [read_recipe(tmp_path / "o" / name / "image.png").recipe.prompt for name in names]
+    assert prompts == ["a dog", "a dog!"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "problem"),
     [

@@ -1,5 +1,7 @@
 """Names on the hub; the hub itself is played by a few lines."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -182,3 +184,12 @@ def test_a_hub_that_did_not_answer_is_asked_again_after_a_minute(
     reached, before = True, reached
     assert asking()
     assert len(asked) == (1 if before else 2)
+
+
+def test_a_name_that_is_in_no_cache_is_told_by_the_real_library(tmp_path: Path) -> None:
+    """In a process of its own, where nothing else has imported what the library brings only when it is asked."""
+    command = [sys.executable, "-m", "scalingar", "generate", "a dog", "--model", "a/b", "-o", str(tmp_path / "o")]
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    done = subprocess.run(command, env=offline, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: cannot fetch a/b: the hub cannot be reached and it is not in the local cache")

@@ -71,7 +71,7 @@ def facts(run: RunResults) -> list[str]:
     variant = f":{model.options['variant']}" if model.options.get("variant") else ""
     prompts, each = run.summary.overall.prompts, run.plan.images_per_prompt
     known = run.summary.overall.standard_error is not None
-    errors = ["± standard error, by prompt", "[95 % interval of the paired difference]"]
+    errors = ["± standard error, by prompt, of seconds by shard", "[95 % interval of the paired difference]"]
     return [
         f"model {model.name}{variant}",
         f"{prompts} prompt{'s' * (prompts != 1)}, {each} image{'s' * (each != 1)} each",
@@ -100,7 +100,7 @@ def _cells(run: RunResults, comparison: Comparison, tasks: Sequence[str], measur
             )
         ),
         _tokens(run),
-        None if seconds is None else Figure(seconds, decimals=SECONDS),
+        None if seconds is None else Figure(seconds, run.costs.get("seconds_per_image_error"), decimals=SECONDS),
     ]
 
 

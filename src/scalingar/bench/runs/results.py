@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scalingar.bench.benchmark import Benchmark, Judged, Summary, Verdict, check_judged, score_table
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.store import RunStore
-from scalingar.bench.statistics import ScoreTable
+from scalingar.bench.statistics import ScoreTable, ratio
 from scalingar.core.errors import BenchmarkError
 from scalingar.core.outputs import Ledger
 from scalingar.core.text_file import lines_of
@@ -106,21 +108,23 @@ def costs(samples: Sequence[dict[str, Any]], shards: Sequence[dict[str, Any]]) -
     """Total and mean costs; None for what was not measured.
 
     Seconds per image are seconds of the machine: those of a shard that ran beside ``workers - 1`` others are divided by
-    ``workers``. The ledger is the sum over all shards.
+    ``workers``. Their standard error is over shards, None for a single one. The ledger is the sum over all shards.
     """
     ledger = Ledger()
     for shard in shards:
         ledger.add(Ledger(**{key: value for key, value in shard["ledger"].items() if key != "total_seconds"}))
     images = len(samples)
-    drawing, judging = (
-        sum(shard[f"{what}_seconds"] / shard.get("workers", 1) for shard in shards) for what in ("draw", "judge")
+    drawn, judged = (
+        [shard[f"{what}_seconds"] / shard.get("workers", 1) for shard in shards] for what in ("draw", "judge")
     )
-    timed = sum(shard["images"] for shard in shards)
+    sizes = [shard["images"] for shard in shards]
+    timed = sum(sizes)
     return {
         "images": images,
         "tokens_per_image": sum(line["tokens"] for line in samples) / max(1, images),
-        "seconds_per_image": drawing / timed if timed else None,
-        "judge_seconds_per_image": judging / timed if timed else None,
+        "seconds_per_image": sum(drawn) / timed if timed else None,
+        "seconds_per_image_error": ratio(np.array(drawn), np.array(sizes, float)).standard_error if timed else None,
+        "judge_seconds_per_image": sum(judged) / timed if timed else None,
         "ledger": ledger.to_dict() if shards else None,
     }
 

@@ -170,7 +170,8 @@ class Workbench:
             verdicts = iter(self.benchmark.score(members[0][0].item, images))
             for (job, result), candidates in zip(members, judged, strict=True):
                 by_index = {candidate.index: next(verdicts) for candidate in candidates}
-                picture = png_bytes(self.pipe.preview(result.best))
+                what = f"scalingar: {job.item.prompt!r}, seed {job.seed}; the recipe is in the run's plan.json"
+                picture = png_bytes(self.pipe.preview(result.best), what)
                 lines.append(self._line(job, result, by_index, digest(picture)))
                 files[lines[-1]["image"]] = picture
             for name, text in self.benchmark.side_files(members[0][0].item).items():

@@ -4,7 +4,7 @@ from scalingar.bench.statistics.binned import Bin, calibration_bins, expected_ca
 from scalingar.bench.statistics.paired import Difference, paired_bootstrap
 from scalingar.bench.statistics.proportions import wilson_interval
 from scalingar.bench.statistics.ranking import auc, auc_interval
-from scalingar.bench.statistics.task_scores import Estimate, ScoreTable, overall, task_estimates
+from scalingar.bench.statistics.task_scores import Estimate, ScoreTable, overall, ratio, task_estimates
 
 __all__ = [
     "Bin",
@@ -17,6 +17,7 @@ __all__ = [
     "expected_calibration_error",
     "overall",
     "paired_bootstrap",
+    "ratio",
     "task_estimates",
     "wilson_interval",
 ]

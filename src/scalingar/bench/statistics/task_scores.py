@@ -78,7 +78,7 @@ def task_estimates(table: ScoreTable) -> dict[str, Estimate]:
     estimator of a ratio (Cochran 1977, Sampling Techniques, ch. 6; for evaluations: Miller 2024, arXiv 2411.00640).
     With equally many images per prompt it is the standard error of the mean of the prompts' means.
     """
-    return {task: _ratio(table.correct[rows], table.total[rows]) for task in table.names for rows in [table.rows(task)]}
+    return {task: ratio(table.correct[rows], table.total[rows]) for task in table.names for rows in [table.rows(task)]}
 
 
 def overall(estimates: Mapping[str, Estimate], weights: Mapping[str, float] | None = None) -> Estimate:
@@ -110,7 +110,8 @@ def task_weights(tasks: list[str], weights: Mapping[str, float] | None) -> list[
     return [weights[task] for task in tasks]
 
 
-def _ratio(correct: Float[np.ndarray, " n"], total: Float[np.ndarray, " n"]) -> Estimate:
+def ratio(correct: Float[np.ndarray, " n"], total: Float[np.ndarray, " n"]) -> Estimate:
+    """Σcorrect / Σtotal with its standard error, as in :func:`task_estimates`; without one if n is 1."""
     n = len(correct)
     value = float(correct.sum() / total.sum())
     if n < 2:

@@ -66,7 +66,11 @@ def prefixes(
         with sole_writer(output):
             study = measure(pipe, plan, tasks, output / "completions", lambda items: bar(items, "drawing"))
         text = page(study)
-        contents = {"md": text.encode(), "json": study.json().encode(), "png": png_bytes(figure([study]), "prefixes")}
+        contents = {
+            "md": text.encode(),
+            "json": study.json().encode(),
+            "png": png_bytes(figure([study]), "scalingar: how much of an image's reward its first codes decide"),
+        }
         files = {f"prefixes.{suffix}": content for suffix, content in contents.items()}
         write_files(output, files)
     say(text, end="")

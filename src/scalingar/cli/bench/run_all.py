@@ -16,7 +16,7 @@ from scalingar.bench.runs.store import RunStore
 from scalingar.bench.statistics import Estimate
 from scalingar.cli.bench.backends import Crew, Loading, working
 from scalingar.cli.bench.follow import follow
-from scalingar.cli.progress import plain_warnings
+from scalingar.cli.progress import loading, looks_with, plain_warnings
 from scalingar.cli.terminal import counted, say
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import results_in
@@ -69,11 +69,15 @@ def _run_all(request: Request, output: Path) -> None:
     if (family := family_of(choice.name)) is not None:  # before the model is fetched and loaded
         for strategy in request.strategies.values():
             check_serves(strategy, family.decodes)
-    loading = Loading(choice, request.benchmark, request.settings)
-    with plain_warnings(), working(request.crew, loading) as (executor, benchmark):
+    loader = Loading(choice, request.benchmark, request.settings)
+    with plain_warnings(), working(request.crew, loader) as (executor, benchmark):
         for label, strategy in request.strategies.items():
             check_apart(request, label, strategy, benchmark)
-        plans = {label: plan_of(request, label, executor, benchmark) for label in request.strategies}
+        plans = dict[str, RunPlan]()
+        for label, strategy in request.strategies.items():
+            asked = looks_with(strategy)
+            with loading(asked, visible=asked != ""):
+                plans[label] = plan_of(request, label, executor, benchmark)
         for label, plan in plans.items():
             store = RunStore(output / label)
             runner = Runner(executor, benchmark, plan, store, part)

@@ -1,4 +1,4 @@
-"""``scalingar compare``: what several strategies make of one prompt, from the same noise."""
+"""``scalingar compare``: what several strategies make of prompts, each from the same noise."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,6 +7,7 @@ import typer
 
 from scalingar.cli.comparison_options import PANEL, STRATEGIES, Strategies, Suite, Trajectories
 from scalingar.cli.model_options import takes_model
+from scalingar.cli.terminal import counted, say
 from scalingar.cli.words.prompt_and_settings import gathered, split_words
 
 _DRAW, _RUN = "Drawing", "Results"
@@ -16,7 +17,14 @@ _DRAW, _RUN = "Drawing", "Results"
 def compare(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PROMPT [KEY=VALUE]...", help="In quotes; and settings by their dotted names."),
+        typer.Argument(
+            metavar="[PROMPT]... [KEY=VALUE]...",
+            help="Each in quotes, - for lines of standard input; and settings by their dotted names.",
+        ),
+    ] = None,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="More prompts: .txt, .csv, .tsv, .json, .jsonl.", rich_help_panel=PANEL),
     ] = None,
     strategy: Strategies = None,
     suite: Suite = None,
@@ -37,7 +45,13 @@ def compare(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", show_default="out/compare-PROMPT-SEED", rich_help_panel=_RUN),
+        typer.Option(
+            "-o",
+            "--output",
+            help="Folder of results, of several prompts one in it for each.",
+            show_default="out/compare-PROMPT-SEED",
+            rich_help_panel=_RUN,
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the results in the folder.", rich_help_panel=_RUN)
@@ -46,7 +60,9 @@ def compare(
     *,
     model: dict[str, Any],
 ) -> None:
-    """Draw one prompt with several strategies from the same noise, and show what each hands out and what it costs.
+    """Draw a prompt with several strategies from the same noise, and show what each hands out and what it costs.
+
+    Of several prompts each is drawn by itself, and means with standard errors are the last table.
 
     [b]scalingar compare "a photo of a red apple left of a dog" --strategy single,best-of-n,scaling-ar[/]
     """
@@ -56,11 +72,12 @@ def compare(
     from scalingar.pipeline.recipe import Recipe, default_strategy, parse_overrides  # noqa: PLC0415
 
     given, settings = split_words(words or [])
-    prompts = gathered(given, None)
-    if len(prompts) > 1:
-        raise typer.BadParameter(f"there are {len(prompts)} prompts, and one is compared")
+    listed = gathered(given, prompts)
+    texts = list(dict.fromkeys(listed))  # a prompt that counts twice would make errors too small
+    if again := len(listed) - len(texts):
+        say(f"warning: {counted(again, 'prompt')} that came before left out", to_stderr=True)
     options: dict[str, Any] = {
-        "prompt": prompts[0] if prompts else None,
+        "prompt": texts[0] if texts else None,
         "seed": seed,
         "guidance_scale": guidance_scale,
         **{f"model.{name}": value for name, value in model.items()},
@@ -82,4 +99,4 @@ def compare(
     else:
         check_alone(suite, strategy)
         strategies = read_suite(suite)
-    run_comparison(recipe, strategies, reward, output, overwrite=overwrite, as_json=as_json)
+    run_comparison(recipe, texts or [recipe.prompt], strategies, reward, output, overwrite=overwrite, as_json=as_json)

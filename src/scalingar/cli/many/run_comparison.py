@@ -1,70 +1,31 @@
-"""Drawing one prompt with several strategies: a sheet, a table, and a picture of each with its recipe."""
+"""Drawing prompts with several strategies: for each a sheet, a table, and pictures with their recipes."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
+import numpy as np
+from rich.console import Console
 from rich.table import Table
 
-from scalingar.cli.progress import loading, plain_warnings
-from scalingar.cli.run import decode
+from scalingar.cli.many.comparison import Comparison, judged_by, plain_table
+from scalingar.cli.many.own_folders import OwnFolders
+from scalingar.cli.progress import loading, looks_with, plain_warnings
 from scalingar.cli.terminal import console
 from scalingar.core.files import results_in
-from scalingar.core.outputs import Candidate
-from scalingar.core.pixels import png_bytes
 from scalingar.models.prompts.encoders import check_prompts
-from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.readiness import check_ready
 from scalingar.pipeline.recipe import Recipe
-from scalingar.pipeline.run_folder import own_folder, write_alone
-from scalingar.report.contact_sheet import Tile, contact_sheet
-from scalingar.report.plain import result_dict
-from scalingar.rewards.reward import compares, score_candidates
+from scalingar.pipeline.run_folder import RESULTS, own_folder, write_alone
+from scalingar.rewards.reward import compares
 from scalingar.strategies import Strategy
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one strategy made; ``reward``: of its picture, by the reward that all are compared by, if there is one;
-    ``same_as``: an earlier strategy that handed the same picture out."""
-
-    label: str
-    output: ImageOutput
-    reward: float | None
-    same_as: str | None
-
-    @property
-    def best(self) -> Candidate:
-        """The chosen candidate."""
-        return self.output.results[0].best
-
-    @property
-    def chosen(self) -> str:
-        """Which of how many."""
-        return f"#{self.best.index} of {len(self.output.candidates[0])}"
-
-    @property
-    def cost(self) -> str:
-        """Tokens and seconds."""
-        return f"{self.output.ledger.tokens} tokens · {self.output.ledger.total_seconds:.2f} s"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "strategy": self.output.infos[0].recipe.to_dict()["strategy"],
-            "reward": self.reward,
-            "same_as": self.same_as,
-            "image": result_dict(self.output.results[0], steps=False),
-            "ledger": self.output.ledger.to_dict(),
-        }
 
 
 def run_comparison(
     recipe: Recipe,
+    prompts: Sequence[str],
     strategies: Mapping[str, Strategy],
     reward: str | None,
     folder: Path | None,
@@ -72,15 +33,20 @@ def run_comparison(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Draw the recipe's prompt with each strategy, and leave ``sheet.png``, pictures and ``comparison.json``.
+    """Draw each prompt with each strategy, and leave ``sheet.png``, pictures and ``comparison.json``.
+
+    Of one prompt they go to ``folder``, in ``out`` one named by prompt and seed if None; of several to one in it for
+    each, and a table of all is the last.
 
     Raises:
         ScalingarError: one sentence on what is wrong; nothing is drawn unless every strategy fits the model.
     """
-    prompt = recipe.prompt or ""
-    check_prompts([prompt])
-    folder = own_folder(f"compare {prompt}", recipe.seed) if folder is None else folder
-    with results_in(folder), plain_warnings():
+    check_prompts(list(prompts))
+    several = len(prompts) > 1
+    among = folder or (RESULTS if several else own_folder(f"compare {prompts[0]}", recipe.seed))
+    places, done = OwnFolders(among, overwrite=overwrite), list[Comparison]()
+    screen = console(highlight=False)
+    with results_in(among), plain_warnings():
         with loading(recipe.model.name, visible=not as_json):
             pipe = ImagePipeline.load(recipe.model)
         recipes = {
@@ -88,54 +54,47 @@ def run_comparison(
             for label, strategy in strategies.items()
         }
         for resolved in recipes.values():
-            check_ready(pipe, resolved)
+            asked = looks_with(resolved.strategy)
+            with loading(asked, visible=not as_json and asked != ""):
+                check_ready(pipe, resolved)
+        for prompt in prompts:
+            pipe.encode_prompts([prompt])  # all before the first is drawn
         judge = reward or pipe.own_reward
         judge = None if judge is None or compares(judge) else judge
-        rows: list[Row] = []
-        for label, resolved in recipes.items():
-            output = decode(pipe, resolved, visible=not as_json, what=label)
-            best = output.results[0].best
-            score = None if judge is None else score_candidates(pipe.reward(judge), judge, [best])[0]
-            same = next((row.label for row in rows if torch.equal(row.best.codes, best.codes)), None)
-            rows.append(Row(label, output, score, same))
-    tiles = [Tile(row.output.pictures[0], row.label, _caption(row, judge)) for row in rows]
-    told = {"prompt": prompt, "seed": recipe.seed, "compared_by": judge, "rows": {r.label: r.to_dict() for r in rows}}
-    contents = {
-        "sheet.png": png_bytes(
-            contact_sheet(tiles, prompt),
-            f"scalingar: {prompt!r}, seed {recipe.seed}, under {', '.join(strategies)}; recipes are in the images",
-        ),
-        **{f"image-{number:04d}.png": png_bytes(row.output.pictures[0]) for number, row in enumerate(rows)},
-        "comparison.json": json.dumps(told).encode(),
-    }
-    files = [str(path) for path in write_alone(contents, folder, overwrite=overwrite)]
+        for prompt in prompts:
+            compared = Comparison.drawn(pipe, prompt, recipes, judge, visible=not as_json)
+            place = places.of(f"compare {prompt}", recipe.seed) if several else among
+            _tell(compared, write_alone(compared.contents(), place, overwrite=overwrite), screen, as_json=as_json)
+            done.append(compared)
+    if several and not as_json:
+        screen.print(f"{len(done)} prompts", style="bold")
+        screen.print(_summary(done))
+
+
+def _tell(compared: Comparison, files: list[Path], screen: Console, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({**told, "files": files}))
+        print(json.dumps({**compared.to_dict(), "files": [str(path) for path in files]}), flush=True)
         return
-    screen = console(highlight=False)
-    screen.print(f"{prompt} (seed {recipe.seed}, the same noise for all)", style="bold", soft_wrap=True)
-    screen.print(_table(rows, judge, files[1:]))
-    screen.print(files[0], soft_wrap=True)
+    screen.print(f"{compared.prompt} (seed {compared.seed}, the same noise for all)", style="bold", soft_wrap=True)
+    screen.print(compared.table(files[1 : 1 + len(compared.rows)]))
+    screen.print(str(files[0]), soft_wrap=True)
 
 
-def _caption(row: Row, judge: str | None) -> str:
-    lines = [row.chosen, row.cost]
-    if row.reward is not None:
-        lines.append(f"{judge} {row.reward:.3f}")
-    if row.same_as is not None:
-        lines.append(f"the picture of {row.same_as}")
-    return "\n".join(lines)
-
-
-def _table(rows: list[Row], judge: str | None, pictures: list[str]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    heads = ["strategy", "chosen", "tokens", "seconds", *([] if judge is None else [judge.partition(":")[0]])]
-    for name in heads:
-        table.add_column(name, justify="left" if name == "strategy" else "right")
-    table.add_column("picture", overflow="fold")
-    for row, picture in zip(rows, pictures, strict=False):
-        ledger = row.output.ledger
-        score = [] if row.reward is None else [f"{row.reward:.3f}"]
-        where = Path(picture).name + ("" if row.same_as is None else f", as {row.same_as}")
-        table.add_row(row.label, row.chosen, str(ledger.tokens), f"{ledger.total_seconds:.2f}", *score, where)
+def _summary(done: Sequence[Comparison]) -> Table:
+    """Means over the prompts with their standard errors."""
+    table = plain_table(["strategy", "tokens/image", "s/image", *judged_by(done[0].judge)])
+    for rows in zip(*(compared.rows for compared in done), strict=True):
+        ledgers = [row.output.ledger for row in rows]
+        scores = [row.reward for row in rows if row.reward is not None]
+        table.add_row(
+            rows[0].label,
+            _mean([ledger.tokens for ledger in ledgers], 0),
+            _mean([ledger.total_seconds for ledger in ledgers], 2),
+            *([_mean(scores, 3)] if scores else []),
+        )
     return table
+
+
+def _mean(values: Sequence[float], decimals: int) -> str:
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return f"{np.mean(values):.{decimals}f} ± {error:.{decimals}f}"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from scalingar.cli.many.own_folders import OwnFolders
 from scalingar.cli.progress import loading, plain_warnings
 from scalingar.cli.run import Show, decode, strategy_line
 from scalingar.cli.terminal import console, counted, say
@@ -13,7 +14,7 @@ from scalingar.models.prompts.encoders import check_prompts
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
-from scalingar.pipeline.run_folder import RESULTS, Extras, own_folder, run_dict, write_run
+from scalingar.pipeline.run_folder import RESULTS, Extras, run_dict, write_run
 
 
 def run_list(
@@ -33,7 +34,7 @@ def run_list(
         ScalingarError: one sentence on what is wrong; nothing is drawn if one of the prompts cannot be read.
     """
     check_prompts(list(prompts))
-    total, done = Ledger(), 0
+    total, done, places = Ledger(), 0, OwnFolders(folder, overwrite=overwrite)
     screen = console(highlight=False)
     with results_in(folder or RESULTS), plain_warnings():
         with loading(recipe.model.name, visible=show is Show.TABLES):
@@ -46,7 +47,7 @@ def run_list(
             if not done and show is Show.TABLES:
                 screen.print(strategy_line(output), soft_wrap=True)
             for prompt, part in zip(call, output.by_prompt(), strict=True):
-                place = own_folder(prompt, recipe.seed, folder)
+                place = places.of(prompt, recipe.seed)
                 files = [str(path) for path in write_run(part, place, overwrite=overwrite, extras=extras)]
                 if show is Show.JSON:
                     print(json.dumps({**run_dict(part, steps=False), "files": files}), flush=True)

@@ -142,13 +142,13 @@ class Reach:
 
     def __call__(self) -> bool:
         """Asks it unless that is known."""
-        import huggingface_hub as hub  # noqa: PLC0415
+        from huggingface_hub import constants, get_session  # noqa: PLC0415  the package alone does not import the first
 
-        if hub.constants.HF_HUB_OFFLINE:
+        if constants.HF_HUB_OFFLINE:
             return False
         if not self._answered and monotonic() >= self._silent_until:
             try:
-                hub.get_session().head(hub.constants.ENDPOINT, timeout=_PATIENCE)
+                get_session().head(constants.ENDPOINT, timeout=_PATIENCE)
                 self._answered = True
             except Exception:  # of whichever library makes its requests
                 self._silent_until = monotonic() + _SILENCE

@@ -8,8 +8,7 @@ from contextlib import aclosing
 from starlette.types import Message as HttpMessage
 
 from scalingar.core.pixels import png_bytes
-from scalingar.pipeline.run_folder import run_dict
-from scalingar.report import contact_sheet, tiles_of
+from scalingar.pipeline.run_folder import run_dict, sheet_png
 from scalingar.serve.errors import ApiError
 from scalingar.serve.job import Finished, Frame, Job, Partial
 from scalingar.serve.limits import Limits
@@ -68,10 +67,9 @@ def files_of(finished: Finished) -> dict[str, bytes]:
     """What ``scalingar generate`` leaves of an image, and its recipe."""
     output = finished.output
     (result,), (picture,) = output.results, output.pictures
-    sheet = contact_sheet(tiles_of(result, output.pipe.preview), result.prompt)
     return {
         "image.png": png_bytes(picture),
-        "sheet.png": png_bytes(sheet),
+        "sheet.png": sheet_png(output, result),
         "trace.json": json.dumps(run_dict(output, steps=True)).encode(),
         "recipe.yaml": output.infos[0].recipe.to_yaml().encode(),
     }
