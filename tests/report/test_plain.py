@@ -1,7 +1,7 @@
 import json
 import math
 
-from scalingar.report.plain import final_confidence, plain_number, result_dict
+from scalingar.report.plain import candidate_dict, final_confidence, plain_number, result_dict
 from tests.tiny.package import candidate, result
 
 
@@ -32,3 +32,13 @@ def test_the_final_confidence_is_that_of_the_cut() -> None:
     assert final_confidence(one) == one.trace["C"][-1]
     one.trace.clear()
     assert math.isnan(final_confidence(one))
+
+
+def test_without_guidance_nothing_is_told_of_a_second_branch() -> None:
+    one = candidate(2, steps=5)
+    one.signals["pmi"] = 0.0
+    one.trace |= {"K": one.trace["C"] * 0, "D_hat": one.trace["C"] * 0 + 0.5}
+    told, lone = (candidate_dict(one, steps=True, guided=guided) for guided in (True, False))
+    assert (told["signals"]["pmi"], told["trace"]["D_hat"]) == (0.0, [0.5] * 5)
+    assert (lone["signals"]["pmi"], lone["trace"]["D_hat"], lone["trace"]["K"]) == (None, [None] * 5, [None] * 5)
+    assert lone["trace"]["C"] == told["trace"]["C"]

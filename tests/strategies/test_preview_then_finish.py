@@ -14,10 +14,13 @@ from scalingar.strategies.preview_then_finish import PreviewThenFinish
 from scalingar.strategies.setting import Setting
 from tests.tiny.glm_pipe import GRID, PREVIEW, glm_pipe
 from tests.tiny.pipes import PROMPT, tiny_pipe
+from tests.tiny.scale_pipes import infinity_pipe
 from tests.tiny.scales import SCALES, redness, run
+from tests.tiny.verifiers import folder_of
 
 FIRST, ALL = 6, 12
 """Codes of the tiny GLM-Image's preview, and of preview and large grid."""
+PROMPT_OF = {glm_pipe: "a red dog", tiny_pipe: PROMPT}
 
 
 def glm(**settings: Any) -> Any:
@@ -76,6 +79,35 @@ def test_clusters_keep_one_of_each() -> None:
     assert reasons == {"another of its cluster went on"}
 
 
+@pytest.mark.parametrize("keep", [1, 2])
+@pytest.mark.parametrize(("make", "states", "steps", "at"), [(glm_pipe, 32, 12, None), (tiny_pipe, 32, 16, 4)])
+def test_a_verifier_keeps_what_it_values_most_and_sees_no_picture(
+    make: Any, states: int, steps: int, at: int | None, keep: int
+) -> None:
+    """Its values are those of whole trajectories after as many steps, and of several kept it takes the best."""
+    pipe, folder, end = make(), folder_of(states, steps), at or FIRST
+    halving = {"name": "verifier-halving", "verifier": folder, "rounds": [[end / steps, 2]], "num_trajectories": 4}
+    told = pipe(PROMPT_OF[make], strategy=halving, seed=3).candidates[0]
+    values = [float(one.trace["verifier"][end]) for one in told]
+    strategy = {"name": "preview-then-finish", "judge": "verifier", "verifier": folder, "at": at, "keep": keep}
+    output = pipe(PROMPT_OF[make], strategy=strategy, num_trajectories=4, seed=3)
+    result = output.results[0]
+    assert finished(result) == sorted(np.argsort(values)[::-1][:keep].tolist())
+    assert [float(one.trace["verifier"][end]) for one in result.candidates] == pytest.approx(values)
+    best = max(finished(result), key=lambda index: result.candidates[index].signals["verifier"])
+    assert result.chosen == best
+    assert (output.ledger.decodes, output.ledger.reward_calls, output.ledger.feature_calls) == (1, 0, 0)
+    assert output.ledger.seconds["verifier"] > 0
+
+
+def test_a_reward_may_pick_among_those_that_a_verifier_kept() -> None:
+    strategy = {"judge": "verifier", "verifier": folder_of(32, 12), "keep": 3}
+    result = glm(**strategy).results[0]
+    kept = {index: result.candidates[index].rewards["log-likelihood"] for index in finished(result)}
+    assert len(kept) == 3
+    assert result.chosen == max(kept, key=lambda index: kept[index])
+
+
 def test_a_share_or_a_number_of_steps_can_be_named_instead() -> None:
     assert {len(c.codes) for c in glm(at=3).candidates[0] if c.cut} == {3}
     assert {len(c.codes) for c in glm(at=0.75).candidates[0] if c.cut} == {9}
@@ -105,6 +137,18 @@ def test_a_next_scale_model_stops_at_a_scale() -> None:
     assert engine.ledger.forward_rows == 2 * later
 
 
+def test_a_verifier_reads_the_last_scale_of_a_preview_too() -> None:
+    """Its states have, so that it judges when the next scale has been run, for every row."""
+    pipe, folder = infinity_pipe(), folder_of(32, 7)
+    told = {"name": "verifier-halving", "verifier": folder, "rounds": [[3 / 7, 2]], "num_trajectories": 4}
+    strategy = {"name": "preview-then-finish", "judge": "verifier", "verifier": folder, "at": 3, "keep": 2}
+    halved = pipe(PROMPT, strategy=told, seed=1).results[0]
+    output = pipe(PROMPT, strategy=strategy, num_trajectories=4, seed=1)
+    assert finished(output.results[0]) == finished(halved)
+    assert output.results[0].chosen == halved.chosen
+    assert (output.ledger.decodes, output.ledger.reward_calls) == (1, 0)
+
+
 def test_another_next_token_model_is_judged_by_a_prefix() -> None:
     output = tiny_pipe()(PROMPT, strategy="preview-then-finish", num_trajectories=4, seed=3)
     assert {candidate.tokens for candidate in output.candidates[0] if candidate.cut} == {8}  # half of 16
@@ -130,6 +174,12 @@ def test_what_does_not_fit_is_one_sentence() -> None:
         tiny_pipe()(PROMPT, strategy=PreviewThenFinish(at=16))
     with pytest.raises(ConfigError, match="nothing asks the reward pmi; leave it out, or keep more than 1"):
         build_strategy({"name": "preview-then-finish", "judge": "clusters", "reward": "pmi"})
+    with pytest.raises(ConfigError, match="nothing asks the verifier there; leave it out, or set judge to verifier"):
+        build_strategy({"name": "preview-then-finish", "verifier": "there"})
+    with pytest.raises(ConfigError, match="nothing asks the reward pmi; leave it out, or keep more than 1"):
+        build_strategy({"name": "preview-then-finish", "judge": "verifier", "verifier": "there", "reward": "pmi"})
+    with pytest.raises(ConfigError, match="needs a verifier"):
+        glm(judge="verifier", reward=None)
     with pytest.raises(ConfigError, match="keep"):
         build_strategy({"name": "preview-then-finish", "keep": 0})
     with pytest.raises(ConfigError, match=r"share of T between 0 and 1"):

@@ -1,11 +1,16 @@
+import warnings
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from scalingar.core.errors import ConfigError
+from scalingar.pipeline.run_folder import run_dict
 from scalingar.policy.guidance_schedule import GuidanceConfig
 from scalingar.policy.termination import BELOW_THRESHOLD, GateConfig
 from scalingar.strategies import ScalingAR
+from scalingar.strategies.strategy import LoneBranchWarning
 from tests.tiny.pipes import PROMPT, tiny_pipe
 
 GATE_OFF = GateConfig(enabled=False)
@@ -71,3 +76,33 @@ def test_v1_differs_from_v3_and_takes_overrides() -> None:
     assert ScalingAR.v3() == ScalingAR()
     with pytest.raises(ConfigError, match="quantil"):
         ScalingAR.v1(gate={"quantil": 0.4})
+
+
+# --- without guidance ------------------------------------------------------------------------------
+
+
+def test_without_a_second_branch_the_conditional_channel_says_so() -> None:
+    """And no guidance scale is told that would guide nothing."""
+    pipe = tiny_pipe()
+    with pytest.warns(LoneBranchWarning, match=r"D is 0.5 throughout, with 0.25 of the weight of confidence"):
+        output = pipe(PROMPT, strategy=ScalingAR(num_trajectories=3), guidance_scale=1.0, seed=2)
+    for candidate in output.candidates[0]:
+        assert set(candidate.trace["s"].tolist()) == {1.0}
+    told = run_dict(output, steps=True)["images"][0]["candidates"][0]
+    assert told["signals"]["pmi"] is None
+    assert {name for name, column in told["trace"].items() if set(column) == {None}} >= {"D", "D_hat", "K"}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "scale"),
+    [
+        ({"name": "scaling-ar"}, 2.0),
+        ({"name": "scaling-ar", "profile": {"conditional_channel": False}}, 1.0),
+        ({"name": "best-of-n", "reward": "log-likelihood"}, 1.0),
+        ({"name": "random-of-n"}, 1.0),
+    ],
+)
+def test_nothing_is_said_where_nothing_is_pretended(strategy: dict[str, Any], scale: float) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LoneBranchWarning)
+        tiny_pipe()(PROMPT, strategy={**strategy, "num_trajectories": 2}, guidance_scale=scale)

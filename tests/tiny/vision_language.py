@@ -1,4 +1,4 @@
-"""A vision-language model small enough for any test: LLaVA with random weights, and a tokenizer of whole words."""
+"""Vision-language models small enough for any test: LLaVA and Idefics3 with random weights and a tokenizer of words."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,9 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import (
     CLIPVisionConfig,
+    Idefics3Config,
+    Idefics3ForConditionalGeneration,
+    Idefics3Processor,
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
@@ -16,6 +19,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 
 WORDS = (
     "<pad>",
@@ -63,6 +67,37 @@ def save_tiny_llava(folder: Path, *, template: str | None = TEMPLATE, words: tup
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = LlavaForConditionalGeneration(config)
+    network.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def save_tiny_idefics(folder: Path) -> Path:
+    """Pictures become four tokens between marks; its processor takes a list of pictures for each text."""
+    marks = ("<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
+    words = (*WORDS, *marks)
+    tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    processor = Idefics3Processor(
+        image_processor=Idefics3ImageProcessorPil(
+            size={"longest_edge": 56}, max_image_size={"longest_edge": 56}, do_image_splitting=False
+        ),
+        tokenizer=PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>",
+            additional_special_tokens=["<image>", *marks], padding_side="left",
+        ),
+        image_seq_len=4,
+        chat_template=TEMPLATE,
+    )  # fmt: skip
+    config = Idefics3Config(
+        vision_config={**_SIZES, "image_size": 56, "patch_size": 14},
+        text_config=LlamaConfig(**_SIZES, num_key_value_heads=2, vocab_size=len(words), pad_token_id=0).to_dict(),
+        image_token_id=words.index("<image>"),
+        scale_factor=2,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = Idefics3ForConditionalGeneration(config)
     network.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder

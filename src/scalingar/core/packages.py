@@ -20,6 +20,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "studio": ("fastapi", "gradio", "prometheus_client", "uvicorn"),
     "t5": ("transformers", "sentencepiece", "ftfy", "bs4"),
     "train": ("resvg_py",),
+    "vqa": ("torchvision", "transformers"),
 }
 """The modules that each extra of this package installs."""
 

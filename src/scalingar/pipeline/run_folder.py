@@ -162,9 +162,18 @@ def run_dict(output: RunOutput, *, steps: bool) -> dict[str, Any]:
         "recipe": {key: value for key, value in recipes[0].items() if all(value == other[key] for other in recipes)},
         "weights": pipe.hashes,
         **_grids(pipe.decoding, grids),
-        "images": [result_dict(result, steps=steps) for result in output.results],
+        "images": [
+            result_dict(result, steps=steps, guided=guided(info))
+            for result, info in zip(output.results, output.infos, strict=True)
+        ],
         "ledger": output.ledger.to_dict(),
     }
+
+
+def guided(info: RecipeInfo) -> bool:
+    """Whether an image was drawn with an unconditional branch beside the prompt's."""
+    scale = info.recipe.guidance_scale
+    return scale is None or scale > 1
 
 
 def _grids(decoding: Decoding, grids: list[list[int]]) -> dict[str, Any]:

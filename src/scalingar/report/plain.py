@@ -13,9 +13,16 @@ _DIGITS = 6
 """Significant digits of step-wise values; fp32 has seven."""
 
 
-def result_dict(result: PromptResult, *, steps: bool) -> dict[str, Any]:
-    """A prompt's result; with ``steps`` each candidate's codes and step-wise values too."""
-    candidates = [candidate_dict(candidate, steps=steps) for candidate in result.candidates]
+_OF_BRANCHES = frozenset({"pmi", "log_p_null", "K", "D", "D_hat"})
+"""Signals and letters that compare the prompt's branch with an unconditional one."""
+
+
+def result_dict(result: PromptResult, *, steps: bool, guided: bool = True) -> dict[str, Any]:
+    """A prompt's result; with ``steps`` each candidate's codes and step-wise values too.
+
+    ``guided``: whether there was an unconditional branch; without one what compares the branches is null.
+    """
+    candidates = [candidate_dict(candidate, steps=steps, guided=guided) for candidate in result.candidates]
     return {
         "prompt": result.prompt,
         **({} if result.second_prompt is None else {"second_prompt": result.second_prompt}),
@@ -26,9 +33,10 @@ def result_dict(result: PromptResult, *, steps: bool) -> dict[str, Any]:
     }
 
 
-def candidate_dict(candidate: Candidate, *, steps: bool) -> dict[str, Any]:
+def candidate_dict(candidate: Candidate, *, steps: bool, guided: bool = True) -> dict[str, Any]:
     """One trajectory: fate, descent, signals and rewards; with ``steps`` its codes and step-wise values too."""
     cut = candidate.cut
+    unknown = frozenset() if guided else _OF_BRANCHES
     summary = {
         "index": candidate.index,
         "tokens": candidate.tokens,
@@ -37,12 +45,17 @@ def candidate_dict(candidate: Candidate, *, steps: bool) -> dict[str, Any]:
         "cut": None if cut is None else {"step": cut.step, "reason": cut.reason},
         "parent": candidate.parent,
         "born": candidate.born,
-        "signals": {name: plain_number(value) for name, value in candidate.signals.items()},
+        "signals": {
+            name: None if name in unknown else plain_number(value) for name, value in candidate.signals.items()
+        },
         "rewards": {name: plain_number(value) for name, value in candidate.rewards.items()},
     }
     if not steps:
         return summary
-    trace = {name: _plain_row(values) for name, values in candidate.trace.items()}
+    trace = {
+        name: [None] * len(values) if name in unknown else _plain_row(values)
+        for name, values in candidate.trace.items()
+    }
     return {**summary, "codes": candidate.codes.tolist(), "trace": trace}
 
 

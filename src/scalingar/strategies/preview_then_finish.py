@@ -11,13 +11,15 @@ from scalingar.core.outputs import Candidate
 from scalingar.policy.diversity import Reduction, reduce_features, select_diverse
 from scalingar.profile.duration import Duration, steps_of
 from scalingar.profile.rounding import descending
+from scalingar.rewards.verifiers import VALUE_SCALE
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Candidates, Decision, Pick, Search, Start, Step
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
+from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax, most_valued
 
 HALF = 0.5
 """Where a model without a preview is judged unless told (chosen)."""
+_LOSERS = "not among the best previews"
 
 
 @STRATEGIES.register("preview-then-finish")
@@ -36,13 +38,18 @@ class PreviewThenFinish(Strategy):
         description="steps (codes or scales), or share of the steps, after which all are judged; None: when the "
         "model's own preview is complete, and after half of the steps where it draws none",
     )
-    judge: Literal["reward", "clusters"] = Field(
-        "reward", description="who goes on: the highest rewards, or one of each of k clusters of similar pictures"
+    judge: Literal["reward", "verifier", "clusters"] = Field(
+        "reward",
+        description="who goes on: the highest rewards, the highest values of a verifier, which makes no picture, or "
+        "one of each of k clusters of similar pictures",
     )
     reward: str | None = Field(
         None,
         description="judges previews, and picks among those kept; a signal such as confidence makes no picture; "
-        "None: the model's own",
+        "None: the model's own, or none where a verifier judges",
+    )
+    verifier: str | None = Field(
+        None, description="folder of 'scalingar verifier train'; picks among those kept too, unless a reward is named"
     )
     feature: str = Field("pixels", description="what is clustered: pixels or dinov2; name:source")
     reduction: Reduction = Field("per-image", description="from patch features to one row per image")
@@ -51,20 +58,26 @@ class PreviewThenFinish(Strategy):
     def _check(self) -> Self:
         if self.reward is not None and not self.needs().rewarded:
             raise ValueError(f"nothing asks the reward {self.reward}; leave it out, or keep more than 1")
+        if self.verifier is not None and self.judge != "verifier":
+            raise ValueError(f"nothing asks the verifier {self.verifier}; leave it out, or set judge to verifier")
         return self
 
     def needs(self) -> Needs:
-        """The reward, unless a single trajectory is kept by clusters; the feature of clusters."""
-        rewarded = self.judge == "reward" or self.keep > 1
+        """What judges previews, and what picks among several that are kept: the reward, where no verifier does."""
+        verified = self.judge == "verifier"
+        rewarded = self.judge == "reward" or (self.keep > 1 and not (verified and self.reward is None))
         return Needs(
             rewarded=rewarded,
             reward=self.reward if rewarded else None,
             feature=self.feature if self.judge == "clusters" else None,
+            verified=verified,
+            verifier=self.verifier,
         )
 
     def search(self, setting: Setting) -> "PreviewSearch":
         """A new search for one image. Raises ConfigError if an image has no step left after the preview."""
-        return (ScalePreviewSearch if setting.scales else CodePreviewSearch)(self, setting)
+        looks = setting.scales and self.judge != "verifier"
+        return (ScalePreviewSearch if looks else CodePreviewSearch)(self, setting)
 
     def ends(self, setting: Setting) -> int:
         """Steps after which previews are judged. Raises ConfigError if none are left then."""
@@ -79,10 +92,13 @@ class PreviewThenFinish(Strategy):
         return end
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
-        """Position of the highest reward, the first on ties; of a single candidate none is asked."""
-        if len(candidates) == 1 or not self.needs().rewarded:
+        """Position of the highest reward or value, the first on ties; of a single candidate none is asked."""
+        needs = self.needs()
+        if len(candidates) == 1 or not (needs.rewarded or needs.verified):
             return 0
-        return argmax(candidate.rewards[str(self.reward)] for candidate in candidates)
+        if needs.rewarded:
+            return argmax(candidate.rewards[str(self.reward)] for candidate in candidates)
+        return most_valued(candidates)
 
 
 class PreviewSearch(Search):
@@ -100,15 +116,18 @@ class PreviewSearch(Search):
         self.end = strategy.ends(setting)
 
     def judged(self, step: Step) -> Decision | None:
-        """The decision at the end of the preview. Raises DecodingError if features are not numbers."""
+        """The decision at the end of the preview. Raises DecodingError if features or values are not numbers."""
         count, keep = len(step), self.settings.keep
         if step.position != self.end or count <= keep:
             return None
         if self.settings.judge == "clusters":
             return Decision.of(self._diverse(step, keep), count, "another of its cluster went on")
+        if self.settings.judge == "verifier":
+            values = step.values()
+            return Decision.of(np.sort(descending(values, VALUE_SCALE)[:keep]), count, _LOSERS, verifier=values)
         rewards = step.rewards()
         best = np.sort(descending(rewards)[:keep])
-        return Decision.of(best, count, "not among the best previews", reward=rewards)
+        return Decision.of(best, count, _LOSERS, reward=rewards)
 
     def _diverse(self, step: Step, keep: int) -> Int[np.ndarray, " m"]:
         features = step.features()
@@ -125,10 +144,13 @@ class PreviewSearch(Search):
 
 
 class CodePreviewSearch(PreviewSearch):
-    """Of a next-token model: before a draw, so that codes are computed ahead on a device until then."""
+    """Before a draw: of a next-token model, so that codes are computed ahead on a device until then.
+
+    Of a next-scale model where a verifier judges: only then have the states that it reads seen the last scale.
+    """
 
     def before_draw(self, step: Step) -> Decision | None:
-        """Judge once the preview's last code is drawn and fed."""
+        """Judge once the preview's last codes are drawn and fed."""
         return self.judged(step)
 
 

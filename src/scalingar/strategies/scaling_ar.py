@@ -85,9 +85,8 @@ class ScalingARSearch(Search):
     def __init__(self, setting: Setting, strategy: ScalingAR) -> None:
         super().__init__(strategy, setting)
         self.gate = Gate.start(strategy.gate, setting.total_steps)
-        self.schedule = GuidanceSchedule.start(
-            strategy.guidance, setting.guidance_scale, self.starts, setting.total_steps
-        )
+        guided = strategy.guidance if setting.guidance_scale > 1 else GuidanceConfig(enabled=False)
+        self.schedule = GuidanceSchedule.start(guided, setting.guidance_scale, self.starts, setting.total_steps)
 
     def before_draw(self, step: Step) -> Decision:
         """One round of the algorithm; the new guidance scale applies to this step's draw."""

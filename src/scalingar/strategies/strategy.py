@@ -1,5 +1,6 @@
 """The base of strategies: settings, declared needs, and a search per image."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -130,6 +131,25 @@ def check_branches(strategy: Strategy, guidance_scale: float) -> None:
             f"guidance_scale {guidance_scale:g} there is none; set it above 1, or choose by another signal such as "
             "log-likelihood."
         )
+
+
+class LoneBranchWarning(UserWarning):
+    """Something that compares the prompt's branch with an unconditional one has nothing to compare it with."""
+
+
+def tell_lone_branch(strategy: Strategy, guidance_scale: float) -> None:
+    """Warns of a confidence whose conditional channel is constant, because there is only the prompt's branch."""
+    channel, weight = strategy.profile.conditional_channel, strategy.profile.weights.conditional
+    signals = {str(strategy.needs().reward).replace("-", "_"), strategy.chosen_by()}
+    if guidance_scale > 1 or not channel or not signals & {"confidence", "final_confidence"}:
+        return
+    warnings.warn(
+        "without guidance there is no unconditional branch, so that the conditional channel says nothing: D is 0.5 "
+        f"throughout, with {weight:g} of the weight of confidence. strategy.profile.conditional_channel=false leaves "
+        "it out; a guidance_scale above 1 asks for that branch.",
+        LoneBranchWarning,
+        stacklevel=2,
+    )
 
 
 def argmax(values: Iterable[float], scale: float = 0.0) -> int:

@@ -1,13 +1,15 @@
 """What people have in place of a whole model in plain numbers: it works, or one sentence says what to do.
 
-Tried of Janus (a folder of transformers), of AR-GRPO (one with several files) and of single files: shards, FSDP's
-prefixes, merged adapters work; adapters, quantised weights, checkpoints in parts and files for other programs are
-refused.
+Tried of Janus, Emu3 and GLM-Image (folders of transformers), of AR-GRPO (one with several files) and of single files:
+shards, FSDP's prefixes, merged adapters work; adapters, quantised weights, checkpoints in parts and files for other
+programs are refused.
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +20,8 @@ from scalingar.core.errors import WeightsError
 from scalingar.models.weights.checkpoint import read_weights
 from scalingar.pipeline.pipeline import ImagePipeline
 from tests.tiny import hf as tiny_hf
+from tests.tiny.glm_image import save_autoregressive
+from tests.tiny.simplear import save_simplear
 from tests.upstream import released_files
 
 PLAIN = {"layers.0.weight": torch.ones(2, 2)}
@@ -98,6 +102,109 @@ def test_a_name_that_only_resembles_one_is_no_evidence(name: str, tmp_path: Path
 def codes(folder: Path) -> Tensor:
     pipe = ImagePipeline.from_pretrained(folder)
     return pipe("a red dog", strategy="single", seed=1, output_type="codes").images[0]
+
+
+def saved(kind: str, folder: Path) -> Path:
+    """A folder of transformers."""
+    if kind == "glm-image":
+        return save_autoregressive(folder)
+    return (tiny_hf.save_janus if kind == "janus" else tiny_hf.save_emu3)(folder)
+
+
+KINDS = ("janus", "emu3", "glm-image")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("prefix", ["_fsdp_wrapped_module.", "module._orig_mod.", "base_model.model."])
+def test_wrapped_names_in_a_folder_are_those_of_the_plain_model(kind: str, prefix: str, tmp_path: Path) -> None:
+    """As FSDP, DDP around a compiled model, and peft after a merge save them."""
+    plain = saved(kind, tmp_path / "plain")
+    folder = Path(shutil.copytree(plain, tmp_path / "wrapped"))
+    file = folder / "model.safetensors"
+    save_file({prefix + name: tensor for name, tensor in load_file(file).items()}, file, {"format": "pt"})
+    own, other = (weights_of(ImagePipeline.from_pretrained(path)) for path in (plain, folder))
+    assert own.keys() == other.keys()
+    assert all(torch.equal(tensor, other[name]) for name, tensor in own.items())
+
+
+def weights_of(pipe: ImagePipeline) -> dict[str, Tensor]:
+    model: Any = pipe.model
+    return dict(model.network.state_dict())
+
+
+def cut(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-9])
+
+
+def pointed(folder: Path) -> None:
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n")
+
+
+def without_a_shard(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+    parts = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": parts}))
+
+
+def in_a_container(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    torch.save({"model": load_file(file), "step": 3}, folder / "pytorch_model.bin")
+    file.unlink()
+
+
+def in_parts(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "__0_0.distcp").write_bytes(b"something")
+
+
+def not_merged(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    own, kept = "q_proj.weight", "q_proj.base_layer.weight"
+    save_file({name.replace(own, kept): tensor for name, tensor in load_file(file).items()}, file, {"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (cut, r"model.safetensors is cut short or not a safetensors file; copy it again"),
+        (pointed, "is a Git LFS pointer; run 'git lfs pull'"),
+        (without_a_shard, "names 'model-00002-of-00002.safetensors', which is missing; copy that file too"),
+        (in_a_container, "and has unknown 'model', 'step'; .* or save it with transformers' save_pretrained"),
+        (in_parts, r"distributed checkpoint \(FSDP\) in parts; join them"),
+        (not_merged, r"base_layer.* is an adapter \(LoRA\), no model; merge it"),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_whole_folder_of_transformers_is_one_sentence(
+    kind: str, change: Callable[[Path], None], said: str, tmp_path: Path
+) -> None:
+    folder = saved(kind, tmp_path / "model")
+    change(folder)
+    with pytest.raises(WeightsError, match=said):
+        ImagePipeline.from_pretrained(folder)
+
+
+def test_a_tokenizer_beside_an_empty_folder_hides_nothing(tmp_path: Path) -> None:
+    """SimpleAR's, a file of weights too."""
+    folder = save_simplear(tmp_path / "simplear")
+    (folder / "model.safetensors").rename(folder / "model-q4.gguf")
+    with pytest.raises(WeightsError, match="is a GGUF file"):
+        ImagePipeline.from_pretrained(folder)
+
+
+def test_a_quantised_folder_of_several_files_too(tmp_path: Path) -> None:
+    folder = released_files.save_ar_grpo(tmp_path)
+    told = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**told, "quantization_config": {"quant_method": "fp8"}}))
+    with pytest.raises(WeightsError, match=QUANTISED):
+        ImagePipeline.from_pretrained(folder)
+    (folder / "config.json").write_text(json.dumps(told))
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name, tensor in weights.items() if tensor.ndim == 2)
+    save_file({**weights, name: weights[name].to(torch.float8_e4m3fn)}, folder / "model.safetensors")
+    with pytest.raises(WeightsError, match="is float8_e4m3fn; quantised weights are not supported"):
+        ImagePipeline.from_pretrained(folder)
 
 
 def test_shards_of_janus_draw_what_one_file_does(tmp_path: Path) -> None:

@@ -1,16 +1,17 @@
 """A vision-language model of transformers as a reward, on random weights."""
 
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
-from transformers import AutoProcessor, LlavaForConditionalGeneration
+from transformers import AutoProcessor, Idefics3ForConditionalGeneration, LlavaForConditionalGeneration
 
-from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.core.errors import ConfigError, PackageError, WeightsError
 from scalingar.rewards import VQAScore, check_reward
 from tests.tiny.rewards import pictures, save_tiny_clip
-from tests.tiny.vision_language import TEMPLATE, WORDS, save_tiny_llava
+from tests.tiny.vision_language import TEMPLATE, WORDS, save_tiny_idefics, save_tiny_llava
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,36 @@ def test_equal_to_the_softmax_of_the_last_logits(folder: Path) -> None:
         expected.append(float(yes / (yes + no)))
     assert VQAScore(str(folder)).score("a dog", images) == pytest.approx(expected, abs=1e-6)
     assert expected[0] != pytest.approx(expected[1], abs=1e-5)
+
+
+def test_another_architecture_is_asked_in_its_own_form(tmp_path: Path) -> None:
+    """Idefics3, as SmolVLM: pictures in lists, marks around their tokens."""
+    folder = save_tiny_idefics(tmp_path)
+    network, processor = Idefics3ForConditionalGeneration.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
+    images = pictures((56, 56), (56, 56), (30, 18))
+    expected = []
+    for image in images:
+        text = 'USER: <image> Does this picture show "a dog"? Answer yes or no. ASSISTANT:'
+        with torch.no_grad():
+            chances = network(**processor(images=[[image]], text=[text], return_tensors="pt")).logits[0, -1].softmax(-1)
+        yes, no = (sum(chances[WORDS.index(word)] for word in words) for words in (("Yes", "yes"), ("No", "no")))
+        expected.append(float(yes / (yes + no)))
+    assert VQAScore(f"{folder}?batch=2").score("a dog", images) == pytest.approx(expected, abs=1e-5)
+    assert len({round(share, 5) for share in expected}) == 3
+
+
+def test_a_processor_that_needs_a_further_package_says_how_to_get_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(*_: object, **__: object) -> None:
+        raise ImportError("Qwen2VLVideoProcessor requires the Torchvision library")
+
+    monkeypatch.setattr(AutoProcessor, "from_pretrained", lacking)
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(
+        PackageError, match=r"the processor of .* needs torchvision, which is not installed; pip install"
+    ):
+        VQAScore(str(folder)).prepare()
 
 
 def test_in_batches_the_same(folder: Path) -> None:

@@ -16,6 +16,7 @@ from scalingar.core.pixels import png_bytes
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
+from scalingar.pipeline.run_folder import guided
 from scalingar.report.contact_sheet import Tile, contact_sheet
 from scalingar.report.plain import result_dict
 from scalingar.rewards.reward import score_candidates
@@ -52,7 +53,7 @@ class Row:
             "strategy": self.output.infos[0].recipe.to_dict()["strategy"],
             "reward": self.reward,
             "same_as": self.same_as,
-            "image": result_dict(self.output.results[0], steps=False),
+            "image": result_dict(self.output.results[0], steps=False, guided=guided(self.output.infos[0])),
             "ledger": self.output.ledger.to_dict(),
         }
 

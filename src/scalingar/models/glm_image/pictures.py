@@ -102,11 +102,16 @@ class GlmImagePictures:
             )
         require("a picture of GLM-Image", "glm")
         from diffusers import GlmImagePipeline  # noqa: PLC0415
+        from diffusers.utils import is_accelerate_available  # noqa: PLC0415
 
         with refused(f"{self.folder} cannot be loaded as GlmImagePipeline"):
             # Its autoregressive part is not loaded a second time.
             pipeline = GlmImagePipeline.from_pretrained(
-                str(self.folder), dtype=self.dtype, vision_language_encoder=None, processor=None
+                str(self.folder),
+                dtype=self.dtype,
+                vision_language_encoder=None,
+                processor=None,
+                low_cpu_mem_usage=is_accelerate_available(),
             )
         pipeline.set_progress_bar_config(disable=True)
         return pipeline.to(self.device)

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from scalingar.core.errors import WeightsError
-from scalingar.models.weights.foreign import check_form, check_names
+from scalingar.models.weights.foreign import check_names, check_parts
+from scalingar.models.weights.formats import check_start
 from scalingar.models.weights.json_file import read_object
 from scalingar.models.weights.weight_files import weight_files
 
 _REPEATED = ("layers", "blocks", "depth", "stages", "levels", "experts")
 """What the name of a number of modules contains."""
+_READ = ("model*.safetensors", "pytorch_model*.bin")
+"""Files of weights that transformers looks for; a model's folder may hold others beside them."""
 _LONGEST_HEADER = 2**27
 _HARMLESS = 256
 """Modules that cost nothing to build; some settings only begin to matter at so many layers."""
@@ -26,21 +29,14 @@ def check_folder(folder: Path, kind: str) -> None:
     """Nothing if ``folder`` is none on this machine. Otherwise it holds as many modules as ``config.json`` says.
 
     Raises:
-        WeightsError: it holds fewer, its weights are quantised, or an adapter's.
+        WeightsError: it holds fewer, its weights are missing, damaged, quantised, or an adapter's.
     """
     if not isdir(folder):
         return
-    check_form(folder)
-    config = read_object(folder / "config.json")
-    if config.get("quantization_config"):
-        raise WeightsError(f"{folder} is quantised, which is not supported; use the fp32, bf16 or fp16 model.")
-    try:
-        files = weight_files(folder)
-    except WeightsError:
-        return  # transformers says what is missing
+    if not any(any(folder.glob(pattern)) for pattern in _READ):
+        check_parts(folder, empty=True)
+    config, files = read_object(folder / "config.json"), weight_files(folder)
     headers = [_header(file) for file in files if file.suffix == ".safetensors"]
-    if headers and not any(headers):
-        return  # damaged, which transformers says
     for file, header in zip(files, headers, strict=False):
         check_names(header, file)
     for name, entry in ((name, entry) for header in headers for name, entry in header.items()):
@@ -60,15 +56,19 @@ def check_folder(folder: Path, kind: str) -> None:
 
 
 def _header(file: Path) -> dict[str, dict[str, Any]]:
-    """Entries of a safetensors file by the tensors' names; empty for a damaged file, which is refused in loading."""
+    """Entries of a safetensors file by the tensors' names. Raises WeightsError for a damaged one."""
     try:
+        size = check_start(file)
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
-            content = json.loads(opened.read(length)) if length <= _LONGEST_HEADER else {}
-    except (OSError, ValueError, RecursionError):
-        return {}
-    entries = content if isinstance(content, dict) else {}
-    return {name: entry for name, entry in entries.items() if isinstance(entry, dict) and name != "__metadata__"}
+            content: Any = json.loads(opened.read(length)) if length <= _LONGEST_HEADER else None
+        entries = {name: entry for name, entry in content.items() if name != "__metadata__"}
+        whole = 8 + length + max((entry["data_offsets"][1] for entry in entries.values()), default=0) == size
+    except (OSError, ValueError, RecursionError, AttributeError, TypeError, KeyError, IndexError):
+        whole, entries = False, {}
+    if not whole:
+        raise WeightsError(f"{file} is cut short or not a safetensors file; copy it again.")
+    return entries
 
 
 def _counts(config: Mapping[str, Any], name: str = "") -> Iterator[tuple[str, int]]:

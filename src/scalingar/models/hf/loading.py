@@ -14,6 +14,7 @@ from scalingar.core.files import expanded
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.models.author_defaults import Defaults
 from scalingar.models.hf.folder_claims import check_folder
+from scalingar.models.weights.containers import WRAPPERS
 from scalingar.models.weights.fitting import check_finite
 from scalingar.models.weights.hub import located
 from scalingar.models.weights.listed import listed_keys
@@ -50,10 +51,20 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
     with refused(f"{path} cannot be loaded as {model_type}"):
         name, revision = located(path)
         network, info = exact.from_pretrained(  # type: ignore[attr-defined]
-            name, dtype=dtype, output_loading_info=True, trust_remote_code=False, **revision
+            name,
+            dtype=dtype,
+            key_mapping=dict.fromkeys(WRAPPERS, ""),
+            output_loading_info=True,
+            trust_remote_code=False,
+            **revision,
         )
     if missing := sorted(map(str, info["missing_keys"])):
-        raise WeightsError(f"{path} lacks {listed_keys(missing)}; it is no complete {model_type} model: copy it again.")
+        others = sorted(map(str, info["unexpected_keys"]))
+        has = f" and has unknown {listed_keys(others)}" if others else ""
+        raise WeightsError(
+            f"{path} lacks {listed_keys(missing)}{has}; it is no complete {model_type} model: copy it again, or save "
+            "it with transformers' save_pretrained."
+        )
     check_finite(network.state_dict(), path)
     return network.to(device).eval().requires_grad_(False)
 

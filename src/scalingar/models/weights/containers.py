@@ -18,8 +18,10 @@ _WRAPPERS = re.compile(
     r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_fpw_module|_checkpoint_wrapped_module|_forward_module)\."
 )
 """Of torch.compile, FSDP (now and before), activation checkpointing and Fabric: no module of a model is called so."""
-_PARALLEL = re.compile(r"(?:module\.)+")
-"""Of DDP: a usual name, which is a wrapper only in front."""
+_IN_FRONT = re.compile(r"^(?:module\.|base_model\.model\.)+")
+"""Of DDP, and of peft around a model whose adapter was merged: usual names, which are wrappers only in front."""
+WRAPPERS = (_WRAPPERS.pattern, _IN_FRONT.pattern)
+"""Patterns of all of them, in the order in which they are removed."""
 
 
 def tensors_in(content: Any, file: object, containers: tuple[str, ...] = CONTAINERS) -> dict[str, Tensor]:
@@ -43,13 +45,12 @@ def tensors_in(content: Any, file: object, containers: tuple[str, ...] = CONTAIN
 
 
 def without_wrappers(name: str) -> str:
-    """A tensor's name without the prefixes of DDP, FSDP, torch.compile and the like, in any order and depth.
+    """A tensor's name without the prefixes of DDP, FSDP, torch.compile, peft and the like, in any order and depth.
 
     >>> without_wrappers("module._orig_mod.layers.0._fsdp_wrapped_module.norm.weight")
     'layers.0.norm.weight'
     """
-    plain = _WRAPPERS.sub("", name)
-    return _PARALLEL.sub("", plain, count=1) if plain.startswith("module.") else plain
+    return _IN_FRONT.sub("", _WRAPPERS.sub("", name))
 
 
 def _candidates(content: Mapping[Any, Any], containers: tuple[str, ...], seen: set[int]) -> Iterator[dict[str, Tensor]]:

@@ -12,6 +12,9 @@ from scalingar.models.weights.listed import listed_keys
 
 M = TypeVar("M", bound=nn.Module)
 
+_PLAIN = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+"""Numbers of weights that are not quantised."""
+
 
 def fit_weights(
     module: M,
@@ -62,7 +65,7 @@ def _check(name: str, tensor: Tensor, expected: Tensor, path: str | Path) -> Non
             f"{path}: {name} is {_shape(tensor)} and should be {_shape(expected)}; "
             "the file mixes models of different sizes, choose another one."
         )
-    if not tensor.is_floating_point():
+    if tensor.dtype not in _PLAIN:
         raise WeightsError(
             f"{path}: {name} is {str(tensor.dtype).removeprefix('torch.')}; quantised weights are "
             "not supported, use the fp32, bf16 or fp16 file."

@@ -6,12 +6,13 @@ from os.path import isdir, isfile  # unlike those of pathlib they say no to a pa
 from pathlib import Path
 
 from scalingar.core.errors import WeightsError
+from scalingar.models.weights.json_file import read_object
 from scalingar.models.weights.listed import listed_keys
 
 _ADAPTER = re.compile(
-    r"(?:^|[._])(?:lora_(?:A|B|up|down|embedding_[AB]|magnitude_vector)|hada_w\d_[ab]|lokr_w\d)(?:[._]|$)"
+    r"(?:^|[._])(?:lora_(?:A|B|up|down|embedding_[AB]|magnitude_vector)|hada_w\d_[ab]|lokr_w\d|base_layer)(?:[._]|$)"
 )
-"""Tensors of low-rank adapters, as peft, diffusers and trainers of their own name them."""
+"""Tensors of low-rank adapters, as peft, diffusers and trainers of their own name them, and those that peft wraps."""
 _QUANTISED = re.compile(
     r"\.(?:qweight|qzeros|g_idx|SCB|absmax|nested_absmax|quant_map|quant_state\.\w+|weight_scale|weight_scale_inv)$"
 )
@@ -47,6 +48,8 @@ def check_form(path: Path) -> None:
         raise WeightsError(f"{path} {_NOT_A_MODEL}")
     if not folder and path.suffix in _OTHERS:
         raise WeightsError(f"{path} {_OTHERS[path.suffix]}")
+    if folder and read_object(path / "config.json").get("quantization_config"):
+        raise WeightsError(f"{path} {_SMALLER}")
 
 
 def check_parts(folder: Path, *, empty: bool) -> None:

@@ -45,19 +45,24 @@ def read_file(file: Path) -> Any:
     if reader is None:
         raise WeightsError(f"{file} ends in {file.suffix or 'nothing'!r}; weights end in {', '.join(READERS)}.")
     try:
-        size = file.stat().st_size
-        with file.open("rb") as opened:
-            start = opened.read(16)
-        if not start:
-            raise WeightsError(f"{file} is empty; copy it again.")
-        if start.startswith(b"version https://"):
-            raise WeightsError(f"{file} is a Git LFS pointer; run 'git lfs pull' to get the file.")
+        size = check_start(file)
         content = reader(file)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise WeightsError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     _check_claims(content, file, size)
     check_names((name for name, _ in _tensors(content)), file)
     return content
+
+
+def check_start(file: Path) -> int:
+    """Its size in bytes. Raises WeightsError for an empty file and a Git LFS pointer, OSError, ValueError."""
+    with file.open("rb") as opened:
+        start = opened.read(16)
+    if not start:
+        raise WeightsError(f"{file} is empty; copy it again.")
+    if start.startswith(b"version https://"):
+        raise WeightsError(f"{file} is a Git LFS pointer; run 'git lfs pull' to get the file.")
+    return file.stat().st_size
 
 
 def _read_safetensors(file: Path) -> Any:

@@ -44,7 +44,9 @@ class _Answer:
 
 @REWARDS.register(NAME)
 class EndpointJudge(QuestionReward):
-    """Probability of yes to "Does this picture show …?", or the mean over questions of a file; 0 to 1, 0.5 undecided.
+    """judge:MODEL, at an endpoint: probability of yes to "Does this picture show …?", or to questions of a file.
+
+    0 to 1, 0.5 undecided.
 
     Where the endpoint gives probabilities of words, P(yes) / (P(yes) + P(no)) of the first word at temperature 0; else
     the share of yes among several replies at temperature 1. The first answer decides which, for all pictures and later

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import WeightsError
+from scalingar.core.packages import require
 from scalingar.core.pixels import rgb
 from scalingar.models.hf.loading import load_network, located, refused
 from scalingar.rewards.judges.yes_share import as_answer
@@ -42,7 +43,11 @@ class VisionLanguageNetwork:
             kind = AutoModelForImageTextToText._model_mapping.get(type(config), None)
             if kind is None:
                 raise WeightsError(f"{source} is {config.model_type}, which takes no picture with a text.")
-            processor = AutoProcessor.from_pretrained(name, trust_remote_code=False, **revision)
+            try:
+                processor = AutoProcessor.from_pretrained(name, trust_remote_code=False, **revision)
+            except ImportError:  # one that reads videos too needs torchvision, of which its message tells no command
+                require(f"the processor of {source}", "vqa")
+                raise
         if not hasattr(processor, "image_processor"):
             raise WeightsError(f"{source} holds no preprocessor of pictures; copy the whole model.")
         return cls(load_network(kind, source, device=device, dtype=dtype), processor, source)  # type: ignore[arg-type]

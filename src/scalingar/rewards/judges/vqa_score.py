@@ -20,7 +20,7 @@ _BATCH = 8
 
 @REWARDS.register(NAME)
 class VQAScore(QuestionReward):
-    """Probability of yes to "Does this picture show …?", or the mean over questions of a file; 0 to 1.
+    """vqa-score:MODEL, run here: probability of yes to "Does this picture show …?", or to questions of a file.
 
     P(yes) / (P(yes) + P(no)) of the first word of the answer, read from the logits: nothing is sampled. The paper takes
     P(yes) among all words, which for a model that answers in one word is nearly the same.

@@ -28,7 +28,7 @@ from scalingar.strategies.engine.parts import MixedObservation, draw_parts
 from scalingar.strategies.engine.starts import Decoder, Starts, Streams
 from scalingar.strategies.engine.step_event import StepEvent
 from scalingar.strategies.search import Candidates, Pick, Start
-from scalingar.strategies.strategy import Strategy, check_branches, check_serves
+from scalingar.strategies.strategy import Strategy, check_branches, check_serves, tell_lone_branch
 
 Encode = Callable[[list[str]], Any]
 """Prompts to the model's condition, one row each; second prompts after all first ones."""
@@ -114,6 +114,8 @@ class OpenEngine:
         """
         self._check(order)
         check_branches(order.strategy, order.guidance_scale)
+        if self.decoder.decoding == "next-token":
+            tell_lone_branch(order.strategy, order.guidance_scale)
         manner = order.manner
         known = (self.usual, *(run.manner for run in (*self._waiting, *self._begun)))
         manner = next((one for one in known if one == manner), manner)
