@@ -1,5 +1,6 @@
 """Pictures made elsewhere: scaled where they have more than 8 bits, named where they cannot be read."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,48 @@ def test_others_stay_as_they_are_and_keep_their_name(tmp_path: Path) -> None:
     assert image.filename == str(path)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("kind", ["cut", "empty", "page", "folder", "gone", "header", "huge"])
+def test_numbers_of_8_bits_in_16_are_not_taken_for_black(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match=r"a.png: a picture of mode I;16 has numbers from 0 to 255"):
+        read_image(saved(tmp_path / "a.png", GREY.astype(np.uint16)))
+    assert read_image(saved(tmp_path / "b.png", np.zeros((4, 4), np.uint16))).getextrema() == ((0, 0),) * 3
+
+
+def test_what_is_transparent_has_no_colour(tmp_path: Path) -> None:
+    rgba = np.dstack([GREY] * 3 + [np.full_like(GREY, 255)])
+    assert (levels(saved(tmp_path / "opaque.png", rgba)) == GREY).all()
+    assert (levels(saved(tmp_path / "opaque-grey.png", rgba[..., 2:])) == GREY).all()
+    rgba[0, 0, 3] = 254
+    palette = Image.fromarray(GREY).convert("P")
+    palette.save(tmp_path / "palette.png", transparency=3)
+    for path in (
+        saved(tmp_path / "rgba.png", rgba),
+        saved(tmp_path / "la.png", rgba[..., 2:]),
+        tmp_path / "palette.png",
+    ):
+        with pytest.raises(BenchmarkError, match=f"{path.name}: a picture has transparent parts"):
+            read_image(path)
+
+
+def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:
+    upright = Image.new("RGB", (32, 16), "blue")
+    upright.paste("red", (0, 0, 16, 16))
+    orientation = Image.Exif()
+    orientation[274] = 6  # to be turned by 90 degrees clockwise
+    upright.rotate(90, expand=True).save(tmp_path / "a.png", exif=orientation)
+    image = read_image(tmp_path / "a.png")
+    assert image.size == upright.size
+    assert (np.asarray(image) == np.asarray(upright)).all()
+
+
+@pytest.mark.parametrize("kind", ["cut", "empty", "page", "folder", "pipe", "gone", "header", "huge"])
 def test_what_cannot_be_read_is_named(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.effect_noise((96, 96), 90).save(path)
     content = path.read_bytes()
-    if kind in ("folder", "gone"):
+    if kind in ("folder", "pipe", "gone"):
         path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
     if kind == "folder":
         path.mkdir()
     contents = {"cut": content[:3000], "empty": b"", "page": b"<html>404</html>", "header": content[:40] + b"\0" * 99}

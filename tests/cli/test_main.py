@@ -104,12 +104,19 @@ def test_the_entry_point_gives_the_code_back() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_users_backend_for_plots_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "settings", [b"text.usetex: True", b"backend: of another version", b"\xff\xfe", b"figure.dpi: much"]
+)
+def test_a_users_settings_for_plots_are_not_asked(
+    settings: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rc").write_bytes(settings)
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path / "rc"))
     monkeypatch.setenv("MPLBACKEND", "of another version")
     program = (
         "from scalingar.cli.main import main; "
         "assert main(['--version']) == 0; import scalingar.report; import matplotlib; "
-        "assert matplotlib.get_backend() == 'agg'"
+        "assert matplotlib.get_backend() == 'agg'; assert not matplotlib.rcParams['text.usetex']"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

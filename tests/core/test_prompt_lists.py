@@ -69,6 +69,9 @@ def test_a_number_that_is_another_prompts_id_is_left_to_it(rows: bytes, ids: lis
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(BOM + "ein Bär\r\n".encode())))
     assert read_prompt_list("-") == [ListedPrompt("ein Bär", "line 1", "00000")]
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ConfigError, match="cannot read the prompts in the standard input: it is closed"):
+        read_prompt_list("-")
 
 
 @pytest.mark.parametrize(

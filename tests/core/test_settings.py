@@ -72,10 +72,16 @@ def test_a_section_of_a_recipe_is_named() -> None:
 
 
 def test_text_that_is_no_json_and_values_that_are_no_settings() -> None:
-    with pytest.raises(ConfigError, match=r"^Invalid JSON"):
-        Outer.model_validate_json("{")
+    for text, reason in {"{": "Expecting", '{"name": "a", "name": "b"}': "the key 'name' is there twice"}.items():
+        with pytest.raises(ConfigError, match=rf"^it is no JSON \({reason}"):
+            Outer.model_validate_json(text)
     with pytest.raises(ConfigError, match="must be a valid dictionary or instance of Outer"):
         Outer.model_validate(5)
+
+
+def test_json_is_read_without_its_byte_order_mark() -> None:
+    assert Outer.model_validate_json('\ufeff{"name": "a"}') == Outer(name="a")
+    assert Outer.model_validate_json(b'\xef\xbb\xbf{"name": "a"}') == Outer(name="a")
 
 
 def test_pydantic_sees_its_own_errors_only() -> None:

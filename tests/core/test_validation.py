@@ -17,6 +17,7 @@ class Outer(BaseModel):
     gate: Inner | None = None
     inner: Inner = Inner()
     name: str = Field("x", pattern="^x")
+    several: tuple[Inner, ...] = Field((Inner(),), min_length=1)
 
     @model_validator(mode="after")
     def _check(self) -> "Outer":
@@ -34,6 +35,8 @@ class Outer(BaseModel):
         ({"gate": {"quantile": 1.5}}, "s.gate.quantile=1.5: must be <= 1"),
         ({"gate": {"quantile": -1}}, "s.gate.quantile=-1: must be >= 0"),
         ({"gate": {"steps": 0}}, "s.gate.steps=0: must be > 0"),
+        ({"several": [{}, {"quantil": 1}]}, "s.several.1.quantil is no setting; did you mean 'quantile'?"),
+        ({"several": [{"steps": 0}]}, "s.several.0.steps=0: must be > 0"),  # and not that there are too few
         ({"inner": {"steps": 13}}, "s: thirteen steps bring bad luck"),
         ({"inner": {"steps": 0, "quantile": 2}}, "s.inner.quantile=2: must be <= 1; also s.inner.steps=0: must be > 0"),
     ],

@@ -2,26 +2,35 @@
 
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.pixels import rgb
 
 
 def read_image(path: Path) -> Image.Image:
-    """The whole picture in a file, of 8 bits a channel, with its ``filename``.
+    """The whole picture in a file, upright, RGB of 8 bits, with its ``filename``.
 
     Raises:
-        BenchmarkError: it cannot be read, is cut short or damaged, too large, or of numbers that could mean anything.
+        BenchmarkError: it cannot be read, is cut short or damaged, too large, transparent, or of numbers that could
+            mean anything.
     """
+    try:
+        picture = rgb(ImageOps.exif_transpose(loaded(path)))
+    except ConfigError as error:
+        raise BenchmarkError(f"{path}: {error}") from None
+    picture.filename = str(path)  # type: ignore[attr-defined]
+    return picture
+
+
+def loaded(path: Path) -> Image.Image:
+    """The whole picture in a file as it was written. Raises BenchmarkError if it cannot be read."""
+    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+        raise BenchmarkError(f"{path} is no picture that can be read (it is no file); copy or make it again.")
     try:
         with Image.open(path) as image:
             image.load()
-            picture = rgb(image) if image.mode.startswith(("I", "F")) else image.copy()
-    except ConfigError as error:
-        raise BenchmarkError(f"{path}: {error}") from None
+            return image.copy()
     except Exception as error:  # on damaged files Pillow raises anything
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()).replace(f" {str(path)!r}", "")[:200]
         raise BenchmarkError(f"{path} is no picture that can be read ({reason}); copy or make it again.") from None
-    picture.filename = str(path)  # type: ignore[attr-defined]
-    return picture

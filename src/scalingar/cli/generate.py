@@ -90,7 +90,13 @@ def generate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.", rich_help_panel=_RUN)] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the paths of pictures only.", rich_help_panel=_RUN)
+        bool,
+        typer.Option(
+            "--quiet",
+            "-q",
+            help="Print only paths that --output does not say.",
+            rich_help_panel=_RUN,
+        ),
     ] = False,
     config: Annotated[
         str | None,

@@ -25,7 +25,7 @@ from scalingar.cli.servers.study import study
 from scalingar.cli.terminal import say, spell_out_unknown_letters
 from scalingar.cli.verifier import verifier
 from scalingar.cli.words.paths import takes_paths
-from scalingar.cli.words.prompt_and_settings import with_literal_prompt
+from scalingar.cli.words.prompt_and_settings import with_literal_prompt, with_short_values
 from scalingar.core.errors import ScalingarError
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -85,11 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     interrupts = Interrupts()
     try:
         spell_out_unknown_letters()
-        os.environ["MPLBACKEND"] = "agg"  # no window opens; matplotlib cannot be imported with a name it does not know
+        # No window opens, and no file of settings is read: matplotlib cannot be imported with one that it cannot read.
+        os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
         if arguments is None:  # a process of its own
             interrupts.install()
         words = sys.argv[1:] if arguments is None else arguments
-        returned = app(with_literal_prompt(words), prog_name="scalingar", standalone_mode=False)
+        returned = app(with_literal_prompt(with_short_values(words)), prog_name="scalingar", standalone_mode=False)
         code = returned if isinstance(returned, int) else 0
         print(end="", flush=True)  # here, where a full disk gets a sentence, and not while Python ends
     except (KeyboardInterrupt, typer.Abort):

@@ -27,7 +27,7 @@ class Show(Enum):
     TABLES = auto()
     JSON = auto()
     PATHS = auto()
-    """Of the pictures, and nothing else."""
+    """Of the pictures, unless they are where the user said."""
 
     @classmethod
     def of(cls, *, as_json: bool, quiet: bool) -> Self:
@@ -50,6 +50,7 @@ def run(
         ScalingarError: one sentence on what is wrong; a folder that cannot be written is refused before decoding.
     """
     check_prompts([recipe.prompt or ""])
+    given = folder
     folder = own_folder(recipe.prompt or "", recipe.seed) if folder is None else folder
     with results_in(folder), plain_warnings(), nullcontext() if repeat is None else repeat.threads():
         with loading(recipe.model.name, visible=show is Show.TABLES):
@@ -71,7 +72,7 @@ def run(
         print(json.dumps({**run_dict(output, steps=False), "files": files, "identical": equal or None}))
     elif show is Show.TABLES:
         print_tables(output, full_tokens, files, repeat.source if repeat is not None and equal else None)
-    else:
+    elif Path(files[0]).parent != given:
         for picture in files[: len(output.results)]:
             say(picture)
 

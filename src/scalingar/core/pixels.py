@@ -12,6 +12,8 @@ from torch import Tensor
 
 from scalingar.core.errors import ConfigError
 
+_OPAQUE = 255
+
 
 def rounded(picture: Float[Tensor, "3 h w"]) -> Image.Image:
     """RGB in [-1, 1] to 8 bits: ``trunc(127.5 x + 128)``, clamped, as LlamaGen rounds."""
@@ -31,18 +33,23 @@ def from_levels(pictures: UInt8[Tensor, "n 3 h w"]) -> list[Image.Image]:
 def rgb(image: Image.Image) -> Image.Image:
     """RGB of 8 bits. Grey of 16 bits and floating numbers is scaled, where Pillow would clip it.
 
-    Floating pictures are in [0, 1], integers of 32 bits in 0 to 65535.
+    Floating pictures are in [0, 1], integers of 16 and 32 bits in 0 to 65535.
 
     Raises:
-        ConfigError: the numbers are in another range.
+        ConfigError: the numbers are in another range, or parts are transparent.
     """
+    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] != _OPAQUE:
+        raise ConfigError(
+            "a picture has transparent parts, of which nobody knows the colour; lay it on its background and save it "
+            "without transparency."
+        )
     if not image.mode.startswith(("I", "F")):
         return image.convert("RGB")
     numbers = np.asarray(image, dtype=np.float64)
     whole = 1.0 if image.mode == "F" else 65535.0
-    # Integers of 32 bits that fit into 8 could be meant either way.
-    smallest = 256.0 if image.mode == "I" else 0.0
-    if not (np.isfinite(numbers).all() and numbers.min() >= 0 and smallest <= numbers.max() <= whole):
+    # Numbers that fit into 8 bits could be meant either way, unless all are black.
+    eight_bits = image.mode != "F" and 0 < numbers.max() <= _OPAQUE
+    if eight_bits or not (np.isfinite(numbers).all() and numbers.min() >= 0 and numbers.max() <= whole):
         raise ConfigError(
             f"a picture of mode {image.mode} has numbers from {numbers.min():g} to {numbers.max():g}, which could mean "
             "anything; save it with 8 bits a channel."

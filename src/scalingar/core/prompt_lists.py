@@ -51,13 +51,20 @@ def read_prompt_list(path: str | Path) -> list[ListedPrompt]:
     """
     name = "the standard input" if str(path) == STANDARD_INPUT else str(path)
     try:
-        text = decoded(sys.stdin.buffer.read()) if str(path) == STANDARD_INPUT else read_text(path)
+        text = _standard_input() if str(path) == STANDARD_INPUT else read_text(path)
         prompts = _named(list(_prompts(text, Path(path).suffix.lower())))
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read the prompts in {name}: {reason(error)}; {_ADVICE}.") from None
     if not prompts:
         raise ConfigError(f"{name} holds no prompts; {_ADVICE}.")
     return prompts
+
+
+def _standard_input() -> str:
+    """Raises OSError, ValueError."""
+    if sys.stdin is None:
+        raise ValueError("it is closed")
+    return decoded(sys.stdin.buffer.read())
 
 
 def _prompts(text: str, suffix: str) -> Iterator[ListedPrompt]:

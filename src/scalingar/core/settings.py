@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from scalingar.core.errors import ConfigError, SettingsError
+from scalingar.core.text_file import decoded, parse_json
 from scalingar.core.validation import no_truth, plain, sentence
 
 
@@ -43,9 +44,12 @@ class Record(BaseModel):
 
     @classmethod
     def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
-        """Pydantic's. Raises SettingsError."""
-        with _in_one_sentence(cls):
-            return super().model_validate_json(json_data, **options)
+        """Of JSON as :func:`parse_json` reads it. Raises SettingsError."""
+        try:
+            content = parse_json(json_data if isinstance(json_data, str) else decoded(bytes(json_data)))
+        except ValueError as error:
+            raise SettingsError(f"it is no JSON ({error})") from None
+        return cls.model_validate(content, **options)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """With values replaced, which pydantic would not look at. Raises SettingsError."""

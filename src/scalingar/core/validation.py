@@ -29,8 +29,14 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 2 * _LONGEST_VALUE
 
 def sentence(error: ValidationError, kind: type[BaseModel], prefix: str = "") -> str:
     """All errors of a ``kind`` at ``prefix``, such as ``sampling.top_p=1.5: must be <= 1``."""
-    # A default factory that was not called follows from another invalid setting, which is reported itself.
-    reported = [details for details in error.errors() if details["type"] != "default_factory_not_called"]
+    # What follows from another invalid setting, which is reported itself, is left out.
+    places = [details["loc"] for details in error.errors()]
+    reported = [
+        details
+        for details in error.errors()
+        if details["type"] != "default_factory_not_called"
+        and not (details["type"] == "too_short" and any(_is_inside(place, details["loc"]) for place in places))
+    ]
     messages = [_message(details, kind, prefix) for details in reported]
     return "; also ".join([*(message.rstrip(".") for message in messages[:-1]), messages[-1]])
 
@@ -99,9 +105,15 @@ def _shortened(message: str) -> str:
     return message
 
 
+def _is_inside(place: tuple[int | str, ...], other: tuple[int | str, ...]) -> bool:
+    return len(place) > len(other) and place[: len(other)] == other
+
+
 def _settings(kind: type[BaseModel], parents: tuple[int | str, ...]) -> list[str]:
     """Names of the settings inside ``parents``."""
     for name in parents:
+        if isinstance(name, int):  # a place in a list
+            continue
         field = kind.model_fields.get(str(name))
         inner = [] if field is None else models_in(field.annotation)
         if not inner:
@@ -111,6 +123,6 @@ def _settings(kind: type[BaseModel], parents: tuple[int | str, ...]) -> list[str
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:
-    """The models in an annotation such as ``GateConfig | None``."""
+    """The models in an annotation such as ``GateConfig | None`` or ``tuple[Clause, ...]``."""
     options = get_args(annotation) or (annotation,)
     return [option for option in options if isinstance(option, type) and issubclass(option, BaseModel)]

@@ -11,6 +11,7 @@ from scalingar.cli.words.prompt_and_settings import (
     prompts_of,
     split_words,
     with_literal_prompt,
+    with_short_values,
 )
 from scalingar.core.errors import ConfigError
 from scalingar.pipeline.recipe import parse_override
@@ -64,6 +65,11 @@ def test_after_two_dashes_all_is_prompt(prompt: str) -> None:
     assert (command, dashes) == ("generate", "--")
     assert (parse_override(word) if word.startswith("prompt=") else ("prompt", word)) == ("prompt", prompt)
     assert with_literal_prompt(["generate", "seed=1"]) == ["generate", "seed=1"]
+
+
+def test_an_equals_sign_after_a_short_option_is_none_of_its_value() -> None:
+    words = ["generate", "a=b", "-o=~/x=y", "--seed=1", "-n=", "--", "-o=x"]
+    assert with_short_values(words) == ["generate", "a=b", "-o", "~/x=y", "--seed=1", "-n", "", "--", "-o=x"]
 
 
 @pytest.mark.parametrize("word", ["a.txt", "prompts/dog.txt", "./dog", "~/dog", "/tmp/dog", "..\\dog", "R.JSONL"])

@@ -98,6 +98,13 @@ def test_counters_beside_a_container(tmp_path: Path) -> None:
     assert same(read_weights(saved(tmp_path / "b.pt", {**COUNTERS, "state_dict": {"module": weights}})), weights)
 
 
+@pytest.mark.parametrize("counter", ["n_averaged", "step"])
+def test_counters_among_the_weights(tmp_path: Path, counter: str) -> None:
+    """As torch.optim.swa_utils.AveragedModel has them, whose weights are behind a prefix."""
+    wrapped = {f"module.{name}": tensor for name, tensor in WEIGHTS.items()}
+    assert same(read_weights(saved(tmp_path / "x.pt", {counter: torch.tensor(100), **wrapped})))
+
+
 def test_a_container_that_is_empty_is_passed_over(tmp_path: Path) -> None:
     path = saved(tmp_path / "w.pt", {"ema": None, "model": WEIGHTS, "module": {}})
     assert same(read_weights(path, containers=("module", "ema", "model")))

@@ -6,6 +6,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from scalingar.bench.benchmark import Verdict
+from scalingar.bench.image_files import read_image
 from scalingar.bench.runs.results import RunResults
 from scalingar.core.errors import BenchmarkError
 from scalingar.report.lettering import font, line_height, wrapped
@@ -103,9 +104,8 @@ def _right(line: Line) -> bool:
 def _framed(sheet: Image.Image, run: RunResults, line: Line, x: int, y: int, frame: str) -> None:
     path = run.folder / line["image"]
     try:
-        with Image.open(path) as file:
-            picture = file.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    except OSError:
+        picture = read_image(path).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    except BenchmarkError:
         raise BenchmarkError(f"{path} cannot be read; check the run with 'bench validate'.") from None
     box = (x - FRAME, y - FRAME, x + SIDE + FRAME - 1, y + SIDE + FRAME - 1)
     ImageDraw.Draw(sheet).rectangle(box, fill=frame)

@@ -10,6 +10,7 @@ import typer
 _SETTING = re.compile(r"([A-Za-z_][\w.]*)=")
 _FILE = re.compile(r"[~/\\]|\.{1,2}[/\\]")
 _SUFFIXES = (".txt", ".json", ".jsonl", ".csv", ".tsv", ".md", ".yaml", ".yml")
+_SHORT_WITH_VALUE = re.compile(r"(-[A-Za-z])=(.*)", re.DOTALL)
 _LITERAL = "--"
 """What follows is a prompt, whatever it looks like."""
 _PROMPT = "prompt="
@@ -71,6 +72,13 @@ def with_literal_prompt(arguments: Sequence[str]) -> list[str]:
     at = list(arguments).index(_LITERAL) + 1
     after = [f"{_PROMPT}{json.dumps(word)}" if _SETTING.match(word) else word for word in arguments[at:]]
     return [*arguments[:at], *after]
+
+
+def with_short_values(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a command, where ``-o=~/x`` means what ``--output=~/x`` does, and no folder called ``=~``."""
+    end = list(arguments).index(_LITERAL) if _LITERAL in arguments else len(arguments)
+    matches = [(word, _SHORT_WITH_VALUE.fullmatch(word)) for word in arguments[:end]]
+    return [part for word, match in matches for part in (match.groups() if match else (word,))] + list(arguments[end:])
 
 
 def names_a_file(word: str) -> bool:

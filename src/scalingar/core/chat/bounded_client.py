@@ -1,13 +1,17 @@
 """A client of OpenAI's protocol whose requests end: in time, and within a number of bytes."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from scalingar.core.errors import ConfigError
 from scalingar.core.packages import require
+from scalingar.core.secrets import struck
+from scalingar.core.validation import shown
 
 T = TypeVar("T")
 
@@ -16,6 +20,7 @@ MOST_BYTES = 2**22
 CONNECT_SECONDS = 10.0
 _TRANSPORT_RETRIES = 5
 """Attempts by the client, with growing pauses, when the endpoint is busy or cannot be reached."""
+_LONGEST_REASON = 200
 _WHOLE = 3
 """Times a request's own limit: how long a question may take, with all further attempts."""
 
@@ -27,9 +32,12 @@ def bounded_client(base_url: str | None, timeout: float) -> Any:
     keeps no request alive.
 
     Raises:
-        ConfigError: there is no key, or the package openai is not installed.
+        ConfigError: the address or the key cannot be one, there is no key, variables of the environment name proxies or
+            certificates that cannot be used, or the package openai is not installed.
     """
     require("asking a judge", "judge")
+    _check_address(base_url)
+    _check_key(os.environ.get("OPENAI_API_KEY", ""))
     from httpx2 import Response, SyncByteStream  # noqa: PLC0415
     from openai import DefaultHttpxClient, OpenAI, OpenAIError, Timeout  # noqa: PLC0415
 
@@ -68,6 +76,32 @@ def bounded_client(base_url: str | None, timeout: float) -> Any:
         )
     except OpenAIError:
         raise ConfigError("a judge needs a key: set OPENAI_API_KEY (for a server of your own, to any text).") from None
+    except Exception as error:  # the client raises anything: ImportError, OSError, ValueError, its own
+        reason = " ".join(struck(str(error)).split())[:_LONGEST_REASON].rstrip(".")
+        raise ConfigError(
+            f"a judge cannot be asked from here: {reason}; look at the variables HTTP_PROXY, HTTPS_PROXY, ALL_PROXY "
+            "and SSL_CERT_FILE."
+        ) from None
+
+
+def _check_address(base_url: str | None) -> None:
+    if base_url is None:
+        return
+    try:
+        parts = urlsplit(base_url)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        whole = False
+    if not whole or any(sign.isspace() for sign in base_url):
+        raise ConfigError(
+            f"base_url={shown(struck(base_url))} is no address of a server; write one such as http://localhost:8000/v1."
+        )
+
+
+def _check_key(key: str) -> None:
+    """A line feed at the end of a file, or the letters of another key on the keyboard, would fail as a bad server."""
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError("OPENAI_API_KEY holds a letter that no key has, such as a line feed; set it again.")
 
 
 def in_time(timeout: float, ask: Callable[[], T]) -> T:

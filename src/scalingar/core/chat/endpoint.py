@@ -76,7 +76,9 @@ class ChatEndpoint:
             if _REFUSED.search(f"{getattr(error, 'code', '')} {error}"):
                 return Reply(str(error), self.model)
             rejected = isinstance(error, BadRequestError | UnprocessableEntityError)
-            raise (RejectedError if rejected else EndpointError)(self.shown(str(error), 200)) from None
+            raise (RejectedError if rejected else EndpointError)(
+                f"{self.shown(str(error), 200).rstrip('. ')}."
+            ) from None
         except (ValueError, TypeError, AttributeError, RecursionError):
             return Reply(None, "")  # the library does not expect a body of another kind
         return Reply(completion_text(reply), str(getattr(reply, "model", "")), reply)
@@ -91,6 +93,8 @@ class ChatEndpoint:
 def completion_text(reply: Any) -> str | None:
     """The text of a completion, empty if the model said nothing; None for something else than a completion."""
     try:
+        if reply.choices is None:  # an error, though its status says that all is well
+            return None
         if not reply.choices:
             return ""
         message = reply.choices[0].message

@@ -20,8 +20,9 @@ def scene_batches(images: Sequence[Image.Image], side: int, reader: str) -> Iter
     """
     for index, image in enumerate(images):
         if image.size != (side, side):
+            name = getattr(image, "filename", "") or f"image {index}"
             raise ConfigError(
-                f"image {index} is {image.width} x {image.height} pixels; {reader} reads only the {side} x {side} "
+                f"{name} is {image.width} x {image.height} pixels; {reader} reads only the {side} x {side} "
                 "scenes of the embedded model."
             )
     for start in range(0, len(images), BATCH):

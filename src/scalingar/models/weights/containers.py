@@ -28,7 +28,8 @@ def tensors_in(content: Any, file: object, containers: tuple[str, ...] = CONTAIN
     """The tensors of a state dict in ``content``: the dictionary itself, or one under the names ``containers``.
 
     Of a dictionary with both, what has more tensors is taken: counters and states of random generators stand beside a
-    container, a module called "model" inside a state dict.
+    container, a module called "model" inside a state dict. Counters among the weights, such as those of averaged
+    weights, are left out.
 
     Raises:
         WeightsError: there are no tensors; ``file`` is named.
@@ -56,13 +57,19 @@ def without_wrappers(name: str) -> str:
 def _candidates(content: Mapping[Any, Any], containers: tuple[str, ...], seen: set[int]) -> Iterator[dict[str, Tensor]]:
     """The tensors of the dictionary, and those of its first container that has any. A dictionary may hold itself."""
     seen.add(id(content))
-    yield {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    yield {name: tensor for name, tensor in tensors.items() if not _counts(name, tensor)}
     for inner in (content.get(name) for name in containers):
         if isinstance(inner, Mapping) and id(inner) not in seen and len(seen) < _MOST:
             found = max(_candidates(inner, containers, seen), key=_size)
             if found:
                 yield found
                 return
+
+
+def _counts(name: str, tensor: Tensor) -> bool:
+    """A single whole number of no module, such as ``n_averaged`` or ``step``."""
+    return tensor.ndim == 0 and not tensor.is_floating_point() and "." not in name
 
 
 def _size(tensors: Mapping[str, Tensor]) -> tuple[int, int]:

@@ -58,10 +58,12 @@ def test_an_image_without_a_line_is_no_image_without_objects(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
-        (["{"], "line 1: .*JSON"),
+        (["{"], "line 1 is no JSON"),
+        (['{"filename": "a", "detections": [], "detections": []}'], "line 1 is no JSON .*'detections' is there twice"),
+        (['{"filename": "a", "detections": NaN}'], "line 1 is no JSON .*NaN"),
         ([{"filename": "a", "detections": []}, {"filename": "a", "detections": []}], "line 2: a occurs twice"),
         ([{"filename": "a", "detections": [{**DOG, "box": [0, 1]}]}], r"line 1: detections\.0\.box\.2 is missing"),
-        ([{"filename": "a", "detections": [{**DOG, "colour": "red"}]}], "colour is no setting"),
+        ([{"filename": "a", "detections": [{**DOG, "colour": "red"}]}], "colour is no setting; did you mean 'color'"),
     ],
 )
 def test_wrong_lines(lines: list[Any], complaint: str, tmp_path: Path) -> None:
@@ -85,6 +87,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         ({"color": "crimson"}, "'crimson' is no colour of GenEval"),
         ({"score": 97}, "must be <= 1"),
         ({"score": -0.1}, "must be >= 0"),
+        ({"score": True}, "must be a number"),
+        ({"box": [0, 0, True, 5]}, "must hold numbers, neither true nor false"),
     ],
 )
 def test_detections_in_other_words(change: dict[str, Any], complaint: str, tmp_path: Path) -> None:
@@ -100,6 +104,12 @@ def test_boxes_of_other_pictures(box: list[float], tmp_path: Path) -> None:
         PrecomputedDetections.read(path)([image(tmp_path, "0/samples/0.png")])
 
 
+def test_boxes_in_shares_of_the_picture(tmp_path: Path) -> None:
+    path = write(tmp_path, {"filename": "0/samples/0.png", "detections": [DOG | {"box": [0.1, 0.2, 0.9, 1.0]}]})
+    with pytest.raises(BenchmarkError, match=r"0.png: the box .* of a dog is less than a pixel, as of shares"):
+        PrecomputedDetections.read(path)([image(tmp_path, "0/samples/0.png")])
+
+
 def test_boxes_that_end_at_the_edge(tmp_path: Path) -> None:
     path = write(tmp_path, {"filename": "0/samples/0.png", "detections": [DOG | {"box": [-0.5, 0, 8, 8.5]}]})
     assert len(PrecomputedDetections.read(path)([image(tmp_path, "0/samples/0.png")])[0]) == 1
@@ -107,5 +117,5 @@ def test_boxes_that_end_at_the_edge(tmp_path: Path) -> None:
 
 def test_masks_of_other_pictures(tmp_path: Path) -> None:
     path = write(tmp_path, {"filename": "0/samples/0.png", "detections": [DOG | {"mask": encode_mask(np.eye(4) > 0)}]})
-    with pytest.raises(BenchmarkError, match="a mask is 4 x 4 pixels, its picture 8 x 8"):
+    with pytest.raises(BenchmarkError, match=r"0.png: a mask is 4 x 4 pixels, its picture 8 x 8"):
         PrecomputedDetections.read(path)([image(tmp_path, "0/samples/0.png")])

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -178,7 +179,8 @@ def test_a_judge_that_never_answers_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "<html>busy</html>", "", "[]", "5", "null", '"busy"', "[" * 100_000, '{"choices": [{"message": null}]}',
+        "<html>busy</html>", "", "[]", "5", "null", '"busy"', "[" * 100_000, '{"error": {"message": "busy"}}',
+        '{"choices": [{"message": null}]}',
         '{"choices": [null]}', '{"choices": 5}', '{"choices": [{"message": {"content": 5}}]}', "\x00",
     ],
 )  # fmt: skip
@@ -265,3 +267,37 @@ def test_loaded_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         load_judge(JudgeSettings(model="m"))
     with pytest.raises(ConfigError, match="did you mean 'openai-compatible'"):
         load_judge(JudgeSettings(model="m", kind="openai"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["not a url", "ftp://host/v1", "localhost:8000", "http://", "http://[::1", "http://h:99999/v1", "http://a b/"],
+)
+def test_an_address_that_is_none_is_told_at_once(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    with pytest.raises(ConfigError, match="is no address of a server; write one such as"):
+        load_judge(JudgeSettings(model="m", base_url=address))
+
+
+def test_secrets_of_an_address_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    with pytest.raises(ConfigError) as caught:
+        load_judge(JudgeSettings(model="m", base_url="ftp://me:pw@host/v1?api_key=abc"))
+    assert "pw" not in str(caught.value)
+    assert "abc" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["sesame\n", "schlüssel", "a\0b"])
+def test_a_key_that_is_none_is_told_and_not_shown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.environ", {**os.environ, "OPENAI_API_KEY": key})
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY holds a letter that no key has") as caught:
+        load_judge(JudgeSettings(model="m", base_url="http://h/v1"))
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("ALL_PROXY", "nonsense://x"), ("SSL_CERT_FILE", "/nowhere/none.pem")])
+def test_proxies_and_certificates_that_cannot_be_used(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=r"a judge cannot be asked from here: .*; look at the variables HTTP_PROXY"):
+        load_judge(JudgeSettings(model="m", base_url="http://h/v1"))

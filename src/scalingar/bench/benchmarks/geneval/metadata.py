@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from scalingar.core.registry import suggestion
 from scalingar.core.settings import Record
+from scalingar.core.validation import no_truth
 from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES, RELATIONS
 
 TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
@@ -28,7 +29,7 @@ class Clause(Record):
     model_config = ConfigDict(populate_by_name=True)
 
     name: Annotated[str, AfterValidator(_among("class", OBJECT_CLASSES))] = Field(alias="class")
-    count: int = Field(ge=1)
+    count: Annotated[int, BeforeValidator(no_truth)] = Field(ge=1)
     color: Annotated[str, AfterValidator(_among("colour", COLORS))] | None = None
     position: tuple[Annotated[str, AfterValidator(_among("relation", RELATIONS))], int] | None = None
 

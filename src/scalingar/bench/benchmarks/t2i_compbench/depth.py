@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from PIL import Image
 
+from scalingar.bench.image_files import loaded
 from scalingar.bench.judges.pretrained import weights_name
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.pixels import levels, standardised
@@ -67,14 +68,23 @@ class DepthMaps:
         if not name:
             raise BenchmarkError("an image without a file name has no precomputed depth; score images on disk.")
         path = self.folder.joinpath(*PurePosixPath(name).with_suffix(".png").parts[-_PARTS:])
-        try:
-            with Image.open(path) as file:
-                values = np.asarray(file.convert("F"))
-        except OSError as error:
-            reason = error.strerror or "it is no image"
-            raise BenchmarkError(f"there is no depth map {path}: {reason}; make one for each image.") from None
+        if not path.exists():
+            raise BenchmarkError(f"there is no depth map {path}: No such file; make one for each image.")
+        values = _depths(loaded(path), path)
         if values.shape != (image.height, image.width):
             raise BenchmarkError(
                 f"{path} is {values.shape[1]} x {values.shape[0]} pixels, its image {image.width} x {image.height}."
             )
         return values
+
+
+def _depths(image: Image.Image, path: Path) -> Float[np.ndarray, "h w"]:
+    """Raises BenchmarkError for colours, which are no order, and for what is no number."""
+    if len(image.getbands()) > 1:
+        channels = np.asarray(image.convert("RGB"))
+        if (channels != channels[..., :1]).any():
+            raise BenchmarkError(f"{path} is in colour; save depth as grey, brighter where it is nearer.")
+    values: Float[np.ndarray, "h w"] = np.asarray(image.convert("F"))
+    if not np.isfinite(values).all():
+        raise BenchmarkError(f"{path} holds values that are not numbers; make it again.")
+    return values

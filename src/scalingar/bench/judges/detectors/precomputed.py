@@ -15,14 +15,15 @@ from typing import Annotated, Any
 
 import torch
 from PIL import Image
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from scalingar.bench.data_files import read_lines
 from scalingar.bench.judges.detectors.detector import DETECTORS, MIXED, Detection, Detector
 from scalingar.bench.judges.detectors.rle import decode_mask
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import sha256
-from scalingar.core.validation import sentence
+from scalingar.core.text_file import parse_json
+from scalingar.core.validation import no_truth, sentence
 from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES
 
 _PARTS = 3
@@ -49,8 +50,8 @@ class _Detection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Annotated[str, _one_of("class", OBJECT_CLASSES)] = Field(alias="class")
-    box: tuple[float, float, float, float]
-    score: float = Field(ge=0, le=1)
+    box: Annotated[tuple[float, float, float, float], BeforeValidator(no_truth)]
+    score: Annotated[float, BeforeValidator(no_truth)] = Field(ge=0, le=1)
     color: Annotated[str, _one_of("colour", (*COLORS, MIXED))] | None = None
     mask: dict[str, Any] | None = None
 
@@ -62,7 +63,15 @@ class _Detection(BaseModel):
                 f"{where}: the box {list(self.box)} of a {self.name} is none [x0, y0, x1, y1] inside the picture of "
                 f"{size[0]} x {size[1]} pixels; write boxes in pixels of the picture that is scored."
             )
-        mask = None if self.mask is None else decode_mask(self.mask, size)
+        if max(self.box) <= 1 < min(size):
+            raise BenchmarkError(
+                f"{where}: the box {list(self.box)} of a {self.name} is less than a pixel, as of shares of the "
+                "picture; write boxes in pixels."
+            )
+        try:
+            mask = None if self.mask is None else decode_mask(self.mask, size)
+        except BenchmarkError as error:
+            raise BenchmarkError(f"{where}: {error}") from None
         return Detection(self.name, self.box, self.score, self.color, mask)
 
 
@@ -124,9 +133,11 @@ def _named(image: Image.Image) -> str:
 
 def _parsed(line: str, where: str) -> _Line:
     try:
-        return _Line.model_validate_json(line)
+        return _Line.model_validate(parse_json(line))
     except ValidationError as error:
-        raise BenchmarkError(f"{where}: {sentence(error, _Line)}.") from None
+        raise BenchmarkError(f"{where}: {sentence(error, _Line).rstrip('.')}.") from None
+    except ValueError as error:
+        raise BenchmarkError(f"{where} is no JSON ({error}); write it again.") from None
 
 
 def _key(name: str) -> Key:
