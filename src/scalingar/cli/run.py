@@ -57,9 +57,9 @@ def run(
             pipe = ImagePipeline.load(recipe.model)
         if repeat is not None:
             repeat.info.check_weights(pipe.hashes, repeat.source)
-            folder_of_verifier = recipe.strategy.needs().verifier
-            if folder_of_verifier is not None:
-                repeat.info.check_verifier(pipe.verifier(folder_of_verifier), repeat.source)
+            verifier = pipe.verifier_of(recipe.strategy)
+            if verifier is not None:
+                repeat.info.check_verifier(verifier, repeat.source)
         output = decode(pipe, recipe, visible=show is Show.TABLES)
         full_tokens = output.full_tokens
         if repeat is not None:

@@ -362,7 +362,7 @@ class ImagePipeline:
             reward=reward,
             reward_name=needs.reward or "",
             feature=feature,
-            verifier=None if needs.verifier is None else self.verifier(needs.verifier),
+            verifier=self.verifier_of(recipe.strategy),
             latents=(lambda codes: decoder.latent(torch.stack(codes))) if decoder.tells_latents else None,
             keep_pixels=keep_pixels,
             per_batch=per_batch,
@@ -394,6 +394,12 @@ class ImagePipeline:
                     reward.prepare()
             self._rewards[key] = reward
         return self._rewards[key]
+
+    def verifier_of(self, strategy: Strategy) -> Verifier | None:
+        """The verifier that a resolved strategy uses, or that its reward is, if any. Raises as :meth:`verifier`."""
+        needs = strategy.needs()
+        name = needs.verifier or (self.own_verifier if needs.verified else None)
+        return None if name is None else self.verifier(name)
 
     def verifier(self, folder: str) -> Verifier:
         """The verifier in ``folder``, or the embedded one of that name.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from scalingar.core.outputs import Candidate, Truncation
 from scalingar.rewards.reward import REWARDS, PixelReward, Reward, build_reward, eyes, score_candidates
 
 NAME = "rank-sum"
+VERIFIER = "verifier"
 _TERM = re.compile(r"(?:(?P<weight>[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*\*\s*)?(?P<name>[^*]+)")
 _LARGEST_WEIGHT = 1e6
 
@@ -49,6 +51,16 @@ def rank_sums(scores: Float[np.ndarray, "r n"], weights: Sequence[float]) -> Flo
     ranks = rankdata(scores, axis=1) - 1
     total: np.ndarray = np.asarray(weights) @ ranks
     return total
+
+
+def asks_verifier(reward: str | None) -> bool:
+    """Whether this is the value of a verifier, or a sum with it."""
+    name, _, source = (reward or "").partition(":")
+    if name != NAME:
+        return name == VERIFIER
+    with suppress(ConfigError):  # a sum that is none is refused where it is built
+        return any(term.name == VERIFIER for term in terms_of(source))
+    return False
 
 
 @REWARDS.register(NAME)

@@ -36,8 +36,7 @@ def offer_of(
         pipe.reward(reward)
     if needs.feature is not None:
         pipe.feature(needs.feature)
-    if needs.verifier is not None:
-        pipe.verifier(needs.verifier)
+    pipe.verifier_of(usual.strategy)
     usual = usual.model_copy(update={"model": pipe.choice_as_read})
     eyes = eyes_of(usual, pipe, rewards)
     return Offer(pipe, name or Path(recipe.model.name).name, usual, limits, eyes, _size(pipe))

@@ -7,6 +7,7 @@ from scalingar.core.errors import ConfigError
 from scalingar.core.validation import shown
 from scalingar.rewards import REWARDS, check_reward
 from scalingar.rewards.features import check_feature
+from scalingar.rewards.rank_sum import asks_verifier
 from scalingar.strategies import STRATEGIES, Strategy
 
 
@@ -62,6 +63,12 @@ def with_own_verifier(strategy: Strategy, verifier: str | None, model: str) -> S
     if not needs.verified or needs.verifier is not None:
         return strategy
     name = STRATEGIES.name_of(type(strategy))
+    if asks_verifier(needs.reward):
+        if verifier is None:
+            raise ConfigError(
+                f"the reward {needs.reward} is the value of a model's own verifier, and {model} has none; name another."
+            )
+        return strategy
     if "verifier" not in type(strategy).model_fields:
         raise ConfigError(f"the strategy {name} asks a verifier and has no setting named 'verifier'; give it one.")
     if verifier is None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from scalingar.rewards.rank_sum import asks_verifier
+
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
@@ -11,7 +13,7 @@ class Needs:
     ``feature``: ``name`` or ``name:source`` of the image feature it uses; None: none.
     ``unconditional``: it compares the unconditional branch with the prompt's, so there must be one.
     ``rewriter``: ``name`` or ``name:words`` of what writes the second prompt that it guides with; None: there is none.
-    ``verified``: it uses a verifier; ``verifier``: its folder, None if not yet named.
+    ``verified``: it uses a verifier, or a reward that is one; ``verifier``: its folder or name, None if not yet named.
     ``states``: it reads hidden states, which are kept only then, or where a verifier reads them.
     ``warmup``: share of the steps after which the profile's C_min begins anew (ScalingAR, Eq. 12); 0: it does not.
     """
@@ -27,4 +29,5 @@ class Needs:
     warmup: float = 0.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "verified", self.verified or asks_verifier(self.reward))
         object.__setattr__(self, "states", self.states or self.verified)

@@ -16,6 +16,7 @@ from scalingar.core.settings import Settings
 from scalingar.profile.confidence import ProfileConfig
 from scalingar.profile.rounding import first_largest
 from scalingar.rewards.given import named
+from scalingar.rewards.rank_sum import asks_verifier
 from scalingar.rewards.verifiers import VALUE_SCALE
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Candidates, Pick, Search, Start
@@ -66,8 +67,12 @@ class Strategy(Settings):
 
     @property
     def completes_all(self) -> bool:
-        """Whether it cuts nothing, forks nothing, keeps the guidance scale, and reads no hidden states."""
-        return type(self).search is Strategy.search and not self.needs().verified
+        """Whether it cuts nothing, forks nothing, keeps the guidance scale, and its choice is told by what is recorded.
+
+        The values of a verifier are, where they are asked as a reward.
+        """
+        needs = self.needs()
+        return type(self).search is Strategy.search and (not needs.verified or asks_verifier(needs.reward))
 
     def taken(self, rewards: Float[np.ndarray, "i n"]) -> Int[np.ndarray, " i"]:
         """How many of N complete trajectories with these rewards it draws of each image of a call.

@@ -70,8 +70,7 @@ class Prepared:
         wanted = recipe.resolved(pipe)
         check_ready(pipe, wanted)  # now, so that the plan says at which commit of the hub its reward is read
         read = wanted.model_copy(update={"model": pipe.choice_as_read})
-        folder = wanted.strategy.needs().verifier
-        weights = with_verifier(pipe.hashes, None if folder is None else pipe.verifier(folder))
+        weights = with_verifier(pipe.hashes, pipe.verifier_of(wanted.strategy))
         return cls(read, weights, device_kind(pipe.device), RunPlan.versions_here())
 
 

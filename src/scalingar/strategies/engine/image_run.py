@@ -14,6 +14,7 @@ from scalingar.core.errors import DecodingError
 from scalingar.core.outputs import Candidate, Cut
 from scalingar.policy.termination import NOT_A_NUMBER
 from scalingar.profile.rounding import first_largest
+from scalingar.rewards.rank_sum import asks_verifier
 from scalingar.strategies.engine.host_reads import Receive
 from scalingar.strategies.engine.lineage import Lineage
 from scalingar.strategies.engine.observers import DRAWN, Observer, ScaleObserver, Statistics, TokenObserver
@@ -75,7 +76,10 @@ class ImageRun:
         self.observer: Observer = ScaleObserver()
         if not setting.scales:
             self.observer = TokenObserver(strategy.profile, setting, count, strategy.needs().warmup)
-        self.reading = PrefixReading(order.looks, order.prompt, count) if strategy.needs().verified else None
+        needs = strategy.needs()
+        self.reading = PrefixReading(order.looks, order.prompt, count) if needs.verified else None
+        self._values_always = asks_verifier(needs.reward)
+        """Looks at prefixes ask for them, too."""
         self.record = TraceRecord(self.lineage, setting.total_steps, DRAWN)
         self.candidates: dict[int, Candidate] = {}
         self.pending = 0
@@ -364,7 +368,9 @@ class ImageRun:
         codes = view.codes(int(self.rows[row]), position)
         born = self.lineage.born(index)
         signals = self.observer.signals(trace, position, codes.numel())
-        if self.reading is not None and (position == self.setting.total_steps or self.reading.knows(self.positions)):
+        if self.reading is not None and (
+            self._values_always or position == self.setting.total_steps or self.reading.knows(self.positions)
+        ):
             signals["verifier"] = float(self._read_values(view)[row])
         return Candidate(
             prompt=self.prompt,
