@@ -1,6 +1,7 @@
 """Finished runs without pictures and traces, small enough for the repository."""
 
 import io
+import json
 import lzma
 import tarfile
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from scalingar.bench.runs.results import RESULTS
 from scalingar.bench.runs.store import RunStore
 
 SUFFIX = ".tar.xz"
+PROMPTS = Path(__file__).parents[1] / "docs" / "data" / "prompts"
+"""Where prompts lie that runs were drawn for, if they are no benchmark's own."""
 
 
 def pack(run: Path, folder: Path, name: str) -> Path:
@@ -26,7 +29,7 @@ def pack(run: Path, folder: Path, name: str) -> Path:
     store, plan = RunStore(run), RunPlan.read(run)
     derived = plan.derived_from is not None
     lines = encoded([_slim(line, chosen_only=derived) for line in store.samples()])
-    contents = {PLAN: (run / PLAN).read_bytes(), SAMPLES: b"".join(lines)}
+    contents = {PLAN: _placed(run / PLAN, Path()), SAMPLES: b"".join(lines)}
     if not derived:
         contents[RESULTS] = (run / RESULTS).read_bytes()
         contents[COSTS] = signed(_total(store.costs()), Receipt.of(plan.digest, lines, {}))
@@ -42,7 +45,17 @@ def unpack(file: Path, folder: Path) -> Path:
     run.mkdir(parents=True, exist_ok=True)
     with tarfile.open(file, "r:xz") as archive:
         archive.extractall(run, filter="data")
+    (run / PLAN).write_bytes(_placed(run / PLAN, PROMPTS))
     return run
+
+
+def _placed(path: Path, folder: Path) -> bytes:
+    """The plan, which knows its files by their content, with their names in ``folder``: those of another machine say
+    nothing here.
+    """
+    plan = json.loads(path.read_bytes())
+    plan["files"] = {name: str(folder / Path(file).name) for name, file in plan["files"].items()}
+    return json.dumps(plan, indent=1).encode()
 
 
 def _slim(line: Mapping[str, Any], *, chosen_only: bool) -> dict[str, Any]:

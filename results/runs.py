@@ -45,16 +45,19 @@ def _complete(folder: Path, firsts_of: str | None) -> CompleteRun | None:
 
 
 @contextmanager
-def group(name: str, *suites: str, firsts_of: str | None = None, labels: Collection[str] = ()) -> Iterator[Group]:
+def group(
+    name: str, *suites: str, firsts_of: str | None = None, labels: Collection[str] = (), also: Collection[str] = ()
+) -> Iterator[Group]:
     """The runs packed in docs/data/NAME, and those of suites that can be read off the complete one among them.
 
     What of them needs traces, which are not packed, is packed itself. Empty where nothing is packed yet.
     ``firsts_of``: the folder of packs whose complete run gives them by its first images, in place of the group's own.
-    ``labels``: of the suites that are read off, if not all.
+    ``labels``: of the suites that are read off, if not all. ``also``: packs of ``firsts_of`` that belong here, too.
     """
     with TemporaryDirectory() as place:
         folder = Path(place)
         found = [unpack(file, folder) for file in sorted((DATA / name).glob(f"*{SUFFIX}"))]
+        found += [unpack(DATA / str(firsts_of) / f"{one}{SUFFIX}", folder) for one in also]
         complete = _complete(folder, firsts_of)
         for suite in suites:
             if complete is None:
