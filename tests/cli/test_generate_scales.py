@@ -73,7 +73,7 @@ def test_a_strategy_of_the_other_family_is_one_sentence(
     assert "scaling-ar is for next-token models, and this model is next-scale; choose from allocate, beam" in err
     assert err.count("\n") == 1
     assert generate(folder, tmp_path, "strategy.gate.quantile=0.1") == 1
-    assert "strategy.gate is no setting" in capsys.readouterr().err
+    assert "is no setting of tts-var; take a strategy that has it (scaling-ar)" in capsys.readouterr().err
 
 
 def test_a_reward_is_never_chosen_silently(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

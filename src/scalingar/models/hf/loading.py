@@ -18,6 +18,7 @@ from scalingar.models.weights.containers import WRAPPERS
 from scalingar.models.weights.fitting import check_finite
 from scalingar.models.weights.hub import located
 from scalingar.models.weights.listed import listed_keys
+from scalingar.models.weights.weight_files import weight_files
 
 
 @contextmanager
@@ -45,6 +46,7 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
     model_type = kind.config_class.model_type  # type: ignore[attr-defined]
     check_type(path, model_type)
     check_folder(expanded(path), model_type)
+    _check_size(expanded(path), kind, model_type)
     # A subclass, so that the class attribute changes for this load only; in the same module, because transformers
     # renames the tensors of older files only for its own classes.
     exact = type(kind.__name__, (kind,), {"_keep_in_fp32_modules_strict": ["vqmodel"], "__module__": kind.__module__})
@@ -67,6 +69,25 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
         )
     check_finite(network.state_dict(), path)
     return network.to(device).eval().requires_grad_(False)
+
+
+def _check_size(folder: Path, kind: type, model_type: str) -> None:
+    """Nothing if ``folder`` is none on this machine; it holds a byte at least for each weight that its config describes.
+
+    Settings that a config leaves out are those of the published model, so that a few lines may describe billions.
+    Raises WeightsError.
+    """
+    if not folder.is_dir():
+        return
+    with refused(f"{folder} cannot be loaded as {model_type}"), torch.device("meta"):
+        network: Any = kind(kind.config_class.from_pretrained(folder))  # type: ignore[attr-defined]
+    described = sum(weight.numel() for weight in network.parameters())
+    held = sum(file.stat().st_size for file in weight_files(folder))
+    if described > held:
+        raise WeightsError(
+            f"{folder}: config.json describes a {model_type} of {described / 1e9:.3g} billion weights, and the files "
+            f"there have {held} bytes; copy it again."
+        )
 
 
 def check_type(path: str | Path, model_type: str) -> None:
