@@ -72,7 +72,7 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
 
 
 def _check_size(folder: Path, kind: type, model_type: str) -> None:
-    """Nothing if ``folder`` is none on this machine; it holds a byte at least for each weight that its config describes.
+    """Nothing if ``folder`` is none on this machine; it holds at least a byte for each weight its config describes.
 
     Settings that a config leaves out are those of the published model, so that a few lines may describe billions.
     Raises WeightsError.
