@@ -11,7 +11,7 @@ import torch
 from scalingar.analysis.verifiers.examination import report
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.rewards.verifiers.latent_head import LatentHead
-from scalingar.rewards.verifiers.verifier import HEAD, VERSION, Verifier, VerifierInfo, folder_of
+from scalingar.rewards.verifiers.verifier import BY_DETECTOR, HEAD, VERSION, Verifier, VerifierInfo, folder_of
 from training.checkpoint import Checkpoint
 from training.verifier.collect import training_prompts
 from training.verifier.latent_order import EVERY, LABELS, Outcomes, told, values_of
@@ -48,7 +48,7 @@ def main() -> None:
         reads="latents",
         report=json.loads(json.dumps(report(values, held.confidence, reward))),
     )
-    folder = args.output or folder_of(args.model)
+    folder = args.output or folder_of(args.model + (BY_DETECTOR if args.label == "detector" else ""))
     folder.mkdir(parents=True, exist_ok=True)
     Verifier(head.eval(), info).save(folder, torch.bfloat16)
     announce(f"{folder}: {(folder / HEAD).stat().st_size / 1e6:.2f} MB, step {state['step']}")

@@ -9,26 +9,29 @@ import torch
 
 from scalingar.core.errors import ConfigError
 from scalingar.models.embedded.installed_weights import EMBEDDED
+from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.rewards.rank_sum import asks_verifier
 from scalingar.rewards.verifiers import Verifier
-from scalingar.rewards.verifiers.verifier import HEAD, folder_of
+from scalingar.rewards.verifiers.verifier import BY_DETECTOR, HEAD, folder_of
 from scalingar.strategies import Beam, BestOfN, StopWhenGood, VerifierOfN
 from scalingar.strategies.needs import Needs
 from tests.tiny.pipes import PROMPT, tiny_pipe
 from tests.tiny.verifiers import latent_verifier
 
-DOG, CAR = "a photo of a dog", "a photo of a car"
+DOG = "a photo of a dog"
 
 
+@pytest.mark.parametrize(("label", "ending"), [("embedded", ""), ("the detector", BY_DETECTOR)])
 @pytest.mark.parametrize("name", EMBEDDED)
-def test_each_embedded_model_has_one_that_knows_what_its_images_show(name: str) -> None:
-    pipe = ImagePipeline.from_pretrained(name)
-    verifier = pipe.verifier(name)
-    assert (folder_of(name) / HEAD).stat().st_size < 2e6
+def test_each_embedded_model_has_two_that_know_what_its_images_show(name: str, label: str, ending: str) -> None:
+    pipe, own = ImagePipeline.from_pretrained(name), name + ending
+    verifier = pipe.verifier(own)
+    assert (folder_of(own) / HEAD).stat().st_size < 2e6
     assert verifier.info.model == name
+    assert verifier.info.label == label
     assert verifier.info.reads == "latents"
-    best = pipe(DOG, strategy=VerifierOfN(num_trajectories=2), seed=4).results[0].best
+    best = pipe(DOG, strategy=VerifierOfN(num_trajectories=2, verifier=own), seed=4).results[0].best
 
     def value(prompt: str, codes: torch.Tensor, steps: int) -> float:
         reading = verifier.begin(1, prompt, lambda some: pipe.decoder().latent(torch.stack(some)))
@@ -36,7 +39,10 @@ def test_each_embedded_model_has_one_that_knows_what_its_images_show(name: str) 
 
     steps = verifier.head.config.steps
     assert value(DOG, best.codes, steps) == best.signals["verifier"]
-    assert value(DOG, best.codes, steps) > value(CAR, best.codes, steps) + 2
+    others = [value(f"a photo of a {name}", best.codes, steps) for name in OBJECT_CLASSES if name != "dog"]
+    higher = sum(other > value(DOG, best.codes, steps) for other in others)
+    # few verdicts differ within a prompt: what scenes taught is partly forgotten for them (docs/verifier.md)
+    assert higher <= (0 if label == "embedded" else len(others) // 20), "of 80 classes it is a dog"
 
 
 def test_the_embedded_one_is_refused_on_the_other_model() -> None:

@@ -26,6 +26,8 @@ from scalingar.rewards.verifiers.state_reading import StateReading
 VERSION = 1
 """Of the head and of what it reads; another one's values mean nothing here."""
 HEAD, INFO = "head.safetensors", "verifier.json"
+BY_DETECTOR = "-by-detector"
+"""How the names of the embedded verifiers end that learned the detector's verdicts in place of the reward's order."""
 VERIFIER = "verifier"
 """Name of a head's SHA-256 among those of the model's files."""
 
@@ -107,8 +109,10 @@ class Verifier:
 
 def folder_of(verifier: str | Path) -> Path:
     """The folder of a verifier: of the embedded one of this name, else the path itself."""
-    kind = EMBEDDED.get(str(verifier))
-    return expanded(verifier) if kind is None else embedded_folder(f"verifier/{kind}")
+    model, by_detector, rest = str(verifier).partition(BY_DETECTOR)
+    if model not in EMBEDDED or rest:
+        return expanded(verifier)
+    return embedded_folder(f"verifier/{EMBEDDED[model]}{by_detector}")
 
 
 def head_hash(folder: str | Path) -> str:
