@@ -131,13 +131,20 @@ def fill(folder: Path, prompts: list[str], trajectories: int) -> None:
         seeds = [7_000_000 + 100 * (first + number) for number in range(len(part))]
         RECORDINGS.clear()
         output = pipe(part, strategy=strategy, seed=seeds, output_type="codes")
-        benchmark = GenEval(judge, prompts=[spell_out(prompt) for prompt in part])
-        right = [
-            [verdict.points for verdict in benchmark.score(item, [one.image for one in some if one.image is not None])]
-            for item, some in zip(benchmark.items(), output.candidates, strict=True)
-        ]
         candidates = [candidate for some in output.candidates for candidate in some]
-        store(path, [recording.states for recording in RECORDINGS], candidates, np.concatenate(right))
+        store(
+            path, [recording.states for recording in RECORDINGS], candidates, verdicts(judge, part, output.candidates)
+        )
+
+
+def verdicts(judge: EmbeddedDetector, prompts: list[str], images: list[list[Candidate]]) -> Float[np.ndarray, " n"]:
+    """1 for each image that shows its prompt, by the detector, else 0; one prompt's after the other's."""
+    benchmark = GenEval(judge, prompts=[spell_out(prompt) for prompt in prompts])
+    right = [
+        [verdict.points for verdict in benchmark.score(item, [one.image for one in some if one.image is not None])]
+        for item, some in zip(benchmark.items(), images, strict=True)
+    ]
+    return np.concatenate(right)
 
 
 def store(path: Path, states: list[States], candidates: list[Candidate], right: Float[np.ndarray, " n"]) -> None:

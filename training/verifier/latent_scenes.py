@@ -25,9 +25,9 @@ from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
 from scalingar.pipeline.pipeline import ImagePipeline
 from training.generators.tokenizer import to_tensor
 from training.workdir import add_work_dir, announce
-from training.world.claims import Thing, changed, describe, truth
+from training.world.claims import Thing
 from training.world.damage import damage
-from training.world.reward_pairs import CLAIMS, WORDS, Pairs, broken, claim_of, edit, paste, patch_labels
+from training.world.reward_pairs import CLAIMS, WORDS, Pairs, broken, claim_of, claimed, edit, paste
 from training.world.scenes import SceneObject, Sprites, render, sample_scene
 
 CHUNKS, CHUNK = 80, 256
@@ -87,16 +87,8 @@ def draw(rng: Generator, sprites: Sprites) -> tuple[NDArray[np.uint8], Pairs]:
     for thing in things:
         if not thing.whole:
             paste(picture, thing.item, spoiled(rng, sprites, thing.item))
-    claims = [first, *([] if (true := describe(things)) is None else [true])]
-    while len(claims) < CLAIMS:
-        claims.append(changed(rng, claims[int(rng.integers(min(2, len(claims))))]))
-    words = torch.zeros(CLAIMS, WORDS, dtype=torch.uint8)
-    for row, claim in zip(words, claims, strict=True):
-        ids = claim.words()
-        row[: len(ids)] = torch.tensor(ids)
-    truths = torch.tensor([truth(claim, things) for claim in claims])
     pixels = (picture.clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    return pixels, Pairs(words, truths, *patch_labels(things, sprites))
+    return pixels, claimed(rng, first, things, sprites)
 
 
 def spoiled(rng: Generator, sprites: Sprites, item: SceneObject) -> NDArray[np.float32]:

@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from scalingar.bench.benchmarks.geneval.geneval import GenEval
-from scalingar.bench.benchmarks.geneval.prompts import spell_out
 from scalingar.bench.judges.detectors.embedded_detector import EmbeddedDetector
 from scalingar.core.files import replacing, sweep
 from scalingar.core.locks import sole_writer
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies.best_of_n import BestOfN
-from training.verifier.collect import TOGETHER, missing, training_prompts
+from training.verifier.collect import TOGETHER, missing, training_prompts, verdicts
 from training.workdir import add_work_dir, announce
 
 MODEL = "embedded-next-scale"
@@ -33,17 +31,12 @@ def fill(folder: Path, prompts: list[str], trajectories: int) -> None:
         part = prompts[first : first + TOGETHER]
         seeds = [5_000_000 + 100 * (first + number) for number in range(len(part))]
         output = pipe(part, strategy=strategy, seed=seeds, output_type="codes")
-        benchmark = GenEval(judge, prompts=[spell_out(prompt) for prompt in part])
-        right = [
-            [verdict.points for verdict in benchmark.score(item, [one.image for one in some if one.image is not None])]
-            for item, some in zip(benchmark.items(), output.candidates, strict=True)
-        ]
         candidates = [candidate for some in output.candidates for candidate in some]
         columns: dict[str, Any] = {
             "codes": np.stack([candidate.codes.flatten().numpy() for candidate in candidates]).astype(np.int16),
             "C": np.stack([candidate.trace["C"] for candidate in candidates]),
             "reward": np.array([candidate.rewards["embedded"] for candidate in candidates], np.float32),
-            "right": np.concatenate(right).astype(np.float32),
+            "right": verdicts(judge, part, output.candidates).astype(np.float32),
         }
         with replacing(path) as partial, partial.open("wb") as file:
             np.savez(file, **columns)

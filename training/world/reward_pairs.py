@@ -61,6 +61,12 @@ def draw(rng: Generator, sprites: Sprites) -> tuple[NDArray[np.uint8], Pairs]:
     for thing in things:
         if not thing.whole:
             paste(picture, thing.item, broken(rng, sprites, thing.item))
+    pairs = claimed(rng, first, things, sprites)
+    return degrade(rng, picture), pairs
+
+
+def claimed(rng: Generator, first: Claim, things: list[Thing], sprites: Sprites) -> Pairs:
+    """:data:`CLAIMS` about these things: the first one, the true one, and others that change one of both."""
     claims = [first, *([] if (true := describe(things)) is None else [true])]
     while len(claims) < CLAIMS:
         claims.append(changed(rng, claims[int(rng.integers(min(2, len(claims))))]))
@@ -69,7 +75,7 @@ def draw(rng: Generator, sprites: Sprites) -> tuple[NDArray[np.uint8], Pairs]:
         ids = claim.words()
         row[: len(ids)] = torch.tensor(ids)
     truths = torch.tensor([truth(claim, things) for claim in claims])
-    return degrade(rng, picture), Pairs(words, truths, *patch_labels(things, sprites))
+    return Pairs(words, truths, *patch_labels(things, sprites))
 
 
 def claim_of(scene: Scene) -> Claim:
