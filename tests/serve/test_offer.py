@@ -1,5 +1,7 @@
 """A request as a recipe, within what the server was started with."""
 
+import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ from scalingar.serve.protocol import ImagesRequest
 from scalingar.strategies import STRATEGIES
 from scalingar.strategies.build_strategy import strategy_name
 from tests.serve.running import tiny_offer
+from tests.tiny.pipes import tiny_pipe
 from tests.tiny.scale_pipes import var_pipe
+from tests.tiny.verifiers import latent_verifier
 
 
 def nested(depth: int) -> Any:
@@ -51,6 +55,17 @@ def test_fields_become_settings(offer: Offer) -> None:
     assert (recipe.guidance_scale, recipe.num_images_per_prompt) == (1.0, 2)
     assert recipe.sampling is not None
     assert recipe.sampling.top_k == 4
+
+
+def test_a_models_own_verifier_is_offered_and_no_folder(tmp_path: Path) -> None:
+    latent_verifier(4, 16).save(tmp_path)
+    usual = {"strategy": {"name": "best-of-n", "num_trajectories": 2, "reward": "pmi"}}
+    offer = tiny_offer(dataclasses.replace(tiny_pipe(), own_verifier=str(tmp_path)), usual)
+    for wanted in ("verifier-of-n", "verifier-halving", {"name": "best-of-n", "reward": "verifier"}):
+        assert offer.recipe(asked(strategy=wanted)).strategy.needs().verified
+    for word in ("verifier", "pmi", "elsewhere"):
+        with pytest.raises(ApiError, match="this server was not started with it"):
+            offer.recipe(asked(strategy={"name": "verifier-of-n", "verifier": word}))
 
 
 def test_settings_of_a_strategy_begin_afresh(offer: Offer) -> None:

@@ -64,8 +64,9 @@ class ImagePipeline:
     family: Family | None = None
     """None for a pipeline assembled in Python."""
     own_reward: str | None = None
-    own_verifier: str | None = None
     """The reward named in the model's folder, for strategies that need one and name none."""
+    own_verifier: str | None = None
+    """The verifier named there, likewise."""
     choice: ModelChoice | None = None
     """The loading settings, for recipes; for a pipeline assembled in Python a name that cannot be loaded."""
     _rewards: dict[tuple[str, int], Reward] = field(default_factory=dict, init=False, repr=False)

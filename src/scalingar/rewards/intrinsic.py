@@ -27,7 +27,7 @@ _SIGNALS = {
     "confidence": "mean of ScalingAR's confidence C",
     "lowest_group_confidence": "smallest mean of DeepConf's confidence over 32 steps, in nats",
     "final_confidence": "ScalingAR's confidence C at the last step",
-    "verifier": "the value of the model's own verifier, which reads what is drawn and sees no picture",
+    "verifier": "the value of the strategy's verifier, or of the model's own, which sees no picture",
 }
 _ENTROPY = "minus the mean entropy of its logits, in nats"
 

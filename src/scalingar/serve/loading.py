@@ -37,6 +37,8 @@ def offer_of(
     if needs.feature is not None:
         pipe.feature(needs.feature)
     pipe.verifier_of(usual.strategy)
+    if pipe.own_verifier is not None:
+        pipe.verifier(pipe.own_verifier)
     usual = usual.model_copy(update={"model": pipe.choice_as_read})
     eyes = eyes_of(usual, pipe, rewards)
     return Offer(pipe, name or Path(recipe.model.name).name, usual, limits, eyes, _size(pipe))

@@ -50,9 +50,9 @@ class Offer:
         return f"{self.size[0]}x{self.size[1]}"
 
     @property
-    def _told_eyes(self) -> list[str]:
-        """Those that a message may name: not where weights are."""
-        return sorted(eye for eye in self.eyes if not any(letter in eye for letter in _OF_FILES))
+    def verifiers(self) -> frozenset[str]:
+        """The model's own, and that of the usual strategy."""
+        return frozenset(name for name in (self.pipe.own_verifier, self.usual.strategy.needs().verifier) if name)
 
     def recipe(self, asked: ImagesRequest) -> Recipe:
         """The resolved recipe of a request's images, without prompt and seed.
@@ -80,10 +80,20 @@ class Offer:
         if asked.guidance_scale is not None:
             values["guidance_scale"] = asked.guidance_scale
         values |= {f"sampling.{name}": value for name, value in (asked.sampling or {}).items()}
-        recipe = self.usual.with_values(values).resolved(self.pipe)
+        usual = self._open if isinstance(asked.strategy, str) else self.usual
+        recipe = usual.with_values(values).resolved(self.pipe)
         check_joins(recipe.strategy, self.pipe.decoding)
         self._check_strategy(recipe)
         return recipe
+
+    @property
+    def _open(self) -> Recipe:
+        """The usual recipe without what its strategy took from the model, for which another may have no use."""
+        own = {"reward": self.pipe.own_reward, "verifier": self.pipe.own_verifier}
+        settings = self.usual.strategy.model_dump(exclude_unset=True)
+        kept = {name: value for name, value in settings.items() if name not in own or value != own[name]}
+        strategy = type(self.usual.strategy).from_dict(kept, "strategy")
+        return self.usual.model_copy(update={"strategy": strategy})
 
     def _check(self, asked: ImagesRequest) -> None:
         limits = self.limits
@@ -106,10 +116,11 @@ class Offer:
     def _check_strategy(self, recipe: Recipe) -> None:
         strategy = recipe.strategy
         for name, text in (*needed(strategy), *free_texts(strategy)):
-            if text not in self.eyes:
+            offered = self.verifiers if name == "verifier" else self.eyes
+            if text not in offered:
                 raise ApiError(
                     400,
-                    f"{name}={shown(text)}: this server was not started with it{suggestion(text, self._told_eyes)}",
+                    f"{name}={shown(text)}: this server was not started with it{suggestion(text, told(offered))}",
                     param="strategy",
                     code="not_offered",
                 )
@@ -128,8 +139,13 @@ class Offer:
 def eyes_of(recipe: Recipe, pipe: ImagePipeline, more: Collection[str]) -> frozenset[str]:
     """What a server's requests may look with: what its own recipe and its model name, what it was told, and signals."""
     own = [text for _, text in (*needed(recipe.strategy), *free_texts(recipe.strategy))]
-    model = [] if pipe.own_reward is None else [pipe.own_reward]
+    model = [name for name in (pipe.own_reward, pipe.own_verifier) if name is not None]
     return frozenset((*own, *model, *more, *WITHOUT_FILES, LAYOUT))
+
+
+def told(offered: Collection[str]) -> list[str]:
+    """Those that a message may name: not where weights are."""
+    return sorted(name for name in offered if not any(letter in name for letter in _OF_FILES))
 
 
 def needed(strategy: Strategy) -> Iterator[tuple[str, str]]:

@@ -73,8 +73,8 @@ def with_own_verifier(strategy: Strategy, verifier: str | None, model: str) -> S
         raise ConfigError(f"the strategy {name} asks a verifier and has no setting named 'verifier'; give it one.")
     if verifier is None:
         raise ConfigError(
-            f"the strategy {name} needs a verifier of {model}, and none is named; set strategy.verifier to a folder of "
-            "'scalingar verifier train'."
+            f"the strategy {name} needs a verifier of {model}, and none is named, nor has the model one of its own (a "
+            "converted copy has none); set strategy.verifier to a folder of 'scalingar verifier train'."
         )
     return changed(strategy, verifier=verifier)
 

@@ -49,7 +49,8 @@ class PreviewThenFinish(Strategy):
         "None: the model's own, or none where a verifier judges",
     )
     verifier: str | None = Field(
-        None, description="folder of 'scalingar verifier train'; picks among those kept too, unless a reward is named"
+        None,
+        description="a folder, or a name; None: the model's own; picks among those kept too, unless a reward is named",
     )
     feature: str = Field("pixels", description="what is clustered: pixels or dinov2; name:source")
     reduction: Reduction = Field("per-image", description="from patch features to one row per image")
@@ -76,8 +77,7 @@ class PreviewThenFinish(Strategy):
 
     def search(self, setting: Setting) -> "PreviewSearch":
         """A new search for one image. Raises ConfigError if an image has no step left after the preview."""
-        looks = setting.scales and self.judge != "verifier"
-        return (ScalePreviewSearch if looks else CodePreviewSearch)(self, setting)
+        return (ScalePreviewSearch if setting.scales else CodePreviewSearch)(self, setting)
 
     def ends(self, setting: Setting) -> int:
         """Steps after which previews are judged. Raises ConfigError if none are left then."""
@@ -144,10 +144,7 @@ class PreviewSearch(Search):
 
 
 class CodePreviewSearch(PreviewSearch):
-    """Before a draw: of a next-token model, so that codes are computed ahead on a device until then.
-
-    Of a next-scale model where a verifier judges: only then have the states that it reads seen the last scale.
-    """
+    """Before a draw: of a next-token model, so that codes are computed ahead on a device until then."""
 
     def before_draw(self, step: Step) -> Decision | None:
         """Judge once the preview's last codes are drawn and fed."""
@@ -155,8 +152,18 @@ class CodePreviewSearch(PreviewSearch):
 
 
 class ScalePreviewSearch(PreviewSearch):
-    """Of a next-scale model: right after a draw, before the transformer runs the next scale for every row."""
+    """Of a next-scale model: right after a draw, before the transformer runs the next scale for every row.
+
+    Where a verifier waits for that, before the next draw.
+    """
+
+    def _waits(self, step: Step) -> bool:
+        return self.settings.judge == "verifier" and step.values_wait
+
+    def before_draw(self, step: Step) -> Decision | None:
+        """Judge by a verifier that has only now read the scale before."""
+        return self.judged(step) if self._waits(step) else None
 
     def after_draw(self, step: Step) -> Decision | None:
         """Judge once the scale is drawn."""
-        return self.judged(step)
+        return None if self._waits(step) else self.judged(step)

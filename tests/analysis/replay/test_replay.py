@@ -1,5 +1,6 @@
 """What is computed from a complete run is what decoding gives, candidate by candidate."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from scalingar.strategies.build_strategy import build_strategy
 from tests.analysis.made_up_runs import decode
 from tests.bench.fakes import Bright
 from tests.tiny import scale_pipes
+from tests.tiny.pipes import tiny_pipe
+from tests.tiny.verifiers import latent_verifier
 
 FIXED = {"guidance": {"enabled": False}}
 ALONE = {"block_window": "trajectory", "conditional_window": "trajectory"}
@@ -149,6 +152,32 @@ def test_next_scale_runs_serve_choices_among_complete_trajectories(tmp_path: Pat
         derived_lines(complete, build_strategy("tts-var"))
     with pytest.raises(BenchmarkError, match="has no traces; only runs of next-token models"):
         _ = complete.traces
+
+
+@pytest.mark.parametrize(("make", "grid", "steps"), [(tiny_pipe, 4, 16), (scale_pipes.infinity_pipe, 2, 7)])
+def test_values_of_a_verifier_are_as_they_were_recorded(make: Any, grid: int, steps: int, tmp_path: Path) -> None:
+    latent_verifier(grid, steps).save(tmp_path / "verifier")
+    pipe = dataclasses.replace(make(), own_verifier=str(tmp_path / "verifier"))
+    best = {"name": "best-of-n", "num_trajectories": 4, "reward": "verifier"}
+    complete = CompleteRun.read(decode(tmp_path / "complete", build_strategy(best), pipe=pipe))
+    rule = {"threshold": float(np.median(complete.rewards["verifier"]))}
+    for settings in (
+        {**best, "num_trajectories": 3},
+        {**best, "reward": "rank-sum:verifier,pmi"},
+        {**best, "name": "stop-when-good", "rule": rule},
+    ):
+        strategy = build_strategy(settings)
+        decoded = RunStore(decode(tmp_path / str(settings), strategy, pipe=pipe, all_candidates=False)).samples()
+        derived = derived_lines(complete, strategy)
+        for mine, theirs in zip(derived, decoded, strict=True):
+            assert (mine["chosen"], mine["tokens"]) == (theirs["chosen"], theirs["tokens"])
+            values = [[one["signals"]["verifier"] for one in line["candidates"]] for line in (mine, theirs)]
+            assert values[0] == pytest.approx(values[1])
+
+
+def test_a_run_without_values_of_a_verifier_says_so(complete: CompleteRun) -> None:
+    with pytest.raises(BenchmarkError, match="did not record the values of a verifier"):
+        derived_lines(complete, build_strategy({"name": "best-of-n", "num_trajectories": 2, "reward": "verifier"}))
 
 
 def test_derived_runs_are_reported_beside_decoded_ones(complete: CompleteRun, tmp_path: Path) -> None:

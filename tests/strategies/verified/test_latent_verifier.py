@@ -13,7 +13,7 @@ import torch
 
 from scalingar.core.errors import ConfigError
 from scalingar.pipeline.pipeline import ImagePipeline
-from scalingar.strategies import Particles, TTSVar, VerifierHalving, VerifierOfN
+from scalingar.strategies import Particles, PreviewThenFinish, TTSVar, VerifierHalving, VerifierOfN
 from scalingar.strategies.search import Search
 from scalingar.strategies.setting import Setting
 from tests.strategies.verified.test_verified import Continuing, ContinuingSearch
@@ -70,7 +70,20 @@ def test_tts_var_resamples_without_waiting_for_the_next_scale() -> None:
     latent = pipe("3", strategy=TTSVar(scores="verifier", verifier=verifier_of(pipe), feature="latent"), seed=1)
     reward = pipe("3", strategy=TTSVar(reward="confidence", feature="latent"), seed=1)
     assert latent.ledger.tokens == reward.ledger.tokens
+    assert latent.ledger.forward_rows == reward.ledger.forward_rows, "no scale is computed for who goes"
     assert (latent.ledger.decodes, latent.ledger.reward_calls) == (1, 0)
+
+
+@pytest.mark.parametrize("latest", ["verifier", "reward"])
+def test_previews_and_rounds_of_scales_are_judged_before_the_next_one_is_computed(latest: str) -> None:
+    pipe = var_pipe()
+    own = verifier_of(pipe)
+    kept: dict[str, Any] = {"num_trajectories": 4, "keep": 1, "at": 0.5}
+    verified: Any = PreviewThenFinish(judge="verifier", verifier=own, **kept)
+    if latest == "reward":
+        verified = VerifierHalving(num_trajectories=4, rounds=((4 / 7, 1),), verifier=own)
+    looked = pipe("3", strategy=PreviewThenFinish(judge="reward", reward="confidence", **kept), seed=1)
+    assert pipe("3", strategy=verified, seed=1).ledger.forward_rows == looked.ledger.forward_rows
 
 
 class Once(Continuing):

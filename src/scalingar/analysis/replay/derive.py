@@ -20,7 +20,7 @@ from scalingar.core.outputs import Candidate, Cut
 from scalingar.profile.signals import signals
 from scalingar.rewards.intrinsic import INTRINSIC
 from scalingar.rewards.rank_sum import NAME as RANK_SUM
-from scalingar.rewards.rank_sum import rank_sums, terms_of
+from scalingar.rewards.rank_sum import VERIFIER, rank_sums, terms_of
 from scalingar.strategies import Strategy
 from scalingar.strategies.setting import Setting
 
@@ -143,7 +143,16 @@ def _replayed(run: CompleteRun, replayed: Replay) -> Iterator[list[Candidate]]:
 def _set_rewards(run: CompleteRun, line: Line, candidates: list[Candidate], reward: str) -> None:
     """Fill in a reward: computed if it is one of the model's own signals, else as recorded. Raises BenchmarkError."""
     scores: Sequence[float]
-    if reward in INTRINSIC:
+    if reward == VERIFIER:
+        recorded_values = [line["candidates"][candidate.index]["signals"].get(VERIFIER) for candidate in candidates]
+        if None in recorded_values:
+            raise BenchmarkError(
+                f"{run.folder} did not record the values of a verifier; run best-of-n with the reward {VERIFIER}."
+            )
+        scores = recorded_values
+        for candidate, value in zip(candidates, scores, strict=True):
+            candidate.signals[VERIFIER] = value
+    elif reward in INTRINSIC:
         scores = INTRINSIC[reward](candidates)
     elif reward.startswith(f"{RANK_SUM}:"):
         terms = terms_of(reward.removeprefix(f"{RANK_SUM}:"))

@@ -12,7 +12,7 @@ EMBEDDED: dict[str, Decoding] = {"embedded": "next-token", "embedded-next-scale"
 
 
 def embedded_folder(kind: str) -> Path:
-    """Folder of an embedded network: ``next-token``, ``next-scale``, ``reward`` or ``detector``."""
+    """Folder of an embedded network: ``next-token``, ``next-scale``, ``reward``, ``detector`` or ``verifier/…``."""
     return Path(str(files("scalingar.models.embedded"))) / "weights" / kind
 
 

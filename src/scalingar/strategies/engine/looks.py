@@ -32,7 +32,7 @@ class ImageLooks:
 
     ``pictures``: RGB in [-1, 1] from the codes of several images, as many of each, complete or not, and their prompts.
     ``latents``: what a feature of codes describes in place of pictures; None where the model has none.
-    ``verifier``: what reads hidden states while images are drawn.
+    ``verifier``: what values prefixes while images are drawn, from hidden states or latents.
     ``reward_name``: under which candidates keep scores. ``to_images``: from pixels to 8 bits. ``keep_pixels``: store
     the pixels in the candidate too. ``per_batch``: pictures decoded together. ``seen_per_batch``: pictures that a
     feature, or a reward whose scores are independent, gets together; None: all, and they batch as they like.

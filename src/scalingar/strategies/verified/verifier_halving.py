@@ -48,7 +48,7 @@ class VerifierHalving(Strategy):
 
     def search(self, setting: Setting) -> "VerifierHalvingSearch":
         """A new search for one image."""
-        return VerifierHalvingSearch(self, setting)
+        return (ScaleHalvingSearch if setting.scales else VerifierHalvingSearch)(self, setting)
 
     def choose(self, candidates: list[Candidate], setting: Setting) -> int:
         """Position of the highest value or reward, the first on ties."""
@@ -58,13 +58,17 @@ class VerifierHalving(Strategy):
 
 
 class VerifierHalvingSearch(Search):
-    """The search for one image: at which steps how many go on."""
+    """The search for one image: at which steps how many go on. Of a next-token model: before a draw."""
 
     def __init__(self, strategy: VerifierHalving, setting: Setting) -> None:
         super().__init__(strategy, setting)
         self.rounds = {share_of(share, setting.total_steps): count for share, count in strategy.rounds}
 
     def before_draw(self, step: Step) -> Decision | None:
+        """Keep the best once the round's last code is drawn and fed. Raises DecodingError."""
+        return self.halved(step)
+
+    def halved(self, step: Step) -> Decision | None:
         """Keep the best, the first of equal ones. Raises DecodingError if a value is not a number."""
         if step.position not in self.rounds:
             return None
@@ -76,3 +80,18 @@ class VerifierHalvingSearch(Search):
             for value, stays in zip(values, kept, strict=True)
         ]
         return Decision(np.flatnonzero(kept), reasons, trace={"verifier": values})
+
+
+class ScaleHalvingSearch(VerifierHalvingSearch):
+    """Of a next-scale model: right after a draw, before the transformer runs the next scale for every row.
+
+    Where the verifier waits for that, before the next draw.
+    """
+
+    def before_draw(self, step: Step) -> Decision | None:
+        """Halve by a verifier that has only now read the scale before. Raises DecodingError."""
+        return self.halved(step) if step.values_wait else None
+
+    def after_draw(self, step: Step) -> Decision | None:
+        """Halve once the scale is drawn. Raises DecodingError."""
+        return None if step.values_wait else self.halved(step)

@@ -1,6 +1,7 @@
 """A run that is over, from its trace or its picture, step by step; files that are neither get a sentence."""
 
 import asyncio
+import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -22,13 +23,13 @@ from scalingar.serve.limits import Limits
 from scalingar.serve.service import LiveService
 from scalingar.serve.studio.tabs.replay import Replay, Shelf, picture_request
 from scalingar.serve.studio.trace_file import read_trace
-from scalingar.strategies import VerifierOfN
+from scalingar.strategies import BestOfN, VerifierOfN
 from tests.serve.running import USUAL, tiny_offer
 from tests.serve.studio.made import PROMPT, all_of, live, tab
 from tests.tiny.glm_pipe import GRID, PREVIEW, glm_pipe
 from tests.tiny.pipes import tiny_pipe
 from tests.tiny.scale_pipes import infinity_pipe
-from tests.tiny.verifiers import random_verifier, retrain
+from tests.tiny.verifiers import latent_verifier, random_verifier, retrain
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +236,18 @@ def test_a_picture_names_no_files_and_no_other_noise(pipe: ImagePipeline, tmp_pa
     Picture.of(output.pictures[0], info.model_copy(update={"recipe": weighed})).save(tmp_path / "file.png")
     with pytest.raises(ApiError, match="names no file"):
         offer.recipe(picture_request(tmp_path / "file.png", offer))
+
+
+def test_a_picture_chosen_by_a_verifier_that_was_trained_again_is_refused(tmp_path: Path) -> None:
+    latent_verifier(4, 16).save(tmp_path / "verifier")
+    pipe = dataclasses.replace(tiny_pipe(), own_verifier=str(tmp_path / "verifier"))
+    strategy = BestOfN(num_trajectories=2, reward="verifier")
+    offer, picture = tiny_offer(pipe, {**USUAL, "strategy": strategy}), tmp_path / "picture.png"
+    pipe(PROMPT, strategy=strategy).images[0].save(picture)
+    assert picture_request(picture, offer).prompt == PROMPT
+    retrain(tmp_path / "verifier")
+    with pytest.raises(WeightsError, match="was made with another verifier"):
+        picture_request(picture, offer)
 
 
 def test_a_picture_of_a_verifier_that_was_trained_again_is_refused(pipe: ImagePipeline, tmp_path: Path) -> None:

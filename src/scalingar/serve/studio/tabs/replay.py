@@ -188,10 +188,10 @@ def picture_request(file: Path, offer: Offer) -> ImagesRequest:
             "sampling": values["sampling"],
         }
     )
-    if recipe.strategy.needs().verifier is not None:
-        own = offer.recipe(asked).strategy.needs().verifier  # refused unless the server was started with it
-        assert own is not None
-        info.check_verifier(offer.pipe.verifier(own), file)
+    if recipe.strategy.needs().verified:
+        verifier = offer.pipe.verifier_of(offer.recipe(asked).strategy)  # refused unless the server was started with it
+        assert verifier is not None
+        info.check_verifier(verifier, file)
     return asked
 
 
