@@ -1,6 +1,7 @@
 """Choosing on made-up runs in which a second signal knows what the reward does not."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,3 +59,10 @@ def test_best_of_poisson_is_a_mixture_of_best_of_k(run: CompleteRun) -> None:
 def test_a_reward_that_was_not_recorded_is_refused(run: CompleteRun) -> None:
     with pytest.raises(ConfigError, match=r"did not record the reward 'x' \(recorded: r\)"):
         choosing_findings(run, "x")
+
+
+def test_a_run_of_few_trajectories_is_refused(tmp_path: Path) -> None:
+    points = np.ones((4, 3))
+    few = CompleteRun.read(write_made_up(tmp_path / "run", points, rewards={"r": points}))
+    with pytest.raises(ConfigError, match="has 3 trajectories per image; give a run of 4 or more"):
+        choosing_findings(few)

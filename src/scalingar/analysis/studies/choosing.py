@@ -91,12 +91,16 @@ def choosing_findings(run: CompleteRun, reward: str | None = None, seed: int = S
     here by the score of the fitting half on a grid.
 
     Raises:
-        ConfigError: no such reward was recorded. BenchmarkError: too few prompts.
+        ConfigError: no such reward was recorded, or too few trajectories. BenchmarkError: too few prompts.
     """
     name = reward if reward is not None else next(iter(run.rewards), None)
     if name is None or name not in run.rewards:
         known = ", ".join(run.rewards) or "none"
         raise ConfigError(f"{run.folder} did not record the reward {name!r} (recorded: {known}); run best-of-n.")
+    if run.trajectories < _FEWEST:
+        raise ConfigError(
+            f"{run.folder} has {run.trajectories} trajectories per image; give a run of {_FEWEST} or more."
+        )
     rows: list[dict[str, Cell]] = []
     shown: list[Outcome] = []
     tried = 0
