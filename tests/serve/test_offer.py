@@ -62,7 +62,9 @@ def test_a_models_own_verifier_is_offered_and_no_folder(tmp_path: Path) -> None:
     usual = {"strategy": {"name": "best-of-n", "num_trajectories": 2, "reward": "pmi"}}
     offer = tiny_offer(dataclasses.replace(tiny_pipe(), own_verifier=str(tmp_path)), usual)
     for wanted in ("verifier-of-n", "verifier-halving", {"name": "best-of-n", "reward": "verifier"}):
-        assert offer.recipe(asked(strategy=wanted)).strategy.needs().verified
+        recipe = offer.recipe(asked(strategy=wanted))
+        assert recipe.strategy.needs().verified
+        assert offer.kind(recipe) == offer.kind(offer.usual), "what reads no states shares the batch"
     for word in ("verifier", "pmi", "elsewhere"):
         with pytest.raises(ApiError, match="this server was not started with it"):
             offer.recipe(asked(strategy={"name": "verifier-of-n", "verifier": word}))

@@ -9,7 +9,6 @@ from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.pipeline.output import ImageOutput
 from scalingar.pipeline.recipe import Recipe
 from scalingar.serve.errors import ApiError
-from scalingar.strategies.strategy import branches_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ Message = Partial | Frame | Finished | ApiError
 
 @dataclass(frozen=True)
 class Kind:
-    """What all images of a live batch have in common: the number of branches, and whether searches read states."""
+    """What all images of a live batch have in common: the number of branches, and whether hidden states are read."""
 
     branches: int
     states: bool
@@ -81,13 +80,6 @@ class Job:
     stepped: int = 0
     ended: dict[tuple[int, int], Image.Image] = field(default_factory=dict)
     """Pictures of trajectories that have ended, by image and index: they are made once."""
-
-    @property
-    def kind(self) -> Kind:
-        """Which live batch it belongs to."""
-        assert self.recipe.guidance_scale is not None
-        strategy = self.recipe.strategy
-        return Kind(branches_of(strategy, self.recipe.guidance_scale), strategy.needs().states)
 
     def wants_picture(self, drawn: int, total: int) -> bool:
         """Whether the next partial picture is due after ``drawn`` of ``total`` steps: they come at equal distances."""

@@ -14,12 +14,14 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
 from scalingar.rewards.intrinsic import INTRINSIC
 from scalingar.serve.errors import ApiError, of_package
+from scalingar.serve.job import Kind
 from scalingar.serve.limits import Limits
 from scalingar.serve.protocol import ImagesRequest
 from scalingar.strategies import Strategy
 from scalingar.strategies.engine.open_engine import check_joins
+from scalingar.strategies.engine.order import reads_states
 from scalingar.strategies.setting import Setting
-from scalingar.strategies.strategy import MOST_TRAJECTORIES
+from scalingar.strategies.strategy import MOST_TRAJECTORIES, branches_of
 
 WITHOUT_FILES = (*INTRINSIC, "pixels")
 """Rewards and features that nothing is loaded for."""
@@ -67,6 +69,13 @@ class Offer:
             raise of_package(error) from None
         except RecursionError:
             raise ApiError(400, "strategy is nested too deeply.", param="strategy", code="invalid_value") from None
+
+    def kind(self, recipe: Recipe) -> Kind:
+        """Of the live batch that the images of a resolved recipe belong to."""
+        assert recipe.guidance_scale is not None
+        strategy = recipe.strategy
+        branches = branches_of(strategy, recipe.guidance_scale)
+        return Kind(branches, reads_states(strategy, self.pipe.verifier_of(strategy)))
 
     def _recipe(self, asked: ImagesRequest) -> Recipe:
         check_prompts([asked.prompt])

@@ -155,9 +155,10 @@ class LiveService:
 
     def _lane(self, job: Job) -> Lane:
         assert self.offer is not None
-        if job.kind not in self.lanes:
-            self.lanes[job.kind] = Lane(self.offer, self._metrics, self._forget, job.kind)
-        return self.lanes[job.kind]
+        kind = self.offer.kind(job.recipe)
+        if kind not in self.lanes:
+            self.lanes[kind] = Lane(self.offer, self._metrics, self._forget, kind)
+        return self.lanes[kind]
 
     def _give_up(self, lane: Lane) -> None:
         """After a failure that is nobody's: what it left cannot be trusted."""

@@ -14,7 +14,7 @@ class Needs:
     ``unconditional``: it compares the unconditional branch with the prompt's, so there must be one.
     ``rewriter``: ``name`` or ``name:words`` of what writes the second prompt that it guides with; None: there is none.
     ``verified``: it uses a verifier, or a reward that is one; ``verifier``: its folder or name, None if not yet named.
-    ``states``: it reads hidden states, which are kept only then, or where a verifier reads them.
+    ``states``: it reads hidden states itself; they are kept only then, or where its verifier reads them.
     ``warmup``: share of the steps after which the profile's C_min begins anew (ScalingAR, Eq. 12); 0: it does not.
     """
 
@@ -30,4 +30,3 @@ class Needs:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "verified", self.verified or asks_verifier(self.reward))
-        object.__setattr__(self, "states", self.states or self.verified)

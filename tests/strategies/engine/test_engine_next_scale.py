@@ -13,9 +13,9 @@ from scalingar.strategies import STRATEGIES, BestOfN, ScalingAR, Single, Strateg
 from tests.tiny import scales as tiny
 
 NAMES = [
-    name for name in STRATEGIES if "next-scale" in STRATEGIES[name].serves and not STRATEGIES[name]().needs().states
+    name for name in STRATEGIES if "next-scale" in STRATEGIES[name].serves and not STRATEGIES[name]().needs().verified
 ]
-"""The tiny model tells no hidden states."""
+"""Without those of verifiers: the tiny model has none."""
 
 BEGINS_AGAIN = ("stop-when-good", "allocate", "lookahead", "scale-beam")
 DEPENDS_ON_N = (

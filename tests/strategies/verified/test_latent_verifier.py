@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from scalingar.core.errors import ConfigError
+from scalingar.decoding.next_token import NextTokenDecoder
+from scalingar.decoding.trajectories import Trajectories
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies import Particles, PreviewThenFinish, TTSVar, VerifierHalving, VerifierOfN
 from scalingar.strategies.search import Search
@@ -20,7 +22,7 @@ from tests.strategies.verified.test_verified import Continuing, ContinuingSearch
 from tests.tiny.glm_pipe import glm_pipe
 from tests.tiny.pipes import PROMPT, tiny_pipe
 from tests.tiny.scale_pipes import var_pipe
-from tests.tiny.verifiers import latent_verifier
+from tests.tiny.verifiers import folder_of, latent_verifier
 
 
 @cache
@@ -62,6 +64,46 @@ def test_halving_values_prefixes_when_it_cuts_and_images_at_the_end(make: Any, p
         alone = reading.values(torch.tensor([steps]), lambda candidate=candidate: [candidate.codes])
         assert candidate.signals["verifier"] == float(alone)
     assert sum(candidate.cut is not None for candidate in output.candidates[0]) == 4
+
+
+@pytest.mark.parametrize("rounds", [(), ((0.5, 2),)])
+def test_no_state_is_kept_for_it_and_captured_steps_run_ahead(
+    rounds: tuple[tuple[float, int], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = []
+    told = NextTokenDecoder.run_ahead
+
+    def counted(self: NextTokenDecoder, trajectories: Trajectories, *others: Any) -> Any:
+        assert trajectories.states is None
+        ran.append(len(trajectories))
+        return told(self, trajectories, *others)
+
+    monkeypatch.setattr(NextTokenDecoder, "run_ahead", counted)
+    plain, captured = tiny_pipe(cuda_graphs=False), tiny_pipe(cuda_graphs=True)
+    strategy = VerifierHalving(num_trajectories=4, rounds=rounds, verifier=verifier_of(plain))
+    one, other = (pipe(PROMPT, strategy=strategy, seed=2, output_type="codes") for pipe in (plain, captured))
+    assert len(ran) == 15, "all steps but the last, whose image ends"
+    for here, there in zip(one.candidates[0], other.candidates[0], strict=True):
+        assert torch.equal(here.codes, there.codes)
+        assert here.signals["verifier"] == pytest.approx(there.signals["verifier"], abs=1e-5)
+    of_states = VerifierHalving(num_trajectories=4, rounds=rounds, verifier=folder_of(32, 16))
+    captured(PROMPT, strategy=of_states, seed=2, output_type="codes")
+    assert len(ran) == 15
+
+
+def test_a_model_that_tells_no_states_takes_it() -> None:
+    class Silent:
+        """The model without the methods that tell states."""
+
+        def __init__(self, model: Any) -> None:
+            self.grid, self.vocab_size = model.grid, model.vocab_size
+            self.condition, self.prefill, self.step = model.condition, model.prefill, model.step
+
+    pipe = tiny_pipe()
+    pipe.model = Silent(pipe.model)
+    assert pipe(PROMPT, strategy=VerifierOfN(num_trajectories=2, verifier=verifier_of(pipe))).images
+    with pytest.raises(ConfigError, match="tells none"):
+        pipe(PROMPT, strategy=VerifierOfN(num_trajectories=2, verifier=folder_of(32, 16)))
 
 
 def test_tts_var_resamples_without_waiting_for_the_next_scale() -> None:

@@ -13,7 +13,7 @@ from scalingar.strategies.engine.image_run import ImageRun
 from scalingar.strategies.engine.live_batch import LiveBatch
 from scalingar.strategies.engine.looks import ImageLooks
 from scalingar.strategies.engine.open_engine import Encode, OpenEngine
-from scalingar.strategies.engine.order import Manner, Order
+from scalingar.strategies.engine.order import Manner, Order, reads_states
 from scalingar.strategies.engine.starts import Decoder, Streams
 from scalingar.strategies.engine.step_event import StepEvent
 from scalingar.strategies.search import Start
@@ -49,7 +49,7 @@ class Engine(OpenEngine):
             looks.ledger,
             list,
             branches=branches_of(strategy, guidance_scale),
-            states=strategy.needs().states,
+            states=reads_states(strategy, looks.verifier),
             max_rows=max_rows,
             streams=streams,
         )

@@ -69,7 +69,7 @@ class OpenEngine:
     ) -> None:
         """``guidance_scale``: of rows without an image. ``branches``: of all images, see :func:`branches_of`.
 
-        ``states``: the searches of all images read hidden states, or those of none.
+        ``states``: of all images hidden states are read, or of none.
 
         ``max_rows``: limit of live trajectories when further images start; a single image may exceed it. Images wait
         for the rows of finished and cut trajectories, or, in lockstep, until the batch is done. None: all that wait
@@ -126,7 +126,7 @@ class OpenEngine:
 
     def _check(self, order: Order) -> None:
         check_joins(order.strategy, self.decoder.decoding)
-        own, others = (order.branches, order.strategy.needs().states), (self.branches, self.states)
+        own, others = (order.branches, order.states), (self.branches, self.states)
         if own != others:
             raise ValueError(f"(branches, states) is {own} in an engine of {others}")
 

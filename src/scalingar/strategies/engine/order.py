@@ -8,9 +8,15 @@ from scalingar.core.sampling_config import SamplingConfig
 from scalingar.decoding.decoder import Decoder
 from scalingar.models.prompts.rewriters import rewritten
 from scalingar.profile.profile_config import ProfileConfig
+from scalingar.rewards.verifiers.verifier import Verifier
 from scalingar.strategies.engine.looks import ImageLooks
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import Strategy, branches_of
+
+
+def reads_states(strategy: Strategy, verifier: Verifier | None) -> bool:
+    """Whether hidden states are to be kept: the strategy's searches read them, or its verifier does."""
+    return strategy.needs().states or (verifier is not None and verifier.waits)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,11 @@ class Order:
     def branches(self) -> int:
         """See :func:`branches_of`."""
         return branches_of(self.strategy, self.guidance_scale)
+
+    @property
+    def states(self) -> bool:
+        """See :func:`reads_states`."""
+        return reads_states(self.strategy, self.looks.verifier)
 
     @property
     def second_prompt(self) -> str | None:
