@@ -31,6 +31,14 @@ def train(
         str | None, typer.Option(help="What it is to foretell, by name.", show_default="the model's own")
     ] = None,
     num_trajectories: Annotated[int, typer.Option("-n", "--num-trajectories", min=2, help="Of each prompt.")] = 8,
+    completions: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="M, of each trajectory's first quarter, half and three quarters; above 1 what a prefix is to foretell "
+            "is the mean of the completions that begin with it.",
+        ),
+    ] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Keys the noise, and the training.")] = 0,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder of the verifier; a stopped training is resumed.")
@@ -63,7 +71,7 @@ def train(
         check_reward(reward)
     with results_in(output):
         pipe, label = loaded({"name": name, **model, **section}, reward)
-        plan = Plan(texts, label, num_trajectories, seed)
+        plan = Plan(texts, label, num_trajectories, seed, completions)
         made = train_verifier(pipe, plan, output, lambda told: lambda items: bar(items, told))
         text = markdown_table(*table(made.info.report, label))
         write_file(output / "report.md", text.encode())

@@ -1,15 +1,18 @@
 """Training a verifier of a tiny model: resumed to the same bytes, examined on what it was not taught."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from scalingar.analysis.verifiers.lessons import Plan, collect, kept_positions
 from scalingar.analysis.verifiers.teaching import teach, values_at
 from scalingar.analysis.verifiers.train import train_verifier
+from scalingar.bench.image_seeds import image_seed
 from scalingar.core.errors import ConfigError, OutputError
 from scalingar.pipeline.model_choice import ModelChoice
 from scalingar.rewards.verifiers import Verifier
@@ -61,7 +64,12 @@ def test_a_killed_training_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
 def test_a_folder_of_another_training_is_refused(tmp_path: Path) -> None:
     pipe = tiny_pipe()
     collect(pipe, plan(), tmp_path, lambda items: items)
-    for changes, name in (({"seed": 1}, "seed"), ({"reward": "confidence"}, "reward"), ({"trajectories": 2}, "traj")):
+    for changes, name in (
+        ({"seed": 1}, "seed"),
+        ({"reward": "confidence"}, "reward"),
+        ({"trajectories": 2}, "traj"),
+        ({"completions": 2}, "compl"),
+    ):
         with pytest.raises(OutputError, match=f"holds lessons of another {name}"):
             collect(pipe, plan(**changes), tmp_path, lambda items: items)
     assert pipe.choice is not None
@@ -77,7 +85,7 @@ def test_what_it_is_taught_is_learned_and_other_prompts_change_nothing(tmp_path:
     rng = np.random.default_rng(0)
     states = rng.standard_normal(lessons.states.shape).astype(np.float16)
     states[..., 0] = 3 * (lessons.reward - lessons.reward.mean())[..., None] / lessons.reward.std()
-    made = type(lessons)(lessons.positions, states, lessons.confidence, lessons.reward)
+    made = replace(lessons, states=states)
     taught = list(range(6))
     head = teach(made, taught, lambda items: items, seed=1, steps=120)
     told = values_at(head, made, [4, 15])
@@ -85,6 +93,37 @@ def test_what_it_is_taught_is_learned_and_other_prompts_change_nothing(tmp_path:
     states[6:] = 0
     again = teach(made, taught, lambda items: items, seed=1, steps=120)
     assert all((a == b).all() for a, b in zip(head.parameters(), again.parameters(), strict=True))
+
+
+def test_the_label_of_a_prefix_is_the_mean_of_what_begins_with_it(tmp_path: Path) -> None:
+    pipe, many = tiny_pipe(), plan(completions=3)
+    hard, soft = (collect(pipe, one, tmp_path / str(one.completions), list) for one in (plan(), many))
+    assert np.array_equal(hard.states, soft.states), "only the trajectories' own are kept"
+    assert np.array_equal(hard.reward, soft.reward)
+    assert np.array_equal(hard.labels, np.repeat(hard.reward[..., None], 16, 2))
+    for prompt, text in enumerate(PROMPTS):
+        seed = image_seed(0, text, 0)
+        drawn = pipe(text, strategy=many.strategy(pipe), seed=seed, output_type="codes").candidates[0]
+        assert len(drawn) == 3 + 3 * 3 * 2
+        for own in drawn[:3]:
+            for position in range(16):
+                begin = [one for one in drawn if one is own or (one.parent == own.index and one.born >= position)]
+                assert len(begin) == (7 if position <= 4 else 5 if position <= 8 else 3 if position <= 12 else 1)
+                assert soft.labels[prompt, own.index, position] == pytest.approx(
+                    np.mean([one.rewards["pmi"] for one in begin]), abs=1e-5
+                )
+                assert all(torch.equal(one.codes[:position], own.codes[:position]) for one in begin)
+
+
+@pytest.mark.parametrize("make", [tiny_pipe, infinity_pipe])
+def test_soft_labels_teach_another_head_which_says_so(make: Any, tmp_path: Path) -> None:
+    heads = []
+    for completions in (1, 2):
+        folder = tmp_path / str(completions)
+        train_verifier(make(), plan(completions=completions, reward="confidence"), folder, silent, steps=3)
+        assert Verifier.load(folder).info.completions == completions
+        heads.append((folder / "head.safetensors").read_bytes())
+    assert heads[0] != heads[1]
 
 
 def test_next_scale_models_are_read_scale_by_scale(tmp_path: Path) -> None:

@@ -173,12 +173,12 @@ def _draw(pipe: ImagePipeline, plan: Plan, shares: Sequence[Share], prompts: Seq
     strategy = plan.strategy(shares)
     seeds = [image_seed(plan.seed, prompt, 0) for prompt in prompts]
     output = pipe(list(prompts), strategy=strategy, seed=seeds, output_type="codes")
-    rewards = [_arranged(result.candidates, strategy) for result in output.results]
+    rewards = [arranged(result.candidates, strategy) for result in output.results]
     tokens = [sum(one.drawn for one in result.candidates) for result in output.results]
     return {"rewards": np.array(rewards, np.float64), "tokens": np.array(tokens, np.int64)}
 
 
-def _arranged(candidates: Sequence[Candidate], strategy: "Forked") -> Float[np.ndarray, "s k m"]:
+def arranged(candidates: Sequence[Candidate], strategy: "Forked") -> Float[np.ndarray, "s k m"]:
     """A prompt's rewards by length, prefix and completion; each prefix's own trajectory is the first."""
     scored = {one.index: one.rewards[str(strategy.reward)] for one in candidates if one.finished}
     expected = strategy.num_trajectories * (1 + len(strategy.lengths) * (strategy.completions - 1))
@@ -200,7 +200,7 @@ def lost(prompt: str) -> ConfigError:
 class Forked(BestOfN):
     """Completes N trajectories and then the first steps of each again: the prefixes of one length after the other."""
 
-    completions: int = Field(ge=2, description="M, of each prefix, its own trajectory among them")
+    completions: int = Field(ge=1, description="M, of each prefix, its own trajectory among them")
     lengths: tuple[int, ...] = Field(description="of the prefixes, in steps")
 
     def search(self, setting: Setting) -> "Forking":
@@ -211,12 +211,11 @@ class Forked(BestOfN):
 class Forking(Search):
     """The search for one image."""
 
-    may_start = True
-
     def __init__(self, strategy: Forked, setting: Setting) -> None:
         super().__init__(strategy, setting)
         self.settings = strategy
-        self.left = list(strategy.lengths)
+        self.left = list(strategy.lengths) if strategy.completions > 1 else []
+        self.may_start = bool(self.left)
         """Of prefixes that are still to be completed."""
 
     def sources(self, finished: Candidates) -> list[int]:

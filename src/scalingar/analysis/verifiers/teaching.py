@@ -1,4 +1,4 @@
-"""Teaching a head the reward of the finished image from prefixes of every length."""
+"""Teaching a head from prefixes of every length how good the finished image will be."""
 
 import math
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def teach(lessons: Lessons, prompts: Sequence[int], bar: Bar, *, seed: int, step
         optimizer = torch.optim.AdamW(head.parameters(), RATE, weight_decay=0.1)
         chosen = np.array(prompts)
         mean, deviation = float(lessons.reward[chosen].mean()), float(lessons.reward[chosen].std()) or 1.0
-        reward = torch.from_numpy((lessons.reward - mean) / deviation).float()
+        labels = torch.from_numpy((lessons.labels - mean) / deviation).float()
         positions = torch.tensor(lessons.positions)
         for step in bar(range(steps)):
             for group in optimizer.param_groups:
@@ -46,7 +46,7 @@ def teach(lessons: Lessons, prompts: Sequence[int], bar: Bar, *, seed: int, step
             states = torch.from_numpy(lessons.states[rows]).float()
             seen = F.dropout(states, FORGET).flatten(0, 1)
             values = head.values(seen, positions, torch.from_numpy(places)).unflatten(0, states.shape[:2])
-            loss = loss_of(values, reward[rows])
+            loss = loss_of(values, labels[rows][:, :, places])
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
@@ -54,12 +54,11 @@ def teach(lessons: Lessons, prompts: Sequence[int], bar: Bar, *, seed: int, step
     return _in_units(head, mean, deviation).eval().requires_grad_(False)
 
 
-def loss_of(values: Float[Tensor, "p n k"], reward: Float[Tensor, "p n"]) -> Tensor:
+def loss_of(values: Float[Tensor, "p n k"], truth: Float[Tensor, "p n k"]) -> Tensor:
     """Order within each prompt, and 0.3 times the squared error."""
-    truth = reward[..., None]
     ahead, wanted = values[:, :, None] - values[:, None], truth[:, :, None] - truth[:, None]
     order = (F.softplus(-ahead * wanted.sign()) * wanted.abs().clamp(max=2)).mean()
-    return order + 0.3 * F.mse_loss(values, truth.expand_as(values))
+    return order + 0.3 * F.mse_loss(values, truth)
 
 
 def _in_units(head: StateHead, mean: float, deviation: float) -> StateHead:

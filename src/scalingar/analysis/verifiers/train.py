@@ -46,6 +46,7 @@ def train_verifier(
             label=plan.reward,
             prompts_sha256=sha256_of(plan.prompts),
             trajectories=plan.trajectories,
+            completions=plan.completions,
             report=report(values, confidence, lessons.reward[held]),
         )
         verifier = Verifier(head, info)

@@ -41,6 +41,7 @@ class VerifierInfo(Record):
     label: str = Field(description="what it foretells, by name: a reward, or who else gave the labels")
     prompts_sha256: str = Field(description="of the prompts it was taught with, one a line")
     trajectories: int = Field(description="of each prompt")
+    completions: int = Field(1, description="of each trajectory's prefixes, whose mean rewards were the labels")
     reads: Literal["states", "latents"] = Field("states", description="what its head reads of a prefix")
     report: dict[str, Any] = Field(default_factory=dict, description="how it did on prompts that were held out")
 
