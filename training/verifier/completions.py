@@ -7,14 +7,12 @@ quarters are completed; what a prefix is worth is the mean reward of all that be
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from rich.progress import track
-from torch import Tensor
 
 from scalingar.analysis.prefixes.forks import Forked, arranged, setting_of
 from scalingar.analysis.verifiers.lessons import FORKED
@@ -24,42 +22,11 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies.rivals.judged import step_at
 from training.verifier.collect import training_prompts
 from training.verifier.latent_order import EVERY, MODELS, Outcomes
+from training.verifier.ordering import completions_of
 from training.workdir import add_work_dir, announce
 
 FIRST_SEED = {"embedded": 7_000_000, "embedded-next-scale": 5_000_000}
 """Of the trajectories that are there."""
-
-
-@dataclass(frozen=True)
-class Soft:
-    """``lengths``: of the prefixes, in steps. ``labels``: of ``p`` prompts' prefixes that are no longer than each of
-    them, and last of longer ones.
-    """
-
-    lengths: Tensor
-    labels: Float[Tensor, "p n l"]
-
-    @classmethod
-    def drawn(cls, folder: Path, outcomes: Outcomes) -> "Soft":
-        """Of all prompts; those that examine keep their rewards."""
-        labels = outcomes.reward[..., None]
-        lengths = torch.tensor([], dtype=torch.long)
-        for path in sorted(folder.glob("*.npz")):
-            with np.load(path) as stored:
-                lengths = torch.from_numpy(stored["lengths"])
-                labels = labels.expand(-1, -1, len(lengths) + 1).clone() if labels.shape[2] == 1 else labels
-                labels[int(path.stem)] = torch.from_numpy(stored["labels"])
-        if not len(lengths):
-            raise SystemExit(f"{folder} holds no completions; run `python -m training.verifier.completions` first")
-        return cls(lengths, labels)
-
-    def some(self, chosen: Tensor) -> "Soft":
-        """Some of the prompts."""
-        return Soft(self.lengths, self.labels[chosen])
-
-    def of(self, prompts: Tensor, lengths: Tensor) -> Float[Tensor, "b n"]:
-        """The labels of these prompts' prefixes of so many steps."""
-        return self.labels[prompts, :, torch.searchsorted(self.lengths, lengths)]
 
 
 def labels_of(rewards: Float[np.ndarray, "s k m"]) -> Float[np.ndarray, "k l"]:
@@ -100,18 +67,13 @@ def fill(folder: Path, model: str, outcomes: Outcomes, completions: int) -> None
             np.savez(file, lengths=np.array(lengths), labels=labels_of(arranged(candidates, strategy)))
 
 
-def folder_of(work_dir: Path, model: str) -> Path:
-    """Where the completions of a model's trajectories lie."""
-    return work_dir / "verifier" / f"completions-{model}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_work_dir(parser)
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--completions", type=int, default=3, help="of each prefix, its own trajectory among them")
     args = parser.parse_args()
-    folder, outcomes = folder_of(args.work_dir, args.model), Outcomes.drawn(args)
+    folder, outcomes = completions_of(args.work_dir, args.model), Outcomes.drawn(args)
     folder.mkdir(parents=True, exist_ok=True)
     with sole_writer(folder):
         sweep(folder)

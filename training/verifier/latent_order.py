@@ -2,7 +2,8 @@
 
 It begins as :mod:`training.verifier.latent_reader` left it. Of each prompt that :mod:`training.verifier.collect` or
 :mod:`training.verifier.outcomes` drew, it learns from prefixes of every length which trajectories end better, by the
-reward or, as ``--label detector``, by the detector; scenes go on beside them, so that it does not learn few prompts by
+reward, as ``--label soft`` by the mean reward of all completions of the prefix (:mod:`training.verifier.completions`),
+or as ``--label detector`` by the detector; scenes go on beside them, so that it does not learn few prompts by
 heart. Every fourth prompt is held out, and only examined.
 """
 
@@ -23,7 +24,7 @@ from training.schedules import cosine
 from training.verifier.collect import training_prompts
 from training.verifier.latent_reader import MODELS, Prefixes, batch, begin, losses_of
 from training.verifier.latent_scenes import LatentScenes
-from training.verifier.ordering import loss_of, words_of
+from training.verifier.ordering import Soft, completions_of, loss_of, words_of
 from training.verifier.outcomes import SEED
 from training.verifier.probe import load
 from training.workdir import add_work_dir, announce
@@ -32,7 +33,7 @@ EVERY = 4
 """Prompts of which one is held out."""
 TOGETHER = 6
 """Prompts of a step."""
-LABELS = ("reward", "detector")
+LABELS = ("reward", "soft", "detector")
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,17 @@ def values_of(head: LatentHead, outcomes: Outcomes, prefixes: Prefixes) -> Table
     return result
 
 
-def order_loss(head: LatentHead, taught: Outcomes, prefixes: Prefixes, rng: np.random.Generator, label: str) -> Tensor:
+def order_loss(
+    head: LatentHead, taught: Outcomes, prefixes: Prefixes, rng: np.random.Generator, label: str, soft: Soft | None
+) -> Tensor:
     """Of :data:`TOGETHER` prompts, each at one length."""
     chosen = torch.from_numpy(rng.choice(len(taught), TOGETHER, replace=False))
     count = taught.codes.shape[1]
-    lengths = prefixes.lengths(rng, TOGETHER).repeat_interleave(count)
-    latent = prefixes(taught.codes[chosen].flatten(0, 1), lengths)
+    lengths = prefixes.lengths(rng, TOGETHER)
+    latent = prefixes(taught.codes[chosen].flatten(0, 1), lengths.repeat_interleave(count))
     value = head(*latent, taught.words[chosen].repeat_interleave(count, 0)).float().unflatten(0, (TOGETHER, count))
+    if soft is not None:
+        return loss_of(value, soft.of(chosen, lengths))
     wanted = taught.reward if label == "reward" else 4 * taught.right - 2
     return loss_of(value, wanted[chosen])
 
@@ -110,6 +115,9 @@ def train(args: argparse.Namespace) -> None:
     folder = args.work_dir / "verifier"
     prefixes, scenes, outcomes = Prefixes(args.model), LatentScenes.load(folder / "scenes"), Outcomes.drawn(args)
     test = torch.arange(len(outcomes)) % EVERY == EVERY - 1
+    soft = None
+    if args.label == "soft":
+        soft = Soft.drawn(completions_of(args.work_dir, args.model), outcomes.reward).some(torch.nonzero(~test)[:, 0])
     taught, held = outcomes.some(torch.nonzero(~test)[:, 0]), outcomes.some(torch.nonzero(test)[:, 0])
     head, auxiliary = begin(prefixes), nn.Linear(LatentHeadConfig(steps=1).width, sum(AUXILIARY))
     known = Checkpoint(folder / f"scenes-{args.model}.pt").load()
@@ -134,7 +142,7 @@ def train(args: argparse.Namespace) -> None:
         lesson = batch(rng, len(scenes), scenes, scenes.codes[args.model], prefixes)
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
             known_losses = losses_of(head, auxiliary, *lesson)
-            ordered = order_loss(head, taught, prefixes, rng, args.label)
+            ordered = order_loss(head, taught, prefixes, rng, args.label, soft)
         optimizer.zero_grad(set_to_none=True)
         (torch.stack([loss.float() for loss in known_losses.values()]).sum() + 2 * ordered).backward()
         nn.utils.clip_grad_norm_(trained, 1.0)
