@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from results import csv_tables, next_scale, next_token, prefixes, rivals
 from results.collect import SWEEPS
 from results.runs import DATA, Group, group
-from scalingar.report.figure import new_figure, own_style, png_bytes, quiet_axes, title
+from scalingar.report.figure import doubling_axis, new_figure, own_style, png_bytes, quiet_axes, title
 from scalingar.report.labels import label_points
 from scalingar.report.palette import CHOSEN, FINISHED, INK, MUTED, RULE
 
@@ -64,8 +64,7 @@ def quality(runs: Group, titles: Mapping[str, str]) -> Figure:
         color = CHOSEN if name.startswith(_METHODS) else FINISHED
         axes.errorbar(tokens, overall.value, yerr=overall.standard_error, fmt="o", color=color, ecolor=RULE, capsize=3)
         places[label.replace("**", "")] = (tokens, overall.value)
-    axes.set_xscale("log", base=2)
-    axes.set_xlabel("tokens per image", color=INK)
+    doubling_axis(axes, "tokens per image")
     axes.set_ylabel("GenEval, overall", color=INK)
     axes.margins(x=0.2)
     label_points(axes, places)

@@ -39,9 +39,12 @@ def pack(run: Path, folder: Path, name: str) -> Path:
     return target
 
 
-def unpack(file: Path, folder: Path) -> Path:
-    """The run in ``folder``/NAME, as ``bench report`` and those analyses read it that need no traces."""
-    run = folder / file.name.removesuffix(SUFFIX)
+def unpack(file: Path, folder: Path, name: str | None = None) -> Path:
+    """The run in ``folder``/NAME, as ``bench report`` and those analyses read it that need no traces.
+
+    ``name``: NAME, if not that of the pack.
+    """
+    run = folder / (name or file.name.removesuffix(SUFFIX))
     run.mkdir(parents=True, exist_ok=True)
     with tarfile.open(file, "r:xz") as archive:
         archive.extractall(run, filter="data")

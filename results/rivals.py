@@ -11,7 +11,7 @@ from results.runs import DATA, Group, group
 from results.tables import difference, told
 from scalingar.bench.runs.results import RunResults
 from scalingar.policy.filling import FILLS
-from scalingar.report.figure import new_figure, own_style, quiet_axes
+from scalingar.report.figure import doubling_axis, new_figure, own_style, quiet_axes
 from scalingar.report.labels import label_points
 from scalingar.report.markdown import markdown_table, with_error
 from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
@@ -20,14 +20,23 @@ GROUPS = {"rivals": "next-token", "rivals-next-scale": "next-scale"}
 """Folders of packs, and the model they are of."""
 COMPLETE = ("single", "best-of-4", "best-of-8", "stop-when-good-4")
 """What draws complete images, and can be read off the first ones of the complete run of either model."""
+ALSO = {
+    "rivals": {"verifier-8": "verifier/verifier-of-8"},
+    "rivals-next-scale": {
+        "verifier-4": "verifier-next-scale/halving-4-reward",
+        "verifier-8": "verifier-next-scale/verifier-of-8",
+    },
+}
+"""Runs of ours that are packed elsewhere."""
 BUDGETS = ("4", "8")
-OURS = "stop-when-good"
+OURS = ("stop-when-good", "verifier")
 TITLES = {
     "single": "single",
     "arsample-single": "ARsample's temperature, N = 1",
     "density": "density (VAR-Scaling), N = 50",
     "best-of": "best of {n} (reward)",
-    OURS: "stop when good (ours)",
+    "stop-when-good": "stop when good (ours)",
+    "verifier": "by the verifier (ours)",
     "beam": "beam (SoTo)",
     "lookahead": "lookahead (SoTo)",
     "scale-beam": "beam over scales",
@@ -50,7 +59,7 @@ def blocks() -> Iterator[tuple[str, str]]:
 
 def compared(name: str) -> AbstractContextManager[Group]:
     """The methods of a group beside those that are read off."""
-    return group(name, name, firsts_of=GROUPS[name], labels=COMPLETE)
+    return group(name, name, firsts_of=GROUPS[name], labels=COMPLETE, also=ALSO[name])
 
 
 def rows(runs: Group) -> Iterator[tuple[str, RunResults, str | None]]:
@@ -65,14 +74,15 @@ def rows(runs: Group) -> Iterator[tuple[str, RunResults, str | None]]:
 
 
 def table(runs: Group) -> str:
-    """Scores beside their costs, paired with Best-of-N at the same tokens and with our own stopping rule there."""
-    head = ["method", "overall", "against best-of-n", f"against {OURS}", "tokens/image", "looks", "s/image"]
+    """Scores beside their costs, paired with Best-of-N at the same tokens and with what is ours there."""
+    bases = [f"against {base}" for base in ("best-of-n", *OURS)]
+    head = ["method", "overall", *bases, "tokens/image", "looks", "s/image"]
     return markdown_table(head, [_row(runs, *row) for row in rows(runs)])
 
 
 def _row(runs: Group, title: str, run: RunResults, budget: str | None) -> list[str]:
     overall, costs = run.summary.overall, run.costs
-    bases = ["best-of-" + budget, f"{OURS}-{budget}"] if budget else ["", ""]
+    bases = [f"{base}-{budget}" for base in ("best-of", *OURS)]
     ledger, seconds = costs["ledger"], costs["seconds_per_image"]
     looks = None if ledger is None else (ledger["reward_calls"] + ledger["feature_calls"]) / costs["images"]
     return [
@@ -120,7 +130,6 @@ def _scatter(axes: Axes, runs: Group, cost: str, label: str) -> None:
         error = value.standard_error
         axes.errorbar(run.costs[cost], value.value, yerr=error, fmt="o", color=color, ecolor=RULE, capsize=3)
         places[f"{title.partition(',')[0]}{'' if budget is None else f' · {budget}'}"] = (run.costs[cost], value.value)
-    axes.set_xscale("log", base=2)
-    axes.set_xlabel(label, color=INK)
-    axes.margins(x=0.2)
+    doubling_axis(axes, label)
+    axes.margins(x=0.35)
     label_points(axes, places)

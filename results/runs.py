@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from results.packs import SUFFIX, unpack
 from scalingar.analysis.replay.derive import derive
@@ -46,18 +47,23 @@ def _complete(folder: Path, firsts_of: str | None) -> CompleteRun | None:
 
 @contextmanager
 def group(
-    name: str, *suites: str, firsts_of: str | None = None, labels: Collection[str] = (), also: Collection[str] = ()
+    name: str,
+    *suites: str,
+    firsts_of: str | None = None,
+    labels: Collection[str] = (),
+    also: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Group]:
     """The runs packed in docs/data/NAME, and those of suites that can be read off the complete one among them.
 
     What of them needs traces, which are not packed, is packed itself. Empty where nothing is packed yet.
     ``firsts_of``: the folder of packs whose complete run gives them by its first images, in place of the group's own.
-    ``labels``: of the suites that are read off, if not all. ``also``: packs of ``firsts_of`` that belong here, too.
+    ``labels``: of the suites that are read off, if not all. ``also``: packs elsewhere in docs/data that belong here,
+    too, by the names that they have here.
     """
     with TemporaryDirectory() as place:
         folder = Path(place)
         found = [unpack(file, folder) for file in sorted((DATA / name).glob(f"*{SUFFIX}"))]
-        found += [unpack(DATA / str(firsts_of) / f"{one}{SUFFIX}", folder) for one in also]
+        found += [unpack(DATA / f"{pack}{SUFFIX}", folder, own) for own, pack in also.items()]
         complete = _complete(folder, firsts_of)
         for suite in suites:
             if complete is None:

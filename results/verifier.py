@@ -19,8 +19,8 @@ GROUPS = {"verifier": "next-token", "verifier-next-scale": "next-scale"}
 """Folders of packs and suites, and the model they are of."""
 CONTROLS = ("single", "best-of-2", "best-of-3", "best-of-4", "best-of-5", "best-of-8", "most-confident-of-8")
 """What draws complete images, and can be read off the first ones of the complete run of either model."""
-ALSO = {"verifier": (), "verifier-next-scale": ("tts-var-1",)}
-"""Runs of that model which are packed beside its complete one."""
+ALSO = {"verifier": {}, "verifier-next-scale": {"tts-var-1": "next-scale/tts-var-1"}}
+"""Runs of that model that are packed elsewhere."""
 TITLES = {
     "single": "single",
     "best-of-2": "best of 2 (reward)",

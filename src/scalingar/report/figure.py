@@ -61,6 +61,13 @@ def quiet_axes(axes: Axes) -> None:
     axes.tick_params(colors=MUTED, labelsize=9, length=0)
 
 
+def doubling_axis(axes: Axes, label: str) -> None:
+    """An x axis on which every doubling is as long, with plain numbers."""
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlabel(label, color=INK)
+
+
 def show_picture(axes: Axes, image: Image.Image) -> None:
     """An image without ticks and spines."""
     axes.imshow(np.asarray(image), interpolation="nearest")

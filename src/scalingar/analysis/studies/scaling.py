@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scalingar.analysis.outcomes.findings import Cell, Findings
@@ -20,7 +19,7 @@ from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.replay.variants import termination
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.pooled_run import PooledRun
-from scalingar.report.figure import new_figure, own_style, quiet_axes
+from scalingar.report.figure import doubling_axis, new_figure, own_style, quiet_axes
 from scalingar.report.palette import INK
 
 Point = tuple[int, CompleteRun, Outcome]
@@ -100,15 +99,9 @@ def _plot(curves: dict[str, list[Point]]) -> Figure:
         }
         left.plot([n for n, _, _ in points], scores, **style)
         right.plot([outcome.tokens.mean() for _, _, outcome in points], scores, **style)
-    _log_axis(left, "N")
-    _log_axis(right, "tokens per image")
+    for axes, label in ((left, "N"), (right, "tokens per image")):
+        quiet_axes(axes)
+        doubling_axis(axes, label)
     left.set_ylabel("score", color=INK)
     figure.legend(*left.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=8.5)
     return figure
-
-
-def _log_axis(axes: Axes, label: str) -> None:
-    quiet_axes(axes)
-    axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.set_xlabel(label, color=INK)
