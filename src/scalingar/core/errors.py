@@ -39,3 +39,9 @@ class EndpointError(ScalingarError):
 
 class PackageError(ConfigError):
     """A package that what was asked for needs, and that is not installed."""
+
+
+def sentence(told: object) -> str:
+    """What is told, with a full stop unless it ends like a sentence: others' messages do, or do not."""
+    text = str(told)
+    return text if text.endswith((".", "?")) else f"{text}."

@@ -52,12 +52,12 @@ def read_prompt_list(path: str | Path) -> list[ListedPrompt]:
     name = "the standard input" if str(path) == STANDARD_INPUT else str(path)
     try:
         text = _standard_input() if str(path) == STANDARD_INPUT else read_text(path)
-        prompts = _named(list(_prompts(text, Path(path).suffix.lower())))
+        listed = list(_prompts(text, Path(path).suffix.lower()))
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read the prompts in {name}: {reason(error)}; {_ADVICE}.") from None
-    if not prompts:
+    if not listed:
         raise ConfigError(f"{name} holds no prompts; {_ADVICE}.")
-    return prompts
+    return _named(listed, name)
 
 
 def _standard_input() -> str:
@@ -80,15 +80,18 @@ def _prompts(text: str, suffix: str) -> Iterator[ListedPrompt]:
         raise ValueError(f"it ends in {suffix}")
 
 
-def _named(prompts: Sequence[ListedPrompt]) -> list[ListedPrompt]:
-    """With an id each, repeats of a prompt with that of the first. Raises ValueError: an id of two prompts."""
+def _named(prompts: Sequence[ListedPrompt], name: str) -> list[ListedPrompt]:
+    """With an id each, repeats of a prompt with that of the first. Raises ConfigError: an id of two prompts."""
     first: dict[str, ListedPrompt] = {}
     for prompt in prompts:
         first.setdefault(prompt.text, prompt)
     owners: dict[str, ListedPrompt] = {}
     for prompt in filter(lambda prompt: prompt.id, first.values()):
         if prompt.id in owners:
-            raise ValueError(f"{owners[prompt.id].place} and {prompt.place} have the same id {prompt.id!r}")
+            raise ConfigError(
+                f"{name}: {owners[prompt.id].place} and {prompt.place} have the same id {prompt.id!r}; give each "
+                "prompt one of its own, or none."
+            )
         owners[prompt.id] = prompt
     for number, (text, prompt) in enumerate(first.items()):
         if not prompt.id:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import yaml
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from scalingar.core.errors import ConfigError
+from scalingar.core.errors import ConfigError, sentence
 from scalingar.core.text_file import read_text, reason
 
 LONGEST = 500_000
@@ -196,7 +196,7 @@ def read_yaml(path: str | Path, kind: str) -> Any:
     try:
         return parse_yaml(text)
     except ValueError as error:
-        raise ConfigError(f"{path} is no YAML: {error}.") from None
+        raise ConfigError(f"{path} is no YAML: {sentence(error)}") from None
 
 
 def dump_yaml(data: Any, *, ascii_only: bool = False) -> str:

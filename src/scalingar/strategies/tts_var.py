@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from pydantic import Field, model_validator
 
 from scalingar.core.decoding_kind import Decoding
-from scalingar.core.errors import ConfigError, DecodingError
+from scalingar.core.errors import ConfigError, DecodingError, sentence
 from scalingar.core.outputs import Candidate
 from scalingar.policy.batch_schedule import (
     PAPER_CLUSTERING,
@@ -133,7 +133,7 @@ class TTSVar(Strategy):
         try:
             return self._plan(scales)
         except ValueError as error:
-            raise ConfigError(f"tts-var on a model of {scales} scales: {error}.") from None
+            raise ConfigError(f"tts-var on a model of {scales} scales: {sentence(error)}") from None
 
     def _plan(self, scales: int) -> Plan:
         clustering, resampling = self._prunes(scales)

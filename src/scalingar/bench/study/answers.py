@@ -13,7 +13,7 @@ from typing import Self
 
 from scalingar.bench.study.sessions import Shown, session
 from scalingar.bench.study.study import EQUAL, HIGHEST, LOWEST, REASONS, Pair, Study
-from scalingar.core.errors import BenchmarkError, OutputError
+from scalingar.core.errors import BenchmarkError, OutputError, sentence
 
 ANSWERS = "answers.sqlite"
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -73,7 +73,7 @@ class AnswerStore:
             self._base.execute("PRAGMA synchronous = FULL")
             self._base.executescript(_TABLES)
         except sqlite3.DatabaseError as error:
-            raise OutputError(f"{self.path} cannot be written as a file of answers: {error}.") from None
+            raise OutputError(f"{self.path} cannot be written as a file of answers: {sentence(error)}") from None
 
     def __enter__(self) -> Self:
         return self
@@ -165,7 +165,7 @@ def read_answers(folder: Path, study: Study) -> list[Answer]:
             rows = base.execute(f"SELECT {names} FROM answers ORDER BY participant, answered, question").fetchall()
         answers = [Answer(row[0], row[1], row[2], tuple(json.loads(row[3])), *row[4:]) for row in rows]
     except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-        raise BenchmarkError(f"{path} cannot be read as the answers of a study: {error}.") from None
+        raise BenchmarkError(f"{path} cannot be read as the answers of a study: {sentence(error)}") from None
     for answer in answers:
         _check_row(answer, study, path)
     if not answers:

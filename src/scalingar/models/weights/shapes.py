@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from scalingar.core.errors import ConfigError, WeightsError
+from scalingar.core.errors import ConfigError, WeightsError, sentence
 from scalingar.core.settings import Settings
 from scalingar.models.weights.listed import listed_keys
 
@@ -95,7 +95,7 @@ class Shapes:
         try:
             return kind(**sizes)
         except ConfigError as error:
-            raise WeightsError(f"{self.path} holds no {self.kind}: {error}.") from None
+            raise WeightsError(f"{self.path} holds no {self.kind}: {sentence(error)}") from None
 
     def heads(
         self, dim: int, heads: int | None, *, published: Mapping[int, int] | None = None, multiple: int = 1

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from scalingar.core.errors import DecodingError
+from scalingar.core.errors import DecodingError, sentence
 from scalingar.core.outputs import Candidate, Cut
 from scalingar.policy.termination import NOT_A_NUMBER
 from scalingar.profile.rounding import first_largest
@@ -262,7 +262,7 @@ class ImageRun:
         except ValueError as error:
             raise DecodingError(
                 f"{type(self.search).__name__} decided at {self.setting.step_name} {self.log.position} what does not "
-                f"fit its {len(self.indices)} rows: {error}."
+                f"fit its {len(self.indices)} rows: {sentence(error)}"
             ) from None
         if decision.guidance_scale is not None:
             self.scales = decision.guidance_scale

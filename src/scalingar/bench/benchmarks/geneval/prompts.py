@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scalingar.bench.benchmarks.geneval.metadata import Clause, Metadata
 from scalingar.bench.data_files import read_lines
-from scalingar.core.errors import BenchmarkError, ConfigError, PromptError
+from scalingar.core.errors import BenchmarkError, ConfigError, PromptError, sentence
 from scalingar.core.text_file import lines_of, parse_json
 from scalingar.models.embedded.grammar import TERMINALS, parse
 from scalingar.models.embedded.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS, article, plural
@@ -36,7 +36,7 @@ def parse_line(line: str, where: str) -> Metadata:
     try:
         return Metadata.model_validate(parse_json(line))
     except ConfigError as error:
-        raise BenchmarkError(f"{where}: {error}.") from None
+        raise BenchmarkError(f"{where}: {sentence(error)}") from None
     except ValueError as error:
         raise BenchmarkError(f"{where} is no JSON ({error}); copy the file again.") from None
 
