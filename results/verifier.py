@@ -6,13 +6,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from results.budget import divisions, over, spread
+from results.budget import scores as scores_of
 from results.packs import unpack
 from results.runs import DATA, first_images, group
 from results.tables import Pair, differences, scores
-from scalingar.analysis.outcomes.outcome import difference, score
 from scalingar.analysis.outcomes.selection import best_by
 from scalingar.analysis.runs.complete_run import CompleteRun
-from scalingar.analysis.studies.budget import Budget, calibrated
 from scalingar.report.markdown import markdown_table
 
 GROUPS = {"verifier": "next-token", "verifier-next-scale": "next-scale"}
@@ -57,8 +57,6 @@ PAIRS: list[Pair] = [
 ]
 BUDGETS = ((2.4, (2, 8)), (3.2, (3, 8)), (4.0, (4, 8)))
 """Trajectories per image, and the N of the best by reward that it is held against."""
-DIVISIONS = range(5)
-"""Seeds of the division of prompts into halves."""
 PACK = "best-of-8.tar.xz"
 
 
@@ -86,21 +84,13 @@ def _rows(
     verified: CompleteRun, rewarded: CompleteRun, trajectories: float, others: tuple[int, ...]
 ) -> Iterator[list[str]]:
     """Per N: the score and what it is more than that of the best of N by reward, on the halves that chose nothing."""
-    found = []
-    for seed in DIVISIONS:
-        budget = Budget.of(verified, "verifier", seed)
-        outcome = budget.after(budget.taken(calibrated(budget, "allocate", trajectories=trajectories)), "allocate")
-        found.append((outcome.points, ~budget.fit, float(outcome.tokens[~budget.fit].mean())))
-    scores = [score(verified, points, tested).value for points, tested, _ in found]
-    tokens = np.mean([each for _, _, each in found])
+    found = divisions(verified, "verifier", "allocate", trajectories)
     for n in others:
-        base = best_by(rewarded, "embedded", n).points
-        gaps = [difference(verified, base, points, tested) for points, tested, _ in found]
-        values = [gap.value for gap in gaps]
+        gaps = over(verified, [best_by(rewarded, "embedded", n).points] * len(found), found)
         yield [
             f"{trajectories:g} each, over the best of {n} by reward ({n * verified.tokens_per_trajectory} tokens)",
-            f"{np.mean(scores):.3f}",
-            f"{tokens:.0f}",
-            f"{np.mean(values):+.3f} ({min(values):+.3f} to {max(values):+.3f})",
+            f"{np.mean(scores_of(verified, found)):.3f}",
+            f"{np.mean([each.tokens for each in found]):.0f}",
+            spread([gap.value for gap in gaps], "+"),
             f"{sum(gap.low > 0 for gap in gaps)} of {len(gaps)}",
         ]
