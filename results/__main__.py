@@ -3,7 +3,7 @@
 from itertools import chain
 from pathlib import Path
 
-from results import guidance, next_scale, next_token, prefixes, rivals, robustness, verdicts, verifier
+from results import budget, guidance, next_scale, next_token, prefixes, rivals, robustness, verdicts, verifier
 from results.figures import figures
 from results.page import fill, names
 from results.runs import ROOT
@@ -17,6 +17,7 @@ PARTS = (
     prefixes.blocks,
     verdicts.blocks,
     verifier.blocks,
+    budget.blocks,
 )
 
 

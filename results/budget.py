@@ -18,7 +18,7 @@ from scalingar.report.markdown import markdown_table
 
 DIVISIONS = range(5)
 """Seeds of the division of prompts into halves."""
-PACK = DATA / "next-scale" / f"best-of-16{SUFFIX}"
+PACK = DATA / "budget-next-scale" / f"best-of-16{SUFFIX}"
 REWARD = "embedded"
 ROWS: list[tuple[Kind, float, int]] = [
     ("stop-when-good", 4, 8),
