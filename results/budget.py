@@ -7,18 +7,21 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from jaxtyping import Bool, Float
+from matplotlib.figure import Figure
 
 from results.packs import SUFFIX, unpack
 from results.runs import DATA
 from scalingar.analysis.outcomes.outcome import Difference, Outcome, difference, score
 from scalingar.analysis.outcomes.selection import best_at_tokens, best_by
 from scalingar.analysis.runs.complete_run import CompleteRun
-from scalingar.analysis.studies.budget import Budget, Kind, calibrated
+from scalingar.analysis.runs.pooled_run import PooledRun
+from scalingar.analysis.studies.budget import Budget, Kind, budget_findings, calibrated
 from scalingar.report.markdown import markdown_table
 
 DIVISIONS = range(5)
 """Seeds of the division of prompts into halves."""
 PACK = DATA / "budget-next-scale" / f"best-of-16{SUFFIX}"
+COMPLETE = DATA / "next-token" / f"best-of-8{SUFFIX}"
 REWARD = "embedded"
 ROWS: list[tuple[Kind, float, int]] = [
     ("stop-when-good", 4, 8),
@@ -77,6 +80,15 @@ def first_trajectories(run: CompleteRun, count: int) -> CompleteRun:
     strategy = run.plan.recipe.strategy.model_copy(update={"num_trajectories": count})
     plan = run.plan.model_copy(update={"recipe": run.plan.recipe.model_copy(update={"strategy": strategy})})
     return replace(run, plan=plan, lines=[{**line, "candidates": line["candidates"][:count]} for line in run.lines])
+
+
+def figures() -> Iterator[tuple[str, Figure]]:
+    """Score against mean tokens of up to sixteen trajectories, of either model; on the prompts that chose nothing."""
+    with TemporaryDirectory() as place:
+        pooled = PooledRun.of(CompleteRun.read(unpack(COMPLETE, Path(place))), 2)
+        yield "budget-quality", budget_findings(pooled, REWARD, "allocate", trajectories=8, seed=0)[1].figure
+        run = CompleteRun.read(unpack(PACK, Path(place)))
+        yield "budget-quality-next-scale", budget_findings(run, REWARD, "allocate", trajectories=8, seed=0)[1].figure
 
 
 def blocks() -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from results import csv_tables, next_scale, next_token, prefixes, rivals
+from results import budget, csv_tables, next_scale, next_token, prefixes, rivals
 from results.collect import SWEEPS
 from results.runs import DATA, Group, group
 from scalingar.report.figure import doubling_axis, new_figure, own_style, png_bytes, quiet_axes, title
@@ -39,6 +39,8 @@ def figures() -> Iterator[Path]:
         with rivals.compared(name) as runs:
             if runs.runs.keys() - set(rivals.COMPLETE):
                 yield _written(f"{name}-quality", rivals.figure(runs))
+    for name, figure in budget.figures():
+        yield _written(name, figure)
     yield _written("results-sweeps", sweeps(DATA / "next-token"))
     yield _written("prefixes", prefixes.figure())
 
