@@ -24,7 +24,7 @@ ALSO = {
     "rivals": {"verifier-8": "verifier/verifier-of-8"},
     "rivals-next-scale": {
         "verifier-4": "verifier-next-scale/halving-4-reward",
-        "verifier-8": "verifier-next-scale/verifier-of-8",
+        "verifier-8": "verifier-next-scale/halving-8-reward",
     },
 }
 """Runs of ours that are packed elsewhere."""
