@@ -16,7 +16,7 @@ from scalingar.analysis.outcomes.selection import best_at_tokens, best_by
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.pooled_run import PooledRun
 from scalingar.analysis.studies.budget import Budget, Kind, budget_findings, calibrated
-from scalingar.report.markdown import markdown_table
+from scalingar.report.markdown import markdown_table, with_error
 
 DIVISIONS = range(5)
 """Seeds of the division of prompts into halves."""
@@ -65,7 +65,7 @@ def over(run: CompleteRun, base: Sequence[Float[np.ndarray, " i"]], found: Seque
     return [difference(run, points, each.outcome.points, each.tested) for points, each in zip(base, found, strict=True)]
 
 
-def scores(run: CompleteRun, found: Sequence[Division]) -> list[float]:
+def scores_of(run: CompleteRun, found: Sequence[Division]) -> list[float]:
     """Of each division, on the prompts that tell it."""
     return [score(run, each.outcome.points, each.tested).value for each in found]
 
@@ -108,15 +108,13 @@ def blocks() -> Iterator[tuple[str, str]]:
     yield "next-scale-budgets", markdown_table(head, [_row(run, *row) for row in ROWS])
     yield (
         "next-scale-fixed",
-        markdown_table(
-            ["", "score", "tokens/image"], [_fixed(run, n) for n in (1, 2, 4, 8, 16) if n <= run.trajectories]
-        ),
+        markdown_table(["", "score", "tokens/image"], [_fixed(run, n) for n in (1, 2, 4, 8, 16)]),
     )
 
 
 def _fixed(run: CompleteRun, n: int) -> list[str]:
     value = score(run, best_by(run, REWARD, n).points)
-    return [f"best-of-{n}", f"{value.value:.3f} ± {value.standard_error:.3f}", f"{n * run.tokens_per_trajectory}"]
+    return [f"best-of-{n}", with_error(value.value, value.standard_error), f"{n * run.tokens_per_trajectory}"]
 
 
 def _row(run: CompleteRun, kind: Kind, trajectories: float, n: int) -> list[str]:
@@ -127,7 +125,7 @@ def _row(run: CompleteRun, kind: Kind, trajectories: float, n: int) -> list[str]
     return [
         f"{kind}, `--trajectories {trajectories:g}`",
         str(n),
-        spread(scores(few, found)),
+        spread(scores_of(few, found)),
         f"{np.mean([each.tokens for each in found]):.0f}",
         spread([gap.value for gap in equal], "+"),
         f"{sum(gap.low > 0 for gap in equal)} of {len(found)}",

@@ -6,8 +6,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from results.budget import divisions, over, spread
-from results.budget import scores as scores_of
+from results.budget import divisions, over, scores_of, spread
 from results.packs import unpack
 from results.runs import DATA, first_images, group
 from results.tables import Pair, differences, scores

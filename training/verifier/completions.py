@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from rich.progress import track
 
-from scalingar.analysis.prefixes.forks import Forked, arranged, setting_of
+from scalingar.analysis.prefixes.forks import Forked, arranged, means_by_length, setting_of
 from scalingar.analysis.verifiers.lessons import FORKED
 from scalingar.core.files import replacing, sweep
 from scalingar.core.locks import sole_writer
@@ -27,16 +26,6 @@ from training.workdir import add_work_dir, announce
 
 FIRST_SEED = {"embedded": 7_000_000, "embedded-next-scale": 5_000_000}
 """Of the trajectories that are there."""
-
-
-def labels_of(rewards: Float[np.ndarray, "s k m"]) -> Float[np.ndarray, "k l"]:
-    """Mean rewards of all that begin with a prefix no longer than each of the lengths; last each one's own.
-
-    The first completion is each prefix's own trajectory, at every length the same.
-    """
-    own, others = rewards[0, :, :1], rewards[:, :, 1:]
-    after = [np.concatenate([own, *others[place:]], 1).mean(1) for place in range(len(others))]
-    return np.stack([*after, own[:, 0]], 1)
 
 
 def missing(folder: Path, prompts: Sequence[str]) -> Iterator[tuple[Path, int]]:
@@ -59,12 +48,12 @@ def fill(folder: Path, model: str, outcomes: Outcomes, completions: int) -> None
         candidates = pipe(prompts[number], strategy=strategy, seed=seed, output_type="codes").candidates[0]
         same = all(
             torch.equal(one.codes.flatten(), drawn)
-            for one, drawn in zip(candidates, outcomes.codes[number], strict=False)
+            for one, drawn in zip(candidates[:count], outcomes.codes[number], strict=True)
         )
         if not same:
             raise SystemExit(f"prompt {number} was drawn otherwise than now; draw its trajectories again")
         with replacing(path) as partial, partial.open("wb") as file:
-            np.savez(file, lengths=np.array(lengths), labels=labels_of(arranged(candidates, strategy)))
+            np.savez(file, lengths=np.array(lengths), labels=means_by_length(arranged(candidates, strategy)))
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ heart. Every fourth prompt is held out, and only examined.
 
 import argparse
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -70,18 +71,23 @@ class Outcomes:
         return len(self.words)
 
 
-def values_of(head: LatentHead, outcomes: Outcomes, prefixes: Prefixes) -> Table:
-    """``(p, n, k)`` at :data:`LENGTHS`."""
+def values_at(head: LatentHead, outcomes: Outcomes, prefixes: Prefixes, steps: Sequence[int]) -> Table:
+    """``(p, n, k)`` of prefixes of so many steps."""
     head.eval()
     count = outcomes.codes.shape[1]
-    result = np.zeros((*outcomes.reward.shape, len(LENGTHS)))
+    result = np.zeros((*outcomes.reward.shape, len(steps)))
     with torch.inference_mode():
         for prompt, (codes, words) in enumerate(zip(outcomes.codes, outcomes.words, strict=True)):
-            for place, share in enumerate(LENGTHS):
-                latent = prefixes(codes, torch.full((count,), math.ceil(share * prefixes.steps)))
+            for place, step in enumerate(steps):
+                latent = prefixes(codes, torch.full((count,), step))
                 result[prompt, :, place] = head(*latent, words.expand(count, -1)).numpy()
     head.train()
     return result
+
+
+def values_of(head: LatentHead, outcomes: Outcomes, prefixes: Prefixes) -> Table:
+    """``(p, n, k)`` at :data:`LENGTHS`."""
+    return values_at(head, outcomes, prefixes, [math.ceil(share * prefixes.steps) for share in LENGTHS])
 
 
 def order_loss(

@@ -5,7 +5,7 @@ stored trajectories; what counts is the reward of the image that is handed out. 
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,7 +17,7 @@ from scalingar.analysis.prefixes.forks import setting_of
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.rewards.verifiers import LatentHead, Verifier
 from scalingar.strategies.setting import Setting
-from training.verifier.latent_order import EVERY, Outcomes
+from training.verifier.latent_order import EVERY, Outcomes, values_at
 from training.verifier.latent_reader import MODELS, Prefixes
 from training.workdir import add_work_dir
 
@@ -62,23 +62,6 @@ def schedules(setting: Setting, count: int, images: float) -> Iterator[Schedule]
                         yield Schedule(start, rounds, cost)
 
 
-def values_at(
-    head: LatentHead, outcomes: Outcomes, prefixes: Prefixes, steps: Sequence[int]
-) -> dict[int, Float[np.ndarray, "p n"]]:
-    """v of every trajectory's prefixes, by their steps."""
-    count = outcomes.codes.shape[1]
-    with torch.inference_mode():
-        return {
-            step: np.stack(
-                [
-                    head(*prefixes(codes, torch.full((count,), step)), words.expand(count, -1)).numpy()
-                    for codes, words in zip(outcomes.codes, outcomes.words, strict=True)
-                ]
-            )
-            for step in steps
-        }
-
-
 def chosen(
     schedule: Schedule, orders: Int[np.ndarray, "p n"], values: dict[int, Float[np.ndarray, "p n"]], reward: np.ndarray
 ) -> dict[str, Int[np.ndarray, " p"]]:
@@ -110,7 +93,8 @@ def main() -> None:
     count = reward.shape[1]
     found = [*schedules(setting, count, args.images)]
     steps = {step for each in found for step, _ in each.rounds} | {setting.total_steps}
-    values = values_at(head, held, prefixes, sorted(steps))
+    table = values_at(head, held, prefixes, sorted(steps))
+    values = {step: table[:, :, place] for place, step in enumerate(sorted(steps))}
     rng = np.random.default_rng(0)
     orders = [rng.permuted(np.tile(np.arange(count), (len(reward), 1)), axis=1) for _ in range(ORDERS)]
     told = dict[tuple[str, Schedule], tuple[float, float]]()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from scalingar.analysis.prefixes.forks import means_by_length
 from scalingar.models.embedded.grammar import parse
-from training.verifier.completions import labels_of
 from training.verifier.ordering import WORDS, Soft, loss_of, words_of
 
 
@@ -32,7 +32,7 @@ def test_a_prefix_is_worth_the_mean_of_all_that_begin_with_it(tmp_path: Path) ->
     own = np.array([1.0, 2.0])
     others = np.array([[[4.0, 7.0], [2.0, 2.0]], [[1.0, 4.0], [5.0, 8.0]]])  # length, trajectory, completion
     rewards = np.concatenate([np.stack([own, own])[..., None], others], 2)
-    labels = labels_of(rewards)
+    labels = means_by_length(rewards)
     assert labels == pytest.approx(np.array([[17 / 5, 6 / 3, 1], [19 / 5, 15 / 3, 2]]))
     np.savez(tmp_path / "00001.npz", lengths=np.array([4, 8]), labels=labels)
     reward = torch.tensor([[0.5, 0.25], [1.0, 2.0]])

@@ -192,6 +192,17 @@ def arranged(candidates: Sequence[Candidate], strategy: "Forked") -> Float[np.nd
     return values.swapaxes(0, 1)
 
 
+def means_by_length(rewards: Float[np.ndarray, "s k m"]) -> Float[np.ndarray, "k l"]:
+    """Of prefixes no longer than each of the lengths, the mean reward of all completions that begin with them; last of
+    longer ones, which have their own trajectory alone.
+
+    ``rewards``: as :func:`arranged`.
+    """
+    own, others = rewards[0, :, :1], rewards[:, :, 1:]
+    means = [np.concatenate([own, *others[place:]], 1).mean(1) for place in range(len(others))]
+    return np.stack([*means, own[:, 0]], 1)
+
+
 def lost(prompt: str) -> ConfigError:
     """What is raised for a prompt without all its completions."""
     return ConfigError(f"{prompt!r} lost a trajectory whose logits are no numbers; leave it out.")
@@ -214,9 +225,9 @@ class Forking(Search):
     def __init__(self, strategy: Forked, setting: Setting) -> None:
         super().__init__(strategy, setting)
         self.settings = strategy
-        self.left = list(strategy.lengths) if strategy.completions > 1 else []
-        self.may_start = bool(self.left)
+        self.left = list(strategy.lengths)
         """Of prefixes that are still to be completed."""
+        self.may_start = bool(self.left)
 
     def sources(self, finished: Candidates) -> list[int]:
         """The trajectories whose prefixes are completed."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from scalingar.analysis.drawing.drawn_by import drawn_by
 from scalingar.analysis.drawing.kept_parts import Bar, Columns, KeptParts
-from scalingar.analysis.prefixes.forks import Forked, Forking, arranged, lost, setting_of
+from scalingar.analysis.prefixes.forks import Forked, Forking, arranged, lost, means_by_length, setting_of
 from scalingar.bench.image_seeds import image_seed
 from scalingar.core.outputs import Candidate
 from scalingar.pipeline.pipeline import ImagePipeline
@@ -143,15 +143,8 @@ def _draw(pipe: ImagePipeline, plan: Plan, prompts: Sequence[str]) -> Columns:
 
 def soft_labels(candidates: Sequence[Candidate], strategy: Forked, steps: int) -> Float[np.ndarray, "n k"]:
     """Of the prefix before the draw of each kept position: the mean reward of all completions that begin with it."""
-    rewards = arranged(candidates, strategy)
-    lengths, own = np.array(strategy.lengths), rewards[0, :, 0]
-    others = rewards[:, :, 1:].sum(2)
-    labels = []
-    for position in kept_positions(steps):
-        longer = lengths >= position
-        count = 1 + longer.sum() * (strategy.completions - 1)
-        labels.append((own + others[longer].sum(0)) / count)
-    return np.stack(labels, 1).astype(np.float32)
+    means = means_by_length(arranged(candidates, strategy))
+    return means[:, np.searchsorted(strategy.lengths, kept_positions(steps))].astype(np.float32)
 
 
 class Recorded(Forked):
