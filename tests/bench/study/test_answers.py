@@ -1,10 +1,12 @@
 """Every answer is on disk before the next question is known, and nothing that is no answer gets there."""
 
 import sqlite3
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
+from scalingar.bench.study import answers
 from scalingar.bench.study.answers import ANSWERS, AnswerStore, read_answers
 from scalingar.bench.study.sessions import session
 from scalingar.bench.study.study import STUDY, Study
@@ -75,6 +77,24 @@ def test_a_pair_has_reasons_unless_both_are_equal(tmp_path: Path) -> None:
         told = read_answers(tmp_path, MADE)[-2:]
         assert [answer.reasons for answer in told] == [("prompt", "plausibility"), ()]
         assert told[0].right_run is not None
+
+
+@pytest.mark.parametrize("clock", [["noon"], [f"t{left}" for left in range(9, 0, -1)]], ids=["still", "backwards"])
+def test_answers_are_told_in_the_order_in_which_they_were_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: list[str]
+) -> None:
+    # Two answers may fall into one millisecond, and a clock may be set back.
+    times = cycle(clock)
+    monkeypatch.setattr(answers, "_now", lambda: next(times))
+    with AnswerStore(tmp_path, MADE) as store:
+        code = store.enter()
+        given, progress = [], store.progress(code)
+        while progress.shown is not None:
+            given.append(progress.shown.number)
+            reasons = [] if progress.shown.question.kind == "rating" else ["prompt"]
+            progress = store.answer(code, progress.shown.number, 4, reasons)
+        assert given != sorted(given)
+        assert [answer.question for answer in read_answers(tmp_path, MADE)] == given
 
 
 @pytest.mark.parametrize("value", [0, 6, -1, True, 2.5, "3"])

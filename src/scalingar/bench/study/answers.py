@@ -155,14 +155,18 @@ class AnswerStore:
 
 
 def read_answers(folder: Path, study: Study) -> list[Answer]:
-    """All answers. Raises BenchmarkError: there are none, or they are not of this study."""
+    """All answers, of each participant in the order in which they were given.
+
+    Raises BenchmarkError: there are none, or they are not of this study.
+    """
     path = folder / ANSWERS
     if not path.is_file():
         raise BenchmarkError(f"{folder} has no answers yet; ask people with 'study serve {folder}'.")
     names = "participant, question, value, reasons, kind, left_run, right_run, answered"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
-            rows = base.execute(f"SELECT {names} FROM answers ORDER BY participant, answered, question").fetchall()
+            # By the row and not by the clock, which may stand still between two answers, or go back.
+            rows = base.execute(f"SELECT {names} FROM answers ORDER BY participant, rowid").fetchall()
         answers = [Answer(row[0], row[1], row[2], tuple(json.loads(row[3])), *row[4:]) for row in rows]
     except (sqlite3.DatabaseError, ValueError, TypeError) as error:
         raise BenchmarkError(f"{path} cannot be read as the answers of a study: {sentence(error)}") from None
