@@ -1,8 +1,8 @@
 """Teach a head that reads codes the reward of the finished image: ``python -m training.verifier.distil``.
 
-Reads what :mod:`training.verifier.collect` stored; every fourth prompt is held out. First the cells learn what the
-reward's encoder sees at their place in some decoded pictures; then all learns the reward, from prefixes of every
-length: the order of a prompt's trajectories, and the value.
+Reads what :mod:`training.verifier.drawn.collect` stored; every fourth prompt is held out. First the cells learn
+what the reward's encoder sees at their place in some decoded pictures; then all learns the reward, from prefixes of
+every length: the order of a prompt's trajectories, and the value.
 """
 
 import argparse
@@ -22,13 +22,12 @@ from scalingar.rewards.match_net import MatchNet
 from training.checkpoint import Checkpoint
 from training.schedules import cosine
 from training.verifier.code_reader import CodeReader
-from training.verifier.collect import training_prompts
-from training.verifier.ordering import loss_of, words_of
-from training.verifier.probe import load, readings
+from training.verifier.drawn.prompts import SEED, examining, training_prompts, words_of
+from training.verifier.drawn.stored import load
+from training.verifier.ordering import loss_of
+from training.verifier.probe import readings
 from training.workdir import add_work_dir, announce
 
-EVERY = 4
-"""Prompts of which one is held out."""
 PROMPTS = 4
 """Of a step."""
 
@@ -163,7 +162,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_work_dir(parser)
     parser.add_argument("--prompts", type=int, default=392, help="that `collect` drew")
-    parser.add_argument("--seed", type=int, default=2024, help="of the prompts")
+    parser.add_argument("--seed", type=int, default=SEED["embedded"], help="of the prompts")
     parser.add_argument("--seen", type=int, default=192, help="trajectories whose pictures the cells imitate")
     parser.add_argument("--first-steps", type=int, default=200)
     parser.add_argument("--steps", type=int, default=240)
@@ -174,7 +173,7 @@ def main() -> None:
     prompts = training_prompts(args.prompts, args.seed)[: len(stored["reward"])]
     words = words_of(prompts)
     codes = torch.from_numpy(stored["codes"].astype(np.int64))
-    test = np.arange(len(prompts)) % EVERY == EVERY - 1
+    test = examining(len(prompts)).numpy()
 
     def others() -> dict[str, np.ndarray]:
         return {name: table[test] for name, table in readings(stored).items()}

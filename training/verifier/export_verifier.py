@@ -13,9 +13,10 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.rewards.verifiers.latent_head import LatentHead
 from scalingar.rewards.verifiers.verifier import BY_DETECTOR, HEAD, VERSION, Verifier, VerifierInfo, folder_of
 from training.checkpoint import Checkpoint
-from training.verifier.collect import training_prompts
-from training.verifier.latent_order import EVERY, LABELS, Outcomes, told, values_of
-from training.verifier.latent_reader import MODELS, Prefixes, begin
+from training.verifier.drawn.prompts import MODELS, examining, training_prompts
+from training.verifier.drawn.stored import Outcomes
+from training.verifier.latent_order import LABELS, told, values_of
+from training.verifier.latent_reader import Prefixes, begin
 from training.workdir import add_work_dir, announce
 
 
@@ -34,7 +35,7 @@ def main() -> None:
     averaged = torch.optim.swa_utils.AveragedModel(head)
     averaged.load_state_dict(state["average"])
     head = cast(LatentHead, averaged.module.bfloat16().float())
-    held = outcomes.some(torch.nonzero(torch.arange(len(outcomes)) % EVERY == EVERY - 1)[:, 0])
+    held = outcomes.some(examining(len(outcomes)))
     values, reward = values_of(head, held, prefixes), held.reward.numpy()
     announce(f"held out:\n{told(values, held)}")
     prompts = "\n".join(training_prompts(len(outcomes), outcomes.seed))

@@ -1,6 +1,6 @@
 """Teach the reward of finished images to look at unfinished ones: ``python -m training.verifier.foresight``.
 
-Reads what :mod:`training.verifier.unfinished` drew; prompts of every eighth file are held out. It begins as the
+Reads what :mod:`training.verifier.drawn.unfinished` drew; prompts of every eighth file are held out. It begins as the
 embedded reward, and learns the order of a prompt's trajectories and their values from pictures of a few scales each.
 What it has learned is left in the work folder as ``foresight.safetensors``, which the reward ``embedded:FILE`` reads.
 """
@@ -19,9 +19,9 @@ from scalingar.rewards.embedded_reward import EmbeddedReward
 from scalingar.rewards.match_net import MatchNet
 from training.checkpoint import Checkpoint
 from training.schedules import cosine
-from training.verifier.collect import training_prompts
-from training.verifier.ordering import loss_of, words_of
-from training.verifier.unfinished import PROMPTS, SCALES, SEED, TOGETHER, Unfinished
+from training.verifier.drawn.prompts import SEED, TOGETHER, training_prompts, words_of
+from training.verifier.drawn.unfinished import MODEL, PROMPTS, SCALES, Unfinished
+from training.verifier.ordering import loss_of
 from training.workdir import add_work_dir, announce
 
 EVERY = 8
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--lr", type=float, default=4e-4)
     args = parser.parse_args()
-    prompts = training_prompts(args.prompts, SEED)
+    prompts = training_prompts(args.prompts, SEED[MODEL])
     data = Unfinished.load(args.work_dir / "unfinished", prompts)
     network = copy.deepcopy(EmbeddedReward().network).requires_grad_(True).eval()  # batch norm stays as it is
     words = words_of(prompts)

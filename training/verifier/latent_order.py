@@ -1,16 +1,15 @@
 """Teach a head that knows scenes the order of images: ``python -m training.verifier.latent_order embedded``.
 
-It begins as :mod:`training.verifier.latent_reader` left it. Of each prompt that :mod:`training.verifier.collect` or
-:mod:`training.verifier.outcomes` drew, it learns from prefixes of every length which trajectories end better, by the
-reward, as ``--label soft`` by the mean reward of all completions of the prefix (:mod:`training.verifier.completions`),
-or as ``--label detector`` by the detector; scenes go on beside them, so that it does not learn few prompts by
-heart. Every fourth prompt is held out, and only examined.
+It begins as :mod:`training.verifier.latent_reader` left it. Of each prompt that :mod:`~training.verifier.drawn.collect`
+or :mod:`~training.verifier.drawn.outcomes` drew, it learns from prefixes of every length which trajectories end better,
+by the reward, as ``--label soft`` by the mean reward of all completions of the prefix
+(:mod:`~training.verifier.drawn.completions`), or as ``--label detector`` by the detector; scenes go on beside them, so
+that it does not learn few prompts by heart. Every fourth prompt is held out, and only examined.
 """
 
 import argparse
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -22,53 +21,17 @@ from scalingar.rewards.verifiers.latent_head import LatentHead, LatentHeadConfig
 from training.checkpoint import Checkpoint
 from training.judges.reward import AUXILIARY
 from training.schedules import cosine
-from training.verifier.collect import training_prompts
-from training.verifier.latent_reader import MODELS, Prefixes, batch, begin, losses_of
-from training.verifier.latent_scenes import LatentScenes
-from training.verifier.ordering import Soft, completions_of, loss_of, words_of
-from training.verifier.outcomes import SEED
-from training.verifier.probe import load
+from training.verifier.drawn.completions import Soft, completions_of
+from training.verifier.drawn.latent_scenes import LatentScenes
+from training.verifier.drawn.prompts import MODELS, examining
+from training.verifier.drawn.stored import Outcomes
+from training.verifier.latent_reader import Prefixes, batch, begin, losses_of
+from training.verifier.ordering import loss_of
 from training.workdir import add_work_dir, announce
 
-EVERY = 4
-"""Prompts of which one is held out."""
 TOGETHER = 6
 """Prompts of a step."""
 LABELS = ("reward", "soft", "detector")
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """Of ``p`` prompts ``n`` trajectories each: ``codes`` ``(p, n, t)``, ``words`` ``(p, w)``, and ``(p, n)`` each of
-    ``reward`` and ``right``, the detector's verdict. ``confidence``: ``(p, n, k)`` at :data:`LENGTHS`.
-    """
-
-    codes: Tensor
-    words: Tensor
-    reward: Tensor
-    right: Tensor
-    confidence: Table
-    seed: int
-    """Of the prompts."""
-
-    @classmethod
-    def drawn(cls, args: argparse.Namespace) -> "Outcomes":
-        """Those of a model."""
-        folder, seed = ("states", 2024) if args.model == "embedded" else ("outcomes", SEED)
-        stored = load(args.work_dir / "verifier" / folder)
-        columns = [torch.from_numpy(stored[name]) for name in ("codes", "reward", "right")]
-        words = words_of(training_prompts(len(stored["reward"]), seed))
-        steps = stored["C"].shape[2]
-        confidence = stored["C"][:, :, [max(0, math.ceil(share * steps) - 1) for share in LENGTHS]]
-        return cls(columns[0].long(), words, columns[1].float(), columns[2].float(), confidence, seed)
-
-    def some(self, chosen: Tensor) -> "Outcomes":
-        """Some of the prompts."""
-        columns = self.codes[chosen], self.words[chosen], self.reward[chosen], self.right[chosen]
-        return Outcomes(*columns, self.confidence[chosen.numpy()], self.seed)
-
-    def __len__(self) -> int:
-        return len(self.words)
 
 
 def values_at(head: LatentHead, outcomes: Outcomes, prefixes: Prefixes, steps: Sequence[int]) -> Table:
@@ -120,11 +83,11 @@ def train(args: argparse.Namespace) -> None:
     torch.manual_seed(6)  # for the auxiliary layer's initial weights only, which the checkpoint replaces
     folder = args.work_dir / "verifier"
     prefixes, scenes, outcomes = Prefixes(args.model), LatentScenes.load(folder / "scenes"), Outcomes.drawn(args)
-    test = torch.arange(len(outcomes)) % EVERY == EVERY - 1
+    test = examining(len(outcomes))
     soft = None
     if args.label == "soft":
-        soft = Soft.drawn(completions_of(args.work_dir, args.model), outcomes.reward).some(torch.nonzero(~test)[:, 0])
-    taught, held = outcomes.some(torch.nonzero(~test)[:, 0]), outcomes.some(torch.nonzero(test)[:, 0])
+        soft = Soft.drawn(completions_of(args.work_dir, args.model), outcomes.reward).some(~test)
+    taught, held = outcomes.some(~test), outcomes.some(test)
     head, auxiliary = begin(prefixes), nn.Linear(LatentHeadConfig(steps=1).width, sum(AUXILIARY))
     known = Checkpoint(folder / f"scenes-{args.model}.pt").load()
     if known is None:

@@ -19,7 +19,8 @@ from scalingar.rewards.verifiers.latent_head import LatentHead, LatentHeadConfig
 from training.checkpoint import Checkpoint
 from training.judges.reward import AUXILIARY, gaze_targets, rows_of
 from training.verifier.distil import teacher
-from training.verifier.latent_scenes import LatentScenes
+from training.verifier.drawn.latent_scenes import LatentScenes
+from training.verifier.drawn.prompts import MODELS
 from training.workdir import add_work_dir, announce
 from training.world.reward_pairs import Pairs
 
@@ -27,7 +28,6 @@ SIDE = 12
 BATCH, HELD_OUT = 32, 256
 Lesson = tuple[Tensor, Tensor, Pairs, Tensor]
 """Latents, how much is drawn, claims and labels, and which claims are taught."""
-MODELS = ("embedded", "embedded-next-scale")
 
 
 class Prefixes:

@@ -1,8 +1,9 @@
 """Teach the embedded reward to look at half-drawn pictures: ``python -m training.verifier.look``.
 
-Reads what :mod:`training.verifier.collect` stored; every fourth prompt is held out. A prefix is decoded with its rows
-repeated below it; of what the reward's encoder sees only the drawn rows are kept, and a learned blank stands for the
-others. The encoder stays as it is, what reads it learns the order of a prompt's trajectories by their finished rewards.
+Reads what :mod:`training.verifier.drawn.collect` stored; every fourth prompt is held out. A prefix is decoded with its
+rows repeated below it; of what the reward's encoder sees only the drawn rows are kept, and a learned blank stands for
+the others. The encoder stays as it is, what reads it learns the order of a prompt's trajectories by their finished
+rewards.
 """
 
 import argparse
@@ -21,10 +22,10 @@ from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.policy.filling import repeated
 from scalingar.rewards.match_net import MatchNet
 from training.schedules import cosine
-from training.verifier.collect import training_prompts
-from training.verifier.distil import EVERY, PROMPTS, teacher
-from training.verifier.ordering import loss_of, words_of
-from training.verifier.probe import load
+from training.verifier.distil import PROMPTS, teacher
+from training.verifier.drawn.prompts import SEED, examining, training_prompts, words_of
+from training.verifier.drawn.stored import load
+from training.verifier.ordering import loss_of
 from training.workdir import add_work_dir, announce
 
 SIDE = 12
@@ -110,7 +111,7 @@ def main() -> None:
     add_work_dir(parser)
     parser.add_argument("--rows", type=int, default=6, help=f"of {SIDE} that are drawn")
     parser.add_argument("--prompts", type=int, default=392, help="that `collect` drew")
-    parser.add_argument("--seed", type=int, default=2024, help="of the prompts")
+    parser.add_argument("--seed", type=int, default=SEED["embedded"], help="of the prompts")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--lr", type=float, default=5e-4)
     args = parser.parse_args()
@@ -121,7 +122,7 @@ def main() -> None:
     patches = seen(folder / f"seen-{args.rows}.npy", codes.flatten(0, 1), args.rows).unflatten(0, codes.shape[:2])
     data = {"patches": patches, "words": words_of(prompts)}
     data |= {name: torch.from_numpy(stored[name]).float() for name in ("reward", "right")}
-    test = torch.arange(len(prompts)) % EVERY == EVERY - 1
+    test = examining(len(prompts))
     taught, held = ({name: part[rows] for name, part in data.items()} for rows in (~test, test))
     learn(Look(teacher(), taught["patches"][:40].float().mean((0, 1, 2))), taught, held, args)
 

@@ -1,33 +1,21 @@
 """How well linear probes of hidden states foretell the reward: ``python -m training.verifier.probe``.
 
-Reads what :mod:`training.verifier.collect` stored. Every prompt is held out once in four parts of the prompts.
+Reads what :mod:`training.verifier.drawn.collect` stored. Every prompt is held out once in four parts of the prompts.
 """
 
 import argparse
 import math
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from scalingar.analysis.verifiers.examination import LENGTHS, Table, bellman_error, pairs_right, stops
+from training.verifier.drawn.stored import load
 from training.workdir import add_work_dir, announce
 
 FOLDS = 4
 RIDGE = 1.0
 """Penalty, per trajectory, on standardised inputs."""
-
-
-def load(folder: Path) -> dict[str, np.ndarray]:
-    """All files, with an axis of prompts before that of trajectories."""
-    files = sorted(folder.glob("*.npz"))
-    if not files:
-        raise SystemExit(f"{folder} holds no states; run `python -m training.verifier.collect` first")
-    parts = [np.load(path) for path in files]
-    together = {name: np.concatenate([part[name] for part in parts]) for name in parts[0].files}
-    reward = together["reward"]
-    prompts = len(reward) // int(together["trajectories"][0]) if "trajectories" in together else len(reward) // 8
-    return {name: values.reshape(prompts, -1, *values.shape[1:]) for name, values in together.items()}
 
 
 def held_out(inputs: Float[np.ndarray, "p n k d"], reward: Float[np.ndarray, "p n"]) -> Table:

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 
 from scalingar.analysis.prefixes.forks import setting_of
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.rewards.verifiers import LatentHead, Verifier
 from scalingar.strategies.setting import Setting
-from training.verifier.latent_order import EVERY, Outcomes, values_at
-from training.verifier.latent_reader import MODELS, Prefixes
+from training.verifier.drawn.prompts import MODELS, examining
+from training.verifier.drawn.stored import Outcomes
+from training.verifier.latent_order import values_at
+from training.verifier.latent_reader import Prefixes
 from training.workdir import add_work_dir
 
 CUTS = 10
@@ -85,7 +86,7 @@ def main() -> None:
     parser.add_argument("--images", type=float, default=3.2, help="tokens of so many images")
     args = parser.parse_args()
     outcomes, prefixes = Outcomes.drawn(args), Prefixes(args.model)
-    held = outcomes.some(torch.nonzero(torch.arange(len(outcomes)) % EVERY == EVERY - 1)[:, 0])
+    held = outcomes.some(examining(len(outcomes)))
     setting = setting_of(ImagePipeline.from_pretrained(args.model))
     head = Verifier.load(args.model).head
     assert isinstance(head, LatentHead)

@@ -1,4 +1,4 @@
-"""Words of prompts, and the loss of an order."""
+"""Words of prompts, who teaches, soft labels, and the loss of an order."""
 
 from pathlib import Path
 
@@ -8,7 +8,9 @@ import torch
 
 from scalingar.analysis.prefixes.forks import means_by_length
 from scalingar.models.embedded.grammar import parse
-from training.verifier.ordering import WORDS, Soft, loss_of, words_of
+from training.verifier.drawn.completions import Soft, missing
+from training.verifier.drawn.prompts import WORDS, examining, seeds, words_of
+from training.verifier.ordering import loss_of
 
 
 def test_words_are_terminals_up_to_the_length_that_is_read() -> None:
@@ -41,3 +43,17 @@ def test_a_prefix_is_worth_the_mean_of_all_that_begin_with_it(tmp_path: Path) ->
     wanted = [*labels.T[[0, 0, 1, 2]].tolist(), [0.5, 0.25]]
     assert told.numpy() == pytest.approx(np.array(wanted))
     assert soft.some(torch.tensor([1])).of(torch.tensor([0]), torch.tensor([16])).tolist() == [[1.0, 2.0]]
+
+
+def test_every_fourth_prompt_examines_and_every_prompt_has_noise_of_its_own() -> None:
+    assert examining(9).tolist() == [False, False, False, True] * 2 + [False]
+    assert seeds("embedded", 2, 2) == [7_000_200, 7_000_300]
+    assert seeds("embedded-next-scale", 0, 1) == [5_000_000]
+
+
+def test_completions_of_other_numbers_are_not_mixed(tmp_path: Path) -> None:
+    prompts = [f"prompt {number}" for number in range(5)]
+    np.savez(tmp_path / "00001.npz", completions=3)
+    assert [number for _, number in missing(tmp_path, prompts, 3)] == [0, 2, 4]
+    with pytest.raises(SystemExit, match="is of 3 completions, not 2"):
+        list(missing(tmp_path, prompts, 2))

@@ -5,7 +5,7 @@ import pytest
 
 from scalingar.analysis.verifiers.examination import bellman_error, pairs_right, stops
 from scalingar.bench.benchmarks.geneval.prompts import official_prompts
-from training.verifier.collect import training_prompts
+from training.verifier.drawn.prompts import training_prompts
 from training.verifier.probe import held_out
 
 

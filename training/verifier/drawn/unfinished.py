@@ -1,7 +1,9 @@
-"""Pictures of unfinished images, with the reward of what became of them: ``python -m training.verifier.unfinished``."""
+"""Pictures of unfinished images, with the reward of what became of them.
+
+``python -m training.verifier.drawn.unfinished``
+"""
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from scalingar.core.files import replacing, sweep
 from scalingar.core.locks import sole_writer
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies.best_of_n import BestOfN
-from training.verifier.collect import training_prompts
+from training.verifier.drawn.prompts import SEED, TOGETHER, missing, seeds, training_prompts
 from training.workdir import add_work_dir, announce
 
 MODEL = "embedded-next-scale"
@@ -22,9 +24,7 @@ TRAJECTORIES = 8
 """Of a prompt."""
 SCALES = (4, 5, 7, 9)
 """After which pictures are kept: 5 x 5, 6 x 6, 8 x 8, and 12 x 12, the finished image."""
-TOGETHER = 4
-"""Prompts decoded together and stored in a file."""
-PROMPTS, SEED = 320, 4242
+PROMPTS = 320
 
 
 @dataclass(frozen=True)
@@ -53,21 +53,13 @@ class Unfinished:
         return cls(prompts, {scale: column(f"pictures{scale}") for scale in SCALES}, column("reward"))
 
 
-def missing(folder: Path, prompts: list[str]) -> Iterator[tuple[Path, int]]:
-    """Files that are not there yet, and the first prompt of each."""
-    for first in range(0, len(prompts), TOGETHER):
-        if not (path := folder / f"{first:05d}.npz").exists():
-            yield path, first
-
-
 def fill(folder: Path, prompts: list[str]) -> None:
     """Draw what is missing, with a progress bar."""
     pipe, strategy = ImagePipeline.from_pretrained(MODEL), BestOfN(num_trajectories=TRAJECTORIES, reward="embedded")
     ends = np.cumsum([height * width for height, width in pipe.grids])
     for path, first in track(list(missing(folder, prompts)), description="drawing"):
         part = prompts[first : first + TOGETHER]
-        seeds = [5_000_000 + 100 * (first + number) for number in range(len(part))]
-        output = pipe(part, strategy=strategy, seed=seeds, output_type="codes")
+        output = pipe(part, strategy=strategy, seed=seeds(MODEL, first, len(part)), output_type="codes")
         candidates = [candidate for some in output.candidates for candidate in some]
         columns = {"reward": np.array([one.rewards["embedded"] for one in candidates], np.float32)}
         for scale in SCALES:
@@ -85,7 +77,7 @@ def main() -> None:
     args = parser.parse_args()
     folder = args.work_dir / "unfinished"
     folder.mkdir(parents=True, exist_ok=True)
-    prompts = training_prompts(args.prompts, SEED)
+    prompts = training_prompts(args.prompts, SEED[MODEL])
     with sole_writer(folder):
         sweep(folder)
         fill(folder, prompts)

@@ -1,4 +1,4 @@
-"""Scenes with claims about them, as codes of both embedded models: ``python -m training.verifier.latent_scenes``.
+"""Scenes with claims about them, as codes of both embedded models: ``python -m training.verifier.drawn.latent_scenes``.
 
 What a head that reads latents is taught with at first: unlike images of a generator they cost next to nothing. Half of
 the scenes are edited as those of the reward are (:mod:`training.world.reward_pairs`), none is degraded, since codes are

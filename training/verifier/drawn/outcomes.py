@@ -1,6 +1,6 @@
-"""Images of the embedded next-scale model, with what became of them: ``python -m training.verifier.outcomes``.
+"""Images of the embedded next-scale model, with what became of them: ``python -m training.verifier.drawn.outcomes``.
 
-As :mod:`training.verifier.collect` of the next-token model, without states: codes, confidences, rewards, and the
+As :mod:`training.verifier.drawn.collect` of the next-token model, without states: codes, confidences, rewards, and the
 detector's verdicts.
 """
 
@@ -16,11 +16,12 @@ from scalingar.core.files import replacing, sweep
 from scalingar.core.locks import sole_writer
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies.best_of_n import BestOfN
-from training.verifier.collect import TOGETHER, missing, training_prompts, verdicts
+from training.verifier.drawn.collect import verdicts
+from training.verifier.drawn.prompts import SEED, TOGETHER, missing, seeds, training_prompts
 from training.workdir import add_work_dir, announce
 
 MODEL = "embedded-next-scale"
-PROMPTS, SEED = 392, 4242
+PROMPTS = 392
 
 
 def fill(folder: Path, prompts: list[str], trajectories: int) -> None:
@@ -29,8 +30,7 @@ def fill(folder: Path, prompts: list[str], trajectories: int) -> None:
     strategy = BestOfN(num_trajectories=trajectories, reward="embedded")
     for path, first in track(list(missing(folder, prompts)), description="drawing"):
         part = prompts[first : first + TOGETHER]
-        seeds = [5_000_000 + 100 * (first + number) for number in range(len(part))]
-        output = pipe(part, strategy=strategy, seed=seeds, output_type="codes")
+        output = pipe(part, strategy=strategy, seed=seeds(MODEL, first, len(part)), output_type="codes")
         candidates = [candidate for some in output.candidates for candidate in some]
         columns: dict[str, Any] = {
             "codes": np.stack([candidate.codes.flatten().numpy() for candidate in candidates]).astype(np.int16),
@@ -50,7 +50,7 @@ def main() -> None:
     args = parser.parse_args()
     folder = args.work_dir / "verifier" / "outcomes"
     folder.mkdir(parents=True, exist_ok=True)
-    prompts = training_prompts(args.prompts, SEED)
+    prompts = training_prompts(args.prompts, SEED[MODEL])
     with sole_writer(folder):
         sweep(folder)
         fill(folder, prompts, args.trajectories)

@@ -4,7 +4,6 @@ What became of it: its reward, by which a verifier is taught, and the detector's
 """
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from scalingar.analysis.verifiers.examination import stops
 from scalingar.bench.benchmarks.geneval.geneval import GenEval
-from scalingar.bench.benchmarks.geneval.prompts import official_prompts, spell_out
+from scalingar.bench.benchmarks.geneval.prompts import spell_out
 from scalingar.bench.judges.detectors.embedded_detector import EmbeddedDetector
 from scalingar.core.files import replacing, sweep
 from scalingar.core.locks import sole_writer
@@ -26,20 +25,10 @@ from scalingar.strategies.best_of_n import BestOfN
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Search, Step
 from scalingar.strategies.setting import Setting
+from training.verifier.drawn.prompts import SEED, TOGETHER, missing, seeds, training_prompts
 from training.workdir import add_work_dir, announce
-from training.world.scenes import sample_scene
 
-SHARES = {
-    "single_object": 0.12,
-    "two_object": 0.19,
-    "counting": 0.15,
-    "colors": 0.16,
-    "position": 0.19,
-    "color_attr": 0.19,
-}
-"""Of GenEval's tasks."""
-TOGETHER = 4
-"""Prompts decoded together and stored in a file."""
+MODEL = "embedded"
 
 
 class Recorded(BestOfN):
@@ -85,33 +74,12 @@ RECORDINGS: list[Recording] = []
 """Of the call under way, one per image, in order."""
 
 
-def training_prompts(count: int, seed: int) -> list[str]:
-    """Different prompts of the embedded grammar; none of GenEval's is among them."""
-    generator = np.random.default_rng(seed)
-    taken = {metadata.prompt for metadata in official_prompts()}
-    prompts: list[str] = []
-    while len(prompts) < count:
-        prompt = sample_scene(generator, SHARES).prompt
-        if prompt not in taken:
-            taken.add(prompt)
-            prompts.append(prompt)
-    return prompts
-
-
-def missing(folder: Path, prompts: list[str]) -> Iterator[tuple[Path, int]]:
-    """Files that are not there yet, and the first prompt of each."""
-    for first in range(0, len(prompts), TOGETHER):
-        path = folder / f"{first:05d}.npz"
-        if not path.exists():
-            yield path, first
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_work_dir(parser)
     parser.add_argument("--prompts", type=int, default=392)
     parser.add_argument("--trajectories", type=int, default=8, help="of each prompt")
-    parser.add_argument("--seed", type=int, default=2024, help="of the prompts")
+    parser.add_argument("--seed", type=int, default=SEED[MODEL], help="of the prompts")
     args = parser.parse_args()
     folder = args.work_dir / "verifier" / "states"
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,13 +92,12 @@ def main() -> None:
 
 def fill(folder: Path, prompts: list[str], trajectories: int) -> None:
     """Draw what is missing, with a progress bar."""
-    pipe, judge = ImagePipeline.from_pretrained("embedded"), EmbeddedDetector()
+    pipe, judge = ImagePipeline.from_pretrained(MODEL), EmbeddedDetector()
     strategy = Recorded(num_trajectories=trajectories, reward="embedded")
     for path, first in track(list(missing(folder, prompts)), description="drawing"):
         part = prompts[first : first + TOGETHER]
-        seeds = [7_000_000 + 100 * (first + number) for number in range(len(part))]
         RECORDINGS.clear()
-        output = pipe(part, strategy=strategy, seed=seeds, output_type="codes")
+        output = pipe(part, strategy=strategy, seed=seeds(MODEL, first, len(part)), output_type="codes")
         candidates = [candidate for some in output.candidates for candidate in some]
         store(
             path, [recording.states for recording in RECORDINGS], candidates, verdicts(judge, part, output.candidates)
