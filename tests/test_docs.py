@@ -59,6 +59,13 @@ def test_examples_run(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         runpy.run_path(str(example), run_name="__main__")
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_variants_of_published_models_exist(page: Path) -> None:
+    published = {repo: variants for family in FAMILIES for repo, variants in FAMILIES[family].releases.items()}
+    named = re.findall(r"([\w-]+/[\w-][\w.-]*):([\w-]+)", page.read_text("utf-8"))
+    assert [name for name in named if name[0] in published and name[1] not in published[name[0]]] == []
+
+
 def commands() -> list[str]:
     lines = [line for page in PAGES for block in blocks(page, "(?:console|sh)?") for line in block.splitlines()]
     return sorted({line.removeprefix("$ ") for line in lines if line.removeprefix("$ ").startswith("scalingar ")})

@@ -18,6 +18,8 @@ def test_a_name_is_given_once_and_a_wrong_one_gets_a_suggestion() -> None:
         things.register("one")(2)
     with pytest.raises(ConfigError, match="'oen' is not among the numbers; did you mean 'one'"):
         things["oen"]
+    with pytest.raises(ConfigError, match="'ONE' is not among the numbers; did you mean 'one'"):
+        things["ONE"]
 
 
 def test_for_a_while() -> None:

@@ -15,9 +15,10 @@ T = TypeVar("T")
 
 
 def suggestion(wrong: str, known: list[str]) -> str:
-    """``"; did you mean 'x'?"``, or the whole list when nothing is close."""
-    close = get_close_matches(wrong, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else f"; choose from {', '.join(known)}."
+    """``"; did you mean 'x'?"``, capitals or not, or the whole list when nothing is close."""
+    by_letters = {name.casefold(): name for name in known}
+    close = get_close_matches(wrong.casefold(), by_letters, n=1, cutoff=0.5)
+    return f"; did you mean {by_letters[close[0]]!r}?" if close else f"; choose from {', '.join(known)}."
 
 
 def split_source(kind: str, text: str) -> tuple[str, str | None]:

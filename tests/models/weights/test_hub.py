@@ -36,6 +36,9 @@ def test_names(name: str, parts: tuple[str, str | None] | None) -> None:
 # --- fetching ----------------------------------------------------------------------------------
 
 
+ONLINE = SimpleNamespace(HF_HUB_OFFLINE=False, ENDPOINT="https://hub")
+
+
 def play(monkeypatch: pytest.MonkeyPatch, answer: Any) -> list[tuple[Any, ...]]:
     """A hub that gives, or raises, ``answer``; returns what it is asked."""
     asked: list[tuple[Any, ...]] = []
@@ -46,7 +49,7 @@ def play(monkeypatch: pytest.MonkeyPatch, answer: Any) -> list[tuple[Any, ...]]:
             raise answer
         return answer
 
-    fake = SimpleNamespace(hf_hub_download=respond, snapshot_download=respond)
+    fake = SimpleNamespace(hf_hub_download=respond, snapshot_download=respond, constants=ONLINE)
     monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
     return asked
 
@@ -151,7 +154,7 @@ def test_without_a_network_the_cache_alone_is_asked(monkeypatch: pytest.MonkeyPa
         asked.append(where)
         raise OSError
 
-    fake = SimpleNamespace(hf_hub_download=download, snapshot_download=download)
+    fake = SimpleNamespace(hf_hub_download=download, snapshot_download=download, constants=ONLINE)
     monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
     monkeypatch.setattr("scalingar.models.weights.hub.answers", lambda: False)
     with pytest.raises(WeightsError, match="the hub cannot be reached and it is not in the local cache"):
@@ -173,8 +176,7 @@ def test_a_hub_that_did_not_answer_is_asked_again_after_a_minute(
         if not reached:
             raise ConnectionError
 
-    constants = SimpleNamespace(HF_HUB_OFFLINE=False, ENDPOINT="https://hub")
-    fake = SimpleNamespace(constants=constants, get_session=lambda: SimpleNamespace(head=head))
+    fake = SimpleNamespace(constants=ONLINE, get_session=lambda: SimpleNamespace(head=head))
     monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
     asking = hub.Reach()
     assert (asking(), asking()) == (reached, reached)
@@ -192,4 +194,6 @@ def test_a_name_that_is_in_no_cache_is_told_by_the_real_library(tmp_path: Path) 
     offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     done = subprocess.run(command, env=offline, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: cannot fetch a/b: the hub cannot be reached and it is not in the local cache")
+    assert done.stderr.startswith(
+        "error: cannot fetch a/b: HF_HUB_OFFLINE forbids to ask the hub and it is not in the local cache; unset it, or"
+    )

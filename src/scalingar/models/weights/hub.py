@@ -144,7 +144,7 @@ class Reach:
         """Asks it unless that is known."""
         from huggingface_hub import constants, get_session  # noqa: PLC0415  the package alone does not import the first
 
-        if constants.HF_HUB_OFFLINE:
+        if _kept_offline():
             return False
         if not self._answered and monotonic() >= self._silent_until:
             try:
@@ -159,6 +159,13 @@ answers = Reach()
 """Of this process."""
 
 
+def _kept_offline() -> bool:
+    """Whether the user forbids huggingface_hub to ask."""
+    from huggingface_hub import constants  # noqa: PLC0415
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
 def _unavailable(repo: str, file: str | None, error: Any) -> str:
     item = repo if file is None else f"{file} of {repo}"
     reasons = {
@@ -170,8 +177,11 @@ def _unavailable(repo: str, file: str | None, error: Any) -> str:
     }
     reason = reasons.get(type(error).__name__)
     if reason is None:
-        reason = "the hub cannot be reached and it is not in the local cache"
+        away, remedy = "the hub cannot be reached", "connect"
+        if _kept_offline():
+            away, remedy = "HF_HUB_OFFLINE forbids to ask the hub", "unset it"
+        reason = f"{away} and it is not in the local cache"
         if isinstance(error, OSError) and error.strerror:
             reason = error.strerror
-        reason += "; connect, or download the files elsewhere and give their folder"
+        reason += f"; {remedy}, or download the files elsewhere and give their folder"
     return f"cannot fetch {item}: {reason}."
