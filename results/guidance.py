@@ -17,6 +17,7 @@ SCHEDULES = {
     "gamma-1": "γ = 1",
     "relative": "relative form",
     "raw-variance": "variance of the raw I",
+    "v3-start": "C_min since the start (v3-start)",
 }
 BASE = "2.0"
 
