@@ -4,12 +4,15 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from scalingar.bench.runs.plan import RunPlan
+from scalingar.bench.runs.receipts import Receipt, signed
 from scalingar.bench.runs.results import RESULTS, read_results, write_results
-from scalingar.bench.runs.store import SAMPLES
+from scalingar.bench.runs.store import COSTS, IMAGES, SAMPLES, TRACES
+from scalingar.core.outputs import Ledger
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.pipeline.recipe import Recipe
@@ -72,9 +75,13 @@ def write_made_up(
     tasks: list[str] | None = None,
     images_per_prompt: int = 1,
     grid: tuple[int, int] = GRID,
+    traced: bool = True,
     **changes: object,
 ) -> Path:
-    """A complete run with these points ``(images, n)``; traces are random where they are not given."""
+    """A complete run with these points ``(images, n)``; traces are random where they are not given.
+
+    ``traced``: whether they are written; if not, it is as of a next-scale model.
+    """
     images, n = points.shape
     steps = grid[0] * grid[1]
     every = {**random_traces(np.random.default_rng(0), images, n, steps), **(traces or {})}
@@ -100,10 +107,31 @@ def write_made_up(
         line |= {"image": "", "sha256": "", "chosen": 0, "tokens": n * steps, "truncated": {}, "candidates": candidates}
         lines.append({**line, "verdict": {"points": float(points[i, 0]), "total": 1.0, "reason": "", "details": {}}})
     (folder / SAMPLES).write_text("".join(json.dumps(line) + "\n" for line in lines))
-    for number, start in enumerate(range(0, images, chart.shard)):
-        _write_traces(folder / "traces" / f"{number:05d}.npz", every, slice(start, start + chart.shard), grid)
+    for number, start in enumerate(range(0, images, chart.shard) if traced else ()):
+        _write_traces(folder / TRACES / f"{number:05d}.npz", every, slice(start, start + chart.shard), grid)
+    sign(folder)
     (folder / RESULTS).write_text("{}")
     return folder
+
+
+def sign(folder: Path) -> None:
+    """Write the costs of a made-up run, with receipts of its lines, of pictures and of the traces that are there."""
+    plan, lines = RunPlan.read(folder), (folder / SAMPLES).read_bytes().splitlines(keepends=True)
+    costs = []
+    for number, start in enumerate(range(0, len(lines), plan.shard)):
+        part, traces = lines[start : start + plan.shard], folder / TRACES / f"{number:05d}.npz"
+        files = {f"{IMAGES}/{number}.png": b""}
+        files |= {f"{TRACES}/{traces.name}": traces.read_bytes()} if traces.exists() else {}
+        cost: dict[str, Any] = {
+            "shard": number,
+            "images": len(part),
+            "workers": 1,
+            "draw_seconds": 0.0,
+            "judge_seconds": 0.0,
+        }
+        cost |= {"judge_decodes": 0, "ledger": Ledger().to_dict()}
+        costs.append(signed(cost, Receipt.of(plan.digest, part, files)))
+    (folder / COSTS).write_bytes(b"".join(costs))
 
 
 def _write_traces(path: Path, every: Mapping[str, np.ndarray], images: slice, grid: tuple[int, int]) -> None:
@@ -115,13 +143,21 @@ def _write_traces(path: Path, every: Mapping[str, np.ndarray], images: slice, gr
     path.write_bytes(buffer.getvalue())
 
 
-def decode(folder: Path, strategy: Strategy, *, all_candidates: bool = True, pipe: ImagePipeline | None = None) -> Path:
+def decode(
+    folder: Path,
+    strategy: Strategy,
+    *,
+    all_candidates: bool = True,
+    pipe: ImagePipeline | None = None,
+    benchmark: Bright | None = None,
+) -> Path:
     """A real run of five prompts and two images each with a tiny pipeline, the next-token one if None is given."""
     pipe = tiny_pipe() if pipe is None else pipe
     chart = plan(pipe, all_candidates=all_candidates, max_rows=8)
     recipe = chart.recipe.model_copy(update={"strategy": strategy})
-    runner = runner_of(pipe, Bright(), chart.model_copy(update={"recipe": recipe}), folder)
+    benchmark = benchmark or Bright()
+    runner = runner_of(pipe, benchmark, chart.model_copy(update={"recipe": recipe}), folder)
     for _ in runner.run():
         pass
-    write_results(read_results(folder, Bright()), runner.store)
+    write_results(read_results(folder, benchmark), runner.store)
     return folder

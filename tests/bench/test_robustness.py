@@ -1,5 +1,6 @@
 """Drops of strategies, from two folders of runs."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,17 @@ def test_runs_that_make_no_drop_are_refused(runs: dict[str, RunResults]) -> None
         robustness([runs["easy"]], [runs["hard"]], "best")
     with pytest.raises(BenchmarkError, match="single was run on one kind of prompts only"):
         robustness([runs["easy"]], [])
+
+
+def test_strategies_judged_by_different_rules_are_refused(runs: dict[str, RunResults], tmp_path: Path) -> None:
+    strict = results(tmp_path / "strict", "single", 0.0, settings={"rule": {"threshold": 0.9}})
+    pairs = [[runs[name], replace(strict, plan=runs[name].plan)] for name in ("easy", "hard")]
+    with pytest.raises(BenchmarkError, match=r"rule.threshold is 0.9 there and left at its default here"):
+        robustness([runs["easy"], strict], pairs[1])
+    with pytest.raises(BenchmarkError, match="two runs are called single"):
+        robustness(pairs[0], [runs["hard"], replace(runs["hard"], folder=tmp_path / "single")])
+
+
+def test_a_single_prompt_gives_a_drop_and_no_interval(tmp_path: Path) -> None:
+    pair = [results(tmp_path / name / "single", "single", at, limit=1) for name, at in (("easy", 0.0), ("hard", 255.0))]
+    assert drop_table(robustness(pair[:1], pair[1:])).splitlines()[2] == "| single | 1.000 | 0.000 | 100.0 % |  |  |"

@@ -16,6 +16,7 @@ from scalingar.core.files import (
     free_folder,
     numbered,
     staging,
+    write_beside,
     write_file,
     write_files,
 )
@@ -179,6 +180,11 @@ def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
     assert free_folder(folder, {**told, "b.md": b"other"}) == tmp_path / "v1.5-2"
     write_file(tmp_path / "v1.5-2" / "b.md", b"mine")
     assert free_folder(folder, {"b.md": b"other"}) == tmp_path / "v1.5-3"
+    assert write_beside(folder, told) == folder
+    assert write_beside(folder, {"b.md": b"other"}) == tmp_path / "v1.5-3"
+    assert write_beside(folder, {"b.md": b"other"}) == tmp_path / "v1.5-3"
+    found = [(tmp_path / name / "b.md").read_bytes() for name in ("v1.5", "v1.5-2", "v1.5-3")]
+    assert found == [b"two", b"mine", b"other"]
     picture = tmp_path / "pictures.png"
     write_file(picture, b"old")
     assert free_file(picture, b"old") == picture

@@ -51,6 +51,12 @@ def test_what_is_no_json_is_a_value_error(text: str, problem: str) -> None:
         parse_json(text)
 
 
+def test_a_key_that_is_there_twice_among_many() -> None:
+    keys = ", ".join(f'"key {number}": 1' for number in range(100_000))
+    with pytest.raises(ValueError, match="'twice' is there twice"):
+        parse_json(f'{{"twice": 1, {keys}, "twice": 2}}')
+
+
 def test_json_is_read() -> None:
     assert parse_json('\ufeff{"a": ["\\ud83d\\udc15", 1.5, null]}') == {"a": ["🐕", 1.5, None]}
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -152,3 +153,18 @@ def test_what_pipelines_of_diffusers_have(pipe: ImagePipeline) -> None:
     with pytest.raises(AttributeError, match="'ImagePipeline' object has no attribute 'nothing'"):
         pipe.nothing  # noqa: B018
     assert not hasattr(pipe, "vae")
+
+
+class Judge:
+    """Bound methods are made anew at every access."""
+
+    def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:
+        """All the same."""
+        return [0.0] * len(images)
+
+
+def test_a_method_of_one_object_is_one_reward() -> None:
+    judge = Judge()
+    first, again, other = (BestOfN(reward=each).reward for each in (judge.score, judge.score, Judge().score))
+    assert first == again
+    assert other != first

@@ -105,6 +105,12 @@ def test_a_trajectory_on_device_noise_does_not_depend_on_the_others() -> None:
         assert torch.equal(alone.codes, beside.codes)
 
 
+def test_what_is_drawn_one_after_the_other_needs_no_rows_for_all() -> None:
+    pipe, strategy = tiny_pipe(), {"name": "stop-when-good", "num_trajectories": 8, "reward": "pmi"}
+    one, all_at_once = (pipe(PROMPT, strategy=strategy, max_rows=rows, seed=1).results[0] for rows in (1, None))
+    assert [each.codes.tolist() for each in one.candidates] == [each.codes.tolist() for each in all_at_once.candidates]
+
+
 def test_guidance_of_one_or_less_runs_one_branch() -> None:
     output = tiny_pipe()(PROMPT, strategy="single", guidance_scale=1.0)
     assert output.ledger.forward_rows == 15

@@ -122,8 +122,8 @@ def test_a_picture_grows_scale_by_scale(pipe: ImagePipeline) -> None:
 def test_the_other_familys_strategy_is_refused(pipe: ImagePipeline) -> None:
     with pytest.raises(ConfigError, match=r"scaling-ar is for next-token models, and this model is next-scale"):
         pipe(PROMPTS[0], strategy="scaling-ar")
-    with pytest.raises(ConfigError, match="max_rows is 1; one image alone needs 2"):
-        pipe(PROMPTS[0], num_trajectories=2, max_rows=1)
+    with pytest.raises(ConfigError, match="max_rows is 2; one image alone needs 16"):
+        pipe(PROMPTS[0], num_trajectories=2, max_rows=2)
 
 
 def test_prompts_that_cannot_be_read_are_one_sentence() -> None:

@@ -44,6 +44,11 @@ class Running:
         return self.server.page_url
 
     @property
+    def app(self) -> Any:
+        """Its routes."""
+        return self.server._uvicorn.config.app
+
+    @property
     def engines(self) -> list[OpenEngine]:
         """Its live batches."""
         return [lane.engine for lane in self.server.service.lanes.values()]

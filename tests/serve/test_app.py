@@ -289,6 +289,22 @@ def test_a_request_that_takes_too_long_is_given_up(pipe: ImagePipeline, monkeypa
         steps.allow(1000)
 
 
+def test_a_stream_that_takes_too_long_ends_with_an_error(pipe: ImagePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(monkeypatch, pipe, max_seconds=2) as served:
+        steps = Steps(monkeypatch)
+        steps.allow(5)
+        late = served.post(stream=True, partial_images=3, quality="low")
+        assert late.status_code == 200, "it had begun"
+        shown, error = late.text.strip().split("\n\n")
+        assert shown.startswith("event: image_generation.partial_image\n")
+        event, data = error.split("\n")
+        assert event == "event: error"
+        assert json.loads(data.removeprefix("data: "))["error"]["code"] == "timeout"
+        until(lambda: 'scalingar_requests_total{status="504"} 1.0' in served.http.get("/../metrics").text)
+        assert served.metric("scalingar_images_total") == 0
+        steps.allow(1000)
+
+
 def test_after_a_bug_in_a_step_the_server_answers_on(pipe: ImagePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(monkeypatch, pipe) as served:
         with monkeypatch.context() as patch:
@@ -304,9 +320,14 @@ def test_a_key_is_asked_for_everywhere_but_for_health(pipe: ImagePipeline, monke
     with running(monkeypatch, pipe, key="secret") as served:
         assert served.post(quality="low").status_code == 200
         foreign = {"authorization": "Bearer other"}
-        for path in ("/models", "/../metrics"):
-            assert served.http.get(path).status_code == 200
-            assert served.http.get(path, headers=foreign).status_code == 401
+        routes = {(route.path, method) for route in served.app.routes for method in route.methods} - {
+            ("/health", "GET")
+        }
+        assert ("/openapi.json", "GET") in routes
+        for path, method in routes:
+            assert served.http.request(method, f"/..{path}", headers=foreign).status_code == 401, path
+            if method == "GET":
+                assert served.http.get(f"/..{path}").status_code == 200
         refused = served.http.post("/images/generations", json={"prompt": PROMPT}, headers=foreign)
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, "invalid_api_key")
         assert served.http.get("/../health", headers=foreign).status_code == 200

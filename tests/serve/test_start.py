@@ -1,16 +1,19 @@
 """Starting: settings, the address, and a model that cannot be loaded."""
 
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.pipeline.model_choice import ModelChoice
 from scalingar.pipeline.recipe import Recipe
+from scalingar.rewards.reward import REWARDS, PixelReward
 from scalingar.serve.loading import load_offer
-from scalingar.serve.pictures import without_paths
+from scalingar.serve.pictures import without_path, without_paths
 from scalingar.serve.start import ServerSettings, listening, serve
 
 
@@ -55,6 +58,21 @@ def test_the_embedded_model_by_its_name() -> None:
     assert "embedded" in {name for name, _ in offer.pipe._rewards}, "loaded before the first request"
 
 
+class Lazy(PixelReward):
+    """Finds out at the first score that its weights are damaged."""
+
+    def score(self, prompt: str, images: Sequence[Image.Image]) -> list[float]:
+        """Raises WeightsError."""
+        raise WeightsError("the weights are cut short.")
+
+
+def test_what_fails_at_the_first_picture_fails_before_the_first_request() -> None:
+    with REWARDS.temporarily("lazy", lambda source, *, device: Lazy()):
+        recipe = Recipe.from_dict({"strategy": {"name": "best-of-n", "reward": "rank-sum:embedded,lazy"}})
+        with pytest.raises(WeightsError, match="cut short"):
+            load_offer(recipe, ServerSettings().limits)
+
+
 def test_pictures_do_not_tell_where_files_are(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "vq.pt").touch()
@@ -66,6 +84,11 @@ def test_pictures_do_not_tell_where_files_are(tmp_path: Path) -> None:
     reward = f"image-reward:{tmp_path}"
     weighed = Recipe.from_dict({"strategy": {"name": "best-of-n", "reward": reward}})
     assert without_paths(weighed).strategy.needs().reward == f"image-reward:{tmp_path.name}"
+    named = {f"vqa-score:{tmp_path}?batch=1": f"vqa-score:{tmp_path.name}?batch=1"}
+    named[f"rank-sum:0.5*image-reward:{tmp_path},pmi"] = f"rank-sum:0.5*image-reward:{tmp_path.name},pmi"
+    named["judge:m?questions=~/secret/q.json"] = "judge:m?questions=q.json"
+    named["vqa-score:org/model?batch=1"] = "vqa-score:org/model?batch=1"
+    assert {name: without_path(name) for name in named} == named
     recipe = Recipe.from_dict(
         {"model": {"name": "org/model"}, "strategy": {"name": "best-of-n", "reward": "clip-score:a/b"}}
     )

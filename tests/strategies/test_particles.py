@@ -1,5 +1,6 @@
 """Particles between importance sampling, Best-of-N and resampling at every check."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from scalingar.core.errors import ConfigError
 from scalingar.policy.resampling import probabilities
 from scalingar.strategies import BestOfN, ImportanceSampling, Particles
+from tests.strategies.rivals.by_hand import RASTER, Told, step
 from tests.tiny import scale_pipes
 from tests.tiny.pipes import PROMPT, tiny_pipe
 
@@ -92,6 +94,40 @@ def test_after_resampling_the_pick_counts_only_what_came_later() -> None:
         chances = probabilities(3 * gains)
         drawn = np.random.default_rng((seed, 0xC401CE)).choice(len(finished), p=chances)
         assert result.chosen == finished[drawn].index
+
+
+def test_the_event_of_a_step_tells_of_rows_that_end_in_it() -> None:
+    told: list[Any] = []
+
+    def callback(_: Any, step: int, total: int, values: dict[str, Any]) -> None:
+        if step == 8:
+            told.append(values)
+
+    settings = {"num_trajectories": 4, "ess_share": 1, "checks": (0.5,), "temperature_inverse": 200}
+    strategy = {"name": "particles", **settings}
+    output = tiny_pipe()(PROMPT, strategy=strategy, seed=2, callback_on_step_end=callback)
+    assert any(candidate.cut is not None for candidate in output.candidates[0])
+    by_index = {candidate.index: candidate for candidate in output.candidates[0]}
+    for name in ("C", "entropy", "weight"):
+        own = [by_index[index].trace[name][8] for index in told[0]["indices"]]
+        np.testing.assert_array_equal(told[0][name], own)
+
+
+def test_each_image_draws_its_own_survivors() -> None:
+    """Of weights 2, 1, 1, 1 evenly spaced quantiles take one of four choices, by the offset that an image draws."""
+    weights = [2.0, 1, 1, 1]
+    strategy = Particles(num_trajectories=4, potential="reward", reward="told", temperature_inverse=1, ess_share=1)
+
+    def survivors(seed: int) -> tuple[int, ...]:
+        looks = Told(lambda one: float(np.log(weights[one.index])))
+        search = strategy.search(replace(RASTER, seed=seed))
+        decision = search.before_draw(step(8, codes=[[row] * 8 for row in range(4)], looks=looks))
+        assert decision is not None
+        return tuple(decision.rows.tolist())
+
+    found = [survivors(seed) for seed in range(20)]
+    assert found == [survivors(seed) for seed in range(20)]
+    assert set(found) == {(0, 0, 1, 2), (0, 0, 1, 3), (0, 0, 2, 3), (0, 1, 2, 3)}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from scalingar.core.errors import ConfigError
 from scalingar.pipeline.run_folder import run_dict
 from scalingar.policy.guidance_schedule import GuidanceConfig
 from scalingar.policy.termination import BELOW_THRESHOLD, GateConfig
+from scalingar.profile.profile_config import ProfileConfig
 from scalingar.strategies import ScalingAR
 from scalingar.strategies.strategy import LoneBranchWarning
 from tests.tiny.pipes import PROMPT, tiny_pipe
@@ -73,6 +74,8 @@ def test_the_schedule_moves_the_scale_and_its_step_uses_it() -> None:
 def test_v1_differs_from_v3_and_takes_overrides() -> None:
     assert ScalingAR.v1().gate.mode == "recovery"
     assert ScalingAR.v1(gate={"quantile": 0.4}).gate == GateConfig.v1().model_copy(update={"quantile": 0.4})
+    with_object = ScalingAR.v1(gate=GateConfig(quantile=0.4), profile=ProfileConfig(block_size=2))
+    assert with_object == ScalingAR.v1(gate={"quantile": 0.4}, profile={"block_size": 2})
     assert ScalingAR.v3() == ScalingAR()
     with pytest.raises(ConfigError, match="quantil"):
         ScalingAR.v1(gate={"quantil": 0.4})
@@ -93,6 +96,14 @@ def test_without_a_second_branch_the_conditional_channel_says_so() -> None:
     assert {name for name, column in told["trace"].items() if set(column) == {None}} >= {"D", "D_hat", "K"}
 
 
+def test_terms_of_a_sum_are_rewards_too() -> None:
+    best = {"name": "best-of-n", "num_trajectories": 2}
+    with pytest.warns(LoneBranchWarning):
+        tiny_pipe()(PROMPT, strategy={**best, "reward": "rank-sum:confidence,log-likelihood"}, guidance_scale=1.0)
+    with pytest.raises(ConfigError, match="compares the prompt's branch with an unconditional one"):
+        tiny_pipe()(PROMPT, strategy={**best, "reward": "rank-sum:pmi,log-likelihood"}, guidance_scale=1.0)
+
+
 @pytest.mark.parametrize(
     ("strategy", "scale"),
     [
@@ -100,6 +111,7 @@ def test_without_a_second_branch_the_conditional_channel_says_so() -> None:
         ({"name": "scaling-ar", "profile": {"conditional_channel": False}}, 1.0),
         ({"name": "best-of-n", "reward": "log-likelihood"}, 1.0),
         ({"name": "random-of-n"}, 1.0),
+        ({"name": "best-of-n", "reward": "rank-sum:negative-entropy,log-likelihood"}, 1.0),
     ],
 )
 def test_nothing_is_said_where_nothing_is_pretended(strategy: dict[str, Any], scale: float) -> None:

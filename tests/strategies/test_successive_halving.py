@@ -5,6 +5,8 @@ import pytest
 
 from scalingar.core.errors import ConfigError
 from scalingar.strategies import SuccessiveHalving
+from scalingar.strategies.build_strategy import build_strategy
+from scalingar.strategies.setting import Setting
 from tests.tiny.pipes import PROMPT, tiny_pipe
 
 
@@ -36,6 +38,18 @@ def test_two_rounds_cost_what_they_say() -> None:
 def test_without_rounds_it_completes_all() -> None:
     output = tiny_pipe()(PROMPT, strategy=SuccessiveHalving(num_trajectories=3, rounds=()), seed=1)
     assert output.ledger.tokens == 48
+
+
+@pytest.mark.parametrize("name", ["successive-halving", "verifier-halving"])
+def test_a_round_after_all_steps_is_refused(name: str) -> None:
+    strategy = build_strategy({"name": name, "rounds": [[0.95, 1]]})
+    with pytest.raises(ConfigError, match=r"has 16 steps, so that a round after 0.95 of them comes when all are drawn"):
+        strategy.search(Setting((4, 4), 3.0, 0))
+    strategy.search(Setting((5, 5), 3.0, 0))
+
+
+def test_shares_that_binary_numbers_miss_are_what_they_say() -> None:
+    assert SuccessiveHalving(rounds=((0.07, 4), (0.55, 2))).rounds_of(400) == {28: 4, 220: 2}
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from scalingar.rewards.features import PixelFeature
 from scalingar.rewards.intrinsic import IntrinsicReward
 from scalingar.rewards.reward import FunctionReward
 from scalingar.strategies import BestOfN, TTSVar
+from tests.strategies.rivals.by_hand import SCALES, step
 from tests.tiny import scales as tiny
 
 
@@ -90,6 +93,24 @@ def test_copies_share_the_past_and_diverge() -> None:
     lost = [candidate for candidate in candidates if candidate.cut]
     assert [candidate.cut.step for candidate in lost if candidate.cut] == [3] * 3
     assert {candidate.tokens for candidate in lost} == {14}
+
+
+@pytest.mark.parametrize(
+    ("method", "drawn"),
+    [("systematic", {(0, 2), (1, 3)}), ("multinomial", set(product(range(4), repeat=2)))],
+)
+def test_each_image_draws_its_own_survivors(method: Any, drawn: set[tuple[int, int]]) -> None:
+    """Two of four of equal reward: by evenly spaced quantiles every other one, else any two."""
+    strategy = TTSVar(schedule=(4, 2, 2), clustering_scales=(), resampling_scales=(1,), method=method)
+
+    def survivors(seed: int) -> tuple[int, ...]:
+        decision = strategy.search(replace(SCALES, seed=seed)).after_draw(step(2, [5, 5, 5, 5]))
+        assert decision is not None
+        return tuple(decision.rows.tolist())
+
+    found = [survivors(seed) for seed in range(100)]
+    assert found == [survivors(seed) for seed in range(100)]
+    assert set(found) == drawn
 
 
 def test_scores_are_traced_where_they_were_taken() -> None:

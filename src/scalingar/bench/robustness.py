@@ -1,10 +1,11 @@
 """Runs on hard prompts beside those of the same strategies on ordinary ones: who loses how much of its score."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from scalingar.bench.runs.comparison import SEED
+from scalingar.bench.runs.comparison import SEED, check_names, different_rule
 from scalingar.bench.runs.results import RunResults
 from scalingar.bench.statistics.drops import Drop, Group, Interval, score_drops
 from scalingar.core.errors import BenchmarkError
@@ -18,8 +19,11 @@ def robustness(
     """The drop of each strategy, by the name that its run has in both folders. ``baseline``: None for the first.
 
     Raises:
-        BenchmarkError: a strategy is missing on one side, or a run differs from its partner in strategy or model.
+        BenchmarkError: a strategy is missing on one side or there twice, a run differs from its partner in strategy or
+            model, or runs of one side are judged differently.
     """
+    for runs in (ordinary, hard):
+        check_names(runs)
     easy, difficult = ({run.name: run for run in runs} for runs in (ordinary, hard))
     if alone := sorted(set(easy) ^ set(difficult)):
         raise BenchmarkError(f"{alone[0]} was run on one kind of prompts only; run the same strategies on both.")
@@ -50,6 +54,8 @@ def _group(runs: dict[str, RunResults]) -> Group:
     for run in runs.values():
         if (run.summary.label, run.plan.provenance) != (first.summary.label, first.plan.provenance):
             raise BenchmarkError(f"{first.folder} and {run.folder} are of different benchmarks or judges.")
+        if differing := different_rule(first.plan, run.plan):
+            raise BenchmarkError(f"{run.folder} cannot be compared with {first.folder}: {differing}.")
     return Group({name: run.table for name, run in runs.items()}, first.summary.weights)
 
 
@@ -66,4 +72,6 @@ def drop_table(drops: dict[str, Drop]) -> str:
 def _percent(interval: Interval | None) -> str:
     if interval is None:
         return ""
+    if math.isnan(interval.low):
+        return f"{100 * interval.value:.1f} %"
     return f"{100 * interval.value:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"

@@ -175,6 +175,14 @@ def free_folder(folder: Path, contents: Mapping[str, bytes]) -> Path:
     )
 
 
+def write_beside(folder: Path, contents: Mapping[str, bytes]) -> Path:
+    """Write files into their free folder, which is made if needed; returns it. Raises OutputError."""
+    place = free_folder(folder, contents)
+    check_writable(place)
+    write_files(place, contents)
+    return place
+
+
 def free_file(path: Path, content: bytes) -> Path:
     """The first of the numbered paths that does not hold something else. Raises OutputError."""
     return next(place for place in numbered(path, path.suffix) if _is_free(place, content))

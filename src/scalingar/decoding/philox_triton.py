@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from triton.language.extra import libdevice
 
+from scalingar.core.device.captures import on_device_of
 from scalingar.decoding.philox import LARGEST
 
 _BLOCKS = 256
@@ -39,6 +40,6 @@ def philox_exponential(keys: Int[Tensor, "n 2"], steps: Int[Tensor, " n"], size:
     out = torch.empty(len(keys), size, device=keys.device)
     grid = (triton.cdiv(size, 4 * _BLOCKS), len(keys))
     if out.numel():
-        with torch.cuda.device(keys.device):
+        with on_device_of(keys):
             _exponential[grid](keys.contiguous(), steps.contiguous(), out, size, _BLOCKS)
     return out

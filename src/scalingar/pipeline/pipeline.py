@@ -300,8 +300,6 @@ class ImagePipeline:
             resolved = with_trajectories(resolved, whole(num_trajectories, "num_trajectories", 1))
         check_serves(resolved, self.decoding)
         max_rows = None if max_rows is None else whole(max_rows, "max_rows", 1)
-        if max_rows is not None and max_rows < resolved.num_trajectories:
-            raise ConfigError(f"max_rows is {max_rows}; one image alone needs {resolved.num_trajectories}.")
         recipe = Recipe.from_dict(
             {
                 "model": self.choice,
@@ -316,6 +314,10 @@ class ImagePipeline:
         assert recipe.sampling is not None
         assert recipe.guidance_scale is not None
         decoder = self.decoder(recipe.sampling)
+        if max_rows is not None:
+            alone = self.rows_alone(recipe)
+            if max_rows < alone:
+                raise ConfigError(f"max_rows is {max_rows}; one image alone needs {alone}.")
         looks = self.looks(decoder, recipe, keep_pixels=output_type in ("pt", "np"), show=output_type != "codes")
         if isinstance(looks.reward, PixelReward):
             for text in prompts:
@@ -380,6 +382,12 @@ class ImagePipeline:
     def _condition(self, prompts: list[str]) -> Any:
         inputs, mask = self.encode_prompts(prompts)
         return self.model.condition(inputs, mask)
+
+    def rows_alone(self, recipe: Recipe) -> int:
+        """Trajectories that one image of a resolved recipe has alive at most."""
+        assert recipe.guidance_scale is not None
+        setting = Setting.of(self.decoder(recipe.sampling), recipe.guidance_scale, 0)
+        return max(recipe.strategy.most_alive(setting))
 
     def reward(self, name: str) -> Reward:
         """The reward of ``name`` or ``name:source``, built once for this pipeline.

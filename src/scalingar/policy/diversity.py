@@ -15,6 +15,13 @@ from scalingar.profile.row_state import as_array
 Reduction = Literal["per-image", "shared", "pool"]
 
 
+def check_numbers(features: Float[Tensor, "n *t d"]) -> None:
+    """Raises ValueError: a feature is not a number."""
+    if not bool(features.isfinite().all()):
+        bad = (~features.flatten(1).isfinite().all(1)).nonzero()[:, 0].tolist()
+        raise ValueError(f"the features of images {bad} hold values that are not numbers")
+
+
 def reduce_features(tokens: Float[Tensor, "n *t d"], reduction: Reduction) -> Float[np.ndarray, "n f"]:
     """One fp32 row per image from its patch tokens ``(n, t, d)``; features ``(n, d)`` are returned unchanged.
 
@@ -27,9 +34,7 @@ def reduce_features(tokens: Float[Tensor, "n *t d"], reduction: Reduction) -> Fl
         ValueError: a feature is not a number.
     """
     tokens = tokens.detach().float().cpu()
-    if not bool(tokens.isfinite().all()):
-        bad = (~tokens.flatten(1).isfinite().all(1)).nonzero()[:, 0].tolist()
-        raise ValueError(f"the features of images {bad} hold values that are not numbers")
+    check_numbers(tokens)
     if tokens.ndim == 2:
         return as_array(tokens)
     if reduction == "pool":

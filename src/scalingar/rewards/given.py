@@ -19,7 +19,7 @@ def named(function: Callable[..., Any]) -> str:
     kind = function if hasattr(function, "__qualname__") else type(function)
     base = f"{PREFIX}{kind.__module__}.{kind.__qualname__}"
     name, number = base, 1
-    while _GIVEN.get(name, function) is not function:
+    while _GIVEN.get(name, function) != function:
         number += 1
         name = f"{base}#{number}"
     _GIVEN[name] = function

@@ -53,14 +53,18 @@ def rank_sums(scores: Float[np.ndarray, "r n"], weights: Sequence[float]) -> Flo
     return total
 
 
+def rewards_in(reward: str | None) -> list[str]:
+    """The reward, or the terms of a sum, without their sources."""
+    name, _, source = (reward or "").partition(":")
+    if name == NAME:
+        with suppress(ConfigError):  # a sum that is none is refused where it is built
+            return [term.name.partition(":")[0] for term in terms_of(source)]
+    return [name]
+
+
 def asks_verifier(reward: str | None) -> bool:
     """Whether this is the value of a verifier, or a sum with it."""
-    name, _, source = (reward or "").partition(":")
-    if name != NAME:
-        return name == VERIFIER
-    with suppress(ConfigError):  # a sum that is none is refused where it is built
-        return any(term.name == VERIFIER for term in terms_of(source))
-    return False
+    return VERIFIER in rewards_in(reward)
 
 
 @REWARDS.register(NAME)

@@ -13,8 +13,10 @@ from starlette.types import Send
 from scalingar.core.outputs import Candidate, PromptResult
 from scalingar.serve.errors import ApiError
 from scalingar.serve.job import Finished, Message, Partial
-from scalingar.serve.pictures import encoded
+from scalingar.serve.pictures import encoded, without_path
 from scalingar.serve.protocol import ImagesRequest, described, event, now, usage
+
+_EVENTS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
 
 
 class Answer:
@@ -40,24 +42,31 @@ class Answer:
             }
         )
 
-    async def stream(self, coming: AsyncGenerator[Message], send: Send) -> None:
-        """Send events until the last. An error before the first one is raised, later it is an event of its own."""
+    async def stream(self, coming: AsyncGenerator[Message], send: Send) -> int:
+        """Send events until the last; returns 200, or the status of the error that ended them.
+
+        An error before the first event is raised, later it is an event of its own.
+        """
         async with aclosing(coming):
-            begun = False
-            async for message in coming:
-                if isinstance(message, ApiError) and not begun:
-                    raise message
+            begun, status = False, 200
+            try:
+                async for message in coming:
+                    if isinstance(message, ApiError):
+                        raise message
+                    if not begun:
+                        await send({"type": "http.response.start", "status": 200, "headers": _EVENTS})
+                        begun = True
+                    body = await run_sync(self._event, message)
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
+            except ApiError as error:
                 if not begun:
-                    headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
-                    await send({"type": "http.response.start", "status": 200, "headers": headers})
-                    begun = True
-                body = await run_sync(self._event, message)
-                await send({"type": "http.response.body", "body": body, "more_body": True})
+                    raise
+                status = error.status
+                await send({"type": "http.response.body", "body": event("error", error.body), "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return status
 
     def _event(self, message: Message) -> bytes:
-        if isinstance(message, ApiError):
-            return event("error", message.body)
         told: dict[str, Any] = {"created_at": now(), **described(self.asked, self.size)}
         if isinstance(message, Partial):
             kind = "image_generation.partial_image"
@@ -89,7 +98,7 @@ class Answer:
             "fate": candidate.fate,
             "tokens": candidate.drawn,
             "parent": candidate.parent,
-            "rewards": candidate.rewards,
+            "rewards": {without_path(name): value for name, value in candidate.rewards.items()},
             "signals": {name: value for name, value in candidate.signals.items() if math.isfinite(value)},
             "b64_json": None if candidate.image is None else self._text(candidate.image),
         }

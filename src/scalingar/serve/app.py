@@ -41,8 +41,10 @@ def build_app(service: LiveService, limits: Limits, door: Door, metrics: Metrics
         await asyncio.to_thread(service.close)
 
     started = now()
-    # The pages that would show the schema load their scripts from elsewhere.
-    app = FastAPI(title="scalingar", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    # The pages that would show the schema load their scripts from elsewhere; the schema itself is asked for the key.
+    app = FastAPI(
+        title="scalingar", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _bug)
@@ -53,7 +55,8 @@ def build_app(service: LiveService, limits: Limits, door: Door, metrics: Metrics
         try:
             offer = service.ready_offer()
         except ApiError as error:
-            return JSONResponse({"status": "loading"}, error.status, error.headers)
+            status = "loading" if service.failure is None else "failed"
+            return JSONResponse({"status": status}, error.status, error.headers)
         return JSONResponse({"status": "ready", "model": offer.name})
 
     @app.get("/metrics")
@@ -66,6 +69,11 @@ def build_app(service: LiveService, limits: Limits, door: Door, metrics: Metrics
         door.check(request.headers)
         model = {"id": service.ready_offer().name, "object": "model", "created": started, "owned_by": "scalingar"}
         return JSONResponse({"object": "list", "data": [model]})
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi(request: Request) -> Response:
+        door.check(request.headers)
+        return JSONResponse(app.openapi())
 
     schema = {"application/json": {"schema": ImagesRequest.model_json_schema()}}
 
@@ -90,12 +98,14 @@ def build_app(service: LiveService, limits: Limits, door: Door, metrics: Metrics
         )
         coming = messages(service, job, inbox, request.receive, deadline)
         told = Answer(asked, offer.size_name)
+        status = 200
         if asked.stream:
-            await told.stream(coming, send)
+            status = await told.stream(coming, send)
         else:
             await (await told.whole(coming))(request.scope, request.receive, send)
-        metrics.images.inc(asked.n or 1)
-        return 200
+        if status == 200:
+            metrics.images.inc(asked.n or 1)
+        return status
 
     return app
 

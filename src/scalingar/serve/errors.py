@@ -1,11 +1,22 @@
 """Errors in the form that OpenAI's clients read."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-from scalingar.core.errors import DecodingError, PromptError, ScalingarError
+from scalingar.core.errors import (
+    DecodingError,
+    EndpointError,
+    OutputError,
+    PackageError,
+    PromptError,
+    ScalingarError,
+    WeightsError,
+)
 
 INVALID, SERVER = "invalid_request_error", "server_error"
+FAILED = "decoding_failed"
+LOG = logging.getLogger("scalingar.serve")
 
 
 class ApiError(Exception):
@@ -42,13 +53,20 @@ class ApiError(Exception):
 
 
 _SECTIONS = ("sampling", "guidance_scale", "strategy")
+_OF_THE_SERVER = (EndpointError, OutputError, PackageError, WeightsError)
+"""Requests name no file and no address: what is wrong with one is told to the log alone."""
 
 
 def of_package(error: ScalingarError) -> ApiError:
-    """A sentence of this package as an answer: decoding breaks down here, everything else is the request's fault."""
+    """A sentence of this package as an answer: some kinds are the server's own, everything else the request's fault."""
     message = str(error)
+    if isinstance(error, _OF_THE_SERVER):
+        LOG.error("%s", message)
+        return ApiError(
+            500, "something that this server draws or judges with failed; its log says what.", code="server_failed"
+        )
     if isinstance(error, DecodingError):
-        return ApiError(500, message, code="decoding_failed")
+        return ApiError(500, message, code=FAILED)
     if isinstance(error, PromptError):
         param: str | None = "prompt"
     else:

@@ -46,6 +46,10 @@ class Lane:
             self._owners[number] = job, order
         self.jobs.append(job)
 
+    def holds_up(self, job: Job) -> bool:
+        """Whether an image of the request waits for rows."""
+        return not set(self.engine.waiting).isdisjoint(job.numbers)
+
     def drop(self, job: Job) -> None:
         """Give a request up; its rows are free at once."""
         for number in job.numbers:

@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from scalingar.pipeline.model_choice import ModelChoice
 from scalingar.pipeline.recipe import Recipe
 
 BEST = 100
+_PARTS = re.compile(r"([:?&=,*])")
 
 
 def encoded(image: Image.Image, kind: str, compression: int | None) -> str:
@@ -30,9 +32,9 @@ def without_paths(recipe: Recipe) -> Recipe:
     model = recipe.model
     fixed = {name: getattr(model, name) for name in type(model).model_fields}
     settings = {**fixed, **model.options}
-    shown = {key: _name(value) if isinstance(value, str) else value for key, value in settings.items()}
+    shown = {key: without_path(value) if isinstance(value, str) else value for key, value in settings.items()}
     texts = {key: value for key, value in recipe.strategy if isinstance(value, str)}
-    names = {key: _name(value) for key, value in texts.items()}
+    names = {key: without_path(value) for key, value in texts.items()}
     update: dict[str, Any] = {}
     if shown != settings:
         update["model"] = ModelChoice.from_dict(shown)
@@ -41,8 +43,13 @@ def without_paths(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update=update) if update else recipe
 
 
-def _name(value: str) -> str:
-    """A path's last part, also behind the colon of ``name:source``; other values as they are."""
-    head, colon, source = ("", "", value) if Path(value).exists() else value.partition(":")
-    local = (os.sep in source or source.startswith("~")) and Path(source).expanduser().exists()
-    return f"{head}{colon}{Path(source).name}" if local else value
+def without_path(value: str) -> str:
+    """A path's last part; also of each part of ``name:source?option=value``, and of a rank sum's terms."""
+    if Path(value).exists():
+        return Path(value).name
+    return "".join(_last_part(part) for part in _PARTS.split(value))
+
+
+def _last_part(part: str) -> str:
+    local = part.startswith((os.sep, "~")) or (os.sep in part and Path(part).exists())
+    return Path(part).name if local else part

@@ -33,6 +33,8 @@ class LiveService:
         self.lanes: dict[Kind, Lane] = {}
         self._load, self._max_queue, self._metrics = load, max_queue, metrics
         self._jobs: set[Job] = set()
+        self._lanes: dict[Job, Lane] = {}
+        """Where requests were added, in the order they came: a verifier that is trained anew may change their kind."""
         self._inbox: deque[tuple[Job, bool]] = deque()
         """Requests to add (True) or to give up, in the order they came."""
         self._errands: deque[Callable[[], None]] = deque()
@@ -54,10 +56,15 @@ class LiveService:
             self._thread.join()
 
     def ready_offer(self) -> Offer:
-        """Raises ApiError 503 while the model is loading."""
+        """Raises ApiError 503 while the model is loading, and after a failure that ended the thread."""
+        self._check_alive()
         if self.offer is None or self._closing:
             raise ApiError(503, "the model is being loaded.", code="not_ready", retry_after=5)
         return self.offer
+
+    def _check_alive(self) -> None:
+        if self.failure is not None:
+            raise ApiError(503, "the server has failed; its log says why.", code="not_ready")
 
     @property
     def queued(self) -> int:
@@ -67,6 +74,7 @@ class LiveService:
     def submit(self, job: Job) -> None:
         """Take a request on. Raises ApiError 429 when too many wait."""
         with self._changed:
+            self._check_alive()
             if self.queued >= self._max_queue:
                 raise ApiError(
                     429, f"{self.queued} requests wait already; try again later.", code="queue_full", retry_after=2
@@ -110,21 +118,48 @@ class LiveService:
             return
         finally:
             self.loaded.set()
-        while self._take():
-            for lane in [lane for lane in self.lanes.values() if lane.engine.busy]:
-                try:
-                    lane.step()
-                except Exception:
-                    LOG.exception("a step failed; its requests are given up")
-                    self._give_up(lane)
-            self._measure()
+        try:
+            while self._take():
+                for lane in self._busy:
+                    self._step(lane)
+                self._measure()
+        except Exception as error:
+            LOG.exception("the live batch has ended; start the server again")
+            with self._changed:
+                self.failure = error
+            for job in list(self._jobs):
+                job.send(_broken())
+                self._forget(job)
+            for errand in self._errands:
+                errand()
+
+    @property
+    def _busy(self) -> list[Lane]:
+        return [lane for lane in self.lanes.values() if lane.engine.busy]
+
+    def _step(self, lane: Lane) -> None:
+        lane.engine.taken = self._taken(lane)
+        try:
+            lane.step()
+        except Exception:
+            LOG.exception("a step failed; its requests are given up")
+            self._give_up(lane)
+
+    def _taken(self, lane: Lane) -> int:
+        """Rows that others have, and those that they want for requests which have waited longer than this batch's."""
+        others = [other for other in self._busy if other is not lane]
+        wanted: dict[Lane, int] = {}
+        for job, other in self._lanes.items() if others else ():
+            if other.holds_up(job):
+                if other is lane:
+                    break
+                wanted[other] = other.engine.wanted
+        return sum(other.engine.reserved for other in others) + sum(wanted.values())
 
     def _take(self) -> bool:
         """Wait for something to do, and do what came in. False: the server closes."""
         with self._changed:
-            while not (
-                self._inbox or self._errands or self._closing or any(lane.engine.busy for lane in self.lanes.values())
-            ):
+            while not (self._inbox or self._errands or self._closing or self._busy):
                 self._changed.wait()
             inbox, errands = list(self._inbox), list(self._errands)
             self._inbox.clear()
@@ -132,16 +167,16 @@ class LiveService:
         for job, wanted in inbox:
             if wanted:
                 self._add(job)
-            else:
-                self._lane(job).drop(job)
+            elif job in self._lanes:  # not given up meanwhile
+                self._drop(job)
         for errand in errands:
             errand()
         self._measure()
         return not self._closing
 
     def _add(self, job: Job) -> None:
-        lane = self._lane(job)
         try:
+            lane = self._lanes[job] = self._lane(job)
             lane.add(job)
         except ScalingarError as error:
             job.send(of_package(error))
@@ -150,8 +185,17 @@ class LiveService:
             job.send(_broken())
         else:
             return
-        lane.drop(job)
+        self._drop(job)
         self._forget(job)
+
+    def _drop(self, job: Job) -> None:
+        lane = self._lanes.get(job)
+        if lane is not None:
+            try:
+                lane.drop(job)
+            except Exception:
+                LOG.exception("a request could not be given up; those beside it are given up, too")
+                self._give_up(lane)
 
     def _lane(self, job: Job) -> Lane:
         assert self.offer is not None
@@ -163,11 +207,12 @@ class LiveService:
     def _give_up(self, lane: Lane) -> None:
         """After a failure that is nobody's: what it left cannot be trusted."""
         self.lanes = {kind: known for kind, known in self.lanes.items() if known is not lane}
-        for job in lane.jobs:
+        for job in [job for job, its in self._lanes.items() if its is lane]:
             job.send(_broken())
             self._forget(job)
 
     def _forget(self, job: Job) -> None:
+        self._lanes.pop(job, None)
         with self._changed:
             self._jobs.discard(job)
 

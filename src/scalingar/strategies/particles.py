@@ -1,6 +1,5 @@
 """Particles: sequential Monte Carlo over prefixes, resampled when their weights have become uneven."""
 
-import math
 from collections.abc import Sequence
 from typing import Literal, Self
 
@@ -11,6 +10,7 @@ from pydantic import Field, model_validator
 from scalingar.core.errors import DecodingError
 from scalingar.core.outputs import Candidate
 from scalingar.policy.resampling import Method, effective_sample_size, probabilities, resample
+from scalingar.profile.duration import share_of
 from scalingar.profile.rounding import reaches
 from scalingar.rewards.reward import compares
 from scalingar.strategies.needs import Needs
@@ -122,7 +122,7 @@ class ParticlesSearch(Search):
     def __init__(self, strategy: Particles, setting: Setting) -> None:
         super().__init__(strategy, setting)
         self.settings = strategy
-        self.checks = {math.ceil(share * setting.total_steps) for share in strategy.checks} - {setting.total_steps}
+        self.checks = {share_of(share, setting.total_steps) for share in strategy.checks} - {setting.total_steps}
         self.since: Float[np.ndarray, " n"] = np.zeros(self.starts)
         self.told: dict[int, float] = {}
         """The same by trajectory, as of the last check."""

@@ -49,6 +49,7 @@ class ScalingAR(Strategy):
         filled = {}
         for name, part in parts.items():
             value = values.get(name, {})
+            value = value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
             filled[name] = part.model_dump(exclude_defaults=True) | value if isinstance(value, dict) else value
         return {**values, **filled}
 

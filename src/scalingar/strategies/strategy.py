@@ -9,14 +9,14 @@ from jaxtyping import Float, Int
 from pydantic import Field, field_validator
 
 from scalingar.core.decoding_kind import Decoding
-from scalingar.core.errors import ConfigError
+from scalingar.core.errors import ConfigError, DecodingError
 from scalingar.core.outputs import Candidate
 from scalingar.core.registry import Registry
 from scalingar.core.settings import Settings
 from scalingar.profile.confidence import ProfileConfig
 from scalingar.profile.rounding import first_largest
 from scalingar.rewards.given import named
-from scalingar.rewards.rank_sum import asks_verifier
+from scalingar.rewards.rank_sum import asks_verifier, rewards_in
 from scalingar.rewards.verifiers import VALUE_SCALE
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Candidates, Pick, Search, Start
@@ -130,7 +130,7 @@ def check_branches(strategy: Strategy, guidance_scale: float) -> None:
             f"{type(strategy).__name__} guides with a second prompt (rewrite: {needs.rewriter}), and guidance_scale "
             f"{guidance_scale:g} means without guidance; set it above 1, or leave rewrite out."
         )
-    if guidance_scale <= 1.0 and (needs.unconditional or needs.reward == "pmi"):
+    if guidance_scale <= 1.0 and (needs.unconditional or "pmi" in rewards_in(needs.reward)):
         raise ConfigError(
             f"{type(strategy).__name__} compares the prompt's branch with an unconditional one (pmi), and at "
             f"guidance_scale {guidance_scale:g} there is none; set it above 1, or choose by another signal such as "
@@ -145,7 +145,8 @@ class LoneBranchWarning(UserWarning):
 def tell_lone_branch(strategy: Strategy, guidance_scale: float) -> None:
     """Warns of a confidence whose conditional channel is constant, because there is only the prompt's branch."""
     channel, weight = strategy.profile.conditional_channel, strategy.profile.weights.conditional
-    signals = {str(strategy.needs().reward).replace("-", "_"), strategy.chosen_by()}
+    rewards = {name.replace("-", "_") for name in rewards_in(strategy.needs().reward)}
+    signals = {*rewards, strategy.chosen_by()}
     if guidance_scale > 1 or not channel or not signals & {"confidence", "final_confidence"}:
         return
     warnings.warn(
@@ -163,8 +164,14 @@ def argmax(values: Iterable[float], scale: float = 0.0) -> int:
 
 
 def most_valued(candidates: Iterable[Candidate]) -> int:
-    """Position of the candidate that the verifier values most, the first of equal ones."""
-    return argmax((candidate.signals["verifier"] for candidate in candidates), VALUE_SCALE)
+    """Position of the candidate that the verifier values most, the first of equal ones.
+
+    Raises DecodingError: a value is not a number.
+    """
+    values = [candidate.signals["verifier"] for candidate in candidates]
+    if not np.isfinite(values).all():
+        raise DecodingError("a verifier's value is not a number; check the verifier and the model's dtype.")
+    return argmax(values, VALUE_SCALE)
 
 
 def choice_generator(setting: Setting) -> np.random.Generator:

@@ -8,8 +8,10 @@ from jaxtyping import Int
 from pydantic import Field, model_validator
 
 from scalingar.core.decoding_kind import Decoding
+from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.policy.halving import NOT_AMONG_THE_BEST, Halving, Signal
+from scalingar.profile.duration import share_of
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
@@ -22,6 +24,20 @@ def check_rounds(rounds: tuple[tuple[float, int], ...]) -> None:
         raise ValueError(f"the shares of rounds {list(shares)} must ascend between 0 and 1")
     if list(counts) != sorted(set(counts), reverse=True) or not all(count >= 1 for count in counts):
         raise ValueError(f"the counts of rounds {list(counts)} must descend to 1 or more")
+
+
+def rounds_at(rounds: tuple[tuple[float, int], ...], total_steps: int, step_name: str) -> dict[int, int]:
+    """How many go on, by the steps that are drawn then.
+
+    Raises ConfigError: a share is rounded up to the last step, when nothing is left to cut.
+    """
+    steps = {share_of(share, total_steps): count for share, count in rounds}
+    if total_steps in steps:
+        raise ConfigError(
+            f"an image of this model has {total_steps} {step_name}s, so that a round after {rounds[-1][0]:g} of them "
+            f"comes when all are drawn; give at most {math.floor(1000 * (total_steps - 1) / total_steps) / 1000}."
+        )
+    return steps
 
 
 @STRATEGIES.register("successive-halving")
@@ -48,8 +64,8 @@ class SuccessiveHalving(Strategy):
         return self
 
     def rounds_of(self, total_steps: int) -> dict[int, int]:
-        """Number of trajectories to keep, by the step before which the others are cut."""
-        return {math.ceil(share * total_steps): count for share, count in self.rounds}
+        """Number of trajectories to keep, by the step before which the others are cut. Raises as :func:`rounds_at`."""
+        return rounds_at(self.rounds, total_steps, "step")
 
     def search(self, setting: Setting) -> "SuccessiveHalvingSearch":
         """A new search for one image."""

@@ -135,3 +135,22 @@ def test_numbers_are_rounded_for_people_only() -> None:
 def test_the_suite_of_the_ablation_can_be_run() -> None:
     suite = read_suite("ablation")
     assert len({(type(strategy), strategy.model_dump_json()) for strategy in suite.values()}) == len(suite)
+
+
+def test_a_task_of_one_prompt_leaves_no_interval_and_no_p(tmp_path: Path) -> None:
+    points = np.array([[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0]])
+    run = CompleteRun.read(write_made_up(tmp_path / "run", points, tasks=["one", "two"], rewards={"r": points}))
+    findings = scaling_findings(run)
+    best = next(one for one in findings.rows if (one["N"], one["rule"]) == (4, "r"))
+    assert best["p, against random"] is None
+    line = next(line for line in findings.markdown().splitlines() if line.startswith("| 4 | 2 | r |"))
+    assert line == "| 4 | 2 | r | 1.000 | 48.0 | +0.500 | – |"
+    told = next(one for one in csv.DictReader(findings.csv().splitlines()) if (one["N"], one["rule"]) == ("4", "r"))
+    assert [told[f"against random{end}"] for end in ("", " low", " high")] == ["0.5", "", ""]
+
+
+def test_a_single_prompt_leaves_no_interval_of_an_order(tmp_path: Path) -> None:
+    points = np.array([[0.0, 1.0, 0.0, 1.0]])
+    findings = signal_findings(CompleteRun.read(write_made_up(tmp_path / "run", points, rewards={"r": points})))
+    cells = [row(findings, "r", "signal")[column] for column in ("among candidates", "across prompts")]
+    assert [format_cell(cell) for cell in cells] == ["1.000", "1.000"]

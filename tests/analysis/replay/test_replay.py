@@ -10,6 +10,7 @@ import pytest
 from scalingar.analysis.replay.derive import derive, derived_lines
 from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.runs.complete_run import CompleteRun, TracedRun
+from scalingar.bench.benchmark import Verdict, unanswered
 from scalingar.bench.reports.formats import markdown
 from scalingar.bench.reports.report_table import report_table
 from scalingar.bench.runs.comparison import compare
@@ -152,6 +153,29 @@ def test_next_scale_runs_serve_choices_among_complete_trajectories(tmp_path: Pat
         derived_lines(complete, build_strategy("tts-var"))
     with pytest.raises(BenchmarkError, match="has no traces; only runs of next-token models"):
         _ = complete.traces
+
+
+class Shy(Bright):
+    """Gives no answer about a third of the pictures."""
+
+    def _verdict(self, brightness: float) -> Verdict:
+        return unanswered("a refusal") if int(10 * brightness) % 3 == 0 else super()._verdict(brightness)
+
+
+def test_images_without_an_answer_are_told_as_decoding_tells_them(tmp_path: Path) -> None:
+    best = build_strategy({"name": "best-of-n", "num_trajectories": 4, "reward": "pmi"})
+    complete = CompleteRun.read(decode(tmp_path / "complete", best, benchmark=Shy()))
+    for name in ("single", "most-confident-of-n"):
+        strategy = build_strategy({"name": name, "num_trajectories": 1 if name == "single" else 3})
+        decoded = RunStore(decode(tmp_path / name, strategy, all_candidates=False, benchmark=Shy())).samples()
+        judged = [
+            [(line["verdict"]["total"], bool(line["verdict"]["details"].get("unanswered"))) for line in lines]
+            for lines in (derived_lines(complete, strategy), decoded)
+        ]
+        assert judged[0] == judged[1]
+        assert 0 < sum(silent for _, silent in judged[0]) < len(judged[0])
+    with pytest.raises(BenchmarkError, match=r"no answer about \d+ of the run's 40 images"):
+        _ = complete.points
 
 
 @pytest.mark.parametrize(("make", "grid", "steps"), [(tiny_pipe, 4, 16), (scale_pipes.infinity_pipe, 2, 7)])

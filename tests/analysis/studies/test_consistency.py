@@ -38,6 +38,13 @@ def test_a_mean_has_the_interval_of_its_prompts() -> None:
     assert (known.high - known.low) / 2 == pytest.approx(1.96 * 0.2 / np.sqrt(380), rel=0.1)
 
 
+def test_a_single_prompt_has_a_mean_and_no_interval() -> None:
+    """Also where the rewards of all others are equal."""
+    (told,) = mean_curve(np.array([[0.5], [np.nan]]))
+    assert told is not None
+    assert (told.value, np.isnan(told.low), np.isnan(told.high)) == (0.5, True, True)
+
+
 def test_rewards_of_unfinished_images_end_in_those_of_the_finished() -> None:
     pipe = scale_pipes.var_pipe()
     candidates = pipe(PROMPTS[0], strategy="best-of-n", num_trajectories=3, seed=1).candidates[0]
@@ -92,3 +99,5 @@ def test_what_cannot_be_asked() -> None:
         consistency_findings(pipes.tiny_pipe(), ["a dog"], "pmi", fill="black")
     with pytest.raises(ConfigError, match="a correlation needs at least 3"):
         consistency_findings(scale_pipes.var_pipe(), PROMPTS, "pmi", trajectories=2)
+    with pytest.raises(ConfigError, match="the prompt '3' is there twice"):
+        consistency_findings(scale_pipes.var_pipe(), ["3", "1", "3"], "pmi")

@@ -9,13 +9,18 @@ import pytest
 
 from scalingar.analysis.outcomes.findings import Cell, Findings, Interval
 from scalingar.analysis.outcomes.running_signals import RUNNING, running, signal_names
+from scalingar.analysis.outcomes.selection import best_by
+from scalingar.analysis.replay.derive import derived_lines
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.studies.ablation import ablation_findings
 from scalingar.analysis.studies.calibration import calibration_findings
 from scalingar.analysis.studies.scaling import scaling_findings
 from scalingar.analysis.studies.signal_study import signal_findings
 from scalingar.analysis.studies.tune import tune_findings
+from scalingar.bench.runs.receipts import Receipt, signed
+from scalingar.bench.runs.store import COSTS, SAMPLES, RunStore
 from scalingar.core.errors import BenchmarkError
+from scalingar.strategies.build_strategy import build_strategy
 from tests.analysis.made_up_runs import write_made_up
 
 SHAPE = (24, 4)
@@ -41,8 +46,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> CompleteRun:
 @pytest.fixture(scope="module")
 def untraced(traced: CompleteRun, tmp_path_factory: pytest.TempPathFactory) -> CompleteRun:
     folder = tmp_path_factory.mktemp("without") / "run"
-    shutil.copytree(traced.folder, folder, ignore=shutil.ignore_patterns("traces"))
-    return CompleteRun.read(folder)
+    return CompleteRun.read(write_made_up(folder, traced.points, rewards=traced.rewards, traced=False))
 
 
 def told_of(findings: Findings, *columns: str) -> dict[tuple[Cell, ...], dict[str, Cell]]:
@@ -77,6 +81,34 @@ def test_scaling_leaves_out_what_needs_traces(traced: CompleteRun, untraced: Com
     same = [key for key in part if key[1] != "confidence"]
     assert [part[key] for key in same] == [whole[key] for key in same]
     assert part[4, "oracle"]["tokens/image"] == 4 * 12
+
+
+@pytest.fixture(scope="module")
+def packed(untraced: CompleteRun, tmp_path_factory: pytest.TempPathFactory) -> CompleteRun:
+    """As under docs/data: its lines as one shard, of which no file was kept."""
+    folder = Path(shutil.copytree(untraced.folder, tmp_path_factory.mktemp("packed") / "run"))
+    cost = {**RunStore(folder).costs()[0], "images": untraced.images}
+    del cost["sha256"]
+    lines = (folder / SAMPLES).read_bytes().splitlines(keepends=True)
+    (folder / COSTS).write_bytes(signed(cost, Receipt.of(untraced.plan.digest, lines, {})))
+    return CompleteRun.read(folder)
+
+
+def test_confidence_of_fewer_is_not_told_of_windows_over_more(packed: CompleteRun, untraced: CompleteRun) -> None:
+    confident = [n for n, rule in told_of(scaling_findings(packed), "N", "rule") if rule == "confidence"]
+    assert confident == [4]
+    for reward in ("confidence", "rank-sum:pmi,0.5*final-confidence"):
+        strategy = {"name": "best-of-n", "num_trajectories": 2, "reward": reward}
+        with pytest.raises(BenchmarkError, match="pooled over 4 trajectories, not over 2; draw a run of 2"):
+            derived_lines(packed, build_strategy(strategy))
+    confident_of = {n: build_strategy({"name": "most-confident-of-n", "num_trajectories": n}) for n in (2, 4)}
+    with pytest.raises(BenchmarkError, match="pooled over 4 trajectories, not over 2"):
+        derived_lines(packed, confident_of[2])
+    with pytest.raises(BenchmarkError, match="pooled over 4 trajectories, not over 2"):
+        best_by(packed, "final_confidence", 2)
+    assert derived_lines(packed, confident_of[4]) == derived_lines(untraced, confident_of[4])
+    assert len(derived_lines(packed, build_strategy("single"))) == 24
+    assert len(derived_lines(untraced, confident_of[2])) == 24, "next-scale models have no windows"
 
 
 @pytest.mark.parametrize("findings_of", [signal_findings, lambda run: calibration_findings(run, seed=1)])

@@ -140,6 +140,8 @@ def test_the_official_layout(tmp_path: Path) -> None:
     )
     items = benchmark.items()[:2]
     assert benchmark.image_path(items[1], 0) == "shape+color/mine/long_description/1.png"
+    names = [benchmark.image_path(item, number) for item in benchmark.items() for number in range(3)]
+    assert len(set(names)) == len(names), "further images of a prompt have names of their own"
     home = tmp_path / "images" / "shape+color" / "mine" / "long_description"
     home.mkdir(parents=True)
     (home / "0.webp").touch()

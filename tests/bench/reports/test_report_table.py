@@ -4,9 +4,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from scalingar.bench.reports.formats import comma_separated, markdown
-from scalingar.bench.reports.report_table import report_table
+from scalingar.bench.reports.report_table import Figure, report_table
 from scalingar.bench.runs.comparison import Comparison
 from scalingar.bench.statistics import ScoreTable, paired_bootstrap
 from scalingar.bench.statistics.task_scores import overall, task_estimates
@@ -53,3 +54,14 @@ def test_several_prompts_give_both() -> None:
     assert "model m; 4 prompts, 1 image each; ± standard error, by prompt, of seconds by shard; [95 % interval" in told
     assert "| a |  | 1 | 0.375 ± 0.161 | 0.375 ± 0.161 |  |" in told
     assert "| +0.250 [+0.250, +0.250] |" in told
+
+
+def test_the_error_of_tokens_is_by_prompt() -> None:
+    """Two prompts whose images cost 1 and 3: ± 1, as of two numbers, however many images each has."""
+    told = compared(2)
+    for each in told.runs:
+        each.samples[:] = [{"id": name, "tokens": tokens} for name, tokens in (("p0", 1), ("p1", 3)) for _ in range(50)]
+        each.costs["tokens_per_image"] = 2.0
+    tokens = report_table(told).rows[0][-2]
+    assert isinstance(tokens, Figure)
+    assert (tokens.value, tokens.error) == (2.0, pytest.approx(1.0))

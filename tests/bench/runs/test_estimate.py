@@ -1,5 +1,7 @@
 """What a run takes, worked by hand."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -52,9 +54,9 @@ def test_a_schedule_is_known_beforehand() -> None:
     strategy = build_strategy({"name": "tts-var", "num_trajectories": 1, "reward": "embedded"})
     load = Load(images=2, shard=2, max_rows=4, workers=1)
     told = estimate(strategy, INFINITY, load, dtype=torch.float32, guidance_scale=1.0)
-    assert (told.trajectories, told.tokens, told.rows) == (16, 2 * 14_656, 4)
-    assert told.cache == 4 * 10 * 10_521 * 4
-    assert told.steps == 13, "in whole trajectories 2.8, which fit into 4 rows"
+    assert (told.trajectories, told.tokens, told.rows) == (16, 2 * 14_656, 8), "an image alone has 8"
+    assert told.cache == 8 * 10 * 10_521 * 4
+    assert told.steps == 13, "in whole trajectories 2.8, which fit into 8 rows"
     with pytest.raises(ConfigError, match="is for next-scale models"):
         estimate(strategy, TOKENS, load, dtype=torch.float32, guidance_scale=1.0)
 
@@ -87,6 +89,17 @@ def test_sizes_of_a_model_folder_are_those_of_its_network(name: str, tokens: int
 def test_sizes_that_are_not_known(name: str) -> None:
     with pytest.raises(ConfigError, match="are not known without its weights"):
         shape_of(Choice(name=name, device="cpu", dtype=torch.float32, options={}))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"name": "stop-when-good", "rule": {"wave": 2, "patience": 1}}, {"name": "allocate", "rule": {"first": 2}}],
+)
+def test_what_is_drawn_in_waves_is_not_alive_at_once(settings: dict[str, Any]) -> None:
+    strategy = build_strategy({**settings, "num_trajectories": 8, "reward": "confidence"})
+    load = Load(images=1, shard=1, max_rows=16, workers=1)
+    told = estimate(strategy, TOKENS, load, dtype=torch.float32, guidance_scale=2.0)
+    assert (told.trajectories, told.tokens, told.rows) == (8, 8 * 16, 2)
 
 
 @pytest.mark.parametrize("name", ["lookahead", "scale-beam"])

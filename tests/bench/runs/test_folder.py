@@ -10,7 +10,7 @@ import pytest
 
 from scalingar.bench.runs.examination import check_lines
 from scalingar.bench.runs.plan import PLAN, RunPlan
-from scalingar.bench.runs.results import read_results, write_results
+from scalingar.bench.runs.results import RESULTS, read_results, write_results
 from scalingar.bench.runs.store import COSTS, SAMPLES, RepairWarning
 from scalingar.bench.runs.validate import check_run
 from scalingar.core.errors import BenchmarkError, OutputError
@@ -131,6 +131,19 @@ def test_an_edited_plan_is_noticed_and_restored(whole: Path, folder: Path) -> No
         else:
             finish(runner(folder, "single"))
         assert written(folder) == written(whole)
+
+
+def test_a_run_that_is_being_mended_has_no_results(folder: Path) -> None:
+    run = runner(folder, "single")
+    write_results(read_results(folder, Bright()), run.store)
+    assert finish(runner(folder, "single")) == [10]
+    assert (folder / RESULTS).exists()
+    first_picture(folder).unlink()
+    steps = runner(folder, "single").run()
+    with pytest.warns(RepairWarning, match="missing"):
+        next(steps)
+    steps.close()  # type: ignore[attr-defined]
+    assert not (folder / RESULTS).exists()
 
 
 def test_edited_results_are_noticed(folder: Path) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from scalingar.bench.runs.executors.threads import Threads
 from scalingar.bench.runs.plan import PLAN, RunPlan
 from scalingar.bench.runs.results import read_results, write_results
-from scalingar.bench.runs.runner import Runner
+from scalingar.bench.runs.runner import Runner, under_way
 from scalingar.bench.runs.shard import Workbench
 from scalingar.bench.runs.store import COSTS, SAMPLES, RepairWarning, RunStore
 from scalingar.bench.runs.validate import check_run
@@ -163,6 +163,20 @@ def test_all_candidates_are_judged_and_traced_on_request(tmp_path: Path) -> None
     np.testing.assert_allclose(confidence, signals, rtol=1e-5)
 
 
+def test_images_of_unequal_numbers_of_trajectories_are_traced(tmp_path: Path) -> None:
+    strategy = {"name": "stop-when-good", "num_trajectories": 3, "reward": "pmi", "rule": {"patience": 1}}
+    pipe = tiny_pipe()
+    chart = plan(pipe, all_candidates=True, shard=10)
+    recipe = chart.recipe.model_copy(update={"strategy": build_strategy(strategy)})
+    run = runner_of(pipe, Bright(), chart.model_copy(update={"recipe": recipe}), tmp_path)
+    finish(run)
+    counts = [len(line["candidates"]) for line in run.store.samples()]
+    assert len(set(counts)) > 1
+    with np.load(tmp_path / "traces" / "00000.npz") as archive:
+        assert (archive["drawn"] == 16).sum(1).tolist() == counts
+        assert (archive["drawn"] == 0).sum() == archive["drawn"].size - sum(counts)
+
+
 def test_validation_finds_what_is_missing_or_was_changed(tmp_path: Path) -> None:
     run = runner(tmp_path)
     finish(run)
@@ -206,4 +220,14 @@ def test_workers_show_in_no_byte(tmp_path: Path) -> None:
     two = runner(tmp_path / "two", workers=2)
     assert finish(two) == [0, 4, 8, 10]
     assert written(tmp_path / "two") == written(tmp_path / "one")
-    assert [line["workers"] for line in two.store.costs()] == [2, 2, 2]
+    assert [line["workers"] for line in two.store.costs()] == [2, 2, 1], "the last is alone"
+
+
+def test_a_shard_that_ran_alone_is_not_shared_out(tmp_path: Path) -> None:
+    assert [under_way(place, 7, 3) for place in range(7)] == [3, 3, 3, 3, 3, 3, 1]
+    assert [under_way(place, 5, 3) for place in range(5)] == [3, 3, 3, 2, 2]
+    run = runner(tmp_path, workers=2, shard=10)
+    finish(run)
+    (cost,) = run.store.costs()
+    told = read_results(tmp_path, run.benchmark).costs["seconds_per_image"]
+    assert told == pytest.approx(cost["draw_seconds"] / 10)

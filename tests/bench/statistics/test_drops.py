@@ -71,3 +71,12 @@ def test_what_gives_no_drop_is_refused() -> None:
         drops({"base": [0, 0]}, {"base": [1, 0]})
     with pytest.raises(BenchmarkError, match="do not hold the same prompts"):
         drops({"base": [1, 0], "new": [1]}, {"base": [1], "new": [1]})
+
+
+@pytest.mark.parametrize(("easy", "hard"), [([1.0], [0.0, 1.0]), ([1.0, 0.5], [0.5])])
+def test_a_single_prompt_gives_no_interval(easy: list[float], hard: list[float]) -> None:
+    found = drops({"base": easy, "new": easy}, {"base": hard, "new": hard})
+    assert found["base"].drop.value == 1 - np.mean(hard) / np.mean(easy)
+    assert found["new"].less is not None
+    assert np.isnan([found["base"].drop.low, found["base"].drop.high, found["new"].less.low]).all()
+    assert found["new"].mitigated is None

@@ -131,6 +131,23 @@ def test_pairing_uses_that_prompts_are_the_same() -> None:
     assert found.value == pytest.approx(0.1)
 
 
+def test_a_task_of_one_prompt_gives_no_interval_and_no_p() -> None:
+    """Drawn again the prompt is itself, as if no other could come out otherwise."""
+    first, second = table({"a": [0, 1, 2], "b": [1]}), table({"a": [2, 2, 4], "b": [4]})
+    found = paired_bootstrap(first, second, np.random.default_rng(0), resamples=200)
+    assert found["a"].low < found["a"].value < found["a"].high
+    for name, value in (("b", 0.75), ("overall", (5 / 12 + 0.75) / 2)):
+        assert found[name].value == pytest.approx(value)
+        assert np.isnan([found[name].low, found[name].high, found[name].p_value]).all()
+
+
+def test_last_digits_are_no_difference() -> None:
+    first = table({"a": [1, 1, 2], "b": [3, 0, 4]})
+    second = ScoreTable(first.prompts, first.tasks, first.correct + 1e-14, first.total)
+    found = paired_bootstrap(first, second, np.random.default_rng(0), resamples=200)["overall"]
+    assert (found.value, found.low, found.high, found.p_value) == (0, 0, 0, 1)
+
+
 def test_rows_are_matched_by_prompt() -> None:
     rng = np.random.default_rng(6)
     first, second = random_table(rng, 0.3), random_table(rng, 0.5)
@@ -218,3 +235,8 @@ def test_calibration_by_hand() -> None:
     assert expected_calibration_error([Bin(0, 1, 10, 0.5, 0.5)]) == 0
     with pytest.raises(ConfigError, match="needs probabilities"):
         calibration_bins(np.array([1.2]), np.array([1.0]))
+
+
+def test_auc_of_a_single_cluster_has_no_interval() -> None:
+    scores, labels = np.array([0.1, 0.7, 0.4, 0.9]), np.array([False, True, True, False])
+    assert np.isnan(auc_interval(scores, labels, np.random.default_rng(0), clusters=np.zeros(4, int))).all()

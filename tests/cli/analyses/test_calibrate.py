@@ -28,6 +28,19 @@ def test_the_recipe_holds_the_rule_that_was_found(tmp_path: Path, capsys: pytest
     ]
 
 
+def test_another_recipe_lies_beside_its_own_table(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).integers(0, 2, (20, 4)).astype(float)
+    run = write_made_up(tmp_path / "run", points, rewards={"pmi": points})
+    for budget in ("1.5", "2.5"):
+        words = ["--strategy", "allocate", "--trajectories", budget, "-o", str(tmp_path / "out")]
+        assert main(["calibrate", str(run), *words]) == 0
+    for name, mean in (("out", 1.5), ("out-2", 2.5)):
+        strategy = Recipe.from_yaml(tmp_path / name / "recipe.yaml").strategy
+        assert isinstance(strategy, Allocate)
+        assert strategy.rule.budget == mean
+        assert f"{mean:g} on average" in (tmp_path / name / "budget.md").read_text()
+
+
 def test_a_cost_that_cannot_be_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = write_made_up(tmp_path / "run", np.ones((8, 4)), rewards={"r": np.ones((8, 4))})
     assert main(["calibrate", str(run), "--trajectories", "9", "-o", str(tmp_path / "out")]) == 1

@@ -22,6 +22,18 @@ def test_a_sweep_is_printed_and_written(folder: Path, tmp_path: Path, capsys: py
     assert told.count("wrote") == 3
 
 
+def test_a_second_table_is_kept_beside_the_first(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = []
+    for values in ("0.1,0.5", "0.2,0.4", "0.2,0.4"):
+        words = ["--parameter", "gate.quantile", "--values", values, "-o", str(tmp_path / "out")]
+        assert main(["analyze", "sweep", str(folder), *words]) == 0
+        printed.append(capsys.readouterr().out)
+    assert [(tmp_path / name / "sweep-gate-quantile.md").read_text() for name in ("out", "out-2")] == printed[:2]
+    assert not (tmp_path / "out-3").exists()
+
+
 def test_runs_are_derived_under_their_labels(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--strategy", "single,pmi-of-n", "-o", str(tmp_path / "out")]
     assert main(["analyze", "derive", str(folder), *words]) == 0

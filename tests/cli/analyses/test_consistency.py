@@ -26,6 +26,17 @@ def test_prompts_of_a_file_become_a_table_and_a_plot(tmp_path: Path) -> None:
     assert {path.suffix for path in (tmp_path / "o").iterdir()} == {".md", ".csv", ".png"}
 
 
+def test_a_prompt_counts_once(tmp_path: Path) -> None:
+    scale_pipes.save_var(tmp_path)
+    (tmp_path / "prompts.txt").write_text("3\n3\n3\n")
+    more = ["--model", str(tmp_path), "--reward", "confidence", "-n", "3", "-o", str(tmp_path / "o")]
+    told = run(str(tmp_path / "prompts.txt"), *more)
+    assert "warning: 2 prompts that came before left out" in told
+    assert "confidence, 1 prompt of 3 complete trajectories each" in told
+    assert "One prompt gives no intervals." in told
+    assert "[" not in told
+
+
 def test_an_unreadable_file_is_one_sentence(tmp_path: Path) -> None:
     scale_pipes.save_var(tmp_path)
     with pytest.raises(ConfigError, match="cannot read the prompts in"):

@@ -20,8 +20,9 @@ def _bright() -> Iterator[None]:
 
 
 def run(package: Path, output: Path, *more: str) -> int:
-    words = ["bench", "run", "bright", "--model", str(package), "-o", str(output), "--reward", "pmi"]
-    return main([*words, "-n", "3", "--max-rows", "6", "--shard", "4", *more])
+    words = ["bench", "run", "bright", "--model", str(package), "-o", str(output), "--max-rows", "6", "--shard", "4"]
+    of_strategies = () if "--suite" in more else ("--reward", "pmi", "-n", "3")
+    return main([*words, *of_strategies, *more])
 
 
 def test_a_suite_is_run_reported_and_validated(
@@ -210,11 +211,16 @@ def test_the_lists_name_benchmarks_and_detectors(capsys: pytest.CaptureFixture[s
     assert "hf-mask2former" in out
 
 
-def test_a_suite_stands_alone(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "option", [("--strategy", "single"), ("-n", "4"), ("--reward", "pmi"), ("--verifier", "nowhere")]
+)
+def test_a_suite_stands_alone(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, str]
+) -> None:
     suite = tmp_path / "suite.yaml"
     suite.write_text("single: {}\n")
-    assert run(package, tmp_path / "runs", "--suite", str(suite), "--strategy", "single") == 1
-    assert "both say what is compared" in capsys.readouterr().err
+    assert run(package, tmp_path / "runs", "--suite", str(suite), *option) == 1
+    assert f"{option[1]} and --suite {suite} both say what is compared" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
 
 

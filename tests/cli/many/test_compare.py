@@ -15,7 +15,8 @@ PROMPT = "a photo of a dog"
 
 
 def compare(package: Path, output: Path, *more: str) -> int:
-    return main(["compare", PROMPT, "--model", str(package), "-n", "3", "--seed", "7", "-o", str(output), *more])
+    count = () if "--suite" in more else ("-n", "3")
+    return main(["compare", PROMPT, "--model", str(package), *count, "--seed", "7", "-o", str(output), *more])
 
 
 def test_one_sheet_and_the_same_noise(

@@ -52,6 +52,17 @@ def test_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["participants"] == 3
 
 
+def test_a_second_report_is_kept_beside_the_first(tmp_path: Path) -> None:
+    (tmp_path / STUDY).write_text(study().model_dump_json())
+    for people in (3, 4):
+        ask_all(tmp_path, study(), people).close()
+        assert main(["study", "report", str(tmp_path), "-o", str(tmp_path / "told")]) == 0
+    participants = [
+        json.loads((tmp_path / name / "report.json").read_text())["participants"] for name in ("told", "told-2")
+    ]
+    assert participants[0] < participants[1]
+
+
 def told(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
     assert main(["study", *map(str, words)]) == 1
     err = capsys.readouterr().err

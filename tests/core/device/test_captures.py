@@ -1,11 +1,14 @@
 """Captured functions; on the CPU they are called, and their results live as long as a graph's would."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from scalingar.core.device.captures import Captures
+from scalingar.core.device.captures import Captures, on_device_of
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,13 @@ class Scaled:
 
     def __call__(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         return self.factor * first, first + second
+
+
+def test_the_tensors_device_is_the_current_one_on_any_gpu_and_nothing_changes_elsewhere() -> None:
+    on_second = on_device_of(cast(Tensor, SimpleNamespace(is_cuda=True, device=torch.device("cuda", 1))))
+    assert isinstance(on_second, torch.cuda.device)
+    assert on_second.idx == 1
+    assert isinstance(on_device_of(torch.ones(1)), nullcontext)
 
 
 def test_a_call_gives_what_the_function_gives() -> None:

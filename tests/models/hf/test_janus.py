@@ -212,8 +212,9 @@ def damaged(folder: Path, how: str) -> None:
     elif how == "no tokenizer":
         (folder / "tokenizer.json").unlink()
         (folder / "tokenizer_config.json").unlink()
-    elif how == "deeper":
-        text = dict(tiny_hf.TEXT, vocab_size=40, num_hidden_layers=3, model_type="llama")
+    elif how in ("deeper", "shallower"):
+        layers = 3 if how == "deeper" else 1
+        text = dict(tiny_hf.TEXT, vocab_size=40, num_hidden_layers=layers, model_type="llama")
         tiny_hf.change_config(folder, text_config=text)
 
 
@@ -227,6 +228,7 @@ def damaged(folder: Path, how: str) -> None:
         ("bad config", "holds no readable config.json"),
         ("no tokenizer", "holds no tokenizer"),
         ("deeper", "lacks 'model.language_model.layers.2"),
+        ("shallower", "has 'model.language_model.layers.1.*for which the janus of its config.json has no place"),
     ],
 )
 def test_damaged_folders(tmp_path: Path, how: str, said: str) -> None:

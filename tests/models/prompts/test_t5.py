@@ -214,6 +214,10 @@ def test_weights_are_released_after_each_call(
     assert len(loads) == 1
     encode(["a cat"])
     assert len(loads) == 2
+    encode.keep_loaded()  # as a server does
+    encode(["a cat"])
+    encode(["a red dog"])
+    assert len(loads) == 3
 
 
 # --- what goes wrong ---------------------------------------------------------------------------

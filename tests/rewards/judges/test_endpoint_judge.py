@@ -143,6 +143,16 @@ def test_what_was_asked_once_is_not_asked_again(tmp_path: Path) -> None:
         assert len(endpoint.requests) == sent + 1
 
 
+def test_a_resumed_run_knows_that_there_were_answers(tmp_path: Path) -> None:
+    """Pictures without an answer are asked about again, and may all come first."""
+    pictures, replies = [picture(level) for level in range(30)], ["yes"]
+    with serving(lambda _: completion(replies[-1])) as endpoint:
+        judge(endpoint, tmp_path, samples=1, parallel=1).score("a dog", pictures[:1])
+        replies.append("Certainly!")
+        resumed = judge(endpoint, tmp_path, samples=1, parallel=1)
+        assert resumed.answered("a dog", pictures) == [1.0, *[None] * 29]
+
+
 def test_questions_of_a_file_and_their_mean(tmp_path: Path) -> None:
     questions = tmp_path / "q.jsonl"
     row = {"prompt": "a red dog", "questions": ["Is there a dog?", ["Is it blue?", "no"], ["What is it?", "a pet"]]}

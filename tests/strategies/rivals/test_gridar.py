@@ -48,6 +48,16 @@ def test_without_a_threshold_the_better_half_of_each_group_is_possible() -> None
     assert decision.rows.tolist() == [2, 3, 2, 3, 4]
 
 
+def test_the_better_half_of_three_is_two() -> None:
+    """Of 1, 3, 2 the second and third are possible; of four and three the better two of each."""
+    decision = GridAR(num_trajectories=3).search(RASTER).before_draw(step(8, [1, 3, 2]))
+    assert decision is not None
+    assert decision.rows.tolist() == [1, 1, 2]
+    decision = GridAR(num_trajectories=7).search(RASTER).before_draw(step(8, [1, 2, 3, 4, 6, 5, 7]))
+    assert decision is not None
+    assert decision.rows.tolist() == [2, 3, 2, 3, 4, 4, 6]
+
+
 def test_strips_are_shown_as_asked() -> None:
     looks = Told(lambda one: float(len(one.codes)))
     GridAR(fill="repeat").search(RASTER).before_draw(step(4, codes=[[1, 2, 3, 4]], looks=looks))

@@ -40,8 +40,7 @@ class Recorded(BestOfN):
 
     def search(self, setting: Setting) -> "Recording":
         """A new search for one image."""
-        RECORDINGS.append(Recording(self, setting))
-        return RECORDINGS[-1]
+        return Recording(self, setting)
 
 
 @dataclass
@@ -63,6 +62,8 @@ class Recording(Search):
 
     def before_draw(self, step: Step) -> None:
         """Add this step's states."""
+        if step.position == 0:
+            RECORDINGS.append(self)
         states = step.states
         self.total = states.double() if self.total is None else self.total + states
         if step.position in self.stops:

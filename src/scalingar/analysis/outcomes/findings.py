@@ -2,21 +2,23 @@
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from matplotlib.figure import Figure
 
 from scalingar.bench.statistics import Difference, Estimate
-from scalingar.core.files import check_writable, free_folder, write_files
+from scalingar.core.files import write_beside
 from scalingar.report.figure import png_bytes
 from scalingar.report.markdown import markdown_table, with_error, with_interval
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value between the ends of its 95 % interval."""
+    """A value between the ends of its 95 % interval; both are NaN where a single prompt gives none."""
 
     value: float
     low: float
@@ -57,18 +59,19 @@ class Findings:
         writer.writerows(flat)
         return buffer.getvalue()
 
-    def write(self, folder: Path) -> list[Path]:
-        """Markdown, CSV and PNG, beside others of these names; returns their paths. Raises OutputError."""
-        check_writable(folder)
+    def write(self, folder: Path, more: Mapping[str, bytes] = MappingProxyType({})) -> list[Path]:
+        """Markdown, CSV and PNG, and ``more`` files with them; returns their paths.
+
+        Where files of these names say something else, all go into a numbered folder beside it. Raises OutputError.
+        """
         contents = {
             "md": self.markdown().encode(),
             "csv": self.csv().encode(),
             "png": png_bytes(self.figure, f"scalingar: {self.name}"),
         }
-        files = {f"{self.name}.{suffix}": content for suffix, content in contents.items()}
-        folder = free_folder(folder, files)
-        write_files(folder, files)
-        return [folder / name for name in files]
+        files = {**{f"{self.name}.{suffix}": content for suffix, content in contents.items()}, **more}
+        place = write_beside(folder, files)
+        return [place / name for name in files]
 
 
 def format_cell(cell: Cell) -> str:
@@ -78,7 +81,9 @@ def format_cell(cell: Cell) -> str:
     if isinstance(cell, Estimate):
         return with_error(cell.value, cell.standard_error)
     if isinstance(cell, Interval):
-        return with_interval(cell.value, cell.low, cell.high, sign="+" if cell.signed else "")
+        sign = "+" if cell.signed else ""
+        known = not math.isnan(cell.low)
+        return with_interval(cell.value, cell.low, cell.high, sign=sign) if known else f"{cell.value:{sign}.3f}"
     return _number(cell) if isinstance(cell, float) else str(cell)
 
 
@@ -92,5 +97,6 @@ def _split(name: str, cell: Cell) -> list[tuple[str, str | int | float | None]]:
     if isinstance(cell, Estimate):
         return [(name, cell.value), (f"{name} error", cell.standard_error)]
     if isinstance(cell, Interval):
-        return [(name, cell.value), (f"{name} low", cell.low), (f"{name} high", cell.high)]
+        low, high = (None if math.isnan(end) else end for end in (cell.low, cell.high))
+        return [(name, cell.value), (f"{name} low", low), (f"{name} high", high)]
     return [(name, cell)]

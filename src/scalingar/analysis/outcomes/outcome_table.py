@@ -1,5 +1,6 @@
 """Outcomes side by side: score, tokens, and the paired difference to one of them."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ def outcome_row(
 ) -> dict[str, Cell]:
     """Score with its error, tokens per image, and the difference to each baseline with its interval and p-value.
 
+    A task of one prompt leaves no error, no interval and no p-value.
     ``images``: mask of the images to use (whole prompts); None: all.
     """
     tokens = outcome.tokens if images is None else outcome.tokens[images]
@@ -29,7 +31,7 @@ def outcome_row(
     for name, base in baselines.items():
         gap = None if base is outcome else difference(run, base.points, outcome.points, images)
         row[f"against {name}"] = None if gap is None else Interval.of(gap)
-        row[f"p, against {name}"] = None if gap is None else gap.p_value
+        row[f"p, against {name}"] = None if gap is None or math.isnan(gap.p_value) else gap.p_value
     return row
 
 

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int, Real
 
 from scalingar.analysis.outcomes.outcome import Outcome, picked
 from scalingar.analysis.outcomes.running_signals import running, signal_names
-from scalingar.analysis.replay.replay import check_profile, replay
+from scalingar.analysis.replay.replay import CONFIDENCE, check_confidence, check_profile, replay
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.policy.termination import GateConfig
@@ -58,11 +58,14 @@ def candidate_scores(run: CompleteRun, name: str, n: int) -> Float[np.ndarray, "
     """A recorded reward or a signal of the first ``n`` candidates; confidence as in a run of ``n`` trajectories.
 
     Raises:
-        BenchmarkError: no such reward or signal, or one that is not a number.
+        BenchmarkError: no such reward or signal, one that is not a number, or confidence of another number without
+            traces.
         ConfigError: more candidates than there are.
     """
     check_profile(run, run.profile, n)
-    if run.traced and name in ("confidence", "final_confidence"):
+    if name in CONFIDENCE and not run.traced:
+        check_confidence(run, n)
+    elif name in CONFIDENCE:
         confidence = replay(run, run.profile, GateConfig(enabled=False), n).confidence.astype(np.float64)
         return confidence.mean(axis=-1) if name == "confidence" else confidence[:, :, -1]
     if name in signal_names(run):

@@ -6,8 +6,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from scalingar.analysis.replay.replay import Replay, check_complete, check_profile, replay_strategy
+from scalingar.analysis.replay.replay import (
+    CONFIDENCE,
+    Replay,
+    check_complete,
+    check_confidence,
+    check_profile,
+    replay_strategy,
+)
 from scalingar.analysis.runs.complete_run import CompleteRun
+from scalingar.bench.benchmark import UNANSWERED
 from scalingar.bench.runs.examination import SAMPLES
 from scalingar.bench.runs.plan import PLAN, RunPlan
 from scalingar.bench.runs.receipts import Line, encoded
@@ -20,7 +28,7 @@ from scalingar.core.outputs import Candidate, Cut
 from scalingar.profile.signals import signals
 from scalingar.rewards.intrinsic import INTRINSIC
 from scalingar.rewards.rank_sum import NAME as RANK_SUM
-from scalingar.rewards.rank_sum import VERIFIER, rank_sums, terms_of
+from scalingar.rewards.rank_sum import VERIFIER, rank_sums, rewards_in, terms_of
 from scalingar.strategies import Strategy
 from scalingar.strategies.setting import Setting
 
@@ -84,7 +92,9 @@ def _derived_line(
     chosen = finished[strategy.choose(finished, setting)].index
     same = chosen == line["chosen"]
     earned = line["candidates"][chosen]["verdict"]
-    verdict = {**earned, "total": line["verdict"]["total"], "details": line["verdict"]["details"] if same else {}}
+    total = earned.get("total", line["verdict"]["total"])
+    details = line["verdict"]["details"] if same else {} if total else {UNANSWERED: True}
+    verdict = {**earned, "total": total, "details": details}
     return {
         **{name: line[name] for name in ("id", "number", "task", "prompt", "seed")},
         "image": None,
@@ -101,6 +111,8 @@ def _recorded(run: CompleteRun, strategy: Strategy) -> Iterator[list[Candidate]]
     """The first candidates of every image as the run recorded them, without traces."""
     check_complete(strategy)
     check_profile(run, strategy.profile, strategy.num_trajectories)
+    if not _chosen_by(strategy).isdisjoint(CONFIDENCE):
+        check_confidence(run, strategy.num_trajectories)
     for line in run.lines:
         yield [
             Candidate(
@@ -113,6 +125,12 @@ def _recorded(run: CompleteRun, strategy: Strategy) -> Iterator[list[Candidate]]
             )
             for recorded in line["candidates"][: strategy.num_trajectories]
         ]
+
+
+def _chosen_by(strategy: Strategy) -> set[str]:
+    """The signals and rewards that a strategy goes by, as signals are spelt."""
+    rewards = {name.replace("-", "_") for name in rewards_in(strategy.needs().reward)}
+    return {*rewards, strategy.chosen_by() or ""}
 
 
 def _replayed(run: CompleteRun, replayed: Replay) -> Iterator[list[Candidate]]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from scalingar.analysis.runs.complete_run import TracedRun
-from scalingar.core.errors import ConfigError
+from scalingar.analysis.runs.complete_run import CompleteRun, TracedRun
+from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.policy.halving import NOT_AMONG_THE_BEST, Halving
 from scalingar.policy.termination import Gate, GateConfig, GateDecision
 from scalingar.profile.confidence import ConfidenceProfile
@@ -23,6 +23,8 @@ from scalingar.strategies import ScalingAR, Strategy
 from scalingar.strategies.successive_halving import SuccessiveHalving
 
 FINISHED = -1
+CONFIDENCE = ("confidence", "final_confidence")
+"""Signals that depend on the other trajectories of an image where windows are pooled over them."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,16 @@ def check_profile(run: TracedRun, profile: ProfileConfig, n: int) -> None:
         traced, wanted = getattr(run.profile, name), getattr(profile, name)
         if traced != wanted:
             raise ConfigError(f"{run.folder} traced profile.{name}={traced!r}; {wanted!r} needs a run of its own.")
+
+
+def check_confidence(run: CompleteRun, n: int) -> None:
+    """Raises BenchmarkError unless the run recorded the confidence of ``n`` trajectories, for want of traces."""
+    if not run.recorded_confidence_of(n):
+        raise BenchmarkError(
+            f"{run.folder} has no traces, and recorded a confidence that is pooled over "
+            f"{run.plan.recipe.strategy.num_trajectories} trajectories, not over {n}; draw a run of {n}, or choose by "
+            "another signal."
+        )
 
 
 def _empty(images: int, n: int, steps: int) -> Replay:

@@ -8,11 +8,12 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from scalingar.analysis.runs.trace_files import TraceFiles
-from scalingar.bench.runs.examination import check_lines
+from scalingar.analysis.runs.trace_files import TraceFiles, traces_of
+from scalingar.bench.runs.examination import check_lines, read_receipts
 from scalingar.bench.runs.plan import RunPlan
+from scalingar.bench.runs.receipts import Receipt
 from scalingar.bench.runs.results import RESULTS
-from scalingar.bench.runs.store import TRACES, RunStore
+from scalingar.bench.runs.store import RunStore
 from scalingar.core.errors import BenchmarkError
 from scalingar.profile.profile_config import ProfileConfig
 from scalingar.strategies import ScalingAR
@@ -41,16 +42,35 @@ class TracedRun:
             raise BenchmarkError(f"{folder} is not finished ({RESULTS} is missing); resume it with 'bench run'.")
         run = cls(folder, plan, RunStore(folder).samples())
         check_lines(folder)
+        run._check_shards()
         run.check()
         return run
 
     def check(self) -> None:
         """Raises BenchmarkError for a run that cannot be used; subclasses say which."""
 
+    def _check_shards(self) -> None:
+        """Raises BenchmarkError unless there is a receipt of every shard."""
+        shards = 1 if self.packed else -(-self.images // self.plan.shard)
+        if sorted(self.receipts) != list(range(shards)) or not self.lines:
+            raise BenchmarkError(
+                f"{self.folder} is not finished (some shards are missing); resume it with 'bench run'."
+            )
+
+    @cached_property
+    def receipts(self) -> dict[int, Receipt]:
+        """What was written, by shard."""
+        return read_receipts(self.folder)
+
+    @property
+    def packed(self) -> bool:
+        """Whether only its lines were kept, as one shard."""
+        return not any(receipt.files for receipt in self.receipts.values())
+
     @property
     def traced(self) -> bool:
-        """Whether it has traces: runs of next-token models without a preview do."""
-        return (self.folder / TRACES).is_dir()
+        """Whether traces were written: runs of next-token models without a preview have them, if not packed."""
+        return any(traces_of(receipt) for receipt in self.receipts.values())
 
     @cached_property
     def traces(self) -> TraceFiles:
@@ -59,7 +79,7 @@ class TracedRun:
             raise BenchmarkError(
                 f"{self.folder} has no traces; only runs of next-token models have them, of those without a preview."
             )
-        return TraceFiles.of(self.folder, images=len(self.lines), shard=self.plan.shard)
+        return TraceFiles.of(self.folder, self.receipts, images=len(self.lines))
 
     @property
     def name(self) -> str:
@@ -110,7 +130,17 @@ class TracedRun:
 
     @cached_property
     def points(self) -> Float[np.ndarray, "i n"]:
-        """Points of every candidate; NaN for those that were cut, which are not judged."""
+        """Points of every candidate; NaN for those that were cut, which are not judged.
+
+        Raises BenchmarkError: the judge gave no answer about some.
+        """
+        verdicts = [candidate["verdict"] or {} for line in self.lines for candidate in line["candidates"]]
+        silent = sum(verdict.get("total") == 0 for verdict in verdicts)
+        if silent:
+            raise BenchmarkError(
+                f"the judge gave no answer about {silent} of the run's {len(verdicts)} images, so that it is not known "
+                "what other choices would have scored; 'analyze derive' leaves them out of each strategy's own score."
+            )
         return self._table(lambda candidate: (candidate["verdict"] or {}).get("points"))
 
     @cached_property
@@ -151,8 +181,23 @@ class CompleteRun(TracedRun):
                 f"{self.folder} is not complete: {cut} of its trajectories were cut; give a run that completes all, "
                 "such as one of best-of-n."
             )
-        if not np.isfinite(self.points).all():
+        if any(candidate["verdict"] is None for line in self.lines for candidate in line["candidates"]):
             raise BenchmarkError(f"{self.folder} holds images that were not judged; run it again.")
+
+    def recorded_confidence_of(self, n: int) -> bool:
+        """Whether the confidence in its lines is that of ``n`` trajectories; of one there is nothing to choose.
+
+        That of a next-token model has windows, which may be pooled over all trajectories of an image.
+        """
+        windows = (self.profile.block_window, self.profile.conditional_window)
+        return "pooled" not in windows or n in (1, self.plan.recipe.strategy.num_trajectories) or self._next_scale
+
+    @cached_property
+    def _next_scale(self) -> bool:
+        """Whether it has neither traces nor previews though it has pictures."""
+        ledgers = [costs["ledger"] for costs in RunStore(self.folder).costs()]
+        previews = any(ledger.get("preview_tokens") is not None for ledger in ledgers)
+        return not (self.packed or self.traced or previews)
 
     @cached_property
     def tokens_per_trajectory(self) -> int:

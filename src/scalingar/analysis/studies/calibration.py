@@ -64,7 +64,8 @@ def ece_interval(
 ) -> Interval:
     """ECE with a percentile bootstrap interval over whole prompts.
 
-    Resampling adds noise to every bin, so the interval lies above the value when that is near zero.
+    Resampling adds noise to every bin, so the interval lies above the value when that is near zero. A single prompt
+    gives none.
     """
     edges = np.linspace(0, 1, bins + 1)
     bin_index = np.clip(np.searchsorted(edges, confidence.ravel(), side="left") - 1, 0, bins - 1)
@@ -73,7 +74,8 @@ def ece_interval(
     gaps = np.bincount(prompt * bins + bin_index, (correct - confidence).ravel(), n * bins).reshape(n, bins)
     counts = np.bincount(prompt, minlength=n)
     draws = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
-    low, high = np.quantile(np.abs(draws @ gaps).sum(axis=1) / (draws @ counts), [0.025, 0.975])
+    values = np.abs(draws @ gaps).sum(axis=1) / (draws @ counts)
+    low, high = np.quantile(values, [0.025, 0.975]) if n > 1 else (np.nan, np.nan)
     return Interval(expected_calibration_error(_bins(confidence, correct, bins)), float(low), float(high))
 
 

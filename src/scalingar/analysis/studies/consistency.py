@@ -12,7 +12,7 @@ from scipy.stats import pearsonr, spearmanr
 from scalingar.analysis.outcomes.findings import Findings, Interval
 from scalingar.analysis.outcomes.outcome import SEED
 from scalingar.bench.image_seeds import image_seed
-from scalingar.bench.statistics.paired import QUANTILES, RESAMPLES, draw_counts
+from scalingar.bench.statistics.paired import QUANTILES, RESAMPLES, resampled
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.pipeline.pipeline import ImagePipeline
@@ -53,11 +53,14 @@ def consistency_findings(
     and averaged over prompts; prompts whose rewards are all equal are left out.
 
     Raises:
-        ConfigError: fewer than three trajectories, no such reward or filling, or a filling for a next-scale model.
+        ConfigError: fewer than three trajectories, a prompt that is there twice, no such reward or filling, or a
+            filling for a next-scale model.
     """
     filling = _filling(pipe, fill)
     if trajectories < 3:
         raise ConfigError(f"num_trajectories is {trajectories}; a correlation needs at least 3.")
+    if twice := next((prompt for i, prompt in enumerate(prompts) if prompt in prompts[:i]), None):
+        raise ConfigError(f"the prompt {twice!r} is there twice; leave one of them out.")
     seeds = [image_seed(seed, prompt, 0) for prompt in prompts]
     output = pipe(list(prompts), strategy=RandomOfN(num_trajectories=trajectories), seed=seeds)
     parts = parts_of(pipe)
@@ -75,8 +78,9 @@ def consistency_findings(
     ]
     undrawn = "" if pipe.decoding == "next-scale" else f" Undrawn codes: {filling}."
     note = (
-        f"{reward}, {len(prompts)} prompts of {trajectories} complete trajectories each; correlations within a prompt, "
-        "averaged. Same best: share of prompts whose best trajectory is already the best. 95 % intervals, by prompt."
+        f"{reward}, {len(prompts)} prompt{'s' * (len(prompts) != 1)} of {trajectories} complete trajectories each; "
+        "correlations within a prompt, averaged. Same best: share of prompts whose best trajectory is already the "
+        "best. " + ("95 % intervals, by prompt." if len(prompts) > 1 else "One prompt gives no intervals.")
     )
     return Findings("consistency", rows, _plot(curves, reward, unit_of(pipe)), notes=[note + undrawn])
 
@@ -139,13 +143,19 @@ def per_prompt(scores: Float[np.ndarray, "p n k"]) -> dict[str, Float[np.ndarray
 
 
 def mean_curve(values: Float[np.ndarray, "p k"]) -> list[Interval | None]:
-    """Per scale the mean over prompts that are no NaN, with a bootstrap interval over prompts; None without any."""
+    """Per scale the mean over prompts that are no NaN, with a bootstrap interval over prompts; None without any.
+
+    A single prompt gives no interval.
+    """
     curve: list[Interval | None] = []
     for column in values.T:
         known = column[~np.isnan(column)]
-        counts = draw_counts(len(known), RESAMPLES, np.random.default_rng(SEED)) if len(known) else None
-        low, high = (np.nan, np.nan) if counts is None else np.quantile(counts @ known / len(known), QUANTILES)
-        curve.append(Interval(float(known.mean()), float(low), float(high)) if len(known) else None)
+        if not len(known):
+            curve.append(None)
+            continue
+        counts = resampled(len(known), RESAMPLES, np.random.default_rng(SEED))
+        low, high = np.quantile(counts @ known / len(known), QUANTILES)
+        curve.append(Interval(float(known.mean()), float(low), float(high)))
     return curve
 
 
@@ -183,7 +193,7 @@ def _plot(curves: dict[str, list[Interval | None]], reward: str, unit: str) -> F
         values, lows, highs = ([getattr(each, part) for each in known.values()] for part in ("value", "low", "high"))
         axes.plot(list(known), values, color=colour, linewidth=1.8, marker="o", markersize=4, label=name)
         axes.fill_between(list(known), lows, highs, color=colour, alpha=0.15, linewidth=0)
-        lowest = min(lowest, *lows, 0.0)
+        lowest = min([lowest, *values, *(low for low in lows if not np.isnan(low))])
     axes.set_xlabel(unit, color=INK, fontsize=9.5)
     axes.set_ylabel("correlation with the final reward", color=INK, fontsize=9.5)
     axes.set_ylim(lowest, 1.05)

@@ -15,7 +15,7 @@ from scalingar.analysis.outcomes.selection import (
     outcome_of,
     random_of,
 )
-from scalingar.analysis.replay.replay import replay_strategy
+from scalingar.analysis.replay.replay import CONFIDENCE, replay_strategy
 from scalingar.analysis.replay.variants import termination
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.pooled_run import PooledRun
@@ -74,6 +74,8 @@ def sizes(n: int) -> list[int]:
 def rules(run: CompleteRun, n: int) -> Iterator[tuple[str, Outcome]]:
     """Every rule but the random one, by name, on the first ``n`` trajectories."""
     names = [*run.rewards, *(name for name in _SIGNALS if name not in run.rewards)]
+    if not (run.traced or run.recorded_confidence_of(n)):
+        names = [name for name in names if name not in CONFIDENCE]
     yield from ((name, best_by(run, name, n)) for name in names)
     yield from ((f"importance, {name}", importance_of(run, name, n)) for name in run.rewards)
     if run.traced:

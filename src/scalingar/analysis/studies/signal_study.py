@@ -63,13 +63,16 @@ def concordance(
 def concordance_interval(
     values: Float[np.ndarray, "i n"], correct: Bool[np.ndarray, "i n"], prompts: Int[np.ndarray, " i"]
 ) -> Interval:
-    """The share of correctly ordered pairs, with a percentile bootstrap interval over whole prompts."""
+    """The share of correctly ordered pairs, with a percentile bootstrap interval over whole prompts.
+
+    A single prompt gives none.
+    """
     wins, pairs = (np.bincount(prompts, part) for part in concordance(values, correct))
     rng, n = np.random.default_rng(SEED), len(pairs)
     draws = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     totals = draws @ pairs
     shares = (draws @ wins)[totals > 0] / totals[totals > 0]
-    low, high = np.quantile(shares, [0.025, 0.975])
+    low, high = np.quantile(shares, [0.025, 0.975]) if n > 1 else (np.nan, np.nan)
     return Interval(float(wins.sum() / pairs.sum()), float(low), float(high))
 
 

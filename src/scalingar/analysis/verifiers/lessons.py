@@ -166,8 +166,7 @@ class Recorded(Forked):
 
     def search(self, setting: Setting) -> "Recording":
         """A new search for one image."""
-        self._recordings.append(Recording(self, setting))
-        return self._recordings[-1]
+        return Recording(self, setting)
 
 
 class Recording(Forking):
@@ -175,10 +174,14 @@ class Recording(Forking):
 
     def __init__(self, strategy: Recorded, setting: Setting) -> None:
         super().__init__(strategy, setting)
+        self.recorded, self.drawn = strategy, False
         self.positions = set(kept_positions(setting.total_steps))
         self.states: list[Tensor] = []
 
     def before_draw(self, step: Step) -> None:
         """Keep the states where a head reads them; completions begin once all N have ended."""
+        if not self.drawn:  # a search may be made to ask how many rows it takes
+            self.drawn = True
+            self.recorded.recordings.append(self)
         if step.position in self.positions and step.indices[0] < self.starts:
             self.states.append(step.states.half().cpu())

@@ -132,10 +132,13 @@ class TIIF(Benchmark):
         return group_scores({name: estimate.value for name, estimate in tasks.items()})
 
     def image_path(self, item: Item, number: int) -> str:
-        """``<type>/<model>/<length>_description/<row>.png``."""
-        row = item.metadata["row"]
-        chosen = self.chosen_settings
-        return f"{item.task}/{file_name(chosen.model_name)}/{chosen.length}_description/{row}{SUFFIXES[0]}"
+        """``<type>/<model>/<length>_description/<row>.png``; of the further images of a prompt ``<row>-<number>.png``.
+
+        The official layout has one image per prompt.
+        """
+        chosen, further = self.chosen_settings, f"-{number}" if number else ""
+        name = f"{item.metadata['row']}{further}{SUFFIXES[0]}"
+        return f"{item.task}/{file_name(chosen.model_name)}/{chosen.length}_description/{name}"
 
     def find_image(self, folder: Path, item: Item, number: int) -> Path:
         """Path of an image in the official layout, with any of its suffixes."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from scalingar.bench.benchmark import UNANSWERED
 from scalingar.bench.runs.comparison import Comparison
 from scalingar.bench.runs.results import RunResults
-from scalingar.bench.statistics import Difference, Estimate
+from scalingar.bench.statistics import Difference, Estimate, ScoreTable, ratio
 from scalingar.bench.statistics.paired import OVERALL
 
 SCORE, COUNT, SECONDS = 3, 0, 2
@@ -90,13 +90,13 @@ def _cells(run: RunResults, comparison: Comparison, tasks: Sequence[str], measur
         str(strategy.num_trajectories),
         *(_estimate(summary.tasks.get(task)) for task in tasks),
         _estimate(summary.overall),
-        "" if own is None else _difference(own[OVERALL], summary.overall),
+        "" if own is None else _difference(own[OVERALL]),
         *(
             cell
             for name in measures
             for cell in (
                 _estimate(estimates.get(name)),
-                "" if run.name == comparison.baseline else _difference(further.get(name), estimates.get(name)),
+                "" if run.name == comparison.baseline else _difference(further.get(name)),
             )
         ),
         _tokens(run),
@@ -108,23 +108,22 @@ def _estimate(estimate: Estimate | None) -> Figure | None:
     return None if estimate is None else Figure(estimate.value, estimate.standard_error)
 
 
-def _difference(difference: Difference | None, own: Estimate | None) -> Figure | None:
-    """``own``: the run's own estimate; where one prompt gives it no error, there is no interval either."""
+def _difference(difference: Difference | None) -> Figure | None:
     if difference is None:
         return None
-    if own is None or own.standard_error is None:
+    if math.isnan(difference.low):  # of a single prompt
         return Figure(difference.value, difference=True)
     return Figure(difference.value, low=difference.low, high=difference.high, difference=True)
 
 
 def _tokens(run: RunResults) -> Figure:
-    """The mean over images, with an error only where images differ in it."""
-    tokens = [line["tokens"] for line in run.samples]
-    count, mean = len(tokens), run.costs["tokens_per_image"]
-    if count < 2 or len(set(tokens)) == 1:
+    """The mean over images, with an error, by prompt, only where images differ in it."""
+    tokens, mean = [line["tokens"] for line in run.samples], run.costs["tokens_per_image"]
+    if len(set(tokens)) < 2:
         return Figure(mean, decimals=COUNT)
-    deviation = math.sqrt(sum((value - mean) ** 2 for value in tokens) / (count - 1))
-    return Figure(mean, deviation / math.sqrt(count), decimals=COUNT)
+    prompts = [line["id"] for line in run.samples]
+    table = ScoreTable.of_images(prompts, tasks=prompts, points=tokens, total=[1.0] * len(tokens))
+    return Figure(mean, ratio(table.correct, table.total).standard_error, decimals=COUNT)
 
 
 def _flattered(runs: Sequence[RunResults]) -> str | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from scalingar.bench.runs.comparison import Comparison
-from scalingar.core.files import check_writable, free_folder, write_files
+from scalingar.core.files import write_beside
 from scalingar.report.figure import new_figure, own_style, png_bytes, quiet_axes
 from scalingar.report.labels import label_points
 from scalingar.report.palette import CHOSEN, FINISHED, INK, RULE
@@ -36,9 +36,7 @@ def write_report(comparison: Comparison, text: str, ending: str, folder: Path) -
     Raises:
         OutputError: the folder cannot be written to.
     """
-    check_writable(folder)
     what = f"scalingar: score against tokens of {', '.join(run.name for run in comparison.runs)}"
     files = {f"report.{ending}": text.encode(), "quality.png": png_bytes(quality_plot(comparison), what)}
-    folder = free_folder(folder, files)
-    write_files(folder, files)
-    return [folder / name for name in files]
+    place = write_beside(folder, files)
+    return [place / name for name in files]

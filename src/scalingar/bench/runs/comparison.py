@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.results import RunResults
 from scalingar.bench.statistics import Difference, paired_bootstrap
 from scalingar.bench.statistics.paired import OVERALL
@@ -43,8 +45,9 @@ def compare(runs: Sequence[RunResults], baseline: str | None = None) -> Comparis
     """Paired differences of all runs against ``baseline`` (None: the first).
 
     Raises:
-        BenchmarkError: no such run, or runs of different benchmarks, models or prompts.
+        BenchmarkError: no such run, two of one name, or runs of different benchmarks, rules, models or prompts.
     """
+    check_names(runs)
     names = [run.name for run in runs]
     baseline = names[0] if baseline is None else baseline
     if baseline not in names:
@@ -74,6 +77,18 @@ def _further(base: RunResults, run: RunResults) -> dict[str, Difference]:
     }
 
 
+def check_names(runs: Sequence[RunResults]) -> None:
+    """Raises BenchmarkError unless each run has a name of its own."""
+    for place, run in enumerate(runs):
+        other = next((other for other in runs[:place] if other.name == run.name), None)
+        if other is not None and other.folder == run.folder:
+            raise BenchmarkError(f"the run {run.folder} is given twice; leave one of them out.")
+        if other is not None:
+            raise BenchmarkError(
+                f"two runs are called {run.name}, {other.folder} and {run.folder}; rename the folder of one of them."
+            )
+
+
 _SHARED = ("benchmark", "benchmark_version", "content", "provenance", "model_weights", "images_per_prompt", "limit")
 """Of plans whose runs are compared."""
 
@@ -86,3 +101,26 @@ def _check_comparable(base: RunResults, run: RunResults) -> None:
                 f"{run.folder} cannot be compared with {base.folder}: {name.removeprefix('model_')} is {actual!r} "
                 f"there and {expected!r} here."
             )
+    if differing := different_rule(base.plan, run.plan):
+        raise BenchmarkError(f"{run.folder} cannot be compared with {base.folder}: {differing}.")
+
+
+_RULE = "settings."
+_NO_RULE = ("model_name", "judge.attempts", "judge.timeout")
+"""Settings of benchmarks that change no verdict."""
+
+
+def different_rule(base: RunPlan, plan: RunPlan) -> str | None:
+    """The first setting by which the images of two runs are judged differently, in words; None: there is none."""
+    here, there = _rule(base), _rule(plan)
+    name = next((name for name in {**here, **there} if here.get(name) != there.get(name)), None)
+    if name is None:
+        return None
+    old, new = (repr(rule[name]) if name in rule else "left at its default" for rule in (here, there))
+    return f"{name} is {new} there and {old} here"
+
+
+def _rule(plan: RunPlan) -> dict[str, Any]:
+    """What decides the verdicts, by dotted name."""
+    settings = {name.removeprefix(_RULE): value for name, value in plan.told().items() if name.startswith(_RULE)}
+    return {name: value for name, value in settings.items() if name not in _NO_RULE}

@@ -61,14 +61,14 @@ def estimate(strategy: Strategy, shape: Shape, load: Load, *, dtype: torch.dtype
     alive, drawn = strategy.most_alive(setting), strategy.most_drawn(setting)
     grids = scales or [(1, 1)] * len(drawn)
     tokens = sum(rows * height * width for rows, (height, width) in zip(drawn, grids, strict=True))
-    most = max(load.max_rows, strategy.num_trajectories)
+    most = max(load.max_rows, *alive)
     full, rest = divmod(load.images, load.shard)
     sizes = [load.shard] * full + [rest] * (rest > 0)
     rows = min(most, max(sizes) * max(alive))
     # In whole trajectories, for those that end early leave their rows to others.
     rounds = sum(math.ceil(size * tokens / (shape.tokens * most)) for size in sizes)
     return Estimate(
-        trajectories=load.images * alive[0],
+        trajectories=load.images * drawn[0],
         tokens=load.images * tokens,
         rows=rows,
         steps=rounds * shape.steps,

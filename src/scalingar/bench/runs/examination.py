@@ -70,7 +70,7 @@ def check_lines(folder: Path) -> None:
     Pictures are not looked at; ``bench validate`` does. Raises BenchmarkError.
     """
     costs, _ = complete_lines(folder / COSTS)
-    receipts = dict(read for raw in costs if (read := read_signed(raw)) is not None)
+    receipts = read_receipts(folder)
     if not costs:
         return
     lines, torn = complete_lines(folder / SAMPLES)
@@ -79,6 +79,11 @@ def check_lines(folder: Path) -> None:
         raise BenchmarkError(
             f"{folder} is not as it was written; 'bench validate' says what was changed, 'bench run' draws it again."
         )
+
+
+def read_receipts(folder: Path) -> dict[int, Receipt]:
+    """The last valid receipt of each shard. Raises BenchmarkError for a file that cannot be opened."""
+    return dict(read for raw in complete_lines(folder / COSTS)[0] if (read := read_signed(raw)) is not None)
 
 
 def complete_lines(path: Path) -> tuple[list[bytes], bool]:

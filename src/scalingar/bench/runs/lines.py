@@ -31,6 +31,7 @@ class _Verdict(_Kept):
 
 class _Earned(_Kept):
     points: float
+    total: float | None = Field(None, ge=0)
     reason: str
 
 

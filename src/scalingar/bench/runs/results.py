@@ -16,7 +16,7 @@ import numpy as np
 
 from scalingar.bench.benchmark import Benchmark, Judged, Summary, Verdict, check_judged, score_table
 from scalingar.bench.runs.plan import RunPlan
-from scalingar.bench.runs.store import RunStore
+from scalingar.bench.runs.store import RESULTS, RunStore
 from scalingar.bench.statistics import ScoreTable, ratio
 from scalingar.core.errors import BenchmarkError
 from scalingar.core.outputs import Ledger
@@ -24,7 +24,6 @@ from scalingar.core.text_file import lines_of
 from scalingar.rewards import REWARDS, eyes
 
 SCHEMA = "scalingar.bench/1"
-RESULTS = "results.json"
 
 
 @dataclass(frozen=True)

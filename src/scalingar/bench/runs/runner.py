@@ -23,6 +23,14 @@ class ShardDone:
     """Which one was completed just now."""
 
 
+def under_way(place: int, shards: int, workers: int) -> int:
+    """Workers that are busy while the shard at ``place`` of so many is computed, if all of them take equally long.
+
+    The last shards may be fewer than the workers, and one may be alone.
+    """
+    return min(workers, shards - place // workers * workers)
+
+
 @dataclass
 class Runner:
     """One plan with all it needs; no byte depends on the executor. ``part``: of the shards that are this run's."""
@@ -44,9 +52,10 @@ class Runner:
             done = total - sum(len(task.jobs) for task in left)
             tokens = full_tokens = 0
             yield ShardDone(done, total)
-            for shard in self.executor.run(self.plan, left):
+            for place, shard in enumerate(self.executor.run(self.plan, left)):
                 images = len(shard.lines)
-                cost = {"shard": shard.number, "images": images, "workers": self.executor.workers, **shard.costs}
+                workers = under_way(place, len(left), self.executor.workers)
+                cost = {"shard": shard.number, "images": images, "workers": workers, **shard.costs}
                 folder.add(shard.number, shard.lines, cost, shard.files)
                 done += images
                 tokens += sum(line["tokens"] for line in shard.lines)

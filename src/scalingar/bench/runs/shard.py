@@ -125,7 +125,7 @@ class Workbench:
             guidance_scale=recipe.guidance_scale,
             sampling=recipe.sampling,
             looks_per_batch=recipe.looks_per_batch,
-            max_rows=max(plan.max_rows, recipe.strategy.num_trajectories),
+            max_rows=max(plan.max_rows, self.pipe.rows_alone(recipe)),
         )
         reached, told = dict.fromkeys(range(len(task.jobs)), 0.0), 0.0
         for event in stream:
@@ -213,19 +213,20 @@ def traces(results: Sequence[PromptResult], *, grid: tuple[int, int], vocab_size
     """Step-wise values of every trajectory of a shard, as the bytes of an npz file.
 
     ``names``: of the values. ``values``: ``(images, n, names, steps)`` fp32, NaN after a trajectory's last step.
-    ``drawn``: tokens of each trajectory, ``(images, n)``. ``grid``: rows and columns of tokens. ``vocab_size``: V.
+    ``drawn``: tokens of each trajectory, ``(images, n)``; 0 where an image has fewer. ``grid``: rows and columns of
+    tokens. ``vocab_size``: V.
     """
     images = [result.candidates for result in results]
     names = list(images[0][0].trace)
     steps = max(len(c.trace[names[0]]) for candidates in images for c in candidates)
     shape = (len(images), max(map(len, images)), len(names), steps)
-    values = np.full(shape, np.nan, np.float32)
+    values, drawn = np.full(shape, np.nan, np.float32), np.zeros(shape[:2], np.int64)
     for image, candidates in enumerate(images):
         for candidate in candidates:
+            drawn[image, candidate.index] = candidate.tokens
             for row, name in enumerate(names):
                 trace = candidate.trace[name]
                 values[image, candidate.index, row, : len(trace)] = trace
-    drawn = np.array([[c.tokens for c in candidates] for candidates in images])
     buffer = io.BytesIO()
     np.savez(buffer, names=np.array(names), values=values, drawn=drawn, grid=np.array(grid), vocab_size=vocab_size)
     return buffer.getvalue()
@@ -244,4 +245,4 @@ def candidate_line(candidate: Candidate, verdict: Line | None) -> Line:
 
 
 def _earned(verdict: Verdict | None) -> Line | None:
-    return None if verdict is None else {"points": verdict.points, "reason": verdict.reason}
+    return None if verdict is None else {"points": verdict.points, "total": verdict.total, "reason": verdict.reason}

@@ -17,6 +17,7 @@ from scalingar.core.files import append, check_writable, write_file, write_files
 from scalingar.core.locks import sole_writer
 
 IMAGES, TRACES = "images", "traces"
+RESULTS = "results.json"
 
 
 class RepairWarning(UserWarning):
@@ -30,6 +31,7 @@ class RunStore:
     ``samples.jsonl``: a line per image in the order of the plan's jobs, free of timings.
     ``costs.jsonl``: a line per shard with its costs, timings and receipt.
     ``images/``: in the benchmark's official layout. ``traces/``: arrays per shard, if all candidates are judged.
+    ``results.json``: the figures, if the run is finished.
     """
 
     folder: Path
@@ -38,7 +40,8 @@ class RunStore:
     def writing(self, plan: RunPlan, shards: Sequence[Sequence[Job]], wanted: Sequence[int]) -> Iterator["Writing"]:
         """Start or resume a run, as the only one who writes into its folder; ``wanted``: the shards that are its own.
 
-        What is not as it was written is dropped, with a RepairWarning, and so is what a kill left half done.
+        What is not as it was written is dropped, with a RepairWarning, and so is what a kill left half done. Where a
+        shard is left to draw, the results go, too: they are of a whole run.
 
         Raises:
             BenchmarkError: the folder holds another run or other files.
@@ -48,6 +51,8 @@ class RunStore:
         with sole_writer(self.folder):
             plan = self._take_up(plan)
             found = examine(self.folder, plan, shards)
+            if len(found.whole) < len(shards):
+                self._drop_results()
             for name, content in found.contents().items():
                 if (self.folder / name).exists() and (self.folder / name).read_bytes() != content:
                     write_file(self.folder / name, content)
@@ -73,6 +78,12 @@ class RunStore:
     def write(self, name: str, content: bytes) -> None:
         """Write a file atomically. Raises OutputError."""
         write_file(self.folder / name, content)
+
+    def _drop_results(self) -> None:
+        try:
+            (self.folder / RESULTS).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot remove {self.folder / RESULTS}: {error.strerror}.") from None
 
     def _take_up(self, plan: RunPlan) -> RunPlan:
         """See that the folder holds this plan. One that was lost or changed after the run began is restored.

@@ -13,10 +13,12 @@ from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy
 
 
-def check_alone(suite: str, names: str | None) -> None:
-    """Raises ConfigError if strategies are named beside a suite, which has its own."""
-    if names is not None:
-        raise ConfigError(f"--strategy {names} and --suite {suite} both say what is compared; leave one of them out.")
+def check_alone(suite: str, **options: str | int | None) -> None:
+    """Raises ConfigError if strategies or settings of them are named beside a suite, which has its own."""
+    for name, value in options.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')} {value}"
+            raise ConfigError(f"{option} and --suite {suite} both say what is compared; leave one of them out.")
 
 
 def named(

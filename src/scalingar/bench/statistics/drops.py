@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from scalingar.bench.statistics.paired import QUANTILES, RESAMPLES, draw_counts, shared
+from scalingar.bench.statistics.paired import QUANTILES, RESAMPLES, resampled, shared
 from scalingar.bench.statistics.task_scores import ScoreTable
 from scalingar.core.errors import BenchmarkError
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its 95 % percentile interval."""
+    """A value with its 95 % percentile interval; both ends are NaN where there is none."""
 
     value: float
     low: float
@@ -51,7 +51,7 @@ def score_drops(
 
     Prompts of both groups are drawn with replacement within each task, the same draws for all strategies, so that
     differences of drops are paired. Intervals are 95 % percentile intervals, as in
-    :func:`~scalingar.bench.statistics.paired.paired_bootstrap`.
+    :func:`~scalingar.bench.statistics.paired.paired_bootstrap`; there are none where a task has a single prompt.
 
     Raises:
         BenchmarkError: the strategies of a group do not hold the same prompts, or one scores 0 on ordinary prompts.
@@ -83,7 +83,7 @@ def _scores(group: Group, rng: np.random.Generator, resamples: int) -> dict[str,
     totals = {name: np.zeros(resamples + 1) for name in tables}
     for task, share in zip(first.names, shares, strict=True):
         rows = first.rows(task)
-        counts = np.vstack([np.ones((1, len(rows))), draw_counts(len(rows), resamples, rng)])
+        counts = np.vstack([np.ones((1, len(rows))), resampled(len(rows), resamples, rng)])
         for name, table in tables.items():
             totals[name] += share * (counts @ table.correct[rows]) / (counts @ table.total[rows])
     return totals
@@ -91,6 +91,6 @@ def _scores(group: Group, rng: np.random.Generator, resamples: int) -> dict[str,
 
 def _interval(values: Float[np.ndarray, " r"]) -> Interval:
     """The observed value, which comes first, with the quantiles of the others."""
-    drawn = values[1:]
-    low, high = np.quantile(drawn[np.isfinite(drawn)], QUANTILES)
+    drawn = values[1:][np.isfinite(values[1:])]
+    low, high = np.quantile(drawn, QUANTILES) if len(drawn) else (np.nan, np.nan)
     return Interval(float(values[0]), float(low), float(high))

@@ -13,11 +13,16 @@ OVERALL = "overall"
 RESAMPLES = 10_000
 QUANTILES = ((1 - 0.95) / 2, (1 + 0.95) / 2)
 """Ends of a 95 % interval."""
+_ROUNDING = 1e-12
+"""Differences below this share of the scores, or of 1, are the last digits of sums."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """``second`` minus ``first`` with a bootstrap interval and a two-sided p-value."""
+    """``second`` minus ``first`` with a bootstrap interval and a two-sided p-value.
+
+    ``low``, ``high``, ``p_value``: NaN where a task has a single prompt, which does not tell how prompts vary.
+    """
 
     first: float
     second: float
@@ -41,7 +46,7 @@ def paired_bootstrap(
     Prompts are drawn with replacement within each task, the same draws for both runs (a stratified paired bootstrap:
     Efron & Tibshirani 1993, ch. 8 and 16; Koehn 2004, "Statistical significance tests for machine translation
     evaluation"). The interval is the 95 % percentile interval; p = 2·min(#(d* ≤ 0) + 1, #(d* ≥ 0) + 1)/(R + 1), at
-    most 1 (Davison & Hinkley 1997, ch. 4).
+    most 1 (Davison & Hinkley 1997, ch. 4). A task of one prompt has neither, nor has a mean over it.
 
     Args:
         first, second: tables over the same prompts, in any order.
@@ -55,7 +60,7 @@ def paired_bootstrap(
     (first, second), shares = shared([first, second], weights)
     tasks = first.names
     observed = {task: _means(first, second, task, np.ones((1, len(first.rows(task))))) for task in tasks}
-    drawn = {task: _means(first, second, task, draw_counts(len(first.rows(task)), resamples, rng)) for task in tasks}
+    drawn = {task: _means(first, second, task, resampled(len(first.rows(task)), resamples, rng)) for task in tasks}
     sizes = {task: len(first.rows(task)) for task in tasks}
     for means in (observed, drawn):
         means[OVERALL] = sum(share * means[task] for share, task in zip(shares, tasks, strict=True))  # type: ignore[assignment]
@@ -102,6 +107,12 @@ def draw_counts(n: int, resamples: int, rng: np.random.Generator) -> Float[np.nd
     return np.bincount(draws.ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float64)
 
 
+def resampled(prompts: int, resamples: int, rng: np.random.Generator) -> Float[np.ndarray, "r n"]:
+    """As :func:`draw_counts`, and NaN for a single prompt: drawn again it is itself, as if nothing could vary."""
+    counts = draw_counts(prompts, resamples, rng)
+    return counts if prompts > 1 else np.full_like(counts, np.nan)
+
+
 def _means(
     first: ScoreTable, second: ScoreTable, task: str, counts: Float[np.ndarray, "r n"]
 ) -> Float[np.ndarray, "r 2"]:
@@ -112,15 +123,21 @@ def _means(
 
 
 def _difference(observed: Float[np.ndarray, "2"], drawn: Float[np.ndarray, "r 2"], prompts: int) -> Difference:
-    gaps = drawn[:, 1] - drawn[:, 0]
+    gaps, (value,) = _gaps(drawn), _gaps(observed[None])
     low, high = np.quantile(gaps, QUANTILES)
     extreme = min(int((gaps <= 0).sum()), int((gaps >= 0).sum())) + 1
     return Difference(
         first=float(observed[0]),
         second=float(observed[1]),
-        value=float(observed[1] - observed[0]),
+        value=float(value),
         low=float(low),
         high=float(high),
-        p_value=min(1.0, 2 * extreme / (len(gaps) + 1)),
+        p_value=float("nan") if np.isnan(low) else min(1.0, 2 * extreme / (len(gaps) + 1)),
         prompts=prompts,
     )
+
+
+def _gaps(means: Float[np.ndarray, "r 2"]) -> Float[np.ndarray, " r"]:
+    """The second minus the first, 0 where they differ by rounding alone."""
+    gaps = means[:, 1] - means[:, 0]
+    return np.where(np.abs(gaps) <= _ROUNDING * np.maximum(np.abs(means).max(axis=1), 1), 0.0, gaps)

@@ -37,6 +37,8 @@ def auc_interval(
     ``clusters``, such as the prompt of each image, are drawn whole (Field & Welsh 2007); None: images are drawn singly.
     Draws in which all labels are the same are left out.
 
+    A single cluster has none: NaN.
+
     Raises:
         BenchmarkError: all labels are the same.
     """
@@ -44,6 +46,8 @@ def auc_interval(
     auc(scores, labels)
     groups = np.arange(len(labels)) if clusters is None else np.unique(clusters, return_inverse=True)[1].ravel()
     n = int(groups.max()) + 1
+    if n < 2:
+        return float("nan"), float("nan")
     values = []
     for start in range(0, resamples, _CHUNK):
         counts = draw_counts(n, min(_CHUNK, resamples - start), rng)

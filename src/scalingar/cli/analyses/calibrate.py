@@ -29,9 +29,8 @@ def calibrate(
     from scalingar.analysis.runs.complete_run import CompleteRun  # noqa: PLC0415
     from scalingar.analysis.runs.pooled_run import PooledRun  # noqa: PLC0415
     from scalingar.analysis.studies.budget import budget_findings  # noqa: PLC0415
-    from scalingar.cli.terminal import say  # noqa: PLC0415
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
-    from scalingar.core.files import results_in, write_file  # noqa: PLC0415
+    from scalingar.core.files import results_in  # noqa: PLC0415
     from scalingar.rewards.intrinsic import INTRINSIC  # noqa: PLC0415
     from scalingar.strategies.build_strategy import build_strategy  # noqa: PLC0415
 
@@ -49,13 +48,10 @@ def calibrate(
         raise ConfigError(f"{name!r} is no reward that a strategy could stop by in {run}; choose from {known}.")
     asked, name = (name, name) if name in recorded else (own.replace("-", "_"), own)
     kind: Literal["stop-when-good", "allocate"] = "allocate" if strategy == "allocate" else "stop-when-good"
-    path = output / "recipe.yaml"
     with results_in(output):
         rule, findings = budget_findings(
             complete, asked, kind, wave=wave, trajectories=trajectories, reach=reach, seed=seed
         )
-        show(findings, output)
         settings = {"num_trajectories": complete.trajectories, "reward": name, "rule": rule.model_dump()}
         recipe = complete.plan.recipe.model_copy(update={"strategy": build_strategy({"name": kind, **settings})})
-        write_file(path, recipe.to_yaml().encode())
-    say(f"wrote {path}")
+        show(findings, output, {"recipe.yaml": recipe.to_yaml().encode()})

@@ -1,6 +1,8 @@
 """``scalingar analyze``: what complete runs say beyond their scores."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,7 +54,7 @@ def derive(
         count, own = num_trajectories or complete.trajectories, reward or next(iter(complete.rewards), None)
         strategies = named(strategy or _DERIVED, num_trajectories=count, reward=own)
     else:
-        check_alone(suite, strategy)
+        check_alone(suite, strategy=strategy, num_trajectories=num_trajectories, reward=reward)
         strategies = read_suite(suite)
     for folder in write_derived(complete, strategies, output):
         say(folder)
@@ -163,13 +165,13 @@ def _complete(folder: Path) -> "CompleteRun":
     return CompleteRun.read(folder)
 
 
-def show(findings: "Findings", folder: Path) -> None:
-    """Print the table, write table and plot."""
+def show(findings: "Findings", folder: Path, more: Mapping[str, bytes] = MappingProxyType({})) -> None:
+    """Print the table, write table and plot, and ``more`` files with them."""
     from rich.markdown import Markdown  # noqa: PLC0415
 
     from scalingar.cli.terminal import console as made  # noqa: PLC0415
 
-    paths = findings.write(folder)
+    paths = findings.write(folder, more)
     console = made()
     if console.is_terminal:
         console.print(Markdown(findings.markdown()))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from scalingar.cli.model_options import split_model, takes_model
+from scalingar.cli.terminal import counted, say
 from scalingar.cli.words.prompt_and_settings import prompts_of
 
 
@@ -38,7 +39,10 @@ def consistency(
     from scalingar.pipeline.pipeline import ImagePipeline  # noqa: PLC0415
 
     settings, prompts = split_model(prompts)
-    texts = prompts_of(prompts)
+    listed = prompts_of(prompts)
+    texts = list(dict.fromkeys(listed))  # a prompt that counts twice would make intervals too narrow
+    if again := len(listed) - len(texts):
+        say(f"warning: {counted(again, 'prompt')} that came before left out", to_stderr=True)
     with results_in(output):
         pipe = ImagePipeline.load(ModelChoice.from_dict({**model, **settings}))
         findings = consistency_findings(pipe, texts, reward, trajectories=num_trajectories, seed=seed, fill=fill)

@@ -147,7 +147,7 @@ def run(
         usual = f"{STRATEGIES},{default_strategy(ModelChoice.from_dict({'name': section.get('name', 'embedded')}))}"
         strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=own, verifier=verifier)
     else:
-        check_alone(suite, strategy)
+        check_alone(suite, strategy=strategy, num_trajectories=num_trajectories, reward=reward, verifier=verifier)
         strategies = read_suite(suite)
     run_all(
         Request(

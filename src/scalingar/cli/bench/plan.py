@@ -71,7 +71,7 @@ def plan(
         usual = f"{STRATEGIES},{default_strategy(choice)}"
         strategies = named(strategy or usual, num_trajectories=num_trajectories, reward="confidence")
     else:
-        check_alone(suite, strategy)
+        check_alone(suite, strategy=strategy, num_trajectories=num_trajectories)
         strategies = read_suite(suite)
     # Only the prompts are read, so it does not matter who would judge.
     items = build_benchmark(benchmark, settings_of(benchmark, settings, embedded=True)).items()

@@ -11,9 +11,9 @@ from scalingar.bench.benchmark import BENCHMARKS, Judged, Summary, check_judged
 from scalingar.bench.benchmarks.geneval.geneval import GenEval
 from scalingar.bench.build_benchmark import build_benchmark
 from scalingar.bench.image_files import read_image
-from scalingar.cli.terminal import console
+from scalingar.cli.terminal import console, say
 from scalingar.core.errors import ConfigError
-from scalingar.core.files import write_file
+from scalingar.core.files import check_writable, free_file, write_file
 from scalingar.report.markdown import with_error
 
 
@@ -25,11 +25,18 @@ def score_folder(
     device: str,
     output: Path | None,
 ) -> None:
-    """Judge every image and print the summary; ``output``: where GenEval's own result lines go.
+    """Judge every image and print the summary.
+
+    ``output``: where GenEval's own result lines go; beside it, if something else is there.
 
     Raises:
-        BenchmarkError: the folder is not complete; nothing is scored then.
+        BenchmarkError: the folder is not complete. ConfigError: the benchmark has no result lines. OutputError: they
+            cannot be written. Nothing is scored then.
     """
+    if output is not None:
+        if not issubclass(BENCHMARKS[name], GenEval):
+            raise ConfigError(f"{name} has no official result lines; leave --output out.")
+        check_writable(output.parent)
     benchmark = build_benchmark(name, settings, device=device)
     count = BENCHMARKS[name].images_per_prompt if images_per_prompt is None else images_per_prompt
     items = list(benchmark.items())
@@ -42,11 +49,12 @@ def score_folder(
             if isinstance(benchmark, GenEval):
                 lines.append(benchmark.official_line(judged[-1], str(path)))
     check_judged(items, judged, count)
-    if output is not None:
-        if not lines:
-            raise ConfigError(f"{name} has no official result lines; leave --output out.")
-        write_file(output, "".join(json.dumps(line) + "\n" for line in lines).encode())
     console(highlight=False).print(summary_table(benchmark.summary(judged)))
+    if output is not None:
+        content = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        output = free_file(output, content)
+        write_file(output, content)
+        say(f"wrote {output}", to_stderr=True)
 
 
 def summary_table(summary: Summary) -> Table:

@@ -97,6 +97,6 @@ def compare(
         usual = f"{STRATEGIES},{default_strategy(recipe.model)}"
         strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=reward, verifier=verifier)
     else:
-        check_alone(suite, strategy)
+        check_alone(suite, strategy=strategy, num_trajectories=num_trajectories, verifier=verifier)
         strategies = read_suite(suite)
     run_comparison(recipe, texts or [recipe.prompt], strategies, reward, output, overwrite=overwrite, as_json=as_json)

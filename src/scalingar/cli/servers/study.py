@@ -78,18 +78,16 @@ def report(
     from scalingar.bench.study.report import markdown, report_files  # noqa: PLC0415
     from scalingar.bench.study.report import report as evaluated  # noqa: PLC0415
     from scalingar.bench.study.study import Study  # noqa: PLC0415
-    from scalingar.core.files import check_writable, free_folder, write_files  # noqa: PLC0415
+    from scalingar.core.files import write_beside  # noqa: PLC0415
 
     made = Study.read(folder)
     answers = read_answers(folder, made)
     told = evaluated(made, answers)
     if output is not None:
-        check_writable(output)
         files = report_files(told, answers)
-        output = free_folder(output, files)
-        write_files(output, files)
+        place = write_beside(output, files)
         for name in files:
-            say(f"wrote {output / name}", to_stderr=True)
+            say(f"wrote {place / name}", to_stderr=True)
     if as_json:
         print(json.dumps(told.to_dict()))
     else:

@@ -1,10 +1,17 @@
 """Functions of tensors as CUDA graphs: what they launch is recorded once and then started in a single call."""
 
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
+
+
+def on_device_of(tensor: Tensor) -> AbstractContextManager[Any]:
+    """On CUDA the tensor's device is the current one inside: streams, graphs and Triton's kernels are made there."""
+    return torch.cuda.device(tensor.device) if tensor.is_cuda else nullcontext()
+
 
 WARM_UPS = 2
 """Calls before a capture, in which kernels are compiled and libraries allocate their workspaces."""
@@ -26,6 +33,10 @@ class Captures:
 
     def __call__(self, function: Callable[..., Any], *arguments: Tensor) -> Any:
         """``function(*arguments)``."""
+        with on_device_of(arguments[0]):
+            return self._captured(function, arguments)
+
+    def _captured(self, function: Callable[..., Any], arguments: tuple[Tensor, ...]) -> Any:
         key = (function, *((argument.shape, argument.dtype) for argument in arguments))
         graph = self._graphs.get(key)
         if graph is None:
@@ -59,7 +70,9 @@ class _Graph:
         torch.cuda.current_stream().wait_stream(aside)
         self.results = [torch.empty_like(result) for result in results]
         self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, pool=pool, capture_error_mode="thread_local"):
+        # A stream of its own: torch's default one is made once, on the device of the first capture.
+        capturing = {"pool": pool, "stream": torch.cuda.Stream(), "capture_error_mode": "thread_local"}
+        with torch.cuda.graph(self.graph, **capturing):
             self._store()
 
     def __call__(self, arguments: tuple[Tensor, ...]) -> Any:

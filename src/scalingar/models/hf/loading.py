@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from scalingar.core.errors import ConfigError, PackageError, ScalingarError, WeightsError
 from scalingar.core.files import expanded
@@ -60,15 +61,32 @@ def load_network(kind: type, path: str | Path, *, device: str | torch.device, dt
             trust_remote_code=False,
             **revision,
         )
+    others = sorted(map(str, info["unexpected_keys"]))
     if missing := sorted(map(str, info["missing_keys"])):
-        others = sorted(map(str, info["unexpected_keys"]))
         has = f" and has unknown {listed_keys(others)}" if others else ""
         raise WeightsError(
             f"{path} lacks {listed_keys(missing)}{has}; it is no complete {model_type} model: copy it again, or save "
             "it with transformers' save_pretrained."
         )
+    if unread := [name for name in others if _belongs_inside(name, network)]:
+        raise WeightsError(
+            f"{path} has {listed_keys(unread)}, for which the {model_type} of its config.json has no place; copy "
+            "config.json and the weights again, from the same model."
+        )
     check_finite(network.state_dict(), path)
     return network.to(device).eval().requires_grad_(False)
+
+
+def _belongs_inside(name: str, network: nn.Module) -> bool:
+    """Whether a tensor that was not read is a weight of a module that is there, or of a further one in a list of them.
+
+    Others are parts that the network does without, such as the decoder of T5, or tables that it computes.
+    """
+    inside, path = network, name.split(".")
+    while len(path) > 1 and path[0] in (children := dict(inside.named_children())):
+        inside, path = children[path[0]], path[1:]
+    in_list = isinstance(inside, nn.ModuleList) and path[0].isdecimal()
+    return inside is not network and (in_list or path in (["weight"], ["bias"]))
 
 
 def _check_size(folder: Path, kind: type, model_type: str) -> None:

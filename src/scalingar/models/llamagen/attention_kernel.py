@@ -6,6 +6,8 @@ import triton.language as tl
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from scalingar.core.device.captures import on_device_of
+
 BLOCK = 256
 """Slots that a program reads at a time."""
 
@@ -81,23 +83,24 @@ def attend(
     """
     _, rows, heads, capacity, width = stored.shape
     out = torch.empty((rows, heads, 1, width), dtype=qkv.dtype, device=qkv.device)
-    _attend[(rows * heads,)](
-        qkv,
-        stored,
-        slots,
-        slots if mask is None else mask,
-        out,
-        heads,
-        capacity,
-        0 if mask is None else mask.shape[1],
-        qkv.stride(0),
-        qkv.stride(1),
-        qkv.stride(2),
-        stored.stride(0),
-        width=width,
-        padded=triton.next_power_of_2(width),
-        masked=mask is not None,
-        block=BLOCK,
-        num_warps=4,
-    )
+    with on_device_of(qkv):
+        _attend[(rows * heads,)](
+            qkv,
+            stored,
+            slots,
+            slots if mask is None else mask,
+            out,
+            heads,
+            capacity,
+            0 if mask is None else mask.shape[1],
+            qkv.stride(0),
+            qkv.stride(1),
+            qkv.stride(2),
+            stored.stride(0),
+            width=width,
+            padded=triton.next_power_of_2(width),
+            masked=mask is not None,
+            block=BLOCK,
+            num_warps=4,
+        )
     return out

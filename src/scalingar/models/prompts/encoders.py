@@ -27,6 +27,16 @@ class PromptEncoder(Protocol):
         """Inputs with one row per prompt. Raises PromptError for a prompt that cannot be used."""
 
 
+def keep_loaded(encoder: PromptEncoder) -> None:
+    """Have an encoder that loads a network for new prompts keep it from the first one on.
+
+    As a process needs that draws one prompt after the other; a script has more memory without it.
+    """
+    keep = getattr(encoder, "keep_loaded", None)
+    if keep is not None:
+        keep()
+
+
 @dataclass(frozen=True)
 class GrammarEncoder:
     """The small vocabulary of the embedded world, one id per known word or phrase."""

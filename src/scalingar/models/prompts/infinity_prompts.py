@@ -49,6 +49,10 @@ class InfinityPrompts:
         longest = int(mask.sum(1).max())
         return features[:, :longest].float(), mask[:, :longest]
 
+    def keep_loaded(self) -> None:
+        """See :meth:`scalingar.models.prompts.t5.T5Encoder.keep_loaded`."""
+        self.encoder.keep_loaded()
+
 
 def infinity_prompts(
     path: str | Path = FLAN_T5_XL,

@@ -40,7 +40,7 @@ class T5Encoder:
     """A :class:`~scalingar.models.prompts.encoders.PromptEncoder` around transformers' ``T5EncoderModel``.
 
     The encoder is loaded only for captions whose features are not on disk, and released afterwards, so that it takes no
-    memory while images are decoded.
+    memory while images are decoded, unless :meth:`keep_loaded` was called.
 
     ``slots``: condition slots of the transformer. ``width``: channels of the features it reads.
     ``padding``: the side on which slots stay empty. ``zero_pads``: set the features of empty slots to zero.
@@ -60,6 +60,7 @@ class T5Encoder:
     dtype: torch.dtype = torch.float32
     kept: FeatureCache = field(default_factory=lambda: FeatureCache(None))
     _network: Any = field(default=None, init=False, repr=False)
+    _stays: bool = field(default=False, init=False, repr=False)
     _commits: MutableMapping[str, str] | None = field(default_factory=read_commits, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -73,11 +74,16 @@ class T5Encoder:
             WeightsError: the encoder is missing or damaged, or does not fit the transformer.
         """
         encoded = [self._encoded(clean_caption(prompt) if self.clean else prompt) for prompt in prompts]
-        self.release()
+        if not self._stays:
+            self.release()
         for prompt, caption in zip(prompts, encoded, strict=True):
             self._warn(prompt, caption)
         features, masks = zip(*map(self._arranged, encoded), strict=True)
         return torch.stack(features), torch.stack(masks)
+
+    def keep_loaded(self) -> None:
+        """From now on the encoder stays in memory once it is loaded."""
+        self._stays = True
 
     def release(self) -> None:
         """Free the memory of the encoder."""

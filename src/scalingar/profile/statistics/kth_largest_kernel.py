@@ -6,6 +6,8 @@ import triton.language as tl
 from jaxtyping import Float
 from torch import Tensor
 
+from scalingar.core.device.captures import on_device_of
+
 BITS = tl.constexpr(32)
 
 
@@ -36,5 +38,6 @@ def kth_largest(values: Float[Tensor, "*n v"], k: int) -> Float[Tensor, "*n"]:
     out = torch.empty(len(rows), dtype=torch.float32, device=values.device)
     padded = triton.next_power_of_2(size)
     if len(rows):
-        _kth_largest[(len(rows),)](rows, out, size, k, padded=padded, num_warps=min(16, max(1, padded // 1024)))
+        with on_device_of(rows):
+            _kth_largest[(len(rows),)](rows, out, size, k, padded=padded, num_warps=min(16, max(1, padded // 1024)))
     return out.view(values.shape[:-1])

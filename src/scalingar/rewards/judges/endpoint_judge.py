@@ -116,6 +116,7 @@ class EndpointJudge(QuestionReward):
 
         share = None if way is None else _kept_share(self.kept.get(key(way)))
         if share is not None:
+            self._answered = True  # in an earlier run
             return share, 0
         try:
             answer = self._ask(endpoint, first_messages(image, prompt, SYSTEM), way, stopped)

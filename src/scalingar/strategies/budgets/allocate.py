@@ -57,6 +57,14 @@ class Allocate(Strategy):
         """A new search for one image."""
         return AllocateSearch(self, setting, starts=self.rule.first)
 
+    def most_alive(self, setting: Setting) -> list[int]:
+        """The first ones; its rounds come one after the other."""
+        return [self.rule.first] * setting.total_steps
+
+    def most_drawn(self, setting: Setting) -> list[int]:
+        """N."""
+        return [self.num_trajectories] * setting.total_steps
+
     @property
     def completes_all(self) -> bool:
         """It cuts nothing: of N complete trajectories it takes the first few."""

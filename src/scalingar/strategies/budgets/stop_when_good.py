@@ -56,6 +56,14 @@ class StopWhenGood(Strategy):
         """A new search for one image."""
         return StopWhenGoodSearch(setting, self)
 
+    def most_alive(self, setting: Setting) -> list[int]:
+        """Those of a wave."""
+        return [self.rule.wave] * setting.total_steps
+
+    def most_drawn(self, setting: Setting) -> list[int]:
+        """N, one wave after the other."""
+        return [self.num_trajectories] * setting.total_steps
+
     @property
     def completes_all(self) -> bool:
         """It cuts nothing: of N complete trajectories it takes the first few."""

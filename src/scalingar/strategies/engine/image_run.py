@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from scalingar.core.errors import DecodingError, sentence
+from scalingar.core.errors import ConfigError, DecodingError, sentence
 from scalingar.core.outputs import Candidate, Cut
 from scalingar.policy.termination import NOT_A_NUMBER
 from scalingar.profile.rounding import first_largest
@@ -66,6 +66,14 @@ class ImageRun:
         self.second_prompt = order.second_prompt
         strategy, setting = order.strategy, self.setting
         self.search = strategy.search(setting)
+        if setting.scales and self.search.decides_after and order.states and asks_verifier(strategy.needs().reward):
+            raise ConfigError(
+                f"{type(strategy).__name__} asks the reward {strategy.needs().reward} right after a scale, which a "
+                "verifier of hidden states has not read then; take one that reads latents, or judge by the verifier."
+            )
+        alive = strategy.most_alive(setting)
+        self._growth = alive if max(alive) > self.search.starts and not strategy.together else []
+        """Trajectories at each step of a search that begins with fewer than it comes to."""
         self.lineage = Lineage()
         self.indices = [self.lineage.fresh() for _ in range(self.search.starts)]
         count = len(self.indices)
@@ -97,6 +105,12 @@ class ImageRun:
         """No trajectory is live or pending."""
         return not self.indices and not self.pending
 
+    @property
+    def most_rows(self) -> int:
+        """Rows that it has or waits for, or will have if that is more."""
+        first = int(self.positions.min()) if len(self.positions) else 0
+        return max(len(self.indices) + self.pending, *self._growth[first:], 0)
+
     def before_draw(self, statistics: Statistics, view: BatchView) -> tuple[Rows | None, Start]:
         """Observe the rows, ask the search, close those that end.
 
@@ -109,7 +123,8 @@ class ImageRun:
         self.log = StepLog(int(self.positions[0]), self.indices)
         values = self.observer.update(statistics, self._step_positions)
         self._record(values)
-        valid = np.isfinite(values["C"])
+        # K is of both branches, and C of one alone where the profile is of the conditional distribution.
+        valid = np.isfinite(values["C"]) & np.isfinite(values["K"])
         if not valid.all():
             self._apply(self._without_invalid(valid), view, drawn=False)
         if self.reading is not None:
@@ -341,7 +356,9 @@ class ImageRun:
         )
         self._origin = rows if self._origin is None else self._origin[rows]
         if not drawn and len(seen) < len(rows):
-            self._record({name: values[self._origin] for name, values in self.log.values.items()})
+            # Copies have the values of what they are copies of; the step's log is of the rows as they were.
+            values = {name: column[self._origin] for name, column in self.log.values.items()}
+            self.record.add(self._step_positions, self.indices, values)
         self.search.follow(rows)
         return rows
 

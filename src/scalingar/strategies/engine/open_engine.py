@@ -71,14 +71,16 @@ class OpenEngine:
 
         ``states``: of all images hidden states are read, or of none.
 
-        ``max_rows``: limit of live trajectories when further images start; a single image may exceed it. Images wait
-        for the rows of finished and cut trajectories, or, in lockstep, until the batch is done. None: all that wait
-        start together and every cut shrinks the batch at once. Trajectories started later are not counted.
+        ``max_rows``: limit of live trajectories when further images start, counting those that a search is known to
+        start later; an image may exceed it alone. Images wait for the rows of finished and cut trajectories, or, in
+        lockstep, until the batch is done. None: all that wait start together and every cut shrinks the batch at once.
         ``streams``: creates the trajectories' noise.
         """
         self.decoder, self.usual, self.guidance_scale = decoder, usual, guidance_scale
         self.branches, self.states = branches, states
         self.ledger, self.encode, self.max_rows, self.streams = ledger, encode, max_rows, streams
+        self.taken = 0
+        """Of ``max_rows``, what is kept for images of other engines."""
         self.live: LiveBatch | None = None
         self.outcomes: dict[int, PromptResult | ScalingarError] = {}
         self._orders = 0
@@ -103,6 +105,16 @@ class OpenEngine:
     def live_rows(self) -> int:
         """Trajectories in the batch."""
         return 0 if self.live is None else sum(len(run.rows) for run in self.live.runs)
+
+    @property
+    def reserved(self) -> int:
+        """Rows that the images under way have, or will have."""
+        return sum(run.most_rows for run in self._begun)
+
+    @property
+    def wanted(self) -> int:
+        """Rows of the image that is to begin next; 0 if none waits."""
+        return self._waiting[0].most_rows if self._waiting else 0
 
     def submit(self, order: Order) -> int:
         """Let an image wait for its turn; returns its number.
@@ -183,12 +195,10 @@ class OpenEngine:
         """Take the waiting images that fit, in their order."""
         if self.live is not None and (self.live.lockstep or not self._waiting):
             return []
-        room = float("inf")
-        if self.max_rows is not None:
-            room = max(self.max_rows - self.live_rows, 0 if self.live is None else len(self.live.free))
+        held = self.taken + self.reserved
         runs: list[ImageRun] = []
-        while self._waiting and (self._waiting[0].search.starts <= room or (self.live is None and not runs)):
-            room -= self._waiting[0].search.starts
+        while self._waiting and (self.max_rows is None or not held or held + self.wanted <= self.max_rows):
+            held += self.wanted
             runs.append(self._waiting.popleft())
         self._begun += runs
         return runs

@@ -10,6 +10,8 @@ from jaxtyping import Float
 from pydantic import Field, model_validator
 
 from scalingar.core.decoding_kind import Decoding
+from scalingar.core.errors import DecodingError
+from scalingar.policy.diversity import check_numbers
 from scalingar.policy.fill_reward import Blocks, FillSearch
 from scalingar.policy.filling import FILLING, at_hand, blocks_of, with_blocks
 from scalingar.policy.resampling import resample
@@ -69,7 +71,12 @@ class FRTTSSearch(CheckedSearch):
             return None
         share = step.position / self.setting.total_steps
         rewards = np.array([self.fill_reward(step, row) for row in range(len(step))])
-        apart = nearest_before(step.features().flatten(1).double().cpu().numpy())
+        features = step.features()
+        try:
+            check_numbers(features)
+        except ValueError as error:
+            raise DecodingError(f"at {self.setting.step_name} {step.position} {error}.") from None
+        apart = nearest_before(features.flatten(1).double().cpu().numpy())
         weight = diversity_weight(share, float(rewards.var()))
         scores = weight * normalised(apart) + (1 - weight) * normalised(rewards)
         best = descending(scores)[: kept(share, len(step))]

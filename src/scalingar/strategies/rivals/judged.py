@@ -12,6 +12,7 @@ from torch import Tensor
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.policy.filling import FILLING, Fill, filled
+from scalingar.profile.duration import share_of
 from scalingar.profile.rounding import descending
 from scalingar.rewards.reward import compares
 from scalingar.strategies.needs import Needs
@@ -118,7 +119,7 @@ def steps_at(shares: tuple[float, ...], setting: Setting) -> list[int]:
 
 def step_at(share: float, setting: Setting) -> int:
     """The number of steps of which at least this share of all is drawn."""
-    return math.ceil(round(share * setting.total_steps, 9))
+    return share_of(share, setting.total_steps)
 
 
 def check_shares(shares: tuple[float, ...]) -> None:

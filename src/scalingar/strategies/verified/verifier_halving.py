@@ -6,14 +6,13 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from scalingar.core.outputs import Candidate
-from scalingar.profile.duration import share_of
 from scalingar.profile.rounding import descending
 from scalingar.rewards.verifiers import VALUE_SCALE
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax, most_valued
-from scalingar.strategies.successive_halving import check_rounds
+from scalingar.strategies.successive_halving import check_rounds, rounds_at
 
 
 @STRATEGIES.register("verifier-halving")
@@ -62,7 +61,7 @@ class VerifierHalvingSearch(Search):
 
     def __init__(self, strategy: VerifierHalving, setting: Setting) -> None:
         super().__init__(strategy, setting)
-        self.rounds = {share_of(share, setting.total_steps): count for share, count in strategy.rounds}
+        self.rounds = rounds_at(strategy.rounds, setting.total_steps, setting.step_name)
 
     def before_draw(self, step: Step) -> Decision | None:
         """Keep the best once the round's last code is drawn and fed. Raises DecodingError."""

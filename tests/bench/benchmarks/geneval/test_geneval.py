@@ -108,6 +108,21 @@ def benchmark() -> GenEval:
     return GenEval(Reciting(), prompts=ASKED)
 
 
+def test_what_a_drawn_picture_would_show_too_late_is_told_before(benchmark: GenEval) -> None:
+    class Nameless(Reciting):
+        names_colors = False
+
+    class OnDisk(Reciting):
+        def __call__(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
+            raise BenchmarkError("an image without a file name has no detections.")
+
+    GenEval(Reciting([])).prepare()
+    with pytest.raises(ConfigError, match="the detector reciting names no colours; choose a colour classifier"):
+        GenEval(Nameless([])).prepare()
+    with pytest.raises(BenchmarkError, match="without a file name"):
+        GenEval(OnDisk()).prepare()
+
+
 def test_the_official_layout_goes_out_and_in(benchmark: GenEval, tmp_path: Path) -> None:
     write(tmp_path, benchmark, 4)
     (tmp_path / "00001" / "grid.png").touch()

@@ -31,6 +31,10 @@ class GenEvalSettings(BenchmarkSettings):
     rule: GenEvalOptions = GenEvalOptions()
 
 
+BLANK = 96
+"""Side of a picture that a detector is tried with."""
+
+
 @BENCHMARKS.register("geneval")
 class GenEval(Benchmark):
     """553 prompts on objects, counts, colours and positions, checked by an object detector."""
@@ -86,6 +90,15 @@ class GenEval(Benchmark):
         """The weights of detector and colour classifier; CLIP's are those of the reward clip-score."""
         return eyes_of(self.detector, self.colors)
 
+    def prepare(self) -> None:
+        """Shows the detector a blank picture as it would be shown a drawn one, which has no file name.
+
+        Raises what it raises; ConfigError: it names no colours, and there is no classifier that does.
+        """
+        if self.colors is None and not getattr(self.detector, "names_colors", True):
+            raise _nameless(self.detector)
+        self.detector([Image.new("RGB", (BLANK, BLANK))])
+
     def items(self) -> list[Item]:
         """All prompts; the id of one is the name of its official folder."""
         return [Item(key, prompt.prompt, prompt.tag, prompt.to_dict()) for key, prompt in self._by_id.items()]
@@ -117,7 +130,7 @@ class GenEval(Benchmark):
         def color_of(detection: Detection) -> str:
             color = detection.color if self.colors is None else self.colors(image, detection)
             if color is None:
-                raise ConfigError(f"the detector {self.detector.name} names no colours; choose a colour classifier.")
+                raise _nameless(self.detector)
             return color
 
         return color_of
@@ -136,3 +149,7 @@ class GenEval(Benchmark):
         """The verdict as a line of upstream's results.jsonl."""
         outcome = Outcome(judged.verdict.correct, judged.verdict.reason)
         return result_line(filename, self._by_id[judged.item.id], outcome, judged.verdict.details["boxes"])
+
+
+def _nameless(detector: Detector) -> ConfigError:
+    return ConfigError(f"the detector {detector.name} names no colours; choose a colour classifier.")

@@ -31,7 +31,11 @@ class Detection:
 
 
 class Detector(Protocol):
-    """Finds objects. It reports all detections; the caller applies thresholds."""
+    """Finds objects. It reports all detections; the caller applies thresholds.
+
+    One that names no colours says so in an attribute ``names_colors``, False, and is then refused before images are
+    drawn where no classifier names them.
+    """
 
     @property
     def name(self) -> str:

@@ -46,6 +46,7 @@ class Mask2FormerDetector:
 
     name = "hf-mask2former"
     label = "GenEval (HF detector)"
+    names_colors = False
 
     def __init__(self, network: Any, version: str) -> None:
         """``network``: a ``Mask2FormerForUniversalSegmentation`` of 80 classes in COCO's order."""
