@@ -290,7 +290,7 @@ def test_a_request_that_takes_too_long_is_given_up(pipe: ImagePipeline, monkeypa
 
 
 def test_a_stream_that_takes_too_long_ends_with_an_error(pipe: ImagePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running(monkeypatch, pipe, max_seconds=2) as served:
+    with running(monkeypatch, pipe, max_seconds=4) as served:
         steps = Steps(monkeypatch)
         steps.allow(5)
         late = served.post(stream=True, partial_images=3, quality="low")
