@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from triton.language.extra import libdevice
 
-from scalingar.core.device.captures import on_device_of
+from scalingar.core.device.current import on_device_of
 from scalingar.decoding.philox import LARGEST
 
 _BLOCKS = 256

@@ -8,7 +8,8 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from scalingar.core.device.captures import Captures, on_device_of
+from scalingar.core.device.captures import Captures
+from scalingar.core.device.current import on_device_of
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,12 @@
 """Functions of tensors as CUDA graphs: what they launch is recorded once and then started in a single call."""
 
 from collections.abc import Callable, Hashable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
-
-def on_device_of(tensor: Tensor) -> AbstractContextManager[Any]:
-    """On CUDA the tensor's device is the current one inside: streams, graphs and Triton's kernels are made there."""
-    return torch.cuda.device(tensor.device) if tensor.is_cuda else nullcontext()
-
+from scalingar.core.device.current import on_device_of
 
 WARM_UPS = 2
 """Calls before a capture, in which kernels are compiled and libraries allocate their workspaces."""

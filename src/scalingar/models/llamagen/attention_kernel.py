@@ -6,7 +6,7 @@ import triton.language as tl
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from scalingar.core.device.captures import on_device_of
+from scalingar.core.device.current import on_device_of
 
 BLOCK = 256
 """Slots that a program reads at a time."""

@@ -6,7 +6,7 @@ import triton.language as tl
 from jaxtyping import Float
 from torch import Tensor
 
-from scalingar.core.device.captures import on_device_of
+from scalingar.core.device.current import on_device_of
 
 BITS = tl.constexpr(32)
 
