@@ -1,10 +1,13 @@
 """Lengths of time within a trajectory, in steps or as a share of its steps."""
 
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
+
+from scalingar.core.errors import ConfigError
 
 
 def _checked(value: Any) -> int | float:
@@ -31,3 +34,18 @@ def share_of(share: float, total_steps: int) -> int:
     """A share of a number, such as of T, rounded up."""
     # 0.1 * 30 is 3.0000000000000004 in binary, which must not become 4.
     return math.ceil(round(share * total_steps, 9))
+
+
+def steps_before_end(shares: Iterable[float], total_steps: int, step_name: str, what: str) -> list[int]:
+    """The numbers of steps at which these shares of all are drawn, for ``what`` decides then.
+
+    Raises ConfigError: a share is rounded up to the last step, when nothing is left to decide about.
+    """
+    steps = {share: share_of(share, total_steps) for share in shares}
+    late = [share for share, step in steps.items() if step >= total_steps]
+    if late:
+        raise ConfigError(
+            f"an image of this model has {total_steps} {step_name}s, so that a {what} after {late[0]} of them comes "
+            f"when all are drawn; give at most {math.floor(1000 * (total_steps - 1) / total_steps) / 1000}."
+        )
+    return list(steps.values())

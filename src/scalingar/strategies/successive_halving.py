@@ -1,6 +1,5 @@
 """Successive halving: one late, gentle cut, where ScalingAR cuts early and at every step."""
 
-import math
 from typing import ClassVar, Self
 
 import numpy as np
@@ -8,10 +7,9 @@ from jaxtyping import Int
 from pydantic import Field, model_validator
 
 from scalingar.core.decoding_kind import Decoding
-from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.policy.halving import NOT_AMONG_THE_BEST, Halving, Signal
-from scalingar.profile.duration import share_of
+from scalingar.profile.duration import steps_before_end
 from scalingar.strategies.search import Decision, Search, Step
 from scalingar.strategies.setting import Setting
 from scalingar.strategies.strategy import STRATEGIES, Strategy, argmax
@@ -31,13 +29,8 @@ def rounds_at(rounds: tuple[tuple[float, int], ...], total_steps: int, step_name
 
     Raises ConfigError: a share is rounded up to the last step, when nothing is left to cut.
     """
-    steps = {share_of(share, total_steps): count for share, count in rounds}
-    if total_steps in steps:
-        raise ConfigError(
-            f"an image of this model has {total_steps} {step_name}s, so that a round after {rounds[-1][0]:g} of them "
-            f"comes when all are drawn; give at most {math.floor(1000 * (total_steps - 1) / total_steps) / 1000}."
-        )
-    return steps
+    steps = steps_before_end([share for share, _ in rounds], total_steps, step_name, "round")
+    return dict(zip(steps, [count for _, count in rounds], strict=True))
 
 
 @STRATEGIES.register("successive-halving")

@@ -1,6 +1,5 @@
 """What the rivals share: a reward that judges prefixes at a few steps, raster ones with the missing part filled."""
 
-import math
 from collections.abc import Callable
 from typing import Self
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from scalingar.core.errors import ConfigError
 from scalingar.core.outputs import Candidate
 from scalingar.policy.filling import FILLING, Fill, filled
-from scalingar.profile.duration import share_of
+from scalingar.profile.duration import share_of, steps_before_end
 from scalingar.profile.rounding import descending
 from scalingar.rewards.reward import compares
 from scalingar.strategies.needs import Needs
@@ -107,14 +106,7 @@ def steps_at(shares: tuple[float, ...], setting: Setting) -> list[int]:
 
     Raises ConfigError: a share is rounded up to the last step, when nothing is left to decide about.
     """
-    total, steps = setting.total_steps, {share: step_at(share, setting) for share in shares}
-    late = [share for share, step in steps.items() if step >= total]
-    if late:
-        raise ConfigError(
-            f"an image of this model has {total} {setting.step_name}s, so that a check after {late[0]} of them comes "
-            f"when all are drawn; give at most {math.floor(1000 * (total - 1) / total) / 1000}."
-        )
-    return sorted(set(steps.values()))
+    return sorted(set(steps_before_end(shares, setting.total_steps, setting.step_name, "check")))
 
 
 def step_at(share: float, setting: Setting) -> int:
