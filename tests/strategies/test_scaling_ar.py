@@ -104,10 +104,18 @@ def test_terms_of_a_sum_are_rewards_too() -> None:
         tiny_pipe()(PROMPT, strategy={**best, "reward": "rank-sum:pmi,log-likelihood"}, guidance_scale=1.0)
 
 
+def test_a_potential_is_gone_by_too() -> None:
+    for last in ({}, {"last": "reward", "reward": "log-likelihood"}):
+        with pytest.warns(LoneBranchWarning, match=r"D is 0.5 throughout"):
+            tiny_pipe()(PROMPT, strategy={"name": "particles", "num_trajectories": 2, **last}, guidance_scale=1.0)
+
+
 @pytest.mark.parametrize(
     ("strategy", "scale"),
     [
         ({"name": "scaling-ar"}, 2.0),
+        ({"name": "particles"}, 2.0),
+        ({"name": "particles", "potential": "likelihood"}, 1.0),
         ({"name": "scaling-ar", "profile": {"conditional_channel": False}}, 1.0),
         ({"name": "best-of-n", "reward": "log-likelihood"}, 1.0),
         ({"name": "random-of-n"}, 1.0),

@@ -9,6 +9,8 @@ from jaxtyping import Float
 
 GROUP = 32
 """Steps in a group of the lowest group confidence."""
+CONFIDENCE = ("confidence", "final_confidence")
+"""Those that C tells, which depend on the other trajectories of an image where windows are pooled over them."""
 
 
 def signals(trace: Mapping[str, Float[np.ndarray, " t"]], drawn: int) -> dict[str, float]:

@@ -68,6 +68,10 @@ class Particles(Strategy):
             raise ValueError(f"{self.reward} ranks finished candidates; a prefix has no value of it, name another")
         return self
 
+    def chosen_by(self) -> str | None:
+        """The signal that is its potential."""
+        return {"confidence": "final_confidence", "likelihood": "log_likelihood"}.get(self.potential)
+
     def needs(self) -> Needs:
         """Its reward and its verifier, where something asks them."""
         rewarded = "reward" in (self.potential, self.last)

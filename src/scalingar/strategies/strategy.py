@@ -15,6 +15,7 @@ from scalingar.core.registry import Registry
 from scalingar.core.settings import Settings
 from scalingar.profile.confidence import ProfileConfig
 from scalingar.profile.rounding import first_largest
+from scalingar.profile.signals import CONFIDENCE
 from scalingar.rewards.given import named
 from scalingar.rewards.rank_sum import asks_verifier, rewards_in
 from scalingar.rewards.verifiers import VALUE_SCALE
@@ -138,6 +139,12 @@ def check_branches(strategy: Strategy, guidance_scale: float) -> None:
         )
 
 
+def signals_of(strategy: Strategy) -> set[str]:
+    """The signals and rewards that a strategy goes by, as signals are spelt."""
+    signal, rewards = strategy.chosen_by(), rewards_in(strategy.needs().reward)
+    return {*(name.replace("-", "_") for name in rewards), *([] if signal is None else [signal])}
+
+
 class LoneBranchWarning(UserWarning):
     """Something that compares the prompt's branch with an unconditional one has nothing to compare it with."""
 
@@ -145,9 +152,7 @@ class LoneBranchWarning(UserWarning):
 def tell_lone_branch(strategy: Strategy, guidance_scale: float) -> None:
     """Warns of a confidence whose conditional channel is constant, because there is only the prompt's branch."""
     channel, weight = strategy.profile.conditional_channel, strategy.profile.weights.conditional
-    rewards = {name.replace("-", "_") for name in rewards_in(strategy.needs().reward)}
-    signals = {*rewards, strategy.chosen_by()}
-    if guidance_scale > 1 or not channel or not signals & {"confidence", "final_confidence"}:
+    if guidance_scale > 1 or not channel or signals_of(strategy).isdisjoint(CONFIDENCE):
         return
     warnings.warn(
         "without guidance there is no unconditional branch, so that the conditional channel says nothing: D is 0.5 "

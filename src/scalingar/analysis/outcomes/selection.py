@@ -5,11 +5,12 @@ from jaxtyping import Float, Int, Real
 
 from scalingar.analysis.outcomes.outcome import Outcome, picked
 from scalingar.analysis.outcomes.running_signals import running, signal_names
-from scalingar.analysis.replay.replay import CONFIDENCE, check_confidence, check_profile, replay
+from scalingar.analysis.replay.replay import check_confidence, check_profile, replay
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.policy.termination import GateConfig
 from scalingar.profile.rounding import first_largest
+from scalingar.profile.signals import CONFIDENCE
 
 
 def random_of(run: CompleteRun, n: int) -> Outcome:

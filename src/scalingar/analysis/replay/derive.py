@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from scalingar.analysis.replay.replay import (
-    CONFIDENCE,
     Replay,
     check_complete,
     check_confidence,
@@ -25,12 +24,13 @@ from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.files import check_writable, sha256
 from scalingar.core.locks import sole_writer
 from scalingar.core.outputs import Candidate, Cut
-from scalingar.profile.signals import signals
+from scalingar.profile.signals import CONFIDENCE, signals
 from scalingar.rewards.intrinsic import INTRINSIC
 from scalingar.rewards.rank_sum import NAME as RANK_SUM
-from scalingar.rewards.rank_sum import VERIFIER, rank_sums, rewards_in, terms_of
+from scalingar.rewards.rank_sum import VERIFIER, rank_sums, terms_of
 from scalingar.strategies import Strategy
 from scalingar.strategies.setting import Setting
+from scalingar.strategies.strategy import signals_of
 
 
 def derive(run: CompleteRun, strategies: Mapping[str, Strategy], folder: Path) -> Iterator[Path]:
@@ -111,7 +111,7 @@ def _recorded(run: CompleteRun, strategy: Strategy) -> Iterator[list[Candidate]]
     """The first candidates of every image as the run recorded them, without traces."""
     check_complete(strategy)
     check_profile(run, strategy.profile, strategy.num_trajectories)
-    if not _chosen_by(strategy).isdisjoint(CONFIDENCE):
+    if not signals_of(strategy).isdisjoint(CONFIDENCE):
         check_confidence(run, strategy.num_trajectories)
     for line in run.lines:
         yield [
@@ -125,12 +125,6 @@ def _recorded(run: CompleteRun, strategy: Strategy) -> Iterator[list[Candidate]]
             )
             for recorded in line["candidates"][: strategy.num_trajectories]
         ]
-
-
-def _chosen_by(strategy: Strategy) -> set[str]:
-    """The signals and rewards that a strategy goes by, as signals are spelt."""
-    rewards = {name.replace("-", "_") for name in rewards_in(strategy.needs().reward)}
-    return {*rewards, strategy.chosen_by() or ""}
 
 
 def _replayed(run: CompleteRun, replayed: Replay) -> Iterator[list[Candidate]]:

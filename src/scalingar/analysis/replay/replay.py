@@ -23,8 +23,6 @@ from scalingar.strategies import ScalingAR, Strategy
 from scalingar.strategies.successive_halving import SuccessiveHalving
 
 FINISHED = -1
-CONFIDENCE = ("confidence", "final_confidence")
-"""Signals that depend on the other trajectories of an image where windows are pooled over them."""
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from scalingar.analysis.outcomes.selection import (
     outcome_of,
     random_of,
 )
-from scalingar.analysis.replay.replay import CONFIDENCE, replay_strategy
+from scalingar.analysis.replay.replay import replay_strategy
 from scalingar.analysis.replay.variants import termination
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.pooled_run import PooledRun
+from scalingar.profile.signals import CONFIDENCE
 from scalingar.report.figure import doubling_axis, new_figure, own_style, quiet_axes
 from scalingar.report.palette import INK
 
