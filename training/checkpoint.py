@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from training.workdir import announce
+from training.writing import replaced
 
 
 class Checkpoint:
@@ -40,8 +41,6 @@ class Checkpoint:
         return time.monotonic() - self._saved_at > self.minutes * 60
 
     def save(self, state: dict[str, Any]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.path)
+        with replaced(self.path) as file:
+            torch.save(state, file)
         self._saved_at = time.monotonic()

@@ -11,6 +11,7 @@ from scalingar.models.llamagen.family import FAMILY
 from scalingar.models.llamagen.transformer import LlamaGen
 from scalingar.models.model_folder import PackageInfo
 from training.generators.transformer import load_tokenizer
+from training.weights import trained
 from training.workdir import add_work_dir, announce
 
 DESCRIPTION = (
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=None, help="folder (default: the package's)")
     parser.add_argument("--guidance-scale", type=float, default=2.0, help="the model's default")
     args = parser.parse_args()
-    saved = torch.load(args.work_dir / "transformer.weights.pt", weights_only=True)
+    saved = trained(args.work_dir, "transformer")
     model = LlamaGen(LlamaGenConfig(**saved["config"]))
     model.load_state_dict(saved["model"])
     info = PackageInfo(

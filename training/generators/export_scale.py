@@ -14,6 +14,7 @@ from scalingar.models.var.transformer import VAR
 from training.generators.scale_lessons import load_scale_tokenizer
 from training.generators.scale_tokenizer import WEIGHTS as TOKENIZER_WEIGHTS
 from training.generators.scale_transformer import WEIGHTS
+from training.weights import trained
 from training.workdir import add_work_dir, announce
 
 DESCRIPTION = (
@@ -23,7 +24,7 @@ DESCRIPTION = (
 
 
 def export(work_dir: Path, folder: Path, guidance_scale: float) -> None:
-    saved = torch.load(work_dir / WEIGHTS, weights_only=True)
+    saved = trained(work_dir, "scale-transformer")
     if saved["tokenizer"] != sha256(work_dir / TOKENIZER_WEIGHTS):
         raise SystemExit(f"{work_dir / WEIGHTS} was trained with another tokenizer than the one beside it")
     model = VAR(VARConfig(**saved["config"]))

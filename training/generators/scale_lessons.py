@@ -16,8 +16,11 @@ from training.generators.residuals import encode_scales
 from training.generators.scale_tokenizer import WEIGHTS
 from training.generators.tokenizer import to_channels_last, to_tensor
 from training.generators.transformer import word_ids
+from training.keyed import keyed
+from training.weights import trained
 from training.workdir import announce
 from training.world.scenes import Sprites, render, sample_scene
+from training.writing import replaced
 
 CHUNK = 2048
 """Scenes that are encoded together; each chunk is a file, so that a killed run loses at most one."""
@@ -27,7 +30,7 @@ NEIGHBOURS = 16
 
 
 def load_scale_tokenizer(work_dir: Path) -> MultiScaleVQ:
-    saved = torch.load(work_dir / WEIGHTS, weights_only=True)
+    saved = trained(work_dir, "scale-tokenizer")
     tokenizer = MultiScaleVQ(MultiScaleVQConfig(**saved["config"]))
     tokenizer.load_state_dict(saved["model"])
     to_channels_last(tokenizer)
@@ -59,11 +62,9 @@ class Scenes:
         pictures = np.stack([render(scene, self._sprites) for scene in drawn])
         with torch.inference_mode():
             parts = [self.tokenizer.latent(to_tensor(pictures[i : i + 16])).half() for i in range(0, CHUNK, 16)]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial.npz")
         words = np.array([word_ids(scene.prompt) for scene in drawn], np.uint8)
-        np.savez(partial, words=words, latents=torch.cat(parts).contiguous().numpy())
-        partial.replace(path)
+        with replaced(path) as file:
+            np.savez(file, words=words, latents=torch.cat(parts).contiguous().numpy())
 
 
 class Batches:
@@ -111,7 +112,7 @@ class Teacher:
 
     def lesson(self, latents: Float[Tensor, "n d h w"], mistakes: float, seed: int) -> Lesson:
         """``mistakes``: largest share of an image's codes that is replaced; the share is drawn for each image."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = keyed(seed, 13)
         share = mistakes * torch.rand(len(latents), 1, 1, generator=generator)
         last = len(self.quantize.sides) - 1
         features, codes = [], []

@@ -24,6 +24,7 @@ from training.generators.tokenizer import learning_rate, scenes, to_channels_las
 from training.generators.warm_start import initialise_identity, warm_start
 from training.workdir import add_work_dir, announce
 from training.world.scenes import CELL, GRID, OBJECT_CELLS, SceneObject, Sprites, render, sample_scene
+from training.writing import replaced
 
 CONFIG = MultiScaleVQConfig(
     codebook_size=1024,
@@ -163,10 +164,10 @@ def train(args: argparse.Namespace) -> None:
                 f"{pace:.2f} s/step"
             )
         done = run.step == args.steps
-        if run.checkpoint.due or done:
-            run.save()
         if run.step % args.report_every == 0 or done:
             report(cast(MultiScaleVQ, run.average.module), held_out, run.step, args.work_dir)
+        if run.checkpoint.due or done:
+            run.save()
 
 
 def advance(run: Run) -> float:
@@ -200,7 +201,8 @@ def psnr(restored: Tensor, images: Tensor) -> list[float]:
 
 def report(model: MultiScaleVQ, held_out: Tensor, step: int, work_dir: Path) -> None:
     """Save the averaged weights, print the PSNR of held-out scenes after each scale, draw a sheet of them."""
-    torch.save({"config": CONFIG.model_dump(), "model": model.state_dict()}, work_dir / WEIGHTS)
+    with replaced(work_dir / WEIGHTS) as file:
+        torch.save({"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step}, file)
     restored = restorations(model, held_out)
     values = psnr(restored, held_out)
     each = "  ".join(f"{side}: {value:.1f}" for side, value in zip(CONFIG.sides, values, strict=True))

@@ -28,6 +28,7 @@ from training.generators.scale_lessons import Batches, Lesson, Scenes, Teacher, 
 from training.generators.scale_tokenizer import CONFIG as TOKENIZER
 from training.generators.transformer import SHEET_PROMPTS, TEXT_SLOTS, drop_condition, schedule, word_ids
 from training.workdir import add_work_dir, announce
+from training.writing import replaced
 
 CONFIG = VARConfig(
     layers=8,
@@ -182,10 +183,10 @@ def train(args: argparse.Namespace) -> None:
             if not math.isfinite(mean):
                 raise SystemExit(f"the loss became {mean} at step {run.step}; lower --lr and resume")
         done = run.step == args.steps
-        if run.checkpoint.due or done:
-            run.save()
         if run.step % args.report_every == 0 or done:
             report(run, held_out)
+        if run.checkpoint.due or done:
+            run.save()
 
 
 def report(run: Run, held_out: tuple[Tensor, Lesson]) -> None:
@@ -199,7 +200,8 @@ def report(run: Run, held_out: tuple[Tensor, Lesson]) -> None:
     each = zip(CONFIG.sides, with_text.split(sizes), without.split(sizes), strict=True)
     announce("  by side  " + "  ".join(f"{side}: {a.mean():.2f}/{b.mean():.2f}" for side, a, b in each))
     state = {"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step, "tokenizer": run.digest}
-    torch.save(state, work_dir / WEIGHTS)
+    with replaced(work_dir / WEIGHTS) as file:
+        torch.save(state, file)
     sheet(work_dir / f"scale-samples-{step:06d}.png", model, run.tokenizer)
 
 

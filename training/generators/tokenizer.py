@@ -18,6 +18,7 @@ from training.generators.codebook import EmaCodebook
 from training.schedules import cosine
 from training.workdir import add_work_dir, announce
 from training.world.scenes import CELL, GRID, OBJECT_CELLS, Sprites, render, sample_scene
+from training.writing import replaced
 
 CONFIG = VQConfig(
     codebook_size=1024,
@@ -140,7 +141,8 @@ def train(args: argparse.Namespace) -> None:
 
 def report(model: VQTokenizer, held_out: Tensor, step: int, work_dir: Path) -> None:
     """Save the averaged weights, print the PSNR of held-out scenes, draw a sheet of them."""
-    export(model, work_dir / "tokenizer.weights.pt")
+    with replaced(work_dir / "tokenizer.weights.pt") as file:
+        torch.save({"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step}, file)
     value, restored = psnr(model, held_out)
     announce(f"tokenizer {step}: held-out scenes {value:.2f} dB")
     sheet(work_dir / "tokenizer.png", held_out, restored)
@@ -151,10 +153,6 @@ def collect_latents(model: VQTokenizer, args: argparse.Namespace, sprites: Sprit
     with torch.inference_mode():
         parts = [F.normalize(model.latent(crops(args.seed, 2_000_000 + i, 16, sprites)), dim=1) for i in range(16)]
     return torch.cat(parts).movedim(1, -1).flatten(0, -2).clone()
-
-
-def export(model: torch.nn.Module, path: Path) -> None:
-    torch.save({"config": CONFIG.model_dump(), "model": model.state_dict()}, path)
 
 
 def main() -> None:

@@ -22,8 +22,11 @@ from scalingar.models.llamagen.vq import VQConfig, VQTokenizer
 from training.checkpoint import Checkpoint
 from training.generators.muon import muon_and_adamw
 from training.generators.tokenizer import to_channels_last, to_tensor
+from training.keyed import keyed
+from training.weights import trained
 from training.workdir import add_work_dir, announce
 from training.world.scenes import GRID, OBJECT_CELLS, Scene, SceneObject, Sprites, render, sample_scene
+from training.writing import replaced
 
 TEXT_SLOTS = 8
 CONFIG = LlamaGenConfig(
@@ -68,7 +71,7 @@ SHEET_PROMPTS = (
 
 
 def load_tokenizer(work_dir: Path) -> VQTokenizer:
-    saved = torch.load(work_dir / "tokenizer.weights.pt", weights_only=True)
+    saved = trained(work_dir, "tokenizer")
     tokenizer = VQTokenizer(VQConfig(**saved["config"]))
     tokenizer.load_state_dict(saved["model"])
     to_channels_last(tokenizer)
@@ -94,27 +97,24 @@ def chunk(
         tokenizer = load_tokenizer(work_dir)
         with torch.inference_mode():
             codes = torch.cat([tokenizer.encode(to_tensor(pictures[i : i + 16])) for i in range(0, CHUNK, 16)])
-        path.parent.mkdir(exist_ok=True)
-        partial = path.with_suffix(".partial.npz")
         words = np.array([word_ids(scene.prompt) for scene in drawn], np.uint8)
-        crop_words, crop_codes = crops(drawn, codes)
-        np.savez(
-            partial,
-            words=words,
-            codes=codes.numpy().astype(np.uint16),
-            crop_words=crop_words,
-            crop_codes=crop_codes.numpy().astype(np.uint16),
-        )
-        partial.replace(path)
+        crop_words, crop_codes = crops(drawn, codes, np.random.default_rng((seed, 17, number)))
+        with replaced(path) as file:
+            np.savez(
+                file,
+                words=words,
+                codes=codes.numpy().astype(np.uint16),
+                crop_words=crop_words,
+                crop_codes=crop_codes.numpy().astype(np.uint16),
+            )
     prefix = "crop_" if cropped else ""
     with np.load(path) as archive:
         words, codes = archive[prefix + "words"], archive[prefix + "codes"]
     return torch.from_numpy(words).long(), torch.from_numpy(codes.astype(np.int64))
 
 
-def crops(drawn: list[Scene], codes: Tensor) -> tuple[np.ndarray, Tensor]:
+def crops(drawn: list[Scene], codes: Tensor, rng: np.random.Generator) -> tuple[np.ndarray, Tensor]:
     """Windows of ``CROP`` x ``CROP`` codes that contain exactly one object, with the words for it."""
-    rng = np.random.default_rng(len(drawn))
     words, windows = [], []
     for scene, grid in zip(drawn, codes.view(-1, GRID, GRID), strict=True):
         for item in scene.objects:
@@ -167,8 +167,7 @@ def window(step: int) -> Tensor:
 
 def drop_condition(words: Tensor, nothing: int, step: int) -> Tensor:
     """The words ``(n, slots)``, those of a tenth of the scenes replaced by ``nothing``."""
-    generator = torch.Generator().manual_seed(step)
-    dropped = torch.rand(len(words), generator=generator) < CONDITION_DROPOUT
+    dropped = torch.rand(len(words), generator=keyed(step, 5)) < CONDITION_DROPOUT
     return torch.where(dropped[:, None], nothing, words)
 
 
@@ -254,6 +253,8 @@ def train(args: argparse.Namespace) -> None:
             announce(f"transformer {step}/{args.steps}  {mean:.4f} nats/code  {pace:.2f} s/step")
             if not math.isfinite(mean):
                 raise SystemExit(f"the loss became {mean} at step {step}; lower --lr and resume")
+        if step % args.report_every == 0 or step == args.steps:
+            report(cast(LlamaGen, average.module), tokenizer, held_out, step, args.work_dir)
         if checkpoint.due or step == args.steps:
             checkpoint.save(
                 {
@@ -263,8 +264,6 @@ def train(args: argparse.Namespace) -> None:
                     "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                 }
             )
-        if step % args.report_every == 0 or step == args.steps:
-            report(cast(LlamaGen, average.module), tokenizer, held_out, step, args.work_dir)
 
 
 def report(
@@ -282,10 +281,8 @@ def report(
             logits = model(model.cls_embedding(condition), codes[:, :-1])
             losses.append(F.cross_entropy(logits.flatten(0, 1), codes.flatten()).item())
     announce(f"transformer {step}: held out {losses[0]:.4f} nats/code, {losses[1]:.4f} without the text")
-    torch.save(
-        {"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step},
-        work_dir / "transformer.weights.pt",
-    )
+    with replaced(work_dir / "transformer.weights.pt") as file:
+        torch.save({"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step}, file)
     sheet(work_dir / f"samples-{step:06d}.png", model, tokenizer)
 
 

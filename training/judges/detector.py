@@ -20,6 +20,7 @@ from training.schedules import cosine
 from training.workdir import add_work_dir, announce
 from training.world.detector_scenes import Targets, draw
 from training.world.scenes import Sprites
+from training.writing import replaced
 
 CONFIG = CenterNetConfig()
 HELD_OUT = 256
@@ -101,9 +102,8 @@ def report(model: CenterNet, held_out: tuple[Tensor, Targets], step: int, work_d
         f"detector {step}: found {detected[full].float().mean():.3f}  class {right_class[full].float().mean():.3f}  "
         f"colour {right_color[full].float().mean():.3f}  false {detected[empty].sum() / len(images):.3f} a scene"
     )
-    torch.save(
-        {"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step}, work_dir / "detector.weights.pt"
-    )
+    with replaced(work_dir / "detector.weights.pt") as file:
+        torch.save({"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step}, file)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from scalingar.core.settings import Settings
 from scalingar.models.embedded.installed_weights import embedded_file
 from scalingar.models.weights.module_file import save_module
 from scalingar.rewards.match_net import MatchNet, MatchNetConfig
+from training.weights import trained
 from training.workdir import add_work_dir, announce
 
 DESCRIPTIONS = {
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--only", choices=list(DESCRIPTIONS), default=None)
     args = parser.parse_args()
     for name in DESCRIPTIONS if args.only is None else [args.only]:
-        saved = torch.load(args.work_dir / f"{name}.weights.pt", weights_only=True)
+        saved = trained(args.work_dir, name)
         if name == "detector":
             detector = CenterNet(CenterNetConfig(**saved["config"]))
             detector.load_state_dict(saved["model"])

@@ -23,6 +23,7 @@ from training.judges.detector import learning_rate
 from training.workdir import add_work_dir, announce
 from training.world.reward_pairs import BROKEN, OWN, Pairs, draw
 from training.world.scenes import Sprites
+from training.writing import replaced
 
 CONFIG = MatchNetConfig()
 HELD_OUT = 192
@@ -122,9 +123,8 @@ def report(model: MatchNet, held_out: tuple[Tensor, Pairs], step: int, work_dir:
     ranked = (true[:, None] > false[None]).float().mean()
     right = (logits[pairs.truths != 0.3] > 0) == (pairs.truths[pairs.truths != 0.3] == 1)
     announce(f"reward {step}: AUC {ranked:.4f}  right at p = 1/2 {right.float().mean():.3f}")
-    torch.save(
-        {"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step}, work_dir / "reward.weights.pt"
-    )
+    with replaced(work_dir / "reward.weights.pt") as file:
+        torch.save({"config": CONFIG.model_dump(), "model": model.state_dict(), "step": step}, file)
 
 
 def main() -> None:

@@ -6,26 +6,27 @@ every length: the order of a prompt's trajectories, and the value.
 """
 
 import argparse
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from rich.progress import track
 from torch import Tensor
 
 from scalingar.analysis.verifiers.examination import LENGTHS, pairs_right
-from scalingar.core.files import replacing
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.rewards.match_net import MatchNet
 from training.checkpoint import Checkpoint
 from training.schedules import cosine
 from training.verifier.code_reader import CodeReader
-from training.verifier.drawn.prompts import SEED, examining, training_prompts, words_of
-from training.verifier.drawn.stored import load
+from training.verifier.drawn.parts import STATES
+from training.verifier.drawn.prompts import examining, words_of
+from training.verifier.margin import with_margin
 from training.verifier.ordering import loss_of
 from training.verifier.probe import readings
+from training.verifier.seen import remembered
 from training.workdir import add_work_dir, announce
 
 PROMPTS = 4
@@ -39,23 +40,15 @@ def teacher() -> MatchNet:
     return network
 
 
-def seen_patches(folder: Path, codes: Tensor, count: int) -> Tensor:
-    """What the reward's encoder sees of the first ``count`` trajectories, 32 to a file; resumes where it stopped."""
-    folder.mkdir(parents=True, exist_ok=True)
+def seen_patches(folder: Path, codes: Tensor) -> Tensor:
+    """What the reward's encoder sees of trajectories ``(n, t)``, 32 to a file; resumes where it stopped."""
     pipe, network = ImagePipeline.from_pretrained("embedded"), teacher()
-    parts = []
-    for first in range(0, count, 32):
-        path = folder / f"{first:05d}.npy"
-        if not path.exists():
-            with torch.inference_mode():
-                images = pipe.decode(codes[first : first + 32])
-                levels = ((images.clamp(-1, 1) + 1) * 127.5).round()
-                seen = network.patches(levels / 127.5 - 1).half()
-            with replacing(path) as partial, partial.open("wb") as file:
-                np.save(file, seen.numpy())
-            announce(f"saw {first + 32} of {count}")
-        parts.append(torch.from_numpy(np.load(path)))
-    return torch.cat(parts)
+
+    def see(part: Tensor) -> Tensor:
+        levels = ((pipe.decode(part).clamp(-1, 1) + 1) * 127.5).round()
+        return network.patches(levels / 127.5 - 1).half()
+
+    return torch.cat([remembered(folder, part, see) for part in track(codes.split(32), description="looking")])
 
 
 def begin(codes: Tensor, patches: Tensor, entries: int) -> CodeReader:
@@ -154,38 +147,35 @@ def report(head: CodeReader, held: dict[str, Any]) -> None:
     for name, table in (("head", values), *held["others"]().items()):
         for truth in ("reward", "right"):
             shares = [pairs_right(table[:, :, place], held[truth]) for place in range(len(LENGTHS))]
-            cells = [f"{part.mean():6.1%} ± {1.96 * part.std() / math.sqrt(len(part)):.1%}" for part in shares]
-            announce(f"  {name:24s} {truth:7s} {'  '.join(cells)}")
+            announce(f"  {name:24s} {truth:7s}" + "".join(f"{with_margin(part):>15s}" for part in shares))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_work_dir(parser)
-    parser.add_argument("--prompts", type=int, default=392, help="that `collect` drew")
-    parser.add_argument("--seed", type=int, default=SEED["embedded"], help="of the prompts")
     parser.add_argument("--seen", type=int, default=192, help="trajectories whose pictures the cells imitate")
     parser.add_argument("--first-steps", type=int, default=200)
     parser.add_argument("--steps", type=int, default=240)
     parser.add_argument("--lr", type=float, default=6e-4)
     args = parser.parse_args()
     torch.manual_seed(5)  # for the initial weights only
-    stored = load(args.work_dir / "verifier" / "states")
-    prompts = training_prompts(args.prompts, args.seed)[: len(stored["reward"])]
-    words = words_of(prompts)
-    codes = torch.from_numpy(stored["codes"].astype(np.int64))
-    test = examining(len(prompts)).numpy()
+    stored = STATES.load(args.work_dir)
+    columns, words = stored.columns, words_of(stored.prompts)
+    codes = torch.from_numpy(columns["codes"].astype(np.int64))
+    test = examining(len(codes)).numpy()
 
     def others() -> dict[str, np.ndarray]:
-        return {name: table[test] for name, table in readings(stored).items()}
+        return {name: table[test] for name, table in readings(columns).items()}
 
     held: dict[str, Any] = {"codes": codes[test], "words": words[test], "others": others}
-    held |= {name: stored[name][test] for name in ("reward", "right")}
-    taught = {"codes": codes[~test], "words": words[~test], "reward": torch.from_numpy(stored["reward"][~test])}
-    whole = taught["codes"].flatten(0, 1)[torch.randperm(int((~test).sum()) * codes.shape[1])]
-    patches = seen_patches(args.work_dir / "verifier" / "patches", whole, args.seen)
-    head = begin(whole[: args.seen], patches, 1024)
+    held |= {name: columns[name][test] for name in ("reward", "right")}
+    taught = {"codes": codes[~test], "words": words[~test], "reward": torch.from_numpy(columns["reward"][~test])}
+    whole = taught["codes"].flatten(0, 1)
+    some = whole[torch.randperm(len(whole))[: args.seen]]
+    patches = seen_patches(args.work_dir / "verifier" / "patches", some)
+    head = begin(some, patches, 1024)
     announce(f"{sum(weight.numel() for weight in head.parameters())} weights")
-    imitate(head, whole[: args.seen], patches, args)
+    imitate(head, some, patches, args)
     learn(head, taught, held, args)
 
 

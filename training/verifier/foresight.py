@@ -19,8 +19,9 @@ from scalingar.rewards.embedded_reward import EmbeddedReward
 from scalingar.rewards.match_net import MatchNet
 from training.checkpoint import Checkpoint
 from training.schedules import cosine
-from training.verifier.drawn.prompts import SEED, TOGETHER, training_prompts, words_of
-from training.verifier.drawn.unfinished import MODEL, PROMPTS, SCALES, Unfinished
+from training.verifier.drawn.prompts import TOGETHER, words_of
+from training.verifier.drawn.unfinished import SCALES, Unfinished
+from training.verifier.margin import with_margin
 from training.verifier.ordering import loss_of
 from training.workdir import add_work_dir, announce
 
@@ -54,23 +55,20 @@ def told(network: MatchNet, data: Unfinished, rows: np.ndarray, words: Tensor) -
         shares = pairs_right(value, reward)
         one, two = (part - part.mean(1, keepdims=True) for part in (value, reward))
         correlation = (one * two).sum() / math.sqrt((one**2).sum() * (two**2).sum())
-        half = 1.96 * shares.std(ddof=1) / math.sqrt(len(shares))
-        cells.append(f"after scale {scale} {shares.mean():.1%} ± {half:.1%}, r {correlation:.2f}")
+        cells.append(f"after scale {scale} {with_margin(shares)}, r {correlation:.2f}")
     return "; ".join(cells)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_work_dir(parser)
-    parser.add_argument("--prompts", type=int, default=PROMPTS, help="that `unfinished` drew")
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--lr", type=float, default=4e-4)
     args = parser.parse_args()
-    prompts = training_prompts(args.prompts, SEED[MODEL])
-    data = Unfinished.load(args.work_dir / "unfinished", prompts)
+    data = Unfinished.load(args.work_dir)
     network = copy.deepcopy(EmbeddedReward().network).requires_grad_(True).eval()  # batch norm stays as it is
-    words = words_of(prompts)
-    test = np.arange(len(prompts)) // TOGETHER % EVERY == EVERY - 1
+    words = words_of(data.prompts)
+    test = np.arange(len(data)) // TOGETHER % EVERY == EVERY - 1
     taught, held = np.flatnonzero(~test), np.flatnonzero(test)
     announce(f"{len(taught)} prompts teach, {len(held)} examine; untaught: {told(network, data, held, words)}")
     encoder = list(network.encoder.parameters())

@@ -21,11 +21,12 @@ from scalingar.rewards.verifiers.latent_head import LatentHead, LatentHeadConfig
 from training.checkpoint import Checkpoint
 from training.judges.reward import AUXILIARY
 from training.schedules import cosine
-from training.verifier.drawn.completions import Soft, completions_of
+from training.verifier.drawn.completions import Soft
 from training.verifier.drawn.latent_scenes import LatentScenes
 from training.verifier.drawn.prompts import MODELS, examining
 from training.verifier.drawn.stored import Outcomes
 from training.verifier.latent_reader import Prefixes, batch, begin, losses_of
+from training.verifier.margin import with_margin
 from training.verifier.ordering import loss_of
 from training.workdir import add_work_dir, announce
 
@@ -73,8 +74,7 @@ def told(values: Table, outcomes: Outcomes) -> str:
     lines = []
     for name, truth in (("reward", outcomes.reward), ("detector", outcomes.right)):
         parts = [pairs_right(values[:, :, place], truth.numpy()) for place in range(len(LENGTHS))]
-        cells = [f"{part.mean():6.1%} ± {1.96 * part.std() / math.sqrt(len(part)):.1%}" for part in parts]
-        lines.append(f"  {name:9s}" + "  ".join(cells))
+        lines.append(f"  {name:9s}" + "".join(f"{with_margin(part):>15s}" for part in parts))
     best = np.take_along_axis(outcomes.right.numpy(), values[:, :, -1].argmax(1)[:, None], 1).mean()
     return "\n".join(lines) + f"\n  the detector finds right {best:.3f} of the chosen"
 
@@ -86,7 +86,7 @@ def train(args: argparse.Namespace) -> None:
     test = examining(len(outcomes))
     soft = None
     if args.label == "soft":
-        soft = Soft.drawn(completions_of(args.work_dir, args.model), outcomes.reward).some(~test)
+        soft = Soft.drawn(args.work_dir, args.model, outcomes).some(~test)
     taught, held = outcomes.some(~test), outcomes.some(test)
     head, auxiliary = begin(prefixes), nn.Linear(LatentHeadConfig(steps=1).width, sum(AUXILIARY))
     known = Checkpoint(folder / f"scenes-{args.model}.pt").load()

@@ -8,7 +8,6 @@ rewards.
 
 import argparse
 import copy
-import math
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +16,16 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from scalingar.analysis.verifiers.examination import pairs_right
-from scalingar.core.files import replacing
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.policy.filling import repeated
 from scalingar.rewards.match_net import MatchNet
 from training.schedules import cosine
 from training.verifier.distil import PROMPTS, teacher
-from training.verifier.drawn.prompts import SEED, examining, training_prompts, words_of
-from training.verifier.drawn.stored import load
+from training.verifier.drawn.parts import STATES
+from training.verifier.drawn.prompts import examining, words_of
+from training.verifier.margin import with_margin
 from training.verifier.ordering import loss_of
+from training.verifier.seen import remembered
 from training.workdir import add_work_dir, announce
 
 SIDE = 12
@@ -49,20 +49,17 @@ class Look(nn.Module):
         return self.match.match(words, torch.cat([patches, missing], 1), torch.arange(len(patches)))
 
 
-def seen(path: Path, codes: Tensor, rows: int) -> Tensor:
-    """What the reward's encoder sees of the first ``rows``, ``(n, p, c)`` in fp16; computed once."""
-    if not path.exists():
-        pipe, network = ImagePipeline.from_pretrained("embedded"), teacher()
-        parts = []
-        for first in track(range(0, len(codes), TOGETHER), description=f"looking at {rows} rows"):
-            prefix = codes[first : first + TOGETHER, : rows * SIDE]
-            with torch.inference_mode():
-                pictures = pipe.decode(torch.stack([repeated(one, SIDE**2) for one in prefix]))
-                levels = ((pictures.clamp(-1, 1) + 1) * 127.5).round()
-                parts.append(network.patches(levels / 127.5 - 1)[:, : rows * SIDE].half())
-        with replacing(path) as partial, partial.open("wb") as file:
-            np.save(file, torch.cat(parts).numpy())
-    return torch.from_numpy(np.load(path))
+def seen(folder: Path, codes: Tensor, rows: int) -> Tensor:
+    """What the reward's encoder sees of the first ``rows``, ``(n, p, c)`` in fp16; resumes where it stopped."""
+    pipe, network = ImagePipeline.from_pretrained("embedded"), teacher()
+
+    def see(prefixes: Tensor) -> Tensor:
+        pictures = pipe.decode(torch.stack([repeated(one, SIDE**2) for one in prefixes]))
+        levels = ((pictures.clamp(-1, 1) + 1) * 127.5).round()
+        return network.patches(levels / 127.5 - 1)[:, : rows * SIDE].half()
+
+    parts = track(codes[:, : rows * SIDE].split(TOGETHER), description=f"looking at {rows} rows")
+    return torch.cat([remembered(folder, part, see) for part in parts])
 
 
 def values_of(look: Look, patches: Tensor, words: Tensor) -> np.ndarray:
@@ -77,9 +74,7 @@ def values_of(look: Look, patches: Tensor, words: Tensor) -> np.ndarray:
 def told(values: np.ndarray, truths: dict[str, np.ndarray]) -> str:
     """Shares of right pairs by each truth, with 95 % intervals over prompts."""
     shares = {name: pairs_right(values, truth) for name, truth in truths.items()}
-    return ", ".join(
-        f"{name} {part.mean():.1%} ± {1.96 * part.std() / math.sqrt(len(part)):.1%}" for name, part in shares.items()
-    )
+    return ", ".join(f"{name} {with_margin(part)}" for name, part in shares.items())
 
 
 def learn(look: Look, taught: dict[str, Tensor], held: dict[str, Tensor], args: argparse.Namespace) -> None:
@@ -110,19 +105,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_work_dir(parser)
     parser.add_argument("--rows", type=int, default=6, help=f"of {SIDE} that are drawn")
-    parser.add_argument("--prompts", type=int, default=392, help="that `collect` drew")
-    parser.add_argument("--seed", type=int, default=SEED["embedded"], help="of the prompts")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--lr", type=float, default=5e-4)
     args = parser.parse_args()
-    folder = args.work_dir / "verifier"
-    stored = load(folder / "states")
-    prompts = training_prompts(args.prompts, args.seed)[: len(stored["reward"])]
-    codes = torch.from_numpy(stored["codes"].astype(np.int64))
-    patches = seen(folder / f"seen-{args.rows}.npy", codes.flatten(0, 1), args.rows).unflatten(0, codes.shape[:2])
-    data = {"patches": patches, "words": words_of(prompts)}
-    data |= {name: torch.from_numpy(stored[name]).float() for name in ("reward", "right")}
-    test = examining(len(prompts))
+    stored = STATES.load(args.work_dir)
+    codes = torch.from_numpy(stored.columns["codes"].astype(np.int64))
+    patches = seen(args.work_dir / "verifier" / "rows", codes.flatten(0, 1), args.rows).unflatten(0, codes.shape[:2])
+    data = {"patches": patches, "words": words_of(stored.prompts)}
+    data |= {name: torch.from_numpy(stored.columns[name]).float() for name in ("reward", "right")}
+    test = examining(len(codes))
     taught, held = ({name: part[rows] for name, part in data.items()} for rows in (~test, test))
     learn(Look(teacher(), taught["patches"][:40].float().mean((0, 1, 2))), taught, held, args)
 

@@ -4,13 +4,13 @@ Reads what :mod:`training.verifier.drawn.collect` stored. Every prompt is held o
 """
 
 import argparse
-import math
 
 import numpy as np
 from jaxtyping import Float
 
 from scalingar.analysis.verifiers.examination import LENGTHS, Table, bellman_error, pairs_right, stops
-from training.verifier.drawn.stored import load
+from training.verifier.drawn.parts import STATES
+from training.verifier.margin import with_margin
 from training.workdir import add_work_dir, announce
 
 FOLDS = 4
@@ -64,15 +64,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_work_dir(parser)
     args = parser.parse_args()
-    data = load(args.work_dir / "verifier" / "states")
+    data = STATES.load(args.work_dir).columns
     told = readings(data)
     announce(f"{len(data['reward'])} prompts, {data['reward'].shape[1]} trajectories each")
     for truth, title in (("reward", "ordered by the reward"), ("right", "right and wrong by the detector")):
         announce(f"share of right pairs within a prompt, {title}, at {', '.join(f'{share:g}' for share in LENGTHS)}")
         for name, values in told.items():
             shares = [pairs_right(values[:, :, length], data[truth]) for length in range(len(LENGTHS))]
-            cells = [f"{part.mean():6.1%} ± {1.96 * part.std() / math.sqrt(len(part)):.1%}" for part in shares]
-            announce(f"  {name:30s} {'  '.join(cells)}")
+            announce(f"  {name:30s}" + "".join(f"{with_margin(part):>15s}" for part in shares))
     for name in told:
         if name.startswith("probe"):
             errors = bellman_error(told[name], data["reward"])

@@ -23,6 +23,7 @@ from PIL import Image, ImageDraw
 
 from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
 from training.workdir import add_work_dir, announce
+from training.writing import replaced
 
 SIDE = 256
 MARGIN = 5  # pixels at both ends of the longer side: 2 % of the canvas
@@ -191,7 +192,8 @@ def main() -> None:
         rgba = build(OBJECT_CLASSES, work_dir)
     except ArtError as error:
         raise SystemExit(str(error)) from None
-    np.savez_compressed(work_dir / "art.npz", names=np.array(OBJECT_CLASSES), rgba=rgba)
+    with replaced(work_dir / "art.npz") as file:
+        np.savez_compressed(file, names=np.array(OBJECT_CLASSES), rgba=rgba)
     announce(f"{len(rgba)} drawings in {work_dir / 'art.npz'}")
 
 

@@ -1,12 +1,15 @@
 """Scenes of the embedded world: objects of one size, aligned with the token grid, on a plain background."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
+from scalingar.core.text_file import reason
 from scalingar.models.embedded.vocabulary import COLORS, NUMBERS, OBJECT_CLASSES, RELATIONS, article, plural
 from training.world.recolor import recolor
 
@@ -61,11 +64,10 @@ class Sprites:
     """Every class in its original and the ten named colours, as premultiplied RGBA of ``OBJECT_SIZE`` pixels."""
 
     def __init__(self, art: Path) -> None:
-        with np.load(art) as archive:
-            drawings = dict(zip(archive["names"].tolist(), archive["rgba"], strict=True))
+        drawings = _drawings(art)
         missing = [name for name in OBJECT_CLASSES if name not in drawings]
         if missing:
-            raise SystemExit(f"{art} has no drawing of {', '.join(missing)}; run `make art` again")
+            raise SystemExit(f"{art} has no drawing of {', '.join(missing)}; run `make world.art` again")
         self._premultiplied: dict[tuple[str, str | None], np.ndarray] = {}
         for name in OBJECT_CLASSES:
             for color in (None, *COLORS):
@@ -74,6 +76,17 @@ class Sprites:
 
     def __getitem__(self, key: tuple[str, str | None]) -> np.ndarray:
         return self._premultiplied[key]
+
+
+def _drawings(art: Path) -> dict[str, np.ndarray]:
+    """``(256, 256, 4)`` uint8 by class. Raises SystemExit: the file is missing or damaged."""
+    try:
+        with np.load(art) as archive:
+            return dict(zip(archive["names"].tolist(), archive["rgba"], strict=True))
+    except FileNotFoundError:
+        raise SystemExit(f"{art} is missing; run `make world.art` first") from None
+    except (BadZipFile, EOFError, KeyError, OSError, ValueError, zlib.error) as error:
+        raise SystemExit(f"{art} cannot be read ({reason(error)}); run `make world.art` again") from None
 
 
 def _shrink(rgba: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@ import torch
 import torch.nn.functional as F
 
 from scalingar.models.llamagen.vq import Codebook, VQConfig
-from training.generators.codebook import EmaCodebook
+from training.generators.codebook import EmaCodebook, MovingCodes
 
 CONFIG = VQConfig(codebook_size=4, codebook_dim=3, channels=8)
 
@@ -33,6 +33,14 @@ def test_moves_towards_what_it_serves_and_revives_the_dead() -> None:
     assert similarity.max() > 0.99
     assert codebook.used == 4, "unused codes take over latents"
     assert (similarity > 0.9).sum() >= 3
+
+
+def test_a_dead_code_becomes_the_latent_it_is_moved_to() -> None:
+    codes = MovingCodes(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), seed=0)
+    codes.count = torch.tensor([0.02, 1.0])  # the first one is dead
+    codes.move(torch.tensor([[3.0, 4.0]]), torch.tensor([1]), torch.tensor([2.0]))
+    # the other: (0.99 * (0, 1) + 0.01 * (3, 4)) / (0.99 + 0.01)
+    assert torch.allclose(codes.weight, torch.tensor([[3.0, 4.0], [0.03, 1.03]]))
 
 
 def test_returns_the_assigned_codes() -> None:

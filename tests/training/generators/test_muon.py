@@ -38,3 +38,10 @@ def test_minimises_a_quadratic_and_resumes_exactly() -> None:
     half, state = run(30, None, zero)
     resumed, _ = run(30, state, half)
     assert torch.equal(resumed, whole)
+
+
+def test_weights_decay_by_the_rate_times_the_decay() -> None:
+    weight = torch.full((2, 2), 4.0, requires_grad=True)
+    weight.grad = torch.zeros(2, 2)
+    Muon([weight], lr=0.1, weight_decay=0.5).step()
+    assert torch.allclose(weight, torch.full((2, 2), 3.8))  # 4 - 4 * 0.1 * 0.5

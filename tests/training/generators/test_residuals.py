@@ -1,11 +1,16 @@
+from collections.abc import Iterator
+
+import pytest
 import torch
 
 from scalingar.decoding.teacher_forcing import latents, teacher_features
 from scalingar.models.var.multiscale_vq import ResidualQuantizer
 from tests.tiny.var import SIDES, tiny_tokenizer
+from training.generators import scale_lessons
 from training.generators.codebook import ResidualCodebook
-from training.generators.residuals import continuous_residuals, encode_scales, residuals
+from training.generators.residuals import EncodedScale, Replace, continuous_residuals, encode_scales, residuals
 from training.generators.scale_lessons import Teacher
+from training.generators.transformer import drop_condition
 from training.generators.warm_start import initialise_identity
 
 TOKENIZER = tiny_tokenizer()
@@ -40,6 +45,27 @@ def test_mistakes_are_fed_but_not_taught_and_later_scales_see_them() -> None:
     assert not torch.equal(right.codes[:, 1:], wrong.codes[:, 1:]), "the target repairs"
     again = teacher.lesson(latent(), 1.0, 5)
     assert torch.equal(again.features, wrong.features)
+
+
+def test_who_loses_the_words_has_as_many_mistakes_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced: list[torch.Tensor] = []
+
+    def watched(quantize: ResidualQuantizer, z: torch.Tensor, replace: Replace) -> Iterator[EncodedScale]:
+        def replace_watched(right: torch.Tensor, scale: int) -> torch.Tensor:
+            wrong = replace(right, scale)
+            replaced.append((wrong != right)[..., 0])
+            return wrong
+
+        return encode_scales(quantize, z, replace_watched)
+
+    monkeypatch.setattr(scale_lessons, "encode_scales", watched)
+    count, step = 1500, 4
+    z = torch.randn(count, *latent().shape[1:], generator=torch.Generator().manual_seed(0))
+    Teacher(TOKENIZER.quantize).lesson(z, 1.0, step)
+    shares = torch.cat(replaced[:-1], 1).float().mean(1)
+    words = drop_condition(torch.zeros(count, 1, dtype=torch.long), 1, step)[:, 0]
+    assert abs(float(shares[words == 1].mean() - shares[words == 0].mean())) < 0.1
+    assert float(shares.std()) > 0.2, "images differ in how many codes are wrong"
 
 
 def test_residuals_shrink_when_everything_can_be_explained() -> None:

@@ -12,9 +12,11 @@ from scalingar.models.options import Choice
 from scalingar.models.var.multiscale_vq import MultiScaleVQ
 from scalingar.models.var.transformer import VAR
 from scalingar.pipeline.loading import load
+from tests.training.kills import killed
 from training.generators import scale_lessons, scale_tokenizer, scale_transformer
 from training.generators.export_scale import export
 from training.generators.scale_lessons import Lesson
+from training.weights import trained
 from training.world.scenes import GRID, Sprites
 
 SIDES = (1, 3, GRID)
@@ -113,6 +115,33 @@ def test_a_transformer_is_not_put_beside_another_tokenizer(toy: Path) -> None:
         export(toy, toy / "package", 1.5)
     with pytest.raises(SystemExit, match="was trained with another tokenizer; remove it"):
         scale_transformer.train(transformer_args(toy, 2))
+
+
+def test_weights_of_the_last_step_are_written_after_a_kill_too(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed_and_again(module: Any, args: argparse.Namespace) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "report", killed)
+            with pytest.raises(KeyboardInterrupt):
+                module.train(args)
+        module.train(args)
+
+    killed_and_again(scale_tokenizer, tokenizer_args(toy, 1))
+    assert trained(toy, "scale-tokenizer")["step"] == 1
+    killed_and_again(scale_transformer, transformer_args(toy, 1))
+    assert trained(toy, "scale-transformer")["step"] == 1
+
+
+def test_weights_older_than_the_checkpoint_are_not_exported(toy: Path) -> None:
+    scale_tokenizer.train(tokenizer_args(toy, 1))
+    with pytest.raises(SystemExit, match=r"scale-transformer\.weights\.pt is missing; train the"):
+        export(toy, toy / "package", 1.5)
+    scale_transformer.train(transformer_args(toy, 1))
+    run = scale_transformer.Run(transformer_args(toy, 2))
+    run.resume()
+    run.advance()
+    run.save()
+    with pytest.raises(SystemExit, match=r"is of step 1, and .*scale-transformer\.pt of step 2; let the training"):
+        export(toy, toy / "package", 1.5)
 
 
 def test_windows_hold_their_object(sprites: Sprites) -> None:

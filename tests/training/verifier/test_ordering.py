@@ -1,5 +1,6 @@
 """Words of prompts, who teaches, soft labels, and the loss of an order."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from scalingar.analysis.prefixes.forks import means_by_length
 from scalingar.models.embedded.grammar import parse
+from tests.training.verifier.drawings import completed, tiny_outcomes
 from training.verifier.drawn.completions import Soft, missing
 from training.verifier.drawn.prompts import WORDS, examining, seeds, words_of
 from training.verifier.ordering import loss_of
@@ -36,13 +38,17 @@ def test_a_prefix_is_worth_the_mean_of_all_that_begin_with_it(tmp_path: Path) ->
     rewards = np.concatenate([np.stack([own, own])[..., None], others], 2)
     labels = means_by_length(rewards)
     assert labels == pytest.approx(np.array([[17 / 5, 6 / 3, 1], [19 / 5, 15 / 3, 2]]))
-    np.savez(tmp_path / "00001.npz", lengths=np.array([4, 8]), labels=labels)
-    reward = torch.tensor([[0.5, 0.25], [1.0, 2.0]])
-    soft = Soft.drawn(tmp_path, reward)
-    told = soft.of(torch.tensor([1, 1, 1, 1, 0]), torch.tensor([1, 4, 5, 9, 2]))
-    wanted = [*labels.T[[0, 0, 1, 2]].tolist(), [0.5, 0.25]]
+    outcomes = tiny_outcomes(4)  # three teach
+    folder = completed(tmp_path, outcomes, {0: labels - 9, 1: labels, 2: labels + 9})
+    soft = Soft.drawn(tmp_path, "embedded", outcomes)
+    told = soft.of(torch.tensor([1, 1, 1, 1, 3]), torch.tensor([1, 4, 5, 9, 2]))
+    wanted = [*labels.T[[0, 0, 1, 2]].tolist(), outcomes.reward[3].tolist()]
     assert told.numpy() == pytest.approx(np.array(wanted))
-    assert soft.some(torch.tensor([1])).of(torch.tensor([0]), torch.tensor([16])).tolist() == [[1.0, 2.0]]
+    assert soft.some(torch.arange(4) == 1).of(torch.tensor([0]), torch.tensor([16])).tolist() == [[1.0, 2.0]]
+    assert soft.completions == 3
+    (folder / "00002.npz").unlink()
+    with pytest.raises(SystemExit, match="lacks the completions of 1 of 3 prompts that teach, first of number 2; run"):
+        Soft.drawn(tmp_path, "embedded", outcomes)
 
 
 def test_every_fourth_prompt_examines_and_every_prompt_has_noise_of_its_own() -> None:
@@ -52,8 +58,21 @@ def test_every_fourth_prompt_examines_and_every_prompt_has_noise_of_its_own() ->
 
 
 def test_completions_of_other_numbers_are_not_mixed(tmp_path: Path) -> None:
-    prompts = [f"prompt {number}" for number in range(5)]
-    np.savez(tmp_path / "00001.npz", completions=3)
-    assert [number for _, number in missing(tmp_path, prompts, 3)] == [0, 2, 4]
+    outcomes, labels = tiny_outcomes(5), np.zeros((2, 3))
+    folder = completed(tmp_path, outcomes, {1: labels})
+    assert [number for _, number in missing(folder, outcomes, 3)] == [0, 2, 4]
     with pytest.raises(SystemExit, match="is of 3 completions, not 2"):
-        list(missing(tmp_path, prompts, 2))
+        list(missing(folder, outcomes, 2))
+    completed(tmp_path, outcomes, {0: labels, 2: labels, 4: labels}, completions=2)
+    with pytest.raises(SystemExit, match="mixes 2 and 3 completions"):
+        Soft.drawn(tmp_path, "embedded", outcomes)
+
+
+def test_completions_of_other_prompts_or_trajectories_are_refused(tmp_path: Path) -> None:
+    outcomes = tiny_outcomes(1)
+    folder = completed(tmp_path, outcomes, {0: np.zeros((2, 3))})
+    with pytest.raises(SystemExit, match=r"is of 2 trajectories of 'a photo of .*', not 2 of 'a photo of a kite'"):
+        list(missing(folder, replace(outcomes, prompts=["a photo of a kite"]), 3))
+    completed(tmp_path, outcomes, {0: np.zeros((4, 3))})
+    with pytest.raises(SystemExit, match=r"is of 4 trajectories of .*, not 2 of"):
+        Soft.drawn(tmp_path, "embedded", outcomes)

@@ -1,5 +1,6 @@
 """Schedules of rounds: what they cost, and whom they hand out."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,3 +38,19 @@ def test_who_is_cut_is_not_handed_out() -> None:
     assert int(chosen(Schedule(3, ((2, 1),), 2.0), order, values, reward)["reward"][0]) == 1, (
         "the first three of the order"
     )
+
+
+def test_schedules_of_ten_steps_by_hand() -> None:
+    """At most three trajectories, 11.5 to 13 steps in all."""
+    setting: Any = SimpleNamespace(total_steps=10, tokens_until=lambda step: step)
+    assert sorted(str(schedule) for schedule in schedules(setting, 3, 1.3)) == [
+        "2, 1 after step 2",  # 2 + 2 + 8
+        "2, 1 after step 3",  # 3 + 3 + 7
+        "3, 1 after step 1",  # 1 + 1 + 1 + 9
+        "3, 2 after step 1, 1 after step 2",  # 3 + 2 + 8
+    ]
+
+
+def test_of_equal_sums_of_ranks_the_higher_reward_is_handed_out() -> None:
+    reward, values = np.array([[0.0, 1.0]]), {8: np.array([[1.0, 0.0]])}
+    assert chosen(Schedule(2, (), 2.0), np.array([[0, 1]]), values, reward)["both"].tolist() == [1]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from scalingar.models.embedded.vocabulary import COLORS, OBJECT_CLASSES
+from tests.training.kills import killed_while_writing
 from training.world import art
 from training.world.recolor import RAMPS, recolor
 
@@ -238,3 +239,15 @@ def test_recolor_refuses_what_it_does_not_know() -> None:
         recolor(square(), "beige")
     with pytest.raises(ValueError, match=r"Expected \(h, w, 4\) uint8"):
         recolor(square()[..., :3], "red")
+
+
+def test_a_killed_run_leaves_no_half_art(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(art, "build", lambda names, work_dir: np.zeros((len(names), 2, 2, 4), np.uint8))
+    monkeypatch.setattr("sys.argv", ["art", "--work-dir", str(tmp_path)])
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "savez_compressed", killed_while_writing)
+        with pytest.raises(KeyboardInterrupt):
+            art.main()
+    assert list(tmp_path.iterdir()) == []
+    art.main()
+    assert [path.name for path in tmp_path.iterdir()] == ["art.npz"]

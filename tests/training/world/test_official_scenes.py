@@ -1,11 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from scalingar.bench.benchmarks.geneval.prompts import official_prompts
 from scalingar.bench.benchmarks.geneval.rules import GenEvalOptions, found_objects, judge
 from scalingar.bench.judges.detectors import Detection
-from training.world.official_scenes import FALSE, lay_out
-from training.world.scenes import Scene
+from training.world.official_scenes import FALSE, false_count, lay_out
+from training.world.scenes import Scene, SceneObject
 
 OPTIONS = GenEvalOptions()
 
@@ -27,3 +29,11 @@ def test_scenes_are_as_true_as_they_say(kind: str) -> None:
             scene = falsify(rng, scene)
         objects = found_objects(seen(scene), metadata.tag, OPTIONS)
         assert judge(metadata, objects, lambda one: str(one.color), OPTIONS).correct == (kind == "true"), metadata
+
+
+def test_a_false_count_is_never_above_four() -> None:
+    dogs = tuple(SceneObject("dog", None, 0, 0) for _ in range(4))  # there would be room for another one
+    scene = Scene("counting", "a photo of four dogs", dogs, 0)
+    assert {len(false_count(np.random.default_rng(seed), scene).objects) for seed in range(10)} == {3}
+    fewer = replace(scene, objects=dogs[:3])
+    assert {len(false_count(np.random.default_rng(seed), fewer).objects) for seed in range(10)} == {2, 4}

@@ -1,4 +1,5 @@
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,3 +82,18 @@ def test_a_drawing_repeats_exactly_on_the_lattice(sprites: Sprites) -> None:
 
 def test_the_same_generator_state_gives_the_same_scene() -> None:
     assert sample_scene(np.random.default_rng(3)) == sample_scene(np.random.default_rng(3))
+
+
+def test_art_that_is_missing_or_damaged_or_lacks_a_class_is_told_in_a_sentence(work_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "art.npz"
+    with pytest.raises(SystemExit, match=r"art\.npz is missing; run `make world\.art` first"):
+        Sprites(path)
+    whole = (work_dir / "art.npz").read_bytes()
+    for half in (b"", b"half", whole[: len(whole) // 2]):
+        path.write_bytes(half)
+        with pytest.raises(SystemExit, match=r"art\.npz cannot be read \(.*\); run `make world\.art` again"):
+            Sprites(path)
+    with np.load(work_dir / "art.npz") as archive:
+        np.savez(path, names=archive["names"][1:], rgba=archive["rgba"][1:])
+    with pytest.raises(SystemExit, match=r"has no drawing of \w+; run `make world\.art` again"):
+        Sprites(path)

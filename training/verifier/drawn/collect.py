@@ -4,9 +4,8 @@ What became of it: its reward, by which a verifier is taught, and the detector's
 """
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -17,7 +16,6 @@ from scalingar.analysis.verifiers.examination import stops
 from scalingar.bench.benchmarks.geneval.geneval import GenEval
 from scalingar.bench.benchmarks.geneval.prompts import spell_out
 from scalingar.bench.judges.detectors.embedded_detector import EmbeddedDetector
-from scalingar.core.files import replacing, sweep
 from scalingar.core.locks import sole_writer
 from scalingar.core.outputs import Candidate
 from scalingar.pipeline.pipeline import ImagePipeline
@@ -25,10 +23,9 @@ from scalingar.strategies.best_of_n import BestOfN
 from scalingar.strategies.needs import Needs
 from scalingar.strategies.search import Search, Step
 from scalingar.strategies.setting import Setting
-from training.verifier.drawn.prompts import SEED, TOGETHER, missing, seeds, training_prompts
+from training.verifier.drawn.parts import STATES, Holding, save
+from training.verifier.drawn.prompts import SEED, TOGETHER, seeds, training_prompts
 from training.workdir import add_work_dir, announce
-
-MODEL = "embedded"
 
 
 class Recorded(BestOfN):
@@ -80,29 +77,28 @@ def main() -> None:
     add_work_dir(parser)
     parser.add_argument("--prompts", type=int, default=392)
     parser.add_argument("--trajectories", type=int, default=8, help="of each prompt")
-    parser.add_argument("--seed", type=int, default=SEED[MODEL], help="of the prompts")
+    parser.add_argument("--seed", type=int, default=SEED[STATES.model], help="of the prompts")
     args = parser.parse_args()
-    folder = args.work_dir / "verifier" / "states"
+    folder = args.work_dir / STATES.folder
     folder.mkdir(parents=True, exist_ok=True)
-    prompts = training_prompts(args.prompts, args.seed)
     with sole_writer(folder):
-        sweep(folder)
-        fill(folder, prompts, args.trajectories)
-    announce(f"{len(prompts)} prompts are in {folder}")
+        fill(folder, Holding(args.prompts, args.trajectories, args.seed))
+    announce(f"{args.prompts} prompts are in {folder}")
 
 
-def fill(folder: Path, prompts: list[str], trajectories: int) -> None:
+def fill(folder: Path, wanted: Holding) -> None:
     """Draw what is missing, with a progress bar."""
-    pipe, judge = ImagePipeline.from_pretrained(MODEL), EmbeddedDetector()
-    strategy = Recorded(num_trajectories=trajectories, reward="embedded")
-    for path, first in track(list(missing(folder, prompts)), description="drawing"):
+    missing, prompts = list(STATES.missing(folder, wanted)), training_prompts(wanted.prompts, wanted.seed)
+    pipe, judge = ImagePipeline.from_pretrained(STATES.model), EmbeddedDetector()
+    strategy = Recorded(num_trajectories=wanted.trajectories, reward="embedded")
+    for path, first in track(missing, description="drawing"):
         part = prompts[first : first + TOGETHER]
         RECORDINGS.clear()
-        output = pipe(part, strategy=strategy, seed=seeds(MODEL, first, len(part)), output_type="codes")
+        output = pipe(part, strategy=strategy, seed=seeds(STATES.model, first, len(part)), output_type="codes")
         candidates = [candidate for some in output.candidates for candidate in some]
-        store(
-            path, [recording.states for recording in RECORDINGS], candidates, verdicts(judge, part, output.candidates)
-        )
+        right = verdicts(judge, part, output.candidates)
+        columns = columns_of([recording.states for recording in RECORDINGS], candidates, right)
+        save(path, columns, replace(wanted, prompts=len(part)))
 
 
 def verdicts(judge: EmbeddedDetector, prompts: list[str], images: list[list[Candidate]]) -> Float[np.ndarray, " n"]:
@@ -115,11 +111,13 @@ def verdicts(judge: EmbeddedDetector, prompts: list[str], images: list[list[Cand
     return np.concatenate(right)
 
 
-def store(path: Path, states: list[States], candidates: list[Candidate], right: Float[np.ndarray, " n"]) -> None:
-    """Write a file: per trajectory ``last`` and ``mean`` ``(n, 5, d)``, ``C`` and ``log_p`` ``(n, t)``, ``reward``,
-    ``right`` by the detector, and ``codes``.
+def columns_of(
+    states: list[States], candidates: list[Candidate], right: Float[np.ndarray, " n"]
+) -> dict[str, np.ndarray]:
+    """Per trajectory ``last`` and ``mean`` ``(n, 5, d)``, ``C`` and ``log_p`` ``(n, t)``, ``reward``, ``right`` by the
+    detector, and ``codes``.
     """
-    columns: dict[str, Any] = {
+    return {
         "last": np.concatenate([np.stack([part.numpy() for part in one.last], 1) for one in states]),
         "mean": np.concatenate([np.stack([part.numpy() for part in one.mean], 1) for one in states]),
         "C": np.stack([candidate.trace["C"] for candidate in candidates]),
@@ -128,8 +126,6 @@ def store(path: Path, states: list[States], candidates: list[Candidate], right: 
         "right": right.astype(np.float32),
         "codes": np.stack([candidate.codes.numpy() for candidate in candidates]).astype(np.int16),
     }
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, **columns)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ quarters are completed; what a prefix is worth is the mean reward of all that be
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +18,13 @@ from torch import Tensor
 
 from scalingar.analysis.prefixes.forks import Forked, arranged, means_by_length, setting_of
 from scalingar.analysis.verifiers.lessons import FORKED
-from scalingar.core.files import replacing, sweep
 from scalingar.core.locks import sole_writer
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.strategies.rivals.judged import step_at
-from training.verifier.drawn.prompts import MODELS, examining, seeds, training_prompts
+from training.verifier.drawn.prompts import MODELS, examining, seeds
 from training.verifier.drawn.stored import Outcomes
 from training.workdir import add_work_dir, announce
+from training.writing import replaced
 
 
 def completions_of(work_dir: Path, model: str) -> Path:
@@ -35,63 +35,107 @@ def completions_of(work_dir: Path, model: str) -> Path:
 @dataclass(frozen=True)
 class Soft:
     """``lengths``: of the prefixes, in steps. ``labels``: of ``p`` prompts' prefixes that are no longer than each of
-    them, and last of longer ones.
+    them, and last of longer ones. ``completions``: of each prefix, whose mean rewards they are.
     """
 
     lengths: Tensor
     labels: Float[Tensor, "p n l"]
+    completions: int
 
     @classmethod
-    def drawn(cls, folder: Path, reward: Float[Tensor, "p n"]) -> "Soft":
-        """Of all prompts; those that examine keep their rewards."""
-        labels = reward[..., None]
-        lengths = torch.tensor([], dtype=torch.long)
-        for path in sorted(folder.glob("*.npz")):
-            with np.load(path) as stored:
-                lengths = torch.from_numpy(stored["lengths"])
-                labels = labels.expand(-1, -1, len(lengths) + 1).clone() if labels.shape[2] == 1 else labels
-                labels[int(path.stem)] = torch.from_numpy(stored["labels"])
-        if not len(lengths):
-            raise SystemExit(f"no completions in {folder}; run `python -m training.verifier.drawn.completions` first")
-        return cls(lengths, labels)
+    def drawn(cls, work_dir: Path, model: str, outcomes: Outcomes) -> "Soft":
+        """Of all prompts; those that examine keep their rewards.
+
+        Raises SystemExit: a prompt that teaches has no completions, or its file does not fit what was drawn.
+        """
+        folder, numbers = completions_of(work_dir, model), teaching(len(outcomes))
+        if lacking := [number for number in numbers if not path_of(folder, number).exists()]:
+            raise SystemExit(
+                f"{folder} lacks the completions of {len(lacking)} of {len(numbers)} prompts that teach, first of "
+                f"number {lacking[0]}; run `python -m training.verifier.drawn.completions {model}` to its end"
+            )
+        kept = [read(folder, number, outcomes) for number in numbers]
+        if len(found := {one.completions for one in kept}) > 1:
+            raise SystemExit(f"{folder} mixes {' and '.join(map(str, sorted(found)))} completions; draw all anew")
+        labels = outcomes.reward[..., None].repeat(1, 1, len(kept[0].lengths) + 1)
+        labels[numbers] = torch.stack([one.labels for one in kept]).to(labels.dtype)
+        return cls(kept[0].lengths, labels, kept[0].completions)
 
     def some(self, chosen: Bool[Tensor, " p"]) -> "Soft":
         """Some of the prompts."""
-        return Soft(self.lengths, self.labels[chosen])
+        return Soft(self.lengths, self.labels[chosen], self.completions)
 
     def of(self, prompts: Tensor, lengths: Tensor) -> Float[Tensor, "b n"]:
         """The labels of these prompts' prefixes of so many steps."""
         return self.labels[prompts, :, torch.searchsorted(self.lengths, lengths)]
 
 
-def missing(folder: Path, prompts: Sequence[str], completions: int) -> Iterator[tuple[Path, int]]:
+@dataclass(frozen=True)
+class Completed:
+    """A prompt's file. ``labels``: of its trajectories' prefixes; all as of :class:`Soft`."""
+
+    lengths: Tensor
+    labels: Float[Tensor, "n l"]
+    completions: int
+
+
+def path_of(folder: Path, number: int) -> Path:
+    """The file of a prompt."""
+    return folder / f"{number:05d}.npz"
+
+
+def read(folder: Path, number: int, outcomes: Outcomes) -> Completed:
+    """A prompt's file. Raises SystemExit: it is of another prompt or of other trajectories than were drawn.
+
+    Files of before do not tell their prompt.
+    """
+    path, prompt = path_of(folder, number), outcomes.prompts[number]
+    with np.load(path) as file:
+        labels, completions = torch.from_numpy(file["labels"]), int(file["completions"])
+        of = len(labels), str(file["prompt"]) if "prompt" in file else prompt
+        lengths = torch.from_numpy(file["lengths"])
+    if of != (wanted := (outcomes.codes.shape[1], prompt)):
+        raise SystemExit(
+            f"{path} is of {of[0]} trajectories of {of[1]!r}, not {wanted[0]} of {prompt!r}; move {folder} away to "
+            "draw others"
+        )
+    return Completed(lengths, labels, completions)
+
+
+def teaching(count: int) -> list[int]:
+    """Numbers of the prompts that teach, of so many."""
+    return torch.nonzero(~examining(count)).flatten().tolist()
+
+
+def missing(folder: Path, outcomes: Outcomes, completions: int) -> Iterator[tuple[Path, int]]:
     """Files that are not there yet of prompts that teach, and the prompt of each; all have so many completions."""
-    for number in torch.nonzero(~examining(len(prompts))).flatten().tolist():
-        if not (path := folder / f"{number:05d}.npz").exists():
+    for number in teaching(len(outcomes)):
+        if not (path := path_of(folder, number)).exists():
             yield path, number
-        elif (kept := int(np.load(path)["completions"])) != completions:
+        elif (kept := read(folder, number, outcomes).completions) != completions:
             raise SystemExit(f"{path} is of {kept} completions, not {completions}; move {folder} away to draw others")
 
 
 def fill(folder: Path, model: str, outcomes: Outcomes, completions: int) -> None:
     """Draw what is missing, with a progress bar."""
-    pipe, prompts = ImagePipeline.from_pretrained(model), training_prompts(len(outcomes), outcomes.seed)
+    pipe = ImagePipeline.from_pretrained(model)
     setting = setting_of(pipe)
     lengths = tuple(step_at(share, setting) for share in FORKED)
     count = outcomes.codes.shape[1]
     strategy = Forked(num_trajectories=count, completions=completions, lengths=lengths, reward="embedded")
-    for path, number in track(list(missing(folder, prompts, completions)), description="completing"):
+    for path, number in track(list(missing(folder, outcomes, completions)), description="completing"):
         (seed,) = seeds(model, number, 1)
-        candidates = pipe(prompts[number], strategy=strategy, seed=seed, output_type="codes").candidates[0]
+        prompt = outcomes.prompts[number]
+        candidates = pipe(prompt, strategy=strategy, seed=seed, output_type="codes").candidates[0]
         same = all(
             torch.equal(one.codes.flatten(), drawn)
             for one, drawn in zip(candidates[:count], outcomes.codes[number], strict=True)
         )
         if not same:
             raise SystemExit(f"prompt {number} was drawn otherwise than now; draw its trajectories again")
-        with replacing(path) as partial, partial.open("wb") as file:
-            labels = means_by_length(arranged(candidates, strategy))
-            np.savez(file, lengths=np.array(lengths), labels=labels, completions=completions)
+        labels = means_by_length(arranged(candidates, strategy))
+        with replaced(path) as file:
+            np.savez(file, lengths=np.array(lengths), labels=labels, completions=completions, prompt=np.array(prompt))
 
 
 def main() -> None:
@@ -103,7 +147,6 @@ def main() -> None:
     folder, outcomes = completions_of(args.work_dir, args.model), Outcomes.drawn(args)
     folder.mkdir(parents=True, exist_ok=True)
     with sole_writer(folder):
-        sweep(folder)
         fill(folder, args.model, outcomes, args.completions)
     announce(f"the completions are in {folder}")
 

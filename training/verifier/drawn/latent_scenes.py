@@ -18,7 +18,6 @@ from rich.progress import track
 from torch import Tensor
 
 from scalingar.bench.benchmarks.geneval.prompts import official_prompts
-from scalingar.core.files import replacing, sweep
 from scalingar.core.locks import sole_writer
 from scalingar.models.embedded.grammar import word_ids
 from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
@@ -29,6 +28,7 @@ from training.world.claims import Thing
 from training.world.damage import damage
 from training.world.reward_pairs import CLAIMS, WORDS, Pairs, broken, claim_of, claimed, edit, paste
 from training.world.scenes import SceneObject, Sprites, render, sample_scene
+from training.writing import replaced
 
 CHUNKS, CHUNK = 80, 256
 """Files, and scenes of one."""
@@ -115,7 +115,7 @@ def fill(folder: Path, sprites: Sprites) -> None:
             name: torch.cat([encoded(tokenizer, part) for part in images]) for name, tokenizer in tokenizers.items()
         }
         columns |= {name: torch.stack(part) for name, part in zip(Pairs._fields, zip(*pairs, strict=True), strict=True)}
-        with replacing(folder / f"{number:04d}.npz") as partial, partial.open("wb") as file:
+        with replaced(folder / f"{number:04d}.npz") as file:
             np.savez_compressed(file, allow_pickle=False, **{name: slim(column) for name, column in columns.items()})
 
 
@@ -138,7 +138,6 @@ def main() -> None:
     folder = args.work_dir / "verifier" / "scenes"
     folder.mkdir(parents=True, exist_ok=True)
     with sole_writer(folder):
-        sweep(folder)
         fill(folder, Sprites(args.work_dir / "art.npz"))
     announce(f"{CHUNKS * CHUNK} scenes are in {folder}")
 

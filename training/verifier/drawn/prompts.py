@@ -1,7 +1,6 @@
 """Which prompts are drawn for a verifier, on which noise, and which of them teach."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -45,14 +44,6 @@ def training_prompts(count: int, seed: int) -> list[str]:
             taken.add(prompt)
             prompts.append(prompt)
     return prompts
-
-
-def missing(folder: Path, prompts: list[str]) -> Iterator[tuple[Path, int]]:
-    """Files that are not there yet, and the first prompt of each."""
-    for first in range(0, len(prompts), TOGETHER):
-        path = folder / f"{first:05d}.npz"
-        if not path.exists():
-            yield path, first
 
 
 def seeds(model: str, first: int, count: int) -> list[int]:
