@@ -6,6 +6,7 @@ copied from what `analyze consistency` writes.
 """
 
 import argparse
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from scalingar.analysis.studies.scaling import scaling_findings
 from scalingar.analysis.studies.signal_study import signal_findings
 from scalingar.analysis.studies.sweep import sweep_findings
 from scalingar.analysis.studies.tune import tune_findings
-from scalingar.bench.runs.plan import PLAN
+from scalingar.bench.runs.plan import PLAN, RunPlan
 from scalingar.bench.runs.results import RESULTS
 from scalingar.bench.runs.suite import read_suite
 from scalingar.report.figure import png_bytes
@@ -36,6 +37,10 @@ GROUPS = {
     "tts-var-ablation": "next-scale",
     "rivals": "rivals",
     "rivals-next-scale": "rivals-next-scale",
+    "verifier": "verifier",
+    "verifier-next-scale": "verifier-next-scale",
+    "verifier-8": "verifier-budget",
+    "next-scale": "budget-next-scale",
 }
 """Folder of runs → folder of packs."""
 NEED_TRACES = ("termination-only", "termination-only-start", "termination-only-v1", "successive-halving")
@@ -68,22 +73,38 @@ def analyses(run: CompleteRun) -> Iterator[Findings]:
         yield sweep_findings(run, parameter, values, {})
 
 
-def collect(runs: Path) -> None:
-    """Pack and analyse whatever is finished."""
-    for source, target in GROUPS.items():
-        for folder in finished(runs / source):
-            name = f"{folder.parent.name}-{folder.name}" if folder.parent != runs / source else folder.name
-            print(pack(folder, DATA / target, name))
+def packed_as(run: Path, group: Path) -> str:
+    """The name of a run's pack: the run's with its N, behind that of a folder between it and its group's."""
+    trajectories = RunPlan.read(run).recipe.strategy.num_trajectories
+    name = re.sub(r"-of-n$", f"-of-{trajectories}", run.name)
+    return name if run.parent == group else f"{run.parent.name}-{name}"
+
+
+def collect(runs: Path, data: Path = DATA) -> None:
+    """Pack and analyse whatever is finished, and name what is finished and on no page."""
+    if not runs.is_dir():
+        raise SystemExit(f"{runs} is no folder; give the one that the commands on the pages wrote their runs to")
+    for folder in finished(runs):
+        source = folder.relative_to(runs).parts[0]
+        if source in GROUPS:
+            print(pack(folder, data / GROUPS[source], packed_as(folder, runs / source)))
+        else:
+            print(f"{folder}: on no page, not packed")
+    _analyse(runs, data)
+
+
+def _analyse(runs: Path, data: Path) -> None:
+    """Keep what needs the traces of the complete run, if it is there."""
     if not (runs / "geneval" / COMPLETE / RESULTS).exists():
         return
     complete = CompleteRun.read(runs / "geneval" / COMPLETE)
     suite = {name: each for name, each in read_suite("derived").items() if name in NEED_TRACES}
     for folder in derive(complete, suite, runs / "derived"):
-        print(pack(folder, DATA / "next-token", folder.name))
+        print(pack(folder, data / "next-token", folder.name))
     for found in analyses(complete):
-        (DATA / "next-token" / f"{found.name}.csv").write_text(found.csv())
+        (data / "next-token" / f"{found.name}.csv").write_text(found.csv())
         if found.name in PICTURES:
-            (DATA.parent / "images" / f"{PICTURES[found.name]}.png").write_bytes(png_bytes(found.figure))
+            (data.parent / "images" / f"{PICTURES[found.name]}.png").write_bytes(png_bytes(found.figure))
         print(found.name)
 
 

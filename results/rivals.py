@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from results import csv_tables as of
 from results.runs import DATA, Group, group
-from results.tables import difference, told
+from results.tables import difference, looks_told, told
 from scalingar.bench.runs.results import RunResults
 from scalingar.policy.filling import FILLS
 from scalingar.report.figure import doubling_axis, new_figure, own_style, quiet_axes
@@ -33,6 +33,7 @@ OURS = ("stop-when-good", "verifier")
 TITLES = {
     "single": "single",
     "arsample-single": "ARsample's temperature, N = 1",
+    "arsample-level-single": "ARsample's temperature, T₀ = 0.36, N = 1",
     "density": "density (VAR-Scaling), N = 50",
     "best-of": "best of {n} (reward)",
     "stop-when-good": "stop when good (ours)",
@@ -46,6 +47,8 @@ TITLES = {
     "fr-tts": "FR-TTS",
     "parm": "PARM's choice, untrained",
 }
+BROKEN = "arsample-single"
+"""In the table alone: its score, which is nearly 0, would take most of the figure."""
 NOT_YET = "Not measured yet."
 
 
@@ -64,7 +67,7 @@ def compared(name: str) -> AbstractContextManager[Group]:
 
 def rows(runs: Group) -> Iterator[tuple[str, RunResults, str | None]]:
     """Title, run and budget of what is there: the controls at N = 1, then all at the tokens of 4 and of 8 images."""
-    for name in ("single", "arsample-single", "density"):
+    for name in ("single", "arsample-single", "arsample-level-single", "density"):
         if name in runs.runs:
             yield TITLES[name], runs[name], None
     for budget in BUDGETS:
@@ -83,14 +86,13 @@ def table(runs: Group) -> str:
 def _row(runs: Group, title: str, run: RunResults, budget: str | None) -> list[str]:
     overall, costs = run.summary.overall, run.costs
     bases = [f"{base}-{budget}" for base in ("best-of", *OURS)]
-    ledger, seconds = costs["ledger"], costs["seconds_per_image"]
-    looks = None if ledger is None else (ledger["reward_calls"] + ledger["feature_calls"]) / costs["images"]
+    seconds = costs["seconds_per_image"]
     return [
         f"{title} at {budget} images' tokens" if budget else title,
         with_error(overall.value, overall.standard_error),
         *("" if base not in runs.runs or runs[base] is run else told(difference(runs[base], run)) for base in bases),
         f"{costs['tokens_per_image']:.0f}",
-        "–" if looks is None else f"{looks:.1f}",
+        looks_told(run, digits=1),
         "–" if seconds is None else f"{seconds:.2f}",
     ]
 
@@ -123,7 +125,7 @@ def _scatter(axes: Axes, runs: Group, cost: str, label: str) -> None:
     quiet_axes(axes)
     places = {}
     for title, run, budget in rows(runs):
-        if run.costs[cost] is None:
+        if run.costs[cost] is None or run.name == BROKEN:
             continue
         value = run.summary.overall
         color = CHOSEN if run.name.startswith(OURS) else FINISHED

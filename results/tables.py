@@ -9,6 +9,8 @@ from scalingar.bench.statistics import Difference
 from scalingar.bench.statistics.paired import OVERALL
 from scalingar.report.markdown import markdown_table, with_error, with_interval
 
+LATENT = "latent"
+"""The feature that needs no picture."""
 Pair = tuple[str, str, str]
 """A question, and the two runs whose difference answers it: the second minus the first."""
 
@@ -47,14 +49,18 @@ def _row(title: str, run: RunResults, tasks: Sequence[str], base: RunResults, *,
         with_error(summary.overall.value, summary.overall.standard_error),
         "" if run is base else told(difference(base, run)),
         f"{run.costs['tokens_per_image']:.0f}",
-        *([_looks(run)] if looks else []),
+        *([looks_told(run, digits=0)] if looks else []),
         "–" if seconds is None else f"{seconds:.2f}",
     ]
 
 
-def _looks(run: RunResults) -> str:
+def looks_told(run: RunResults, *, digits: int) -> str:
+    """Pictures of an image's trajectories that a reward or a feature was asked about; a dash where nobody counted."""
     ledger = run.costs["ledger"]
-    return "–" if ledger is None else f"{ledger['decodes'] / run.costs['images']:.0f}"
+    if ledger is None:
+        return "–"
+    described = 0 if run.plan.recipe.strategy.needs().feature == LATENT else ledger["feature_calls"]
+    return f"{(ledger['reward_calls'] + described) / run.costs['images']:.{digits}f}"
 
 
 def differences(group: Group, pairs: Iterable[Pair]) -> str:

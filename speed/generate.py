@@ -31,9 +31,6 @@ def random_llamagen(config: LlamaGenConfig) -> ImagePipeline:
     """Its labels are all the same one, and its tokenizer is narrow: pictures are not what is timed."""
     small = VQConfig(codebook_size=config.vocab_size, channels=32, z_channels=32)
 
-    def make_tokenizer() -> VQTokenizer:
-        return VQTokenizer(small)
-
     return ImagePipeline(
         name=f"random LlamaGen, {config.layers} layers of {config.dim}",
         model=random_model(config, torch.float32),

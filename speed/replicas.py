@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,22 +23,38 @@ from scalingar.serve.start import ServerSettings
 from speed.machine import describe
 
 _REPLICA = "ray::ServeReplica:scalingar"
+_PROCESSES = Path("/proc")
 _TRIES = 8
 _LONGEST_GROWTH = 300.0
 """Seconds; Ray Serve waits for half a minute of load before it starts another one."""
 
 
-def replica_processes() -> list[int]:
-    """Of this machine."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
+def replica_processes(processes: Path = _PROCESSES, ancestor: int | None = None) -> list[int]:
+    """Those that descend from ``ancestor``; None: this process, which started their cluster. Others' are left alone."""
+    root = os.getpid() if ancestor is None else ancestor
+    parents, named = dict[int, int](), list[int]()
+    for entry in processes.glob("[0-9]*"):
         try:
             name = (entry / "cmdline").read_bytes().split(b"\0")[0].decode()
+            after_name = (entry / "stat").read_text().rpartition(")")[2]
         except (OSError, UnicodeDecodeError):
             continue
+        parents[int(entry.name)] = int(after_name.split()[1])
         if name.startswith(_REPLICA):
-            found.append(int(entry.name))
-    return found
+            named.append(int(entry.name))
+    return [process for process in sorted(named) if root in _ancestors(process, parents)]
+
+
+def one_of(found: Sequence[int], seed: int) -> int:
+    """The process that is killed. Ends the program where there is none."""
+    if not found:
+        raise SystemExit(f"no replica of this cluster is in {_PROCESSES}, and none was killed; run this on Linux.")
+    return random.Random(seed).choice(found)
+
+
+def _ancestors(process: int, parents: Mapping[int, int]) -> Iterator[int]:
+    while (process := parents.get(process, 0)) > 0:
+        yield process
 
 
 def main() -> None:
@@ -71,7 +88,7 @@ def main() -> None:
                 coming = [pool.submit(ask, number) for number in range(args.requests)]
                 if kill:
                     time.sleep(1.0)
-                    os.kill(random.Random(args.seed).choice(replica_processes()), signal.SIGKILL)
+                    os.kill(one_of(replica_processes(), args.seed), signal.SIGKILL)
                 pictures = [one.result() for one in coming]
                 seconds = time.perf_counter() - started
                 before = before or pictures

@@ -4,9 +4,12 @@ import re
 import runpy
 import shlex
 import warnings
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from scalingar.bench.benchmark import BENCHMARKS
@@ -66,9 +69,21 @@ def test_variants_of_published_models_exist(page: Path) -> None:
     assert [name for name in named if name[0] in published and name[1] not in published[name[0]]] == []
 
 
-def commands() -> list[str]:
-    lines = [line for page in PAGES for block in blocks(page, "(?:console|sh)?") for line in block.splitlines()]
-    return sorted({line.removeprefix("$ ") for line in lines if line.removeprefix("$ ").startswith("scalingar ")})
+def commands(languages: str) -> list[str]:
+    """Command lines of scalingar in blocks of these languages, one line each."""
+    shown = "\n".join(block for page in PAGES for block in blocks(page, languages)).replace("\\\n", " ")
+    return sorted(set(re.findall(r"^(?:\$ )?(scalingar .*)", shown, re.MULTILINE)))
+
+
+def first_words(command: str) -> list[str]:
+    """What the first command of a line is given, without redirections and what follows."""
+    split = shlex.shlex(command, posix=True, punctuation_chars="();<>|&")
+    split.whitespace_split = True
+    return list(takewhile(lambda word: word[:1] not in tuple("();<>|&"), split))[1:]
+
+
+RUN, READ = "(?:console|sh)?", "(?:text|bash)"
+"""Languages of blocks whose commands run here, and of those that would take hours, files or a GPU."""
 
 
 def prepare_study(command: str, folder: Path) -> None:
@@ -84,7 +99,7 @@ def prepare_study(command: str, folder: Path) -> None:
         ask_all(folder / "study", made, 3).close()
 
 
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", commands(RUN))
 def test_shown_commands_run(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     runner = CliRunner()
@@ -97,3 +112,13 @@ def test_shown_commands_run(command: str, tmp_path: Path, monkeypatch: pytest.Mo
         words += ["--check", "--port", "0"]
     result = runner.invoke(app, words)
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("command", commands(READ))
+def test_other_commands_are_understood(command: str) -> None:
+    """Their names, options and types; what they mean is told only when they run."""
+    words = first_words(command)
+    group = get_command(app)
+    while isinstance(group, TyperGroup):
+        group = group.commands[words.pop(0)]
+    group.make_context(command, words)

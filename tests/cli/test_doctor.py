@@ -6,7 +6,6 @@ import pytest
 
 from scalingar.cli.main import main
 from scalingar.doctor import environment
-from tests.tiny.package import save_tiny_package
 from tests.upstream import reference
 
 FILTER = str(reference.GOLDEN / "llamagen_filter.npz")
@@ -15,7 +14,6 @@ FILTER = str(reference.GOLDEN / "llamagen_filter.npz")
 def test_a_healthy_installation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(environment, "embedded_folder", lambda kind: save_tiny_package(tmp_path))
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "torch" in out

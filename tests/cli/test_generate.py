@@ -174,6 +174,30 @@ def test_like_with_something_changed_promises_nothing(
     assert not np.array_equal(pixels(tmp_path / "p" / "image.png"), pixels(tmp_path / "o" / "image.png"))
 
 
+@pytest.mark.parametrize(
+    ("more", "seeds"),
+    [
+        (["-k", "1"], [6]),
+        (["num_images_per_prompt=1"], [6]),
+        (["-k", "3"], [6, 7, 8]),
+        (["seed=6"], [6]),
+        (["--seed", "9", "-k", "2"], [9, 10]),
+        (["seed=5", "-k", "2"], [5, 6]),
+    ],
+)
+def test_like_with_a_number_or_a_seed_begins_anew(
+    more: list[str], seeds: list[int], package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert generate(package, tmp_path / "o", "--strategy", "single", "-k", "2", "--seed", "5", "-q") == 0
+    source = tmp_path / "o" / "image-0001.png"
+    assert main(["generate", "--like", str(source), "-o", str(tmp_path / "p"), "--json", *more]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [image["seed"] for image in told["images"]] == seeds
+    assert told["identical"] is None
+    first = np.array_equal(pixels(Path(told["files"][0])), pixels(source))
+    assert first == (seeds[0] == 6), "the picture's own seed is the one that is told with it"
+
+
 def failing(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """stderr of a run that ends with 1 in one line."""
     assert main(["generate", *arguments]) == 1
@@ -222,10 +246,18 @@ def test_like_takes_as_many_threads_as_then(
         return load(*given, **settings)
 
     monkeypatch.setattr(ImagePipeline, "load", loaded)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)), raising=False)
     before = torch.get_num_threads()
     main(["generate", "--like", str(source), "-o", str(tmp_path / "p"), "-q"])
     assert seen == [3]
     assert torch.get_num_threads() == before
+    capsys.readouterr()
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0}, raising=False)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 1)  # another machine
+    assert main(["generate", "--like", str(source), "-o", str(tmp_path / "p"), "-q"]) == 0
+    assert seen == [3, 1]
+    told = f"warning: {source} was made with 3 threads, and this machine has no more than 1; last bits may differ.\n"
+    assert capsys.readouterr().err == told
 
 
 def test_like_follows_the_noise_of_the_picture(
@@ -281,6 +313,8 @@ def test_like_needs_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (["strategy.gate.quantil=0.1"], "strategy.gate.quantil is no setting; did you mean 'quantile'?"),
         (["--noise", "gpu"], "noise='gpu': must be 'host' or 'device'"),
         (["--top-p", "1.5"], "sampling.top_p=1.5: must be <= 1"),
+        (["model.tokenizer=''"], "model.tokenizer is empty"),
+        (["strategy=single", "--strategy", "best-of-n"], "strategy.name is set twice, also by strategy=; leave one"),
         (["--device", "cuda:99"], "model.device=cuda:99: not available here"),
         (["--dtype", "int8"], "model.dtype='int8': must be 'fp32', 'bf16' or 'fp16'"),
         (["--model", "/none"], "no model '/none'"),

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,16 @@ def test_failures_never_show_a_traceback(
     monkeypatch.setattr("scalingar.cli.listing._words", fail)
     assert main(["ls", "words"]) == code
     assert capsys.readouterr().err == message
+
+
+def test_warnings_are_lines_whatever_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "scalingar.cli.listing._words", lambda *_: warnings.warn("two\n lines", UserWarning, stacklevel=1)
+    )
+    assert main(["ls", "words"]) == 0
+    assert capsys.readouterr().err == "warning: two lines\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")

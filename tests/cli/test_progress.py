@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from scalingar.cli import progress
-from scalingar.cli.progress import follow, loading, looks_with, plain_warnings
+from scalingar.cli.plain_warnings import plain_warnings
+from scalingar.cli.progress import follow, loading, looks_with
 from scalingar.cli.run import decode
 from scalingar.cli.terminal import say
 from scalingar.pipeline.recipe import Recipe

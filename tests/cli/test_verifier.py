@@ -44,7 +44,7 @@ def test_train_and_choose_with_it(
     [
         (["--prompts", "/nowhere.txt"], "--prompts /nowhere.txt is no file"),
         ([], "Missing option '--prompts'"),
-        (["--prompts", "{short}"], "there are 2 prompts"),
+        (["--prompts", "{short}"], "are too few (2)"),
     ],
 )
 def test_what_is_wrong_is_one_line(

@@ -100,12 +100,12 @@ def test_unknown_kinds_are_refused_with_the_known_ones(tmp_path: Path) -> None:
     assert {"llamagen_filter", "llamagen_gpt", "llamagen_vq", "var", "var_vqvae"} <= set(CHECKS)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"no archive"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"no archive", b"\x80\x04a pickle."])
 def test_unreadable_files(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(content)
-    with pytest.raises(WeightsError, match=r"x.npz cannot be read as golden data"):
+    with pytest.raises(WeightsError, match=r"x.npz cannot be read as golden data: it is no archive of NumPy's"):
         check_golden(tmp_path / "x.npz")
-    with pytest.raises(WeightsError, match=r"none.npz cannot be read"):
+    with pytest.raises(WeightsError, match=r"none.npz cannot be read as golden data: there is no such file\.$"):
         check_golden(tmp_path / "none.npz")
 
 

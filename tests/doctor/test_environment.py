@@ -1,5 +1,6 @@
 """What the doctor finds here, and what it says of a machine that lacks something."""
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -10,17 +11,20 @@ import torch
 from scalingar.doctor import environment, selftest, selftest_scales
 from scalingar.doctor.environment import facts
 from scalingar.doctor.selftest import self_test
+from scalingar.models.embedded.installed_weights import EMBEDDED
 from scalingar.models.llamagen.kv_cache import KVCache
+from scalingar.rewards.verifiers.verifier import BY_DETECTOR
 from tests.tiny.package import save_tiny_package
 
 
-def test_facts_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "embedded_folder", lambda kind: save_tiny_package(tmp_path))
+def test_facts_of_this_machine() -> None:
     found = {(fact.topic, fact.name): fact for fact in facts()}
     assert found["versions", "torch"].value == torch.__version__
     assert found["devices", "cpu"].value.startswith("fp32")
-    for name in ("embedded", "embedded-next-scale"):
-        assert found["weights", name].value.startswith("tiny, ")
+    judges = ["reward", "detector"]
+    verifiers = [f"verifier {name}{ending}" for name in EMBEDDED for ending in ("", BY_DETECTOR)]
+    for name in (*EMBEDDED, *judges, *verifiers):
+        assert re.fullmatch(r"\d+\.\d MB", found["weights", name].value), name
     assert all(fact.ok for fact in found.values())
 
 
@@ -43,6 +47,30 @@ def test_missing_weights_are_an_error(tmp_path: Path, monkeypatch: pytest.Monkey
     (fact,) = (fact for fact in facts() if fact.name == "embedded")
     assert not fact.ok
     assert "pipeline.json, transformer.safetensors, tokenizer.safetensors missing in" in fact.value
+
+
+@pytest.mark.parametrize("name", ["pipeline.json", "tokenizer.safetensors"])
+def test_damaged_weights_are_an_error_and_everything_else_is_told(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_tiny_package(tmp_path)
+    (folder / name).write_bytes((folder / name).read_bytes()[:60])
+    monkeypatch.setattr(environment, "embedded_folder", lambda kind: folder)
+    found = {fact.name: fact for fact in facts()}
+    assert not found["embedded"].ok
+    assert re.match(rf"{folder / name} cannot be read \(.+\); install again", found["embedded"].value)
+    assert not found["reward"].ok, "there is none"
+    assert found["hub cache"].ok
+
+
+def test_a_hub_cache_of_somebody_else_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "/somebody/hub")
+    monkeypatch.setattr(Path, "is_dir", refused)
+    value, ok = environment._hub_cache()
+    assert (value, ok) == ("/somebody/hub cannot be read: Permission denied", False)
 
 
 def test_repositories_fetched_before_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

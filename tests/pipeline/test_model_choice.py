@@ -90,6 +90,16 @@ def test_options_that_have_a_word_of_their_own(tmp_path: Path, capsys: pytest.Ca
     assert Recipe.from_yaml(tmp_path / "s.yaml").model == ModelChoice.from_dict({"name": "m/n", **options})
 
 
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_empty_name_is_not_the_present_folder(name: str) -> None:
+    with pytest.raises(ConfigError, match="is empty; give 'embedded', a file or folder, or a name on the hub"):
+        ModelChoice.from_dict({"name": name})
+    with pytest.raises(ConfigError, match=r"model\.tokenizer is empty; give it a value, or leave it out"):
+        ModelChoice.from_dict({"tokenizer": ""})
+    with pytest.raises(ConfigError, match="a path is empty"):
+        Recipe.from_yaml("")
+
+
 def test_a_name_is_a_section() -> None:
     assert Recipe.from_dict({"model": "m"}).model == Recipe.from_dict({"model": {"name": "m"}}).model
     assert Recipe().model == ModelChoice(name="embedded")

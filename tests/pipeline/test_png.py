@@ -87,7 +87,7 @@ def png(path: Path, text: str | None) -> Path:
 
 
 def test_a_picture_without_a_usable_recipe_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="holds no recipe"):
+    with pytest.raises(OutputError, match=r"holds no recipe; give a picture as it was drawn, such as"):
         read_recipe(png(tmp_path / "plain.png", None))
     for text in ("{", INFO.model_dump_json()[:-9], "not a recipe"):
         with pytest.raises(OutputError, match=r"holds a recipe that is damaged \(it is no JSON\); copy the file again"):

@@ -11,7 +11,7 @@ from results.odd_prompts import EACH, lines, partners
 from results.packs import pack, unpack
 from results.page import filled, names
 from results.runs import COMPLETE, DATA, ROOT, Group, group
-from results.tables import difference, told
+from results.tables import difference, looks_told, told
 from scalingar.bench.runs.opened import benchmark_of
 from scalingar.bench.runs.results import read_results
 from scalingar.report.figure import png_bytes
@@ -36,6 +36,10 @@ def test_blocks_are_replaced_and_nothing_else() -> None:
     assert filled(page, {"one": "new"}) == "# Title\n\n<!-- computed: one -->\n\nnew\n\n<!-- end -->\n\ntext\n"
     with pytest.raises(KeyError, match="one"):
         filled(page, {})
+    unclosed = "<!-- computed: two -->\nold\n\ntext\n\n" + page
+    assert names(unclosed) == ["one"]
+    with pytest.raises(ValueError, match="of 2 blocks only one have an end"):
+        filled(unclosed, {"one": "new"})
 
 
 def test_pages_hold_what_is_computed() -> None:
@@ -68,6 +72,15 @@ def test_rivals_stand_beside_what_costs_as_much() -> None:
     assert lines[0].split(" | ")[2] == "", "not against itself"
     assert lines[2].split(" | ")[2] == gap
     assert lines[3].split(" | ")[2:4] == ["", ""], "its baseline is not there"
+
+
+def test_looks_are_pictures_that_somebody_was_asked_about() -> None:
+    """Not the one that is only handed out, and not a description of latents."""
+    with group("verifier-next-scale", also={"by-confidence": "next-scale/by-confidence"}) as runs:
+        told = {name: looks_told(runs[name], digits=0) for name in runs.runs}
+    assert told["verifier-of-8"] == told["tts-var-verifier-2"] == "0"
+    assert told["halving-4-reward"] == "3"
+    assert told["by-confidence"] == "28"
 
 
 def test_odd_prompts_are_as_written() -> None:

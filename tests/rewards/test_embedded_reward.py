@@ -64,8 +64,9 @@ def test_patch_features_follow_the_picture(reward: EmbeddedReward) -> None:
 def test_it_refuses_what_it_cannot_use(reward: EmbeddedReward, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"image 1 is 16 x 16 pixels; .* 96 x 96"):
         reward.score("a photo of a dog", [render("dog"), Image.new("RGB", (16, 16))])
-    with pytest.raises(WeightsError, match="is missing"):
-        EmbeddedReward(tmp_path).prepare()
+    for source in (tmp_path, tmp_path / "foo"):
+        with pytest.raises(WeightsError, match=r"is missing, the source of the reward embedded; give a file of its"):
+            EmbeddedReward(source)
     unread = reward.truncation("a dog and a cat and a cow and a car and a bus and a kite")
     assert unread is not None
     assert (unread.tokens, unread.limit, unread.unread) == (11, 8, "bus and kite")

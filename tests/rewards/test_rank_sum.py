@@ -23,6 +23,11 @@ def test_ranks_by_hand() -> None:
     assert rank_sums(scores, [1.0, 0.5]).tolist() == [0 + 0.75, 2 + 0, 1 + 0.75]
 
 
+def test_a_score_that_is_no_number_ranks_last_and_leaves_the_others_alone() -> None:
+    scores = np.array([[np.nan, 2.0, 1.0, -np.inf], [3.0, 1.0, 2.0, 0.0]])
+    assert rank_sums(scores, [1.0, 1.0]).tolist() == [0.5 + 3, 3 + 1, 2 + 2, 0.5 + 0]
+
+
 def test_candidates_compare_with_those_of_their_prompt() -> None:
     reward = build_reward("rank-sum:pmi,2*log_likelihood", device="cpu")
     seen = [(1.0, -1.0), (2.0, -3.0), (9.0, -9.0), (0.0, -2.0)]

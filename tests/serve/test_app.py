@@ -168,6 +168,37 @@ def test_a_word_that_nobody_knows_is_the_requests_fault(served: Running) -> None
         served.openai.images.generate(prompt=PROMPT, complexity="high")
 
 
+def test_a_request_is_told_what_was_read_otherwise(served: Running) -> None:
+    unknown = "the embedded model does not know 'wombat' in 'a wombat and a cat'; it reads"
+    for _ in range(2):  # the second time as well
+        (told,) = served.post(prompt="a wombat and a cat", quality="low").json()["warnings"]
+        assert told.startswith(unknown)
+        assert told.endswith(".")
+    assert served.post(quality="low").json()["warnings"] == []
+    (alone,) = served.post(quality="low", guidance_scale=1).json()["warnings"]
+    assert "the conditional channel says nothing" in alone
+    with served.openai.images.generate(prompt="a wombat and a cat", stream=True, quality="low") as events:
+        (done,) = events
+    assert done.model_extra is not None
+    assert done.model_extra["warnings"][0].startswith(unknown)
+
+
+def test_nobody_is_told_what_others_ask_for(pipe: ImagePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(monkeypatch, pipe) as served:
+        steps = Steps(monkeypatch)
+        prompts = ["a wombat and a cat", "a red cat", "a quokka and a dog"]
+        with ThreadPoolExecutor(3) as pool:
+            asked = [pool.submit(served.post, prompt=prompt, quality="low") for prompt in prompts]
+            until(lambda: served.server.service.queued == 3)
+            steps.allow(1000)
+            told = [answer.result().json()["warnings"] for answer in asked]
+    assert [len(own) for own in told] == [1, 0, 1]
+    assert "wombat" in told[0][0]
+    assert "quokka" not in told[0][0]
+    assert "quokka" in told[2][0]
+    assert "wombat" not in told[2][0]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "content", "kind", "status", "code"),
     [
@@ -207,8 +238,12 @@ def test_models_health_and_metrics(served: Running) -> None:
 
 
 def test_the_schema_is_served_and_no_page_of_others(served: Running) -> None:
-    content = served.http.get("/../openapi.json").json()["paths"]["/v1/images/generations"]["post"]["requestBody"]
+    told = served.http.get("/../openapi.json").json()["paths"]["/v1/images/generations"]["post"]
+    content = told["requestBody"]
     assert "num_trajectories" in content["content"]["application/json"]["schema"]["properties"]
+    answer = told["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
+    assert answer.keys() == {*served.post(quality="low").json()}
+    assert answer["warnings"]["items"] == {"type": "string"}
     assert served.http.get("/../docs").status_code == 404
 
 

@@ -86,7 +86,11 @@ def test_settings_of_a_strategy_begin_afresh(offer: Offer) -> None:
         ({"size": "1024x1024"}, "size", "the model draws 16x16"),
         ({"num_trajectories": 17}, "num_trajectories", "this server takes at most 16"),
         ({"strategy": "worst-of-n"}, "strategy", "'worst-of-n' is not among the strategies"),
-        ({"strategy": {"name": "allocate", "reward": "pmi"}}, "strategy", "shares a budget among the images"),
+        (
+            {"strategy": {"name": "allocate", "reward": "pmi"}},
+            "strategy",
+            "the strategy allocate shares a budget",
+        ),
         ({"strategy": "tts-var"}, "strategy", "is for next-scale models"),
         ({"strategy": {"name": "best-of-n", "num_trajectories": 17}}, "num_trajectories", "at most 16"),
         ({"strategy": {"name": "best-of-n", "colour": 3}}, "strategy", "strategy.colour is no setting"),

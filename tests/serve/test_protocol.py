@@ -78,6 +78,23 @@ def test_what_is_no_object(body: bytes) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"prompt": "a", "prompt": "b"}', "the key 'prompt' is there twice"),
+        (rb'{"prompt": "\ud800"}', "it holds half a character"),
+        (b'{"seed": ' + b"9" * 5000 + b"}", "it holds a number of too many digits"),
+        (b'{"prompt": NaN}', "NaN is no number of JSON"),
+        (b"\xff", "it is no UTF-8 text (byte 0)"),
+        (b'{"' + b"x" * 5000 + b'": 1, "' + b"x" * 5000 + b'": 1}', f"the key '{'x' * 60}' is there twice"),
+    ],
+)
+def test_why_a_body_is_no_json(body: bytes, why: str) -> None:
+    with pytest.raises(ApiError) as told:
+        ImagesRequest.read(body)
+    assert told.value.message == f"the body is no JSON ({why})."
+
+
 def test_a_missing_prompt() -> None:
     with pytest.raises(ApiError, match="prompt is missing"):
         ImagesRequest.read(b"{}")

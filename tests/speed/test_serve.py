@@ -10,7 +10,8 @@ from tests.serve.running import tiny_offer
 
 
 def test_quantiles() -> None:
-    assert quantiles([float(n) for n in range(1, 101)]) == "p50 50.500  p95 96.000"
+    for most, median, high in (100, "50.500", "95.000"), (20, "10.500", "19.000"), (1, "1.000", "1.000"):
+        assert quantiles([float(n) for n in range(1, most + 1)]) == f"p50 {median}  p95 {high}"
 
 
 def test_smallest_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

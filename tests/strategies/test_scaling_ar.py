@@ -81,6 +81,12 @@ def test_v1_differs_from_v3_and_takes_overrides() -> None:
         ScalingAR.v1(gate={"quantil": 0.4})
 
 
+def test_a_part_of_the_other_version_is_taken_whole() -> None:
+    mixed = ScalingAR.v1(gate=GateConfig.v3(), guidance=GuidanceConfig.v3())
+    assert (mixed.gate, mixed.guidance) == (GateConfig(), GuidanceConfig())
+    assert ScalingAR.v1(gate=GateConfig(quantile=0.4)).gate == GateConfig.v1().model_copy(update={"quantile": 0.4})
+
+
 # --- without guidance ------------------------------------------------------------------------------
 
 

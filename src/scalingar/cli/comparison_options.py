@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 PANEL = "What is compared"
+MOST_IMAGES = 65_536
+"""Of a prompt."""
 STRATEGIES = "single,best-of-n"
 """With the method of the model's family."""
 

@@ -29,6 +29,8 @@ def convert(
     settings_of_model, unknown = split_model(settings or [])
     if unknown:
         raise typer.BadParameter(f"{unknown[0]!r} is no option of a model; write it as model.grid=[16,16]")
+    if "name" in settings_of_model:
+        raise typer.BadParameter("model.name is the same as SRC; leave it out")
     choice = ModelChoice.from_dict({**model, **settings_of_model, "name": source})
     for path, digest in run(choice.for_loading(), destination).items():
         say(f"{digest}  {path}")

@@ -7,6 +7,7 @@ import typer
 
 from scalingar.cli.model_options import takes_model
 from scalingar.cli.words.prompt_and_settings import gathered, may_be_prompt, split_words
+from scalingar.cli.words.set_once import together
 
 if TYPE_CHECKING:
     from scalingar.pipeline.png import RecipeInfo
@@ -107,7 +108,12 @@ def generate(
         ),
     ] = None,
     like: Annotated[
-        Path | None, typer.Option(help="Repeat this picture from its own recipe.", rich_help_panel=_SOURCE)
+        Path | None,
+        typer.Option(
+            help="Repeat this picture from its own recipe; with -k or a seed other images like it, from the picture's "
+            "own seed on unless one is given.",
+            rich_help_panel=_SOURCE,
+        ),
     ] = None,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print the recipe and stop.", rich_help_panel=_SOURCE)
@@ -146,7 +152,10 @@ def generate(
         raise typer.BadParameter("--like and --print-config are for one prompt; leave the list of prompts out")
     info = None if like is None else _info(like)
     # Together, because which strategy is the default depends on the model.
-    recipe = _recipe(_base(config, info), _together(values, overrides), words or [])
+    values = together(values, overrides)
+    anew = info is not None and not {"seed", "num_images_per_prompt"}.isdisjoint(values)
+    base = info.alone if info is not None and anew else _base(config, info)
+    recipe = _recipe(base, values, words or [])
     if print_config:
         from scalingar.cli.terminal import can_write, say  # noqa: PLC0415
         from scalingar.pipeline.annotated import annotated_yaml  # noqa: PLC0415
@@ -158,18 +167,8 @@ def generate(
     elif recipe.prompt is None:
         raise typer.BadParameter("there is no prompt; say in quotes what the image should show")
     else:
-        _run(recipe, output, like, info, _Results(overwrite, as_json, quiet, animation, scale))
-
-
-def _together(options: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
-    """Options and each ``a.b=value`` by their dotted names. Raises ConfigError, also for what is set twice."""
-    from scalingar.core.errors import ConfigError  # noqa: PLC0415
-    from scalingar.pipeline.recipe import parse_overrides  # noqa: PLC0415
-
-    values = parse_overrides(overrides)
-    if twice := sorted(set(options) & set(values)):
-        raise ConfigError(f"{twice[0]} is set twice, also by {twice[0]}=; leave one of them out.")
-    return options | values
+        source = None if like is None or info is None else _Source(like, info, anew)
+        _run(recipe, output, source, _Results(overwrite, as_json, quiet, animation, scale))
 
 
 def _info(like: Path) -> "RecipeInfo":
@@ -208,14 +207,20 @@ class _Results(NamedTuple):
     scale: int | None
 
 
-def _run(
-    recipe: "Recipe", output: Path | None, like: Path | None, info: "RecipeInfo | None", results: _Results
-) -> None:
+class _Source(NamedTuple):
+    """The picture of ``--like``; ``anew``: a call of its own begins, instead of that picture's."""
+
+    path: Path
+    info: "RecipeInfo"
+    anew: bool
+
+
+def _run(recipe: "Recipe", output: Path | None, source: _Source | None, results: _Results) -> None:
     from scalingar.cli.repeat import Repeat  # noqa: PLC0415
     from scalingar.cli.run import Show, run  # noqa: PLC0415
     from scalingar.pipeline.run_folder import Extras  # noqa: PLC0415
 
-    repeat = None if like is None or info is None else Repeat.of(like, info)
+    repeat = None if source is None else Repeat.of(source.path, source.info, anew=source.anew)
     show, extras = Show.of(as_json=results.as_json, quiet=results.quiet), Extras(results.animation, results.scale)
     run(recipe, output, show, repeat, overwrite=results.overwrite, extras=extras)
 

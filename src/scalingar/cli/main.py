@@ -19,11 +19,13 @@ from scalingar.cli.generate import generate
 from scalingar.cli.interrupts import Interrupts
 from scalingar.cli.listing import ls
 from scalingar.cli.many.compare import compare
+from scalingar.cli.plain_warnings import plain_warnings
 from scalingar.cli.servers.serve import serve
 from scalingar.cli.servers.studio import studio
 from scalingar.cli.servers.study import study
 from scalingar.cli.terminal import say, spell_out_unknown_letters
 from scalingar.cli.verifier import verifier
+from scalingar.cli.words.empty import WithoutEmptyValues
 from scalingar.cli.words.paths import takes_paths
 from scalingar.cli.words.prompt_and_settings import with_literal_prompt, with_short_values
 from scalingar.core.errors import ScalingarError
@@ -55,6 +57,7 @@ for group in (app, bench, study, analyze, verifier):
     for command in group.registered_commands:
         assert command.callback is not None  # all are made from functions
         command.callback = takes_paths(command.callback)
+        command.cls = WithoutEmptyValues
 
 
 def _show_version(show: bool) -> None:
@@ -90,7 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if arguments is None:  # a process of its own
             interrupts.install()
         words = sys.argv[1:] if arguments is None else arguments
-        returned = app(with_literal_prompt(with_short_values(words)), prog_name="scalingar", standalone_mode=False)
+        with plain_warnings():
+            returned = app(with_literal_prompt(with_short_values(words)), prog_name="scalingar", standalone_mode=False)
         code = returned if isinstance(returned, int) else 0
         print(end="", flush=True)  # here, where a full disk gets a sentence, and not while Python ends
     except (KeyboardInterrupt, typer.Abort):

@@ -1,11 +1,13 @@
 """The options that choose a model, the same for every command that loads one."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
+
+from scalingar.cli.words.set_once import together
 
 _PANEL = "Model; its other options are model.key=value, see [b]scalingar ls models[/]"
 _OPTIONS: dict[str, Any] = {
@@ -44,12 +46,16 @@ def takes_model(*, without: Sequence[str] = ()) -> Callable[[Command], Command]:
     options = {name: annotation for name, annotation in _OPTIONS.items() if name not in without}
 
     def decorate(command: Command) -> Command:
+        signature = inspect.signature(command)
+        named = _is_argument(signature.parameters.get("name"))
+
         @wraps(command)
         def with_section(**arguments: Any) -> None:
             section = {name: arguments.pop(f"model_{name}") for name in options}
-            command(**arguments, model={name: value for name, value in section.items() if value is not None})
+            given = {name: value for name, value in section.items() if value is not None}
+            _check_once({**given, "name": arguments["name"]} if named else given, arguments)
+            command(**arguments, model=given)
 
-        signature = inspect.signature(command)
         parameters = {name: parameter for name, parameter in signature.parameters.items() if name != "model"}
         for name, annotation in options.items():
             parameters[f"model_{name}"] = inspect.Parameter(
@@ -63,6 +69,19 @@ def takes_model(*, without: Sequence[str] = ()) -> Callable[[Command], Command]:
     return decorate
 
 
+def _is_argument(parameter: inspect.Parameter | None) -> bool:
+    """Whether it is a word of the command and no option of this name."""
+    told = () if parameter is None else get_args(parameter.annotation)
+    return any(isinstance(one, typer.models.ArgumentInfo) for one in told)
+
+
+def _check_once(section: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+    """Raises ConfigError where an option, or the name that a command begins with, is also among its words."""
+    words = [word for value in arguments.values() if isinstance(value, list) for word in value]
+    if settings := [word for word in words if _is_of(word, "model")]:
+        together({f"model.{name}": value for name, value in section.items()}, settings)
+
+
 def split_model(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """What ``model.key=value`` says of the model, and the other words. Raises ConfigError."""
     return split_section(words, "model")
@@ -72,6 +91,10 @@ def split_section(words: Sequence[str], name: str) -> tuple[dict[str, Any], list
     """What ``name.key=value`` says of this section of a recipe, and the other words. Raises ConfigError."""
     from scalingar.pipeline.recipe import parse_overrides  # noqa: PLC0415
 
-    settings = [word for word in words if word.startswith(f"{name}.") and "=" in word]
+    settings = [word for word in words if _is_of(word, name)]
     section = {key.removeprefix(f"{name}."): value for key, value in parse_overrides(settings).items()}
     return section, [word for word in words if word not in settings]
+
+
+def _is_of(word: Any, name: str) -> bool:
+    return isinstance(word, str) and word.startswith(f"{name}.") and "=" in word

@@ -1,15 +1,12 @@
-"""What a user sees while waiting, on stderr: the bar, and warnings as plain lines."""
+"""What a user sees while waiting, on stderr: the bar, and what is being loaded."""
 
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Timer
-from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from scalingar.cli.terminal import console, say
-from scalingar.models.prompts.encoders import UnknownWordsWarning
 from scalingar.strategies import Strategy
 from scalingar.strategies.engine.step_event import StepEvent
 
@@ -57,20 +54,3 @@ def looks_with(strategy: Strategy) -> str:
     needs = strategy.needs()
     named = {"reward": needs.reward, "feature": needs.feature, "verifier": needs.verifier}
     return ", ".join(f"the {what} {name}" for what, name in named.items() if name is not None)
-
-
-@contextmanager
-def plain_warnings() -> Iterator[None]:
-    """Warnings as single lines on stderr, the same one only once."""
-    shown: set[str] = set()
-
-    def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        text = " ".join(str(message).split())
-        if text not in shown:
-            shown.add(text)
-            say(f"warning: {text}", to_stderr=True)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", UnknownWordsWarning)
-        warnings.showwarning = show
-        yield

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Self
 
-from scalingar.cli.progress import follow, loading, looks_with, plain_warnings
+from scalingar.cli.progress import follow, loading, looks_with
 from scalingar.cli.repeat import Repeat
 from scalingar.cli.terminal import console, say
 from scalingar.core.files import results_in
@@ -52,7 +52,7 @@ def run(
     check_prompts([recipe.prompt or ""])
     given = folder
     folder = own_folder(recipe.prompt or "", recipe.seed) if folder is None else folder
-    with results_in(folder), plain_warnings(), nullcontext() if repeat is None else repeat.threads():
+    with results_in(folder), nullcontext() if repeat is None else repeat.threads():
         with loading(recipe.model.name, visible=show is Show.TABLES):
             pipe = ImagePipeline.load(recipe.model)
         if repeat is not None:
@@ -63,9 +63,9 @@ def run(
         output = decode(pipe, recipe, visible=show is Show.TABLES)
         full_tokens = output.full_tokens
         if repeat is not None:
-            output = output.only(repeat.info.image)
+            output = repeat.wanted(output)
         files = [str(path) for path in write_run(output, folder, overwrite=overwrite, extras=extras)]
-    equal = repeat is not None and repeat.promises_equality(output.infos[0].recipe)
+    equal = repeat is not None and repeat.promises_equality(output.infos[0])
     if repeat is not None and equal:
         repeat.check(output.pictures[0])
     if show is Show.JSON:

@@ -51,7 +51,7 @@ def train(
     [b]scalingar verifier train embedded --prompts prompts.txt -o verifier[/]
     [b]scalingar generate "a photo of a dog" --strategy verifier-of-n --verifier verifier[/]
     """
-    from scalingar.analysis.verifiers.examination import table  # noqa: PLC0415
+    from scalingar.analysis.verifiers.examination import held_out, table  # noqa: PLC0415
     from scalingar.analysis.verifiers.lessons import Plan  # noqa: PLC0415
     from scalingar.analysis.verifiers.train import train_verifier  # noqa: PLC0415
     from scalingar.cli.terminal import say  # noqa: PLC0415
@@ -76,5 +76,5 @@ def train(
         text = markdown_table(*table(made.info.report, label))
         write_file(output / "report.md", text.encode())
     say(text)
-    say(f"{made.info.report['prompts']} prompts were held out; intervals of 95 % over prompts")
+    say(held_out(made.info.report))
     say(f"wrote {output}")

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from scalingar.core.errors import ConfigError, OutputError
-from scalingar.core.locks import LockedError, acquire, release
+from scalingar.core.locks import LOCK, LockedError, acquire, release
 
 _PREFIX, _SUFFIX = ".scalingar-", ".partial"
 """Of the names of folders in which files are written before they are moved to their places."""
@@ -35,6 +35,12 @@ def check_writable(folder: Path) -> None:
         raise OutputError(f"cannot write to the folder {folder}: {error.strerror}; choose another one.") from None
 
 
+def check_empty(folder: Path, what: str) -> None:
+    """Raises OutputError for a folder that holds anything but its lock; ``what`` is to be written there."""
+    if any(path.name != LOCK for path in folder.iterdir()):
+        raise OutputError(f"the folder {folder} is not empty; give a new one for the {what}.")
+
+
 @contextmanager
 def results_in(folder: Path) -> Iterator[None]:
     """A folder that can be written to, as :func:`check_writable` sees to; if the block fails and leaves nothing in it,
@@ -55,7 +61,12 @@ def results_in(folder: Path) -> Iterator[None]:
 
 
 def expanded(path: str | Path) -> Path:
-    """The path with ``~`` or ``~user`` replaced by the home. Raises ConfigError where there is no such home."""
+    """The path with ``~`` or ``~user`` replaced by the home.
+
+    Raises ConfigError where there is no such home, and for an empty text, which would be the present folder.
+    """
+    if path == "":
+        raise ConfigError("a path is empty; write '.' for the present folder, or leave it out.")
     try:
         return Path(path).expanduser()
     except RuntimeError:

@@ -10,6 +10,8 @@ from scalingar.core.files import expanded
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _HARMLESS = "\n\t"
+_LONGEST_KEY = 60
+"""Of a message."""
 
 
 def read_text(path: str | Path) -> str:
@@ -52,6 +54,10 @@ def parse_json(text: str) -> Any:
         raise ValueError("it is nested too deeply") from None
     except UnicodeEncodeError:
         raise ValueError("it holds half a character") from None
+    except ValueError as error:
+        if str(error).startswith("Exceeds the limit"):  # Python's, of digits
+            raise ValueError("it holds a number of too many digits") from None
+        raise
     return value
 
 
@@ -63,7 +69,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"the key {twice!r} is there twice")
+        raise ValueError(f"the key {twice[:_LONGEST_KEY]!r} is there twice")
     return result
 
 

@@ -1,18 +1,22 @@
 """The environment of a run: versions, devices and their number formats, extras, weights."""
 
+import json
 import os
 import platform
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 
 from scalingar.core.device.available import available_devices
 from scalingar.core.packages import EXTRAS, how_to_install, missing
 from scalingar.models.embedded.installed_weights import EMBEDDED, embedded_folder
-from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER, PackageInfo
+from scalingar.models.model_folder import PIPELINE, TOKENIZER, TRANSFORMER
 from scalingar.pipeline.model_choice import DTYPES
+from scalingar.rewards.verifiers.verifier import BY_DETECTOR, HEAD, INFO
 
 _LIBRARIES = ("scalingar", "torch", "numpy", "pillow", "pydantic", "safetensors", "scikit-learn")
 
@@ -66,28 +70,49 @@ def _found(extra: str) -> str:
 
 
 def _weights() -> list[Fact]:
-    return [
-        *(Fact("weights", name, *_embedded(embedded_folder(kind))) for name, kind in EMBEDDED.items()),
-        Fact("weights", "hub cache", _hub_cache()),
-    ]
+    installed = [Fact("weights", name, *_state(embedded_folder(kind), files)) for name, kind, files in _installed()]
+    return [*installed, Fact("weights", "hub cache", *_hub_cache())]
 
 
-def _embedded(folder: Path) -> tuple[str, bool]:
-    files = [folder / name for name in (PIPELINE, TRANSFORMER, TOKENIZER)]
+def _installed() -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """What comes with the package: name, folder, and files in it."""
+    for model, kind in EMBEDDED.items():
+        yield model, kind, (PIPELINE, TRANSFORMER, TOKENIZER)
+    for judge in ("reward", "detector"):
+        yield judge, judge, (f"{judge}.json", f"{judge}.safetensors")
+    for model, kind in EMBEDDED.items():
+        for ending in ("", BY_DETECTOR):
+            yield f"verifier {model}{ending}", f"verifier/{kind}{ending}", (INFO, HEAD)
+
+
+def _state(folder: Path, names: Sequence[str]) -> tuple[str, bool]:
+    """The size of what is there, and whether all of it can be read; tensors are not."""
+    files = [folder / name for name in names]
     if absent := [file.name for file in files if not file.is_file()]:
         return f"{', '.join(absent)} missing in {folder}; install again", False
-    name = PackageInfo.model_validate_json(files[0].read_text("utf-8")).name
-    return f"{name}, {sum(file.stat().st_size for file in files) / 1e6:.1f} MB", True
+    for file in files:
+        try:
+            if file.suffix == ".json":
+                json.loads(file.read_text("utf-8"))
+            else:
+                with safe_open(file, framework="pt"):
+                    pass
+        except (OSError, ValueError, SafetensorError) as error:
+            return f"{file} cannot be read ({error}); install again", False
+    return f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB", True
 
 
-def _hub_cache() -> str:
-    """The released repositories that are in the local hub cache."""
+def _hub_cache() -> tuple[str, bool]:
+    """The released repositories that are in the local hub cache, and whether it can be read."""
     from scalingar.models.family import FAMILIES  # noqa: PLC0415
 
     if missing("hub"):
-        return "unknown without huggingface_hub"
+        return "unknown without huggingface_hub", True
     from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415
 
     repos = [repo for name in FAMILIES for repo in FAMILIES[name].releases]
-    cached = [repo for repo in repos if (Path(HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}").is_dir()]
-    return ", ".join(cached) or "no published weights yet"
+    try:
+        cached = [repo for repo in repos if (Path(HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}").is_dir()]
+    except OSError as error:
+        return f"{HF_HUB_CACHE} cannot be read: {error.strerror}", False
+    return ", ".join(cached) or "no published weights yet", True

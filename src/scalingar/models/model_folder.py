@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import nn
 
 from scalingar.core.errors import ConfigError, OutputError, WeightsError
-from scalingar.core.files import sha256
+from scalingar.core.files import make_folder, sha256, staging, write_file
 from scalingar.core.sampling_config import SamplingConfig
 from scalingar.core.settings import Settings
 from scalingar.models.embedded.grammar import TERMINALS
@@ -92,17 +92,23 @@ class FolderFormat:
         dtype: torch.dtype,
         tokenizer_dtype: torch.dtype,
     ) -> None:
-        """Write the three files. Raises WeightsError for parts that do not belong together, OutputError."""
+        """Write the three files, none to its place before all are whole.
+
+        Raises WeightsError for parts that do not belong together, OutputError.
+        """
         for network, component in ((model, self.transformer), (tokenizer, self.tokenizer)):
             if not isinstance(network, component.network):
                 kind, expected = type(network).__name__, component.network.__name__
                 raise WeightsError(f"{folder}: a {kind} cannot be saved as the {expected} of {info.family}.")
         self.check(folder, info, model, tokenizer)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            save_module(folder / TRANSFORMER, model, model.config, dtype)
-            save_module(folder / TOKENIZER, tokenizer, tokenizer.config, tokenizer_dtype)
-            (folder / PIPELINE).write_text(info.model_dump_json(indent=2) + "\n")
+            make_folder(folder)
+            with staging(folder) as stage:
+                save_module(stage / TRANSFORMER, model, model.config, dtype)
+                save_module(stage / TOKENIZER, tokenizer, tokenizer.config, tokenizer_dtype)
+                write_file(stage / PIPELINE, (info.model_dump_json(indent=2) + "\n").encode())
+                for name in (TRANSFORMER, TOKENIZER, PIPELINE):
+                    (stage / name).replace(folder / name)
         except OSError as error:
             raise OutputError(f"cannot write the model to {folder}: {error.strerror}.") from None
 

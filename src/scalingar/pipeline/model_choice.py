@@ -105,6 +105,13 @@ class ModelChoice(Settings):
             key: _plain(value) if key in cls.model_fields else _option(key, value) for key, value in settings.items()
         }
 
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        if not name.strip():
+            raise ValueError("is empty; give 'embedded', a file or folder, or a name on the hub")
+        return name
+
     @field_validator("device")
     @classmethod
     def _check_device(cls, device: str) -> str:
@@ -158,13 +165,20 @@ class ModelChoice(Settings):
                     "build the pipeline in Python again, or give a file, folder or hub name."
                 )
 
-    def check_device(self) -> None:
-        """Raises ConfigError if the device is not available."""
+    def check_device(self, where: str = "model.device") -> None:
+        """Raises ConfigError if the device is not available; ``where``: what named it."""
         try:
             torch.empty(0, device=self.device)
         except (RuntimeError, AssertionError) as error:
             reason = str(error).strip().split("\n")[0].rstrip(".")
-            raise ConfigError(f"model.device={self.device}: not available here ({reason}); take cpu.") from None
+            raise ConfigError(f"{where}={self.device}: not available here ({reason}); take cpu.") from None
+
+
+def usable_device(name: str) -> str:
+    """The device of this name, or what ``auto`` finds, for what is no model. Raises ConfigError as a model would."""
+    choice = ModelChoice.from_dict({"device": name}, "")
+    choice.check_device("device")
+    return choice.device
 
 
 def described(part: Callable[..., Any]) -> str:
@@ -182,6 +196,8 @@ def _option(key: str, value: Any) -> Any:
     if callable(value):
         return value
     try:
+        if isinstance(value, str) and not value:
+            raise ConfigError(f"model.{key} is empty; give it a value, or leave it out.")
         adapter: TypeAdapter[Any] = TypeAdapter(
             model_options()[key].type, config=ConfigDict(allow_inf_nan=False, coerce_numbers_to_str=True)
         )

@@ -292,7 +292,7 @@ class ImagePipeline:
         seeds = [seed + j for _ in prompts for j in repeats] if isinstance(seed, int) else seed
         if len(seeds) != len(texts):
             raise ConfigError(
-                f"there are {len(seeds)} seeds for {len(texts)} images; give one for each, or one number."
+                f"the number of seeds is {len(seeds)}, that of images {len(texts)}; give one for each, or one number."
             )
         default = default_strategy(self.family, self.decoding)
         resolved = build_strategy(default if strategy is None else strategy, default)

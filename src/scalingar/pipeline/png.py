@@ -14,7 +14,7 @@ from scalingar.core.errors import ConfigError, OutputError, WeightsError
 from scalingar.core.settings import Record
 from scalingar.core.text_file import reason
 from scalingar.core.validation import shown
-from scalingar.pipeline.recipe import RecordedRecipe
+from scalingar.pipeline.recipe import Recipe, RecordedRecipe
 from scalingar.rewards.verifiers import VERIFIER, Verifier
 
 KEY = "scalingar"
@@ -45,6 +45,11 @@ class RecipeInfo(Record):
         if self.image >= self.recipe.num_images_per_prompt:
             raise ValueError(f"image {self.image} is none of the run's {self.recipe.num_images_per_prompt}")
         return self
+
+    @property
+    def alone(self) -> Recipe:
+        """The recipe that draws this picture as the first image of a call of its own."""
+        return self.recipe.model_copy(update={"seed": self.recipe.seed + self.image, "num_images_per_prompt": 1})
 
     def check_weights(self, hashes: dict[str, str], source: Path) -> None:
         """Raises WeightsError unless ``hashes`` are those of the model ``source`` was made with."""
@@ -104,7 +109,10 @@ def read_recipe(path: Path) -> RecipeInfo:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise OutputError(f"cannot read {path}: {reason(error).rstrip('.')}.") from None
     if text is None:
-        raise OutputError(f"{path} holds no recipe; only PNG files written by scalingar do.")
+        raise OutputError(
+            f"{path} holds no recipe; give a picture as it was drawn, such as a run's image.png: grids, sheets, "
+            "enlarged copies and pictures of 'bench run' have none."
+        )
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):

@@ -244,22 +244,28 @@ RecordedRecipe = Annotated[Recipe, AfterValidator(_with_noise)]
 """The resolved recipe of what was drawn. Where it does not name the noise it is older than the choice: the host's."""
 
 
-def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
-    """Values of several ``a.b=value`` by their dotted names. Raises ConfigError; a name must not be there twice."""
+_EXAMPLE = "strategy.gate.quantile=0.1"
+
+
+def parse_overrides(words: Sequence[str], example: str = _EXAMPLE) -> dict[str, Any]:
+    """Values of several ``a.b=value`` by their dotted names. Raises ConfigError; a name must not be there twice.
+
+    ``example``: of a setting that may stand there.
+    """
     values: dict[str, Any] = {}
     for word in words:
-        name, value = parse_override(word)
+        name, value = parse_override(word, example)
         if name in values:
             raise ConfigError(f"{name} is set twice; leave one of them out.")
         values[name] = value
     return values
 
 
-def parse_override(text: str) -> tuple[str, Any]:
+def parse_override(text: str, example: str = _EXAMPLE) -> tuple[str, Any]:
     """Dotted name and value of ``a.b=value``, the value in YAML. Raises ConfigError."""
     match = _OVERRIDE.fullmatch(text)
     if match is None:
-        raise ConfigError(f"{shown(text)} is no setting; write it as strategy.gate.quantile=0.1.")
+        raise ConfigError(f"{shown(text)} is no setting; write it as {example}.")
     name, value = match[1], match[2]
     if not value.startswith(_QUOTED) and _NOT_IN_YAML.search(value):
         return name, value

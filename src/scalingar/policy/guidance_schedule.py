@@ -48,8 +48,8 @@ class GuidanceConfig(Settings):
 
     @classmethod
     def v3(cls) -> Self:
-        """The paper's third version (the default): s_raw of Eq. (14) as it is."""
-        return cls()
+        """The paper's third version (the default): s_raw of Eq. (14) as it is; every setting named, as of the gate."""
+        return cls(**dict(cls()))
 
     @classmethod
     def v1(cls) -> Self:

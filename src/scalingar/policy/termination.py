@@ -62,7 +62,8 @@ class GateConfig(Settings):
         description="gain of C since the flag that counts as recovery, v1 (chosen)",
     )
     protection_horizon: Duration | None = Field(
-        default=None, description="steps, or share of T, before which nothing but a hard fail cuts, v1; None: W₀"
+        default=None,
+        description="steps, or share of T, before which nothing but a hard fail cuts, if they are more than W₀; v1's",
     )
     hard_fail: float | None = Field(
         default=None, description="θ_fail: C below it is cut at once, in the warm-up too; None: off"
@@ -81,8 +82,8 @@ class GateConfig(Settings):
 
     @classmethod
     def v3(cls) -> Self:
-        """The paper's third version, Algorithm 1 (the default)."""
-        return cls()
+        """The paper's third version, Algorithm 1 (the default), every setting named, whatever the preset."""
+        return cls(**dict(cls()))
 
     @classmethod
     def v1(cls) -> Self:

@@ -73,7 +73,7 @@ class ProfileConfig(Settings):
     minimum_since: Literal["start", "warmup"] = Field(
         default="warmup",
         description="C_min of Eq. (12): the smallest C since the first step, or since the gate's W₀ (chosen by the "
-        "paper's token counts); before W₀, and without a gate, since the first step",
+        "paper's token counts); before W₀, and of strategies without a warm-up, since the first step",
     )
     minimum_window: Duration | None = Field(
         default=None, description="steps, or share of T, that C_min looks back; None: all since then"

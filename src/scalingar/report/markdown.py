@@ -4,9 +4,13 @@ from collections.abc import Sequence
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns are aligned to the right, but for the first."""
+    """A table whose columns are aligned to the right, but for the first; a ``|`` in a cell stays in its cell."""
     rule = ["---", *("---:" for _ in head[1:])]
-    return "".join("| " + " | ".join(row) + " |\n" for row in (head, rule, *rows))
+    return "".join(f"| {' | '.join(map(_cell, row))} |\n" for row in (head, rule, *rows))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
 
 
 def with_error(value: float, error: float | None) -> str:

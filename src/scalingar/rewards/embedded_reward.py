@@ -30,11 +30,12 @@ class EmbeddedReward(PixelReward):
     independent = True
 
     def __init__(self, source: str | Path | None = None, *, device: str | torch.device = "cpu") -> None:
+        """Raises WeightsError for a missing file."""
         self.path = embedded_file("reward", source)
         self.device = torch.device(device)
 
     def prepare(self) -> None:
-        """Load the weights. Raises WeightsError for a missing, damaged or foreign weight file."""
+        """Load the weights. Raises WeightsError for a damaged or foreign weight file."""
         _ = self.network
 
     @cached_property

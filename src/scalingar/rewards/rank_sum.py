@@ -47,10 +47,15 @@ def terms_of(source: str | None) -> list[Term]:
 
 
 def rank_sums(scores: Float[np.ndarray, "r n"], weights: Sequence[float]) -> Float[np.ndarray, " n"]:
-    """Σ weight · rank of each of n candidates under r rewards; the worst has rank 0, equals share a mean rank."""
-    ranks = rankdata(scores, axis=1) - 1
-    total: np.ndarray = np.asarray(weights) @ ranks
+    """Σ weight · rank of each of n candidates under r rewards; see :func:`ranks`."""
+    total: np.ndarray = np.asarray(weights) @ ranks(scores)
     return total
+
+
+def ranks(scores: Float[np.ndarray, "r n"]) -> Float[np.ndarray, "r n"]:
+    """The rank of each score in its row, from 0; equals share a mean rank, and NaN is the worst of all."""
+    known = np.where(np.isnan(scores), -np.inf, scores)
+    return np.asarray(rankdata(known, axis=1) - 1)
 
 
 def rewards_in(reward: str | None) -> list[str]:

@@ -39,6 +39,7 @@ class Answer:
                 **described(self.asked, self.size),
                 "data": data,
                 "usage": usage(finished.prompt_tokens, finished.drawn),
+                "warnings": finished.warnings,
             }
         )
 
@@ -75,7 +76,8 @@ class Answer:
         assert isinstance(message, Finished)  # no request asks for frames
         kind = "image_generation.completed"
         (picture,) = self._data(message)
-        return event(kind, {"type": kind, **picture, **told, "usage": usage(message.prompt_tokens, message.drawn)})
+        told |= {"usage": usage(message.prompt_tokens, message.drawn), "warnings": message.warnings}
+        return event(kind, {"type": kind, **picture, **told})
 
     def _data(self, finished: Finished) -> list[dict[str, Any]]:
         output = finished.output

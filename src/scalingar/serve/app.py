@@ -11,7 +11,6 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scalingar import __version__
@@ -21,12 +20,10 @@ from scalingar.serve.errors import ApiError
 from scalingar.serve.job import Job
 from scalingar.serve.limits import Limits
 from scalingar.serve.metrics import Metrics
-from scalingar.serve.protocol import ImagesRequest, now
+from scalingar.serve.protocol import ANSWER, ImagesRequest, now
 from scalingar.serve.service import LiveService
-from scalingar.serve.waiting import ClientGoneError, Inbox, messages
+from scalingar.serve.waiting import GONE, ClientGoneError, Inbox, messages, read_body
 
-GONE = 499
-"""The status under which a request whose client went away is counted."""
 SEEDS = 2**32
 GENERATIONS = "/v1/images/generations"
 
@@ -75,9 +72,10 @@ def build_app(service: LiveService, limits: Limits, door: Door, metrics: Metrics
         door.check(request.headers)
         return JSONResponse(app.openapi())
 
-    schema = {"application/json": {"schema": ImagesRequest.model_json_schema()}}
+    asked_for = {"content": {"application/json": {"schema": ImagesRequest.model_json_schema()}}, "required": True}
+    answered = {"content": {"application/json": {"schema": ANSWER}}, "description": "Pictures"}
 
-    @app.post(GENERATIONS, openapi_extra={"requestBody": {"required": True, "content": schema}})
+    @app.post(GENERATIONS, openapi_extra={"requestBody": asked_for}, responses={200: answered})
     async def generations(request: Request) -> Response:
         return Counted(lambda send: answer(request, send), metrics)
 
@@ -85,7 +83,7 @@ def build_app(service: LiveService, limits: Limits, door: Door, metrics: Metrics
         """Send the answer; returns its status. Raises ApiError, ClientGoneError."""
         deadline = asyncio.get_running_loop().time() + limits.max_seconds
         door.check(request.headers)
-        asked = ImagesRequest.read(await _body(request, limits.max_body, limits.max_seconds))
+        asked = ImagesRequest.read(await read_body(request, limits.max_body, limits.max_seconds))
         offer = service.ready_offer()
         inbox = Inbox()
         job = Job(
@@ -147,29 +145,6 @@ class Named:
             await send(message)
 
         await self.app(scope, receive, named)
-
-
-async def _body(request: Request, most: int, seconds: float) -> bytes:
-    """The body of a request. Raises ApiError: it is no JSON, too large, or does not come; ClientGoneError."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise ApiError(415, "the body must be JSON, of content type application/json.", code="invalid_content_type")
-    too_large = ApiError(413, f"the body is larger than {most} bytes.", code="too_large")
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > most:
-        raise too_large
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(seconds):
-            async for part in request.stream():
-                size += len(part)
-                if size > most:
-                    raise too_large
-                parts.append(part)
-    except TimeoutError:
-        raise ApiError(408, "the body did not come in time.", code="timeout") from None
-    except ClientDisconnect:
-        raise ClientGoneError from None
-    return b"".join(parts)
 
 
 async def _api_error(request: Request, error: Any) -> Response:

@@ -35,12 +35,14 @@ class Frame:
 class Finished:
     """All images of a request.
 
-    ``drawn``: tokens of all trajectories. ``prompt_tokens``: places that the model reads the prompt in.
+    ``drawn``: tokens of all trajectories. ``prompt_tokens``: places that the model reads the prompt in. ``warnings``:
+    sentences on what was read or drawn otherwise than it was asked for.
     """
 
     output: ImageOutput
     drawn: int
     prompt_tokens: int
+    warnings: list[str] = field(default_factory=list)
 
 
 Message = Partial | Frame | Finished | ApiError
@@ -76,6 +78,7 @@ class Job:
     numbers: list[int] = field(default_factory=list)
     results: dict[int, PromptResult] = field(default_factory=dict)
     prompt_tokens: int = 0
+    warnings: list[str] = field(default_factory=list)
     shown: int = 0
     stepped: int = 0
     ended: dict[tuple[int, int], Image.Image] = field(default_factory=dict)

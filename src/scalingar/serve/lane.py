@@ -1,23 +1,31 @@
 """One live batch and the requests whose images are in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
 from scalingar.core.errors import ScalingarError
+from scalingar.core.notices.collected import collected
 from scalingar.core.outputs import Ledger, PromptResult
+from scalingar.models.prompts.encoders import UnknownWordsWarning
+from scalingar.models.prompts.t5 import CaptionWarning
 from scalingar.pipeline.orders import open_engine, order_of
 from scalingar.pipeline.output import ImageOutput
+from scalingar.rewards.judges.question_reward import UnansweredWarning, shown_prompt
 from scalingar.rewards.verifiers import with_verifier
 from scalingar.serve.errors import of_package
 from scalingar.serve.job import Finished, Frame, Job, Kind, Partial
 from scalingar.serve.metrics import Metrics
 from scalingar.serve.offer import Offer
-from scalingar.serve.pictures import without_paths
+from scalingar.serve.pictures import without_path, without_paths
 from scalingar.strategies.engine.engine import OpenEngine
 from scalingar.strategies.engine.order import Order
+from scalingar.strategies.strategy import LoneBranchWarning
+
+_OF_REQUESTS = (UnknownWordsWarning, CaptionWarning, LoneBranchWarning)
+"""What a request itself brings about; other warnings are the server's, and may name its files."""
 
 
 class Lane:
@@ -39,11 +47,13 @@ class Lane:
 
     def add(self, job: Job) -> None:
         """Order all images of a request. Raises ScalingarError."""
-        for place in range(job.recipe.num_images_per_prompt):
-            order = order_of(self.offer.pipe, job.recipe, job.prompt, job.seed + place)
-            number = self.engine.submit(order)
-            job.numbers.append(number)
-            self._owners[number] = job, order
+        with collected(*_OF_REQUESTS) as told:
+            for place in range(job.recipe.num_images_per_prompt):
+                order = order_of(self.offer.pipe, job.recipe, job.prompt, job.seed + place)
+                number = self.engine.submit(order)
+                job.numbers.append(number)
+                self._owners[number] = job, order
+        job.warnings += told
         self.jobs.append(job)
 
     def holds_up(self, job: Job) -> bool:
@@ -61,9 +71,11 @@ class Lane:
 
     def step(self) -> None:
         """One step of all images, and what follows from it for their requests."""
-        events = self.engine.step()
+        with collected(UnansweredWarning) as told:
+            events = self.engine.step()
         waiting = set(self.engine.waiting)
         for job in self.jobs:
+            job.warnings += [text for text in told if shown_prompt(job.prompt) in text]
             job.begun = job.begun or not waiting.issuperset(job.numbers)
         for event in events:
             owner = self._owners.get(event.prompt)
@@ -128,15 +140,34 @@ class Lane:
         recipes = without_paths(job.recipe).of_images([job.prompt], job.seed)
         weights = with_verifier(self.offer.pipe.hashes, self._owners[job.numbers[0]][1].looks.verifier)
         output = ImageOutput.of(self.offer.pipe, recipes, weights, "pil", results, ledger)
-        return Finished(output, drawn, job.prompt_tokens)
+        told = [*job.warnings, *(text for result in results for text in _unread(result))]
+        return Finished(output, drawn, job.prompt_tokens, list(dict.fromkeys(told)))
 
     def _encode(self, prompts: list[str]) -> Any:
         """The condition of prompts, whose tokens are counted for the requests that wait with them."""
-        inputs, mask = self.offer.pipe.encode_prompts(prompts)
+        with collected(*_OF_REQUESTS) as told:
+            inputs, mask = self.offer.pipe.encode_prompts(prompts)
         counts = dict(zip(prompts, _places(inputs, mask), strict=True))
+        warned = self._by_prompt(counts, told)
         for job in self.jobs:
             job.prompt_tokens = job.prompt_tokens or counts.get(job.prompt, 0)
+            job.warnings += warned.get(job.prompt, [])
         return self.offer.pipe.model.condition(inputs, mask)
+
+    def _by_prompt(self, prompts: Collection[str], told: list[str]) -> dict[str, list[str]]:
+        """Whose each warning is: nobody learns what others ask for."""
+        if not told or len(prompts) == 1:
+            return dict.fromkeys(prompts, told)
+        warned: dict[str, list[str]] = {}
+        for prompt in prompts:
+            with collected(*_OF_REQUESTS) as warned[prompt]:
+                self.offer.pipe.encode_prompts([prompt])
+        return warned
+
+
+def _unread(result: PromptResult) -> list[str]:
+    """What rewards did not read of the prompt."""
+    return [f"{without_path(name)} {cut.describe(result.prompt)}." for name, cut in result.truncated.items()]
 
 
 def _places(inputs: Tensor, mask: Tensor | None) -> list[int]:

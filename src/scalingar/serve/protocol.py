@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scalingar.core.registry import suggestion
-from scalingar.core.text_file import parse_json
+from scalingar.core.text_file import decoded, parse_json
 from scalingar.core.validation import sentence
 from scalingar.serve.errors import ApiError
 
@@ -60,10 +60,7 @@ class ImagesRequest(BaseModel):
     @classmethod
     def read(cls, body: bytes) -> "ImagesRequest":
         """From a request's body. Raises ApiError."""
-        try:
-            data = parse_json(body.decode())
-        except ValueError:
-            raise ApiError(400, "the body is no JSON.", code="invalid_json") from None
+        data = json_of(body)
         if not isinstance(data, dict):
             raise ApiError(400, 'the body must be a JSON object such as {"prompt": ...}.', code="invalid_json")
         for name in data:
@@ -114,6 +111,40 @@ def _unknown(name: str) -> ApiError:
         return ApiError(400, f"{name}: {CANNOT[name]}.", param=name, code="unsupported_parameter")
     told = suggestion(name, list(ImagesRequest.model_fields))
     return ApiError(400, f"{name[:60]} is no field of a request{told}", param=name[:60], code="unknown_parameter")
+
+
+def json_of(body: bytes) -> Any:
+    """The value of a request's body. Raises ApiError, which says why it is none."""
+    try:
+        return parse_json(decoded(body))
+    except ValueError as error:
+        raise ApiError(400, f"the body is no JSON ({error}).", code="invalid_json") from None
+
+
+ANSWER: dict[str, Any] = {
+    "title": "ImagesAnswer",
+    "type": "object",
+    "required": ["created", "data", "usage", "warnings"],
+    "properties": {
+        "created": {"type": "integer", "description": "seconds since 1970"},
+        "background": {"type": "string"},
+        "output_format": {"type": "string"},
+        "quality": {"type": "string"},
+        "size": {"type": "string"},
+        "data": {
+            "type": "array",
+            "description": "an image each: b64_json, its seed, and with return_candidates every trajectory",
+            "items": {"type": "object"},
+        },
+        "usage": {"type": "object", "description": "tokens of the prompt and of all trajectories"},
+        "warnings": {
+            "type": "array",
+            "description": "sentences on what was read or drawn otherwise than it was asked for",
+            "items": {"type": "string"},
+        },
+    },
+}
+"""The schema of an answer without a stream."""
 
 
 def usage(prompt_tokens: int, drawn: int) -> dict[str, Any]:

@@ -1,18 +1,46 @@
-"""Waiting for a request's messages, as long as its client does."""
+"""Waiting for a request's body and for its messages, as long as its client does."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from scalingar.serve.errors import ApiError
 from scalingar.serve.job import Frame, Job, Message, Partial
 from scalingar.serve.service import LiveService
 
+GONE = 499
+"""The status under which a request whose client went away is counted."""
+
 
 class ClientGoneError(Exception):
     """Nobody waits for the answer any more."""
+
+
+async def read_body(request: Request, most: int, seconds: float) -> bytes:
+    """The body of a request. Raises ApiError: it is no JSON, too large, or does not come; ClientGoneError."""
+    # A page of another site cannot send this type without being asked first.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise ApiError(415, "the body must be JSON, of content type application/json.", code="invalid_content_type")
+    too_large = ApiError(413, f"the body is larger than {most} bytes.", code="too_large")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most:
+        raise too_large
+    parts, size = [], 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size > most:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError:
+        raise ApiError(408, "the body did not come in time.", code="timeout") from None
+    except ClientDisconnect:
+        raise ClientGoneError from None
+    return b"".join(parts)
 
 
 class Inbox:

@@ -125,15 +125,15 @@ def branches_of(strategy: Strategy, guidance_scale: float) -> int:
 
 def check_branches(strategy: Strategy, guidance_scale: float) -> None:
     """Raises ConfigError for what compares or combines branches, if there is only the prompt's."""
-    needs = strategy.needs()
+    needs, name = strategy.needs(), STRATEGIES.name_of(type(strategy))
     if guidance_scale <= 1.0 and needs.rewriter is not None:
         raise ConfigError(
-            f"{type(strategy).__name__} guides with a second prompt (rewrite: {needs.rewriter}), and guidance_scale "
+            f"the strategy {name} guides with a second prompt (rewrite: {needs.rewriter}), and guidance_scale "
             f"{guidance_scale:g} means without guidance; set it above 1, or leave rewrite out."
         )
     if guidance_scale <= 1.0 and (needs.unconditional or "pmi" in rewards_in(needs.reward)):
         raise ConfigError(
-            f"{type(strategy).__name__} compares the prompt's branch with an unconditional one (pmi), and at "
+            f"the strategy {name} compares the prompt's branch with an unconditional one (pmi), and at "
             f"guidance_scale {guidance_scale:g} there is none; set it above 1, or choose by another signal such as "
             "log-likelihood."
         )

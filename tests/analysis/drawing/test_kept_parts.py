@@ -29,6 +29,9 @@ def test_a_folder_of_another_plan_is_refused(tmp_path: Path) -> None:
     parts.fill({"seed": 1}, 1, lambda part: {"square": np.zeros(1)}, lambda items: items)
     with pytest.raises(OutputError, match=r"holds squares of another seed \(1, not 2\); choose another folder"):
         parts.fill({"seed": 2}, 1, lambda part: {}, lambda items: items)
+    parts.plan.write_text('{"shares": [0.5]}')
+    with pytest.raises(OutputError, match=r"holds squares of other shares \(1 there, 2 here; number 2 is None"):
+        parts.fill({"shares": [0.5, 0.75]}, 1, lambda part: {}, lambda items: items)
     parts.plan.write_text("{")
     with pytest.raises(OutputError, match=r"squares\.json is damaged"):
         parts.fill({"seed": 1}, 1, lambda part: {}, lambda items: items)

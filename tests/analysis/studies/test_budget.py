@@ -80,6 +80,7 @@ def test_what_is_told_is_of_the_other_half(run: CompleteRun) -> None:
     [
         ({}, "give either trajectories.*; neither is given"),
         ({"reach": float("nan")}, "reach is nan; it must be a score above 0"),
+        ({"reach": -4.0}, "reach is -4; it must be a score above 0"),
         ({"trajectories": 3.0, "reach": 0.5}, "give either trajectories.*; both are given"),
         ({"trajectories": 0.5}, "0.5 trajectories per image are not between a wave, 1, and the run's 6"),
         ({"trajectories": 9.0}, "9 trajectories per image are not between"),

@@ -61,6 +61,12 @@ def test_a_reward_that_was_not_recorded_is_refused(run: CompleteRun) -> None:
         choosing_findings(run, "x")
 
 
+def test_a_run_without_a_reward_is_told_what_it_lacks(tmp_path: Path) -> None:
+    bare = CompleteRun.read(write_made_up(tmp_path / "run", np.ones((8, 4))))
+    with pytest.raises(ConfigError, match="recorded no reward to choose by; give a run of best-of-n, made with"):
+        choosing_findings(bare)
+
+
 def test_a_run_of_few_trajectories_is_refused(tmp_path: Path) -> None:
     points = np.ones((4, 3))
     few = CompleteRun.read(write_made_up(tmp_path / "run", points, rewards={"r": points}))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scalingar.analysis.verifiers.examination import bellman_error, pairs_right, report, stops, table
+from scalingar.analysis.verifiers.examination import bellman_error, held_out, pairs_right, report, stops, table
 
 
 def test_pairs_are_counted_within_a_prompt() -> None:
@@ -28,14 +28,23 @@ def test_the_table_has_a_column_for_each_length() -> None:
     told = report(np.repeat(reward[:, :, None], 5, 2), -np.repeat(reward[:, :, None], 5, 2), reward)
     head, rows = table(told, "pmi")
     assert {len(row) for row in (head, *rows)} == {6}
-    assert rows[0][1:] == ["0.0 ± 0.0 %"] * 5
-    assert rows[1][1:] == ["100.0 ± 0.0 %"] * 5
+    assert rows[0][1:] == ["0.0 %"] * 5, "of two prompts there is no interval"
+    assert rows[1][1:] == ["100.0 %"] * 5
+    assert held_out(told).startswith("2 prompts were held out, too few to tell anything by; give some hundreds")
+    many = {**told, "prompts": 10, "verifier": [(1.0, 0.0)] * 5}
+    assert table(many, "pmi")[1][1][1:] == ["100.0 ± 0.0 %"] * 5
+    assert held_out(many).startswith("10 prompts were held out; intervals of 95 % over prompts")
     assert table(report(np.zeros((1, 2, 5)), np.zeros((1, 2, 5)), np.zeros((1, 2))), "pmi")[1][0][1] == "–"
 
 
 def test_intervals_are_students() -> None:
-    """Shares 1 and 0.5 of two prompts: mean 0.75, standard error 0.25, and t = 12.706."""
-    reward = np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
-    values = np.array([[0.0, 1.0], [0.0, 0.0], [0.0, 1.0]])[:, :, None]
-    assert report(values, values, reward)["verifier"] == [(0.75, 3.1766)]
+    """Shares 1 and 0.5 of five prompts each: mean 0.75, standard error 0.25 / 3, and t = 2.2622 with 9 degrees.
+
+    Of fewer than ten there is no interval: of two it would be ± 3.18.
+    """
+    reward = np.array([[0.0, 1.0], [0.0, 1.0]] * 5 + [[1.0, 1.0]])
+    values = np.array([[0.0, 1.0], [0.0, 0.0]] * 5 + [[0.0, 1.0]])[:, :, None]
+    assert report(values, values, reward)["verifier"] == [(0.75, 0.1885)]
+    assert report(values[1:], values[1:], reward[1:])["verifier"] == [(0.7222, None)]
+    assert report(values[:2], values[:2], reward[:2])["verifier"] == [(0.75, None)]
     assert report(values[:1], values[:1], reward[:1])["verifier"] == [None]

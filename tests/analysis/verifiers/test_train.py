@@ -1,5 +1,6 @@
 """Training a verifier of a tiny model: resumed to the same bytes, examined on what it was not taught."""
 
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -61,16 +62,30 @@ def test_a_killed_training_is_resumed_to_the_same_bytes(tmp_path: Path) -> None:
     assert len(report["verifier"]) == len(report["confidence"]) == 5
 
 
+def test_what_is_in_a_folder_is_not_replaced(tmp_path: Path) -> None:
+    """Without the lessons nothing says what a verifier was taught with; and other things have nothing to do there."""
+    trained, other = tmp_path / "trained", tmp_path / "other"
+    train_verifier(tiny_pipe(), plan(), trained, silent, steps=2)
+    shutil.rmtree(trained / "lessons")
+    other.mkdir()
+    (other / "plan.json").write_text("{}")
+    for folder in (trained, other):
+        before = sorted(folder.iterdir())
+        with pytest.raises(OutputError, match="is not empty; give a new one for the verifier"):
+            train_verifier(tiny_pipe(), plan(seed=1), folder, silent, steps=2)
+        assert sorted(folder.iterdir()) == before
+
+
 def test_a_folder_of_another_training_is_refused(tmp_path: Path) -> None:
     pipe = tiny_pipe()
     collect(pipe, plan(), tmp_path, lambda items: items)
     for changes, name in (
-        ({"seed": 1}, "seed"),
-        ({"reward": "confidence"}, "reward"),
-        ({"trajectories": 2}, "traj"),
-        ({"completions": 2}, "compl"),
+        ({"seed": 1}, "another seed"),
+        ({"reward": "confidence"}, "another reward"),
+        ({"trajectories": 2}, "other traj"),
+        ({"completions": 2}, "other compl"),
     ):
-        with pytest.raises(OutputError, match=f"holds lessons of another {name}"):
+        with pytest.raises(OutputError, match=f"holds lessons of {name}"):
             collect(pipe, plan(**changes), tmp_path, lambda items: items)
     assert pipe.choice is not None
     pipe.choice = ModelChoice.from_dict({"name": pipe.choice.name, "dtype": "bf16"})
@@ -156,7 +171,7 @@ def test_long_images_are_read_at_some_steps() -> None:
 @pytest.mark.parametrize(
     ("prompts", "message"),
     [
-        (PROMPTS[:5], "there are 5 prompts"),
+        (PROMPTS[:5], r"are too few \(5\)"),
         ([*PROMPTS, PROMPTS[0]], "'a red dog' is there twice"),
         ([*PROMPTS, "a photo of a bench"], "'a photo of a bench' is GenEval's"),
     ],

@@ -49,6 +49,17 @@ def test_one_prompt_gives_a_difference_and_no_interval() -> None:
     assert "low" not in comma_separated(told).splitlines()[0]
 
 
+def test_a_task_that_is_called_as_a_column_gets_a_title_of_its_own() -> None:
+    """Tasks may be tags of a file of prompts."""
+    tags = ["overall", "N", "task N", "two"]
+    scores = ScoreTable.of_images(prompts=tags, tasks=tags, points=[1.0, 0.5, 0.25, 0.0], total=[1.0] * 4)
+    told = report_table(Comparison([run("a", scores)], "a", {}))
+    assert told.head[3:8] == ["task overall", "task task N", "task N", "two", "overall"]
+    assert len(set(told.head)) == len(told.head)
+    heads = [comma_separated(told).splitlines()[0].split(","), markdown(told).splitlines()[4].split(" | ")]
+    assert [head.count("overall") for head in heads] == [1, 1]
+
+
 def test_several_prompts_give_both() -> None:
     told = markdown(report_table(compared(4)))
     assert "model m; 4 prompts, 1 image each; ± standard error, by prompt, of seconds by shard; [95 % interval" in told

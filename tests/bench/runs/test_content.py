@@ -58,6 +58,14 @@ def test_settings_that_say_where_files_lie_are_kept_apart() -> None:
     assert joined(settings, files) == given
 
 
+def test_places_are_told_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a run can be read from another folder; what is no path here may be a name on the hub."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p.jsonl").touch()
+    _, files = separated({"prompts": "p.jsonl", "detector_source": "some/detector"}, GenEvalSettings)
+    assert files == {"prompts": str(tmp_path / "p.jsonl"), "detector_source": "some/detector"}
+
+
 def test_those_of_sections_too() -> None:
     given = {"folder": Path("data"), "length": "short", "judge": {"model": "m", "cache": "answers"}}
     settings, files = separated(given, TIIFSettings)

@@ -240,6 +240,14 @@ def test_other_prompts_are_another_plan(folder: Path) -> None:
         read_results(folder, other.benchmark)
 
 
+def test_prompts_that_another_limit_chose_were_not_edited(folder: Path) -> None:
+    limited = runner(folder, "single", limit=1)
+    limited.plan = limited.plan.of(limited.benchmark)
+    with pytest.raises(BenchmarkError) as caught:
+        finish(limited)
+    assert str(caught.value) == f"{folder} holds another run (limit: None there, 1 here); choose another folder."
+
+
 def test_moved_files_are_the_same_plan_and_edited_ones_are_named(tmp_path: Path) -> None:
     plan = runner(tmp_path, "single").plan
     here, there = (plan.model_copy(update={"files": {"prompts": path}}) for path in ("p.jsonl", "data/p.jsonl"))
@@ -248,6 +256,9 @@ def test_moved_files_are_the_same_plan_and_edited_ones_are_named(tmp_path: Path)
     edited_there = there.model_copy(update={"content": {"prompts": "0" * 64}})
     with pytest.raises(BenchmarkError, match=r"the prompts of p\.jsonl were edited: SHA-256 000000000000 there"):
         here.check_same(edited_there, tmp_path)
+    others = edited_there.model_copy(update={"files": {"prompts": "q.jsonl"}})
+    with pytest.raises(BenchmarkError, match=r"\(the prompts of q\.jsonl there, those of p\.jsonl here\)"):
+        here.check_same(others, tmp_path)
 
 
 def test_moved_weights_are_the_same_plan(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_right_is_framed_blue_and_wrong_red(tmp_path: Path) -> None:
 
 def test_what_cannot_be_shown_is_refused(tmp_path: Path) -> None:
     run = results(tmp_path / "one", "single", 0.0)
-    with pytest.raises(BenchmarkError, match="1 runs cannot be compared"):
+    with pytest.raises(BenchmarkError, match="a run alone cannot be compared; give two or more"):
         pictures([run])
     with pytest.raises(BenchmarkError, match="right about the same images"):
         pictures([run, run])

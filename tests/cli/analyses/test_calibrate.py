@@ -58,6 +58,17 @@ def test_an_allocation_from_images_taken_together(tmp_path: Path, capsys: pytest
     assert (strategy.reward, strategy.num_trajectories, strategy.rule.budget) == ("pmi", 8, 2.5)
 
 
+def test_scores_of_a_graded_benchmark_may_be_below_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    points = np.random.default_rng(0).integers(-5, -2, (20, 4)).astype(float)
+    words = ["calibrate", str(tmp_path / "run"), "-o", str(tmp_path / "out")]
+    write_made_up(tmp_path / "run", points, rewards={"pmi": points}, benchmark="prompts")
+    assert main([*words, "--reach", "-4.5"]) == 0
+    assert isinstance(Recipe.from_yaml(tmp_path / "out" / "recipe.yaml").strategy, StopWhenGood)
+    capsys.readouterr()
+    assert main([*words, "--reach", "nan"]) == 1
+    assert capsys.readouterr().err == "error: reach is nan; it must be a finite score.\n"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -66,7 +77,7 @@ def test_an_allocation_from_images_taken_together(tmp_path: Path, capsys: pytest
             "--strategy is 'best-of-n'; choose from stop",
         ),
         (["--strategy", "allocate", "--trajectories", "0.5"], "0.5 trajectories per image are not between"),
-        (["--trajectories", "2", "--pool", "3"], "has 1 images per prompt; 3 of them cannot be pooled"),
+        (["--trajectories", "2", "--pool", "3"], "has 1 image per prompt; 3 of them cannot be pooled"),
     ],
 )
 def test_what_cannot_be_calibrated_is_one_sentence(

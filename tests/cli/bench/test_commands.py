@@ -21,7 +21,7 @@ def _bright() -> Iterator[None]:
 
 def run(package: Path, output: Path, *more: str) -> int:
     words = ["bench", "run", "bright", "--model", str(package), "-o", str(output), "--max-rows", "6", "--shard", "4"]
-    of_strategies = () if "--suite" in more else ("--reward", "pmi", "-n", "3")
+    of_strategies = () if "--suite" in more or "single" in more else ("--reward", "pmi", "-n", "3")
     return main([*words, *of_strategies, *more])
 
 
@@ -188,9 +188,22 @@ def test_a_wrong_suite_is_refused(
         (["run", "geneval", "detectr=embedded"], "did you mean 'detector'?"),
         (["run", "geneval", "--strategy", "singel"], "did you mean 'single'?"),
         (["run", "geneval", "--images-per-prompt", "0"], "images_per_prompt is 0; it must be at least 1"),
+        (["run", "geneval", "model.name=[a]"], "model.name=['a']: must be a valid string"),
+        (["run", "geneval", ""], "'' is no setting; write it as detector=embedded."),
+        (["run", "geneval", "--device", "cuda:99"], "model.device=cuda:99: not available here"),
+        (["run", "geneval", "--strategy", " , "], "no strategy is named"),
+        (["run", "geneval", "--strategy", "single", "--reward", "nope"], "--reward nope is for none of the strategies"),
+        (["run", "geneval", "--strategy", "single", "--verifier", "nope"], "--verifier nope is for none of"),
+        (["run", "geneval", "--strategy", "single", "-n", "7"], "--num-trajectories 7 is for none of"),
+        (["plan", "geneval", "--strategy", "single", "-n", "7"], "--num-trajectories 7 is for none of"),
         (["report", "."], "holds no run"),
         (["validate", "nowhere"], "holds no run"),
         (["score", "geneval", "nowhere", "detector=embedded", "colors=detector"], "nowhere is no folder"),
+        (["score", "geneval", ".", "detector=embedded", "colors=detector", "--device", "nope"], "must be auto or one"),
+        (
+            ["score", "geneval", ".", "detector=embedded", "colors=detector", "--device", "cuda:99"],
+            "not available here",
+        ),
     ],
 )
 def test_wrong_input_gets_one_sentence(
@@ -239,6 +252,27 @@ def test_parts_are_merged_to_the_run(package: Path, tmp_path: Path, capsys: pyte
     assert "both hold shard 0 of the run" in capsys.readouterr().err
 
 
+def test_a_part_is_told_as_one_and_not_as_a_run_that_was_stopped(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(package, tmp_path / "parts", "--strategy", "best-of-n", "--part", "1/2", "--all-candidates") == 0
+    part = tmp_path / "parts" / "part-1-of-2"
+    own, picture = str(part / "best-of-n"), str(tmp_path / "p.png")
+    capsys.readouterr()
+    for words in (
+        ["bench", "report", str(part)],
+        ["bench", "validate", str(part)],
+        ["bench", "pictures", own, own, "-o", picture],
+        ["analyze", "scaling", own],
+    ):
+        assert main(words) == 1
+        told = f"{own} is part 1 of 2 of a run; put all parts together with 'bench merge', and give the run that it "
+        assert told in " ".join(capsys.readouterr().err.split())
+    for command in ("report", "validate"):
+        assert main(["bench", command, str(tmp_path / "parts")]) == 1
+        assert f"{tmp_path / 'parts'} holds parts of runs; put them together with" in capsys.readouterr().err
+
+
 def test_a_plan_says_what_a_run_takes(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["bench", "plan", "geneval", "--limit", "2", "--images-per-prompt", "4", "--shard", "16"]
     assert main(words) == 0
@@ -253,6 +287,8 @@ def test_a_plan_says_what_a_run_takes(capsys: pytest.CaptureFixture[str]) -> Non
     assert told.splitlines()[-1].startswith("tts-var"), "the method of its family"
     assert main([*words, "--step-ms", "10"]) == 1
     assert "beside --estimate" in capsys.readouterr().err
+    assert main(["bench", "plan", "geneval", "--estimate", "--images-per-prompt", "1" + "0" * 23]) == 2
+    assert "should be less than or equal to 65536" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

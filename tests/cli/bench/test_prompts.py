@@ -25,8 +25,9 @@ def file(folder: Path) -> Path:
 
 
 def run(package: Path, folder: Path, *more: str) -> int:
-    words = ["bench", "run", "prompts", str(file(folder)), "judges=level,dark", "--model", str(package), "-n", "2"]
-    return main([*words, "-o", str(folder / "runs"), *more])
+    words = ["bench", "run", "prompts", str(file(folder)), "judges=level,dark", "--model", str(package)]
+    count = () if "single" in more else ("-n", "2")
+    return main([*words, *count, "-o", str(folder / "runs"), *more])
 
 
 def test_from_the_command_line(package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

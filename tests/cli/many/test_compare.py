@@ -15,7 +15,7 @@ PROMPT = "a photo of a dog"
 
 
 def compare(package: Path, output: Path, *more: str) -> int:
-    count = () if "--suite" in more else ("-n", "3")
+    count = () if "--suite" in more or "single" in more else ("-n", "3")
     return main(["compare", PROMPT, "--model", str(package), *count, "--seed", "7", "-o", str(output), *more])
 
 
@@ -111,6 +111,10 @@ def test_json_of_several_prompts_is_a_line_for_each(
         (["--strategy", "single", "strategy.num_trajectories=3"], 1, "no setting of a comparison"),
         (["--strategy", "single", "num_images_per_prompt=3"], 1, "no setting of a comparison"),
         (["--strategy", "single,single"], 1, "single is named twice"),
+        (["--strategy", " , "], 1, "no strategy is named"),
+        (["--strategy", "single", "-n", "-5"], 1, "num_trajectories is -5; it must be at least 1."),
+        (["--strategy", "single", "-n", "3"], 1, "--num-trajectories 3 is for none of the strategies (single); leave"),
+        (["--verifier", "nope"], 1, "--verifier nope is for none of the strategies (single, best-of-n, scaling-ar)"),
     ],
 )
 def test_nothing_is_drawn_unless_all_fits(

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from scalingar.cli.main import analyze, app, bench
+from scalingar.cli.words.empty import WithoutEmptyValues
 from scalingar.cli.words.paths import takes_paths
 from scalingar.core.errors import ConfigError
 
@@ -20,3 +21,4 @@ def test_every_command_takes_paths() -> None:
         for command in group.registered_commands:
             assert command.callback is not None
             assert command.callback.__code__ is takes_paths(print).__code__
+            assert command.cls is WithoutEmptyValues

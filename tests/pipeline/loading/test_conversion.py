@@ -110,3 +110,23 @@ def test_a_package_can_be_converted_again(tmp_path: Path) -> None:
     assert (told["text"], told["guidance_scale"]) == ("grammar", 2.0)
     with pytest.raises(ConfigError, match=r"grid is .* has no use for it"):
         convert(Choice(name=package, options={"grid": (4, 4)}), tmp_path / "c")
+
+
+def test_what_is_there_is_not_replaced(tmp_path: Path) -> None:
+    package = save_tiny_package(tmp_path / "package")
+    before = {path: sha256(path) for path in package.iterdir()}
+    for destination in (package, package / "transformer.safetensors"):
+        with pytest.raises(OutputError, match=r"is not empty; give a new one|is there already; give another name"):
+            convert(Choice(name=package, dtype=torch.bfloat16), destination)
+    assert {path: sha256(path) for path in package.iterdir()} == before
+
+
+def test_a_model_that_cannot_be_written_whole_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OutputError(f"cannot write {path}")
+
+    package = save_tiny_package(tmp_path / "package")
+    monkeypatch.setattr("scalingar.models.model_folder.write_file", full)
+    with pytest.raises(OutputError, match="cannot write"):
+        convert(Choice(name=package), tmp_path / "model")
+    assert list((tmp_path / "model").iterdir()) == []

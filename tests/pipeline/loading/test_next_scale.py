@@ -243,7 +243,7 @@ def test_infinity_keeps_its_official_names_and_draws_the_same(tmp_path: Path) ->
     pipes = [ImagePipeline.from_pretrained(place, text_encoder=read_texts) for place in (source, folder)]
     assert torch.equal(*(pipe("a red cat", **CODES).images[0] for pipe in pipes))
     with pytest.raises(ConfigError, match=r"image_size is 256; the conversion of .* has no use for it"):
-        convert(Choice(name=source, options={"image_size": 256}), folder)
+        convert(Choice(name=source, options={"image_size": 256}), tmp_path / "other")
 
 
 def test_conversion_of_a_training_checkpoint_and_of_one_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from scalingar.bench.study.answers import AnswerStore, read_answers
+from scalingar.bench.study.answers import ANSWERS, AnswerStore, read_answers
 from scalingar.bench.study.sessions import session
 from scalingar.bench.study.study import PICTURES
-from scalingar.core.errors import ConfigError, OutputError
+from scalingar.core.errors import BenchmarkError, ConfigError, OutputError
 from scalingar.serve.auth import Door
 from scalingar.serve.study.app import MOST_BODY, build_app
 from scalingar.serve.study.start import StudyServer, serve
@@ -94,7 +95,7 @@ def test_nothing_comes_from_elsewhere(folder: Path) -> None:
             "question 10000000000000000000 is not the one that is asked now; load the page again.",
         ),
         ({"question": -1}, 400, "question -1 is not the one that is asked now; load the page again."),
-        ({"code": "\ud800"}, 400, "nobody has this code; look at it again, or begin anew."),
+        ({"code": "\ud800"}, 400, "the body is no JSON (it holds half a character)."),
         ({"code": "somebody"}, 400, "nobody has this code; look at it again, or begin anew."),
         ({"more": 1}, 400, "the body must be an object of code, question, value, reasons."),
         ({"code": "x" * MOST_BODY}, 413, f"the body is larger than {MOST_BODY} bytes."),
@@ -117,6 +118,8 @@ def test_other_sites_and_broken_bodies(folder: Path) -> None:
         assert (
             client.post("participants", content=b"{", headers={"content-type": "application/json"}).status_code == 400
         )
+        twice = client.post("next", content=b'{"code": "a", "code": "b"}', headers={"content-type": "application/json"})
+        assert twice.json()["error"]["message"] == "the body is no JSON (the key 'code' is there twice)."
         assert client.post("participants", json={}, headers={"host": "example.com"}).status_code == 403
         assert client.get(f"pictures/{sorted(MADE.pictures)[0]}", headers={"host": "example.com"}).status_code == 403
         assert client.get("pictures/..%2Fstudy.json").status_code == 404
@@ -148,6 +151,48 @@ def test_one_server_at_a_time(folder: Path) -> None:
         post(client, "participants")
         with pytest.raises(OutputError, match="is being written by process"):
             StudyServer(folder, host="127.0.0.1", port=0).run()
+
+
+def test_a_client_that_goes_away_in_its_body_leaves_no_trace(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with shown(folder) as server:
+        address = server.socket.getsockname()
+        head = "POST /participants HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        with socket.create_connection(address, timeout=30) as connection:
+            connection.sendall(f"{head}Content-Length: 4000\r\n\r\n{{".encode())
+        with httpx2.Client(base_url=server.url, timeout=30) as client:
+            post(client, "participants")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_picture_that_is_missing_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, *_ = sorted(MADE.pictures)
+    with asked(folder) as client:
+        (folder / PICTURES / f"{first}.png").unlink()
+        answer = client.get(f"pictures/{first}")
+        assert answer.status_code == 404
+        assert f"the picture {first} is missing or cannot be read" in answer.json()["error"]["message"]
+    with pytest.raises(BenchmarkError, match=rf"{first}\.png is missing; copy the whole study again"):
+        serve(folder, "127.0.0.1", 0, None, no_auth=False, check=True)
+    (folder / PICTURES / f"{second}.png").unlink()
+    with pytest.raises(BenchmarkError, match=rf"{first}\.png, and 1 more are missing"):
+        serve(folder, "127.0.0.1", 0, None, no_auth=False, check=True)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("damage", ["whole", "page"])
+def test_answers_that_are_damaged_are_told_by_a_check(folder: Path, damage: str) -> None:
+    serve(folder, "127.0.0.1", 0, None, no_auth=False, check=True)
+    assert not (folder / ANSWERS).exists()
+    with AnswerStore(folder, MADE) as store:
+        for _ in range(300):
+            store.enter()
+    serve(folder, "127.0.0.1", 0, None, no_auth=False, check=True)
+    content = (folder / ANSWERS).read_bytes()
+    page = 4096
+    kept = content[:-page] + b"\xee" * page if damage == "page" else b"no answers" * 100
+    (folder / ANSWERS).write_bytes(kept)
+    with pytest.raises(OutputError, match=r"answers\.sqlite cannot be written as a file of answers"):
+        serve(folder, "127.0.0.1", 0, None, no_auth=False, check=True)
 
 
 def test_a_full_study_takes_nobody_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

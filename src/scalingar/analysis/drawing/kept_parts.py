@@ -65,7 +65,8 @@ class KeptParts:
         except ValueError:
             raise OutputError(f"{self.plan} is damaged; choose another folder.") from None
         if differing := first_difference(before, json.loads(json.dumps(told))):
-            raise OutputError(f"{self.folder} holds {self.what} of another {differing}; choose another folder.")
+            which = "other" if differing.partition(" ")[0].endswith("s") else "another"
+            raise OutputError(f"{self.folder} holds {self.what} of {which} {differing}; choose another folder.")
 
 
 def first_difference(before: Any, now: Any, name: str = "plan") -> str | None:

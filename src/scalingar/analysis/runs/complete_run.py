@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from scalingar.analysis.runs.trace_files import TraceFiles, traces_of
 from scalingar.bench.runs.examination import check_lines, read_receipts
+from scalingar.bench.runs.parts.part import check_no_part
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.receipts import Receipt
 from scalingar.bench.runs.results import RESULTS
@@ -32,13 +33,14 @@ class TracedRun:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read a run's folder. Raises BenchmarkError: it is not finished, not all judged, or itself computed."""
+        """Read a run's folder. Raises BenchmarkError: it is a part, not finished, not judged, or computed."""
         plan = RunPlan.read(folder)
         if plan.derived_from is not None:
             raise BenchmarkError(f"{folder} was computed from the run {plan.derived_from['run']}; analyse that run.")
         if not plan.all_candidates:
             raise BenchmarkError(f"{folder} judged only what it chose; run it again with 'bench run --all-candidates'.")
         if not (folder / RESULTS).exists():
+            check_no_part(folder)
             raise BenchmarkError(f"{folder} is not finished ({RESULTS} is missing); resume it with 'bench run'.")
         run = cls(folder, plan, RunStore(folder).samples())
         check_lines(folder)

@@ -25,7 +25,8 @@ class PooledRun(CompleteRun):
         """Raises BenchmarkError if ``pool_size`` does not divide the images per prompt."""
         images = run.plan.images_per_prompt
         if pool_size < 1 or images % pool_size:
-            raise BenchmarkError(f"{run.folder} has {images} images per prompt; {pool_size} of them cannot be pooled.")
+            each = f"{images} image{'s' * (images != 1)} per prompt"
+            raise BenchmarkError(f"{run.folder} has {each}; {pool_size} of them cannot be pooled.")
         pools = (run.lines[start : start + pool_size] for start in range(0, run.images, pool_size))
         lines = [{**pool[0], "candidates": [c for line in pool for c in line["candidates"]]} for pool in pools]
         return cls(run.folder, run.plan, lines, run, pool_size)

@@ -15,6 +15,7 @@ from scalingar.analysis.outcomes.selection import best_at_tokens, best_by, candi
 from scalingar.analysis.runs.complete_run import CompleteRun
 from scalingar.analysis.runs.prompt_split import fitting_images
 from scalingar.analysis.studies.kernel_density import taken_by_kernel_density
+from scalingar.bench import BENCHMARKS
 from scalingar.core.errors import ConfigError
 from scalingar.policy.allocation import AllocationRule
 from scalingar.policy.stopping import StoppingRule
@@ -118,8 +119,8 @@ def calibrated(
         raise ConfigError(
             f"give either trajectories, a mean number of them, or reach, a score to reach; {given} given."
         )
-    if reach is not None and not 0 < reach < np.inf:
-        raise ConfigError(f"reach is {reach:g}; it must be a score above 0.")
+    if reach is not None:
+        _check_score(reach, budget.run)
     n, fit = budget.run.trajectories, budget.fit
     if trajectories is not None and not wave <= trajectories <= n:
         raise ConfigError(f"{trajectories:g} trajectories per image are not between a wave, {wave}, and the run's {n}.")
@@ -138,6 +139,15 @@ def calibrated(
             f"no rule reaches a score of {reach:g}; the best of {n} by {budget.reward} scores {best:.3f}."
         )
     return min(found, key=lambda item: item[:2])[2]
+
+
+def _check_score(reach: float, run: CompleteRun) -> None:
+    """Raises ConfigError unless the run's judge could give this score; where it grades, that may be below 0."""
+    name = run.plan.benchmark
+    graded = name in BENCHMARKS and BENCHMARKS[name].graded
+    if not np.isfinite(reach) or (reach <= 0 and not graded):
+        wanted = "a finite score" if graded else "a score above 0"
+        raise ConfigError(f"reach is {reach:g}; it must be {wanted}.")
 
 
 def budget_findings(

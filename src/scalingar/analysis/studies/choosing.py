@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import poisson, rankdata
+from scipy.stats import poisson
 
 from scalingar.analysis.outcomes.findings import Cell, Findings
 from scalingar.analysis.outcomes.outcome import SEED, Outcome, score
@@ -18,6 +18,7 @@ from scalingar.analysis.studies.scaling import sources
 from scalingar.core.errors import ConfigError
 from scalingar.profile.rounding import first_largest
 from scalingar.rewards.intrinsic import INTRINSIC
+from scalingar.rewards.rank_sum import ranks
 
 WEIGHTS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 """Of a signal's rank beside the reward's."""
@@ -37,13 +38,13 @@ class Choices:
 
     def families(self) -> dict[str, list[Outcome]]:
         """All that is tried, by kind."""
-        ranks = self._ranks()
-        own = ranks.pop(self.reward)
-        names = list(ranks)
+        others = self._ranks()
+        own = others.pop(self.reward)
+        names = list(others)
         return {
-            "rank sum, one signal": [self._by(own, ranks, {name: w}) for name in names for w in WEIGHTS],
+            "rank sum, one signal": [self._by(own, others, {name: w}) for name in names for w in WEIGHTS],
             "rank sum, two signals": [
-                self._by(own, ranks, dict.fromkeys(pair, w)) for pair in combinations(names, 2) for w in PAIR_WEIGHTS
+                self._by(own, others, dict.fromkeys(pair, w)) for pair in combinations(names, 2) for w in PAIR_WEIGHTS
             ],
             "best of fewer": [best_by(self.run, self.reward, k) for k in range(1, self.n)],
             "soft best-of-n, λ": [self._soft(value) for value in LAMBDAS],
@@ -58,10 +59,10 @@ class Choices:
             column = recorded.get(signal.signal)
             if column is not None and np.isfinite(column).all():
                 values[name] = signal.sign * column
-        return {name: rankdata(column[:, : self.n], axis=1) - 1 for name, column in values.items()}
+        return {name: ranks(column[:, : self.n]) for name, column in values.items()}
 
-    def _by(self, own: np.ndarray, ranks: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> Outcome:
-        total = own + sum(weight * ranks[name] for name, weight in weights.items())
+    def _by(self, own: np.ndarray, others: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> Outcome:
+        total = own + sum(weight * others[name] for name, weight in weights.items())
         terms = ",".join([self.reward, *(f"{weight:g}*{name}" for name, weight in weights.items())])
         return outcome_of(self.run, first_largest(total), f"rank-sum:{terms}", self._tokens(self.n))
 
@@ -94,13 +95,20 @@ def choosing_findings(run: CompleteRun, reward: str | None = None, seed: int = S
         ConfigError: no such reward was recorded, or too few trajectories. BenchmarkError: too few prompts.
     """
     name = reward if reward is not None else next(iter(run.rewards), None)
-    if name is None or name not in run.rewards:
-        known = ", ".join(run.rewards) or "none"
-        raise ConfigError(f"{run.folder} did not record the reward {name!r} (recorded: {known}); run best-of-n.")
-    if run.trajectories < _FEWEST:
+    if name is None:
         raise ConfigError(
-            f"{run.folder} has {run.trajectories} trajectories per image; give a run of {_FEWEST} or more."
+            f"{run.folder} recorded no reward to choose by; give a run of best-of-n, made with "
+            "'bench run --strategy best-of-n --reward NAME --all-candidates'."
         )
+    if name not in run.rewards:
+        known = ", ".join(run.rewards) or "none"
+        raise ConfigError(
+            f"{run.folder} did not record the reward {name!r} (recorded: {known}); give one that it recorded, or a run "
+            f"made with 'bench run --strategy best-of-n --reward {name} --all-candidates'."
+        )
+    if run.trajectories < _FEWEST:
+        few = f"{run.trajectories} trajector{'y' if run.trajectories == 1 else 'ies'}"
+        raise ConfigError(f"{run.folder} has {few} per image; give a run of {_FEWEST} or more.")
     rows: list[dict[str, Cell]] = []
     shown: list[Outcome] = []
     tried = 0

@@ -11,6 +11,9 @@ from scipy.stats import t as student
 LENGTHS = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 """Shares of an image's steps that a prefix has. The whole one's last step is never read: nothing follows it."""
 
+FEWEST = 10
+"""Prompts below which a share has no interval: it would tell nothing."""
+
 Table = Float[np.ndarray, "p n k"]
 """One number per prompt, trajectory and length."""
 
@@ -56,15 +59,17 @@ def report(values: Table, confidence: Table, reward: Float[np.ndarray, "p n"]) -
     }
 
 
-def _shares(values: Table, reward: Float[np.ndarray, "p n"]) -> list[tuple[float, float] | None]:
+def _shares(values: Table, reward: Float[np.ndarray, "p n"]) -> list[tuple[float, float | None] | None]:
     """Mean and half of Student's interval per length; None where fewer than two prompts have different rewards."""
     parts = [pairs_right(values[:, :, length], reward) for length in range(values.shape[2])]
-    return [None if len(part) < 2 else (round(float(part.mean()), 4), round(_half(part), 4)) for part in parts]
+    return [None if len(part) < 2 else (round(float(part.mean()), 4), _half(part)) for part in parts]
 
 
-def _half(part: Float[np.ndarray, " q"]) -> float:
-    """Half of the 95 % interval of the mean, the deviation being that of a sample."""
-    return float(student.ppf(0.975, len(part) - 1) * part.std(ddof=1) / math.sqrt(len(part)))
+def _half(part: Float[np.ndarray, " q"]) -> float | None:
+    """Half of the 95 % interval of the mean, the deviation being that of a sample; None of too few."""
+    if len(part) < FEWEST:
+        return None
+    return round(float(student.ppf(0.975, len(part) - 1) * part.std(ddof=1) / math.sqrt(len(part))), 4)
 
 
 def table(report: dict[str, Any], reward: str) -> tuple[list[str], list[list[str]]]:
@@ -76,5 +81,18 @@ def table(report: dict[str, Any], reward: str) -> tuple[list[str], list[list[str
     return head, rows
 
 
-def _percent(cell: Sequence[float] | None) -> str:
-    return "–" if cell is None else f"{100 * cell[0]:.1f} ± {100 * cell[1]:.1f} %"
+def held_out(report: dict[str, Any]) -> str:
+    """A sentence on the prompts that the table is of."""
+    count = report["prompts"]
+    told = f"{count} prompt{'s were' if count != 1 else ' was'} held out"
+    if count < FEWEST:
+        return f"{told}, too few to tell anything by; give some hundreds of prompts in all"
+    return f"{told}; intervals of 95 % over prompts, where at least {FEWEST} of them tell"
+
+
+def _percent(cell: Sequence[float | None] | None) -> str:
+    if cell is None:
+        return "–"
+    share, half = cell
+    assert share is not None
+    return f"{100 * share:.1f} %" if half is None else f"{100 * share:.1f} ± {100 * half:.1f} %"

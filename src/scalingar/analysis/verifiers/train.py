@@ -11,7 +11,7 @@ from scalingar.analysis.verifiers.lessons import Plan, collect, sha256_of
 from scalingar.analysis.verifiers.teaching import STEPS, teach, values_at
 from scalingar.bench.benchmarks.geneval.prompts import official_prompts
 from scalingar.core.errors import ConfigError
-from scalingar.core.files import results_in
+from scalingar.core.files import check_empty, results_in
 from scalingar.core.locks import sole_writer
 from scalingar.pipeline.pipeline import ImagePipeline
 from scalingar.rewards.verifiers import VERSION, Verifier, VerifierInfo
@@ -19,6 +19,8 @@ from scalingar.rewards.verifiers import VERSION, Verifier, VerifierInfo
 HELD_OUT = 4
 """One prompt of so many only examines."""
 LEAST_PROMPTS = 2 * HELD_OUT
+LESSONS = "lessons"
+"""Folder of what is drawn, in that of the verifier; while it is there, a training of the same plan goes on."""
 
 
 def train_verifier(
@@ -30,11 +32,13 @@ def train_verifier(
 
     Raises:
         ConfigError: prompts that are too few, there twice, or GenEval's; a model without states; a reward that fails.
-        OutputError: the folder cannot be written, or is of another training.
+        OutputError: the folder cannot be written, is of another training, or holds something else.
     """
     check_prompts(plan.prompts)
     with results_in(folder), sole_writer(folder):
-        lessons = collect(pipe, plan, folder / "lessons", bar("drawing"))
+        if not (folder / LESSONS).is_dir():
+            check_empty(folder, "verifier")
+        lessons = collect(pipe, plan, folder / LESSONS, bar("drawing"))
         held = np.arange(len(plan.prompts)) % HELD_OUT == HELD_OUT - 1
         head = teach(lessons, np.flatnonzero(~held).tolist(), bar("teaching"), seed=plan.seed, steps=steps)
         at = stops(lessons.config.steps)
@@ -58,7 +62,7 @@ def check_prompts(prompts: Sequence[str]) -> None:
     """Raises ConfigError for prompts that cannot teach, or that methods are measured by."""
     if len(prompts) < LEAST_PROMPTS:
         raise ConfigError(
-            f"there are {len(prompts)} prompts, of which every fourth is held out; give at least {LEAST_PROMPTS}, "
+            f"the prompts are too few ({len(prompts)}), as every fourth is held out; give at least {LEAST_PROMPTS}, "
             "better some hundreds."
         )
     for number, prompt in enumerate(prompts):

@@ -24,7 +24,6 @@ def spelled(table: ReportTable) -> tuple[list[str], list[list[str]]]:
 def markdown(table: ReportTable) -> str:
     """Title, facts, the table, notes."""
     head, rows = spelled(table)
-    rows = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     notes = "".join(f"\n{note}\n" for note in table.notes)
     return f"{table.title}\n\n{'; '.join(table.facts)}.\n\n{markdown_table(head, rows)}{notes}"
 

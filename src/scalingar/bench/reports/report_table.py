@@ -1,7 +1,7 @@
 """The table of a comparison as numbers with their errors, before anything is written down."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from scalingar.bench.benchmark import UNANSWERED
@@ -51,18 +51,28 @@ def report_table(comparison: Comparison) -> ReportTable:
     tasks = list(dict.fromkeys(task for run in runs for task in run.summary.tasks))
     shown = [] if tasks == ["all"] else tasks
     measures = list(dict.fromkeys(name for run in runs for name in run.summary.measures))
-    head = ["strategy", "reward", "N", *shown, OVERALL, f"against {baseline}"]
-    head += [title for name in measures for title in (name, f"{name} against {baseline}")]
-    head += ["tokens/image", "s/image"]
+    before, after = ["strategy", "reward", "N"], [OVERALL, f"against {baseline}"]
+    after += [title for name in measures for title in (name, f"{name} against {baseline}")]
+    after += ["tokens/image", "s/image"]
     silent = [run.summary.further.get(UNANSWERED, 0.0) for run in runs]
     if any(silent):
-        head.append(UNANSWERED)
+        after.append(UNANSWERED)
+    head = [*before, *_apart(shown, {*before, *after}), *after]
     rows = [
         [*_cells(run, comparison, shown, measures), *([Figure(count, decimals=COUNT)] if any(silent) else [])]
         for run, count in zip(runs, silent, strict=True)
     ]
     notes = [note for note in (comparison.note, _flattered(runs)) if note is not None]
     return ReportTable(runs[0].summary.label, facts(runs[0]), head, rows, notes)
+
+
+def _apart(tasks: Sequence[str], taken: set[str]) -> Iterator[str]:
+    """Titles of tasks, none of them that of another column: tasks may be tags that somebody made up."""
+    for task in tasks:
+        title = task
+        while title in taken or (title != task and title in tasks):
+            title = f"task {title}"
+        yield title
 
 
 def facts(run: RunResults) -> list[str]:

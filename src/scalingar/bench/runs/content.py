@@ -34,7 +34,10 @@ def content_of(items: Sequence[Item], benchmark: Benchmark) -> dict[str, str]:
 
 
 def separated(settings: Mapping[str, Any], kind: type[BaseModel]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Settings of a benchmark without those that say where files lie, and these by their dotted names."""
+    """Settings of a benchmark without those that say where files lie, and these by their dotted names.
+
+    A place is told from the root, so that the run can be read from any folder; the name of a repository stays.
+    """
     kept: dict[str, Any] = {}
     files: dict[str, str] = {}
     for name, value in settings.items():
@@ -44,7 +47,7 @@ def separated(settings: Mapping[str, Any], kind: type[BaseModel]) -> tuple[dict[
             kept[name], inside = separated(value, below)
             files |= {f"{name}.{key}": path for key, path in inside.items()}
         elif value is not None and field is not None and (name.endswith(SOURCE) or _is_path(field.annotation)):
-            files[name] = str(value)
+            files[name] = str(Path(value).absolute()) if Path(value).exists() else str(value)
         else:
             kept[name] = value
     return kept, files

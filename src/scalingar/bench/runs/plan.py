@@ -28,6 +28,9 @@ from scalingar.pipeline.recipe import RecordedRecipe
 from scalingar.rewards.verifiers import VERIFIER
 
 PLAN = "plan.json"
+_CONTENT = "content."
+_SELECTING = ("benchmark", "benchmark_version", "settings", "limit")
+"""What decides which prompts a run has, and what is asked about them."""
 _WEIGHT_PATHS = ("name", "variant", "tokenizer")
 """Settings of the model that say where weights are found."""
 
@@ -164,16 +167,20 @@ class RunPlan(Record):
         """Raises BenchmarkError, naming the differences, unless the plan in ``folder`` is the same."""
         old, new = other.told(), self.told()
         names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        if any(name.partition(".")[0] in _SELECTING for name in names):  # then the prompts are others for that alone
+            names = [name for name in names if not name.startswith(_CONTENT)]
         if names:
-            differences = "; ".join(self._difference(name, old.get(name), new.get(name)) for name in names)
+            differences = "; ".join(self._difference(name, other, old.get(name), new.get(name)) for name in names)
             raise BenchmarkError(f"{folder} holds another run ({differences}); choose another folder.")
 
-    def _difference(self, name: str, old: Any, new: Any) -> str:
-        if name.startswith("content."):
-            source = "".join(f" of {path}" for path in self.files.values())
-            old, new = (f"SHA-256 {str(value)[:12]}" for value in (old, new))
-            return f"the {name.removeprefix('content.')}{source} were edited: {old} there, {new} here"
-        return f"{name}: {old!r} there, {new!r} here"
+    def _difference(self, name: str, other: "RunPlan", old: Any, new: Any) -> str:
+        if not name.startswith(_CONTENT):
+            return f"{name}: {old!r} there, {new!r} here"
+        what, (there, here) = name.removeprefix(_CONTENT), (" and ".join(plan.files.values()) for plan in (other, self))
+        if [Path(path).name for path in other.files.values()] != [Path(path).name for path in self.files.values()]:
+            return f"the {what} of {there or 'the benchmark'} there, those of {here or 'the benchmark'} here"
+        old, new = (f"SHA-256 {str(value)[:12]}" for value in (old, new))
+        return f"the {what}{here and f' of {here}'} were edited: {old} there, {new} here"
 
     def of(self, benchmark: Benchmark) -> Self:
         """This plan with the content of the benchmark's prompts. Raises BenchmarkError: JSON cannot hold them."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from scalingar.bench.benchmark import Benchmark, Judged, Summary, Verdict, check_judged, score_table
+from scalingar.bench.runs.parts.part import check_no_part
 from scalingar.bench.runs.plan import RunPlan
 from scalingar.bench.runs.store import RESULTS, RunStore
 from scalingar.bench.statistics import ScoreTable, ratio
@@ -84,7 +85,8 @@ def read_results(folder: Path, benchmark: Benchmark) -> RunResults:
     """Read a run's folder.
 
     Raises:
-        BenchmarkError: it holds no run, images or costs are missing, or the benchmark asks something else now.
+        BenchmarkError: it holds no run or a part of one, images or costs are missing, or the benchmark asks something
+            else now.
     """
     plan = RunPlan.read(folder)
     plan.check_content(benchmark, folder)
@@ -95,6 +97,8 @@ def read_results(folder: Path, benchmark: Benchmark) -> RunResults:
     judged = [
         Judged(by_id[line["id"]], line["number"], Verdict(**line["verdict"])) for line in samples if line["id"] in by_id
     ]
+    if len(samples) < len(items) * plan.images_per_prompt:
+        check_no_part(folder)
     check_judged(items, judged, plan.images_per_prompt, folder)
     timed = sum(shard["images"] for shard in shards)
     if plan.derived_from is None and timed != len(samples):

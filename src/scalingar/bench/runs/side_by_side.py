@@ -29,7 +29,8 @@ def pictures(runs: Sequence[RunResults], *, graded: bool = False) -> Image.Image
         BenchmarkError: fewer than two runs, a run without images (a derived one), or no image they differ in.
     """
     if len(runs) < 2:
-        raise BenchmarkError(f"{len(runs)} runs cannot be compared; give two or more.")
+        few = "a run alone" if runs else "no run"
+        raise BenchmarkError(f"{few} cannot be compared; give two or more.")
     for run in runs:
         if run.plan.derived_from is not None:
             raise BenchmarkError(f"{run.folder} was derived and has no images; give runs of 'bench run'.")

@@ -8,6 +8,7 @@ from scalingar.bench.file_names import file_name
 from scalingar.core.errors import ConfigError
 from scalingar.core.validation import shown
 from scalingar.core.yaml_file import as_written, read_yaml
+from scalingar.pipeline.arguments import whole
 from scalingar.pipeline.recipes.shipped import SUITES
 from scalingar.strategies import Strategy
 from scalingar.strategies.build_strategy import build_strategy
@@ -22,19 +23,37 @@ def check_alone(suite: str, **options: str | int | None) -> None:
 
 
 def named(
-    names: str, *, num_trajectories: int | None, reward: str | None, verifier: str | None = None
+    names: str, given: Mapping[str, int | str | None], usual: Mapping[str, int | str | None] | None = None
 ) -> dict[str, Strategy]:
     """Strategies of a comma-separated list, under their names.
 
-    ``num_trajectories``, ``reward`` and ``verifier`` replace the defaults of those that have them. Raises ConfigError.
+    ``given``: what options say of ``num_trajectories``, ``reward`` and ``verifier``; it replaces the defaults of the
+    strategies that have them. ``usual``: likewise, where no option says it. None: nothing is said.
+
+    Raises ConfigError, also for an option that none of the strategies takes.
     """
     listed = [name.strip() for name in names.split(",") if name.strip()]
     if not listed:
         raise ConfigError("no strategy is named; give some, such as --strategy single,scaling-ar.")
     if twice := [name for name in listed if listed.count(name) > 1]:
         raise ConfigError(f"{twice[0]} is named twice; leave one out, or give two labels in a file for --suite.")
-    settings = {"num_trajectories": num_trajectories, "reward": reward, "verifier": verifier}
-    return {name: _with_settings(build_strategy(name), name, settings) for name in listed}
+    strategies = {name: build_strategy(name) for name in listed}
+    for setting, value in given.items():
+        if value is not None:
+            _check_taken(setting, value, strategies)
+    said = {name: value for values in (usual or {}, given) for name, value in values.items() if value is not None}
+    return {name: _with_settings(strategy, name, said) for name, strategy in strategies.items()}
+
+
+def _check_taken(setting: str, value: int | str, strategies: Mapping[str, Strategy]) -> None:
+    """Raises ConfigError unless some strategy takes the setting, or has it so anyway."""
+    if isinstance(value, int):
+        whole(value, setting, 1)
+    if not any(
+        _takes(strategy, setting) or getattr(strategy, setting, None) == value for strategy in strategies.values()
+    ):
+        option = f"--{setting.replace('_', '-')} {value}"
+        raise ConfigError(f"{option} is for none of the strategies ({', '.join(strategies)}); leave it out.")
 
 
 def read_suite(source: str | Path) -> dict[str, Strategy]:
@@ -69,12 +88,15 @@ def _strategy(label: str, settings: Any, path: Path) -> Strategy:
         raise ConfigError(f"{path}: {label}: {error}") from None
 
 
-def _with_settings(strategy: Strategy, name: str, settings: Mapping[str, Any]) -> Strategy:
+def _takes(strategy: Strategy, setting: str) -> bool:
     needs = strategy.needs()
-    takes = {
+    return {
         "num_trajectories": "num_trajectories" not in strategy.fixed,
         "reward": needs.rewarded,
         "verifier": needs.verified,
-    }
-    own = {key: value for key, value in settings.items() if value is not None and takes[key]}
+    }[setting]
+
+
+def _with_settings(strategy: Strategy, name: str, settings: Mapping[str, Any]) -> Strategy:
+    own = {key: value for key, value in settings.items() if _takes(strategy, key)}
     return build_strategy({"name": name, **own}) if own else strategy

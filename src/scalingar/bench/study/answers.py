@@ -72,6 +72,9 @@ class AnswerStore:
             self._base = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
             self._base.execute("PRAGMA synchronous = FULL")
             self._base.executescript(_TABLES)
+            (found,) = self._base.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(f"it is damaged ({found})")
         except sqlite3.DatabaseError as error:
             raise OutputError(f"{self.path} cannot be written as a file of answers: {sentence(error)}") from None
 

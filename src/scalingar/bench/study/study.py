@@ -85,6 +85,18 @@ class Study(Record):
         rated = {question.picture for question in self.questions if isinstance(question, Rating)}
         return rated.union(*(question.pictures for question in self.questions if isinstance(question, Pair)))
 
+    def picture(self, folder: Path, name: str) -> Path:
+        """Where the picture of this name is in the study's folder."""
+        return folder / PICTURES / f"{name}.png"
+
+    def check_pictures(self, folder: Path) -> None:
+        """Raises BenchmarkError where one is missing."""
+        if missing := sorted(name for name in self.pictures if not self.picture(folder, name).is_file()):
+            others = f", and {len(missing) - 1} more are" if len(missing) > 1 else " is"
+            raise BenchmarkError(
+                f"{self.picture(folder, missing[0])}{others} missing; copy the whole study again, or build another one."
+            )
+
     @classmethod
     def read(cls, folder: Path) -> Self:
         """The study of a folder. Raises BenchmarkError: there is none, or this version cannot read it."""

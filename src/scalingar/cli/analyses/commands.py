@@ -51,8 +51,9 @@ def derive(
 
     complete = _complete(run)
     if suite is None:
-        count, own = num_trajectories or complete.trajectories, reward or next(iter(complete.rewards), None)
-        strategies = named(strategy or _DERIVED, num_trajectories=count, reward=own)
+        usual = {"num_trajectories": complete.trajectories, "reward": next(iter(complete.rewards), None)}
+        names = _DERIVED if strategy is None else strategy
+        strategies = named(names, {"num_trajectories": num_trajectories, "reward": reward}, usual)
     else:
         check_alone(suite, strategy=strategy, num_trajectories=num_trajectories, reward=reward)
         strategies = read_suite(suite)
@@ -135,7 +136,7 @@ def sweep(
 
     words = [word.strip() for word in values.split(",") if word.strip()]
     parsed = [parse_override(f"value={word}")[1] for word in words]
-    show(sweep_findings(_complete(run), parameter, parsed, parse_overrides(fixed or [])), output)
+    show(sweep_findings(_complete(run), parameter, parsed, parse_overrides(fixed or [], "gate.quantile=0.1")), output)
 
 
 @analyze.command()

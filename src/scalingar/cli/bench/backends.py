@@ -85,6 +85,7 @@ class Loading:
 
     def __call__(self) -> Workbench:
         """Load judge and model. Raises ScalingarError."""
+        self.choice.check_device()
         benchmark = build_benchmark(self.benchmark, self.settings, device=self.choice.device)
         with loading(f"the judge of {self.benchmark}"):
             benchmark.prepare()

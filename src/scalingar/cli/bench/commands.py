@@ -8,7 +8,7 @@ import typer
 
 from scalingar.cli.bench.plan import plan
 from scalingar.cli.bench.settings import settings_of
-from scalingar.cli.comparison_options import PANEL, STRATEGIES, Strategies, Suite, Trajectories
+from scalingar.cli.comparison_options import MOST_IMAGES, PANEL, STRATEGIES, Strategies, Suite, Trajectories
 from scalingar.cli.model_options import split_model, split_section, takes_model
 from scalingar.cli.terminal import counted, say
 
@@ -19,7 +19,6 @@ bench = typer.Typer(
     no_args_is_help=True, help="Measure strategies against each other.", rich_markup_mode="rich", add_completion=False
 )
 
-_MOST_IMAGES = 65_536
 _HOW, _WHERE = "How much", "Where and how to run"
 
 
@@ -68,7 +67,7 @@ def run(
     ] = None,
     images_per_prompt: Annotated[
         int | None,
-        typer.Option(max=_MOST_IMAGES, help="The benchmark's own number if not given.", rich_help_panel=_HOW),
+        typer.Option(max=MOST_IMAGES, help="The benchmark's own number if not given.", rich_help_panel=_HOW),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Prompts per task.", rich_help_panel=_HOW)] = None,
     all_candidates: Annotated[
@@ -141,11 +140,12 @@ def run(
     model_settings, settings = split_model(settings or [])
     sampling, settings = split_section(settings, "sampling")
     section = {**model, **model_settings}
-    embedded = section.get("name", "embedded") in EMBEDDED
+    choice = ModelChoice.from_dict(section)
+    embedded = choice.name in EMBEDDED
     if suite is None:
-        own = reward or ("embedded" if embedded else None)
-        usual = f"{STRATEGIES},{default_strategy(ModelChoice.from_dict({'name': section.get('name', 'embedded')}))}"
-        strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=own, verifier=verifier)
+        names = f"{STRATEGIES},{default_strategy(choice)}" if strategy is None else strategy
+        given = {"num_trajectories": num_trajectories, "reward": reward, "verifier": verifier}
+        strategies = named(names, given, {"reward": "embedded" if embedded else None})
     else:
         check_alone(suite, strategy=strategy, num_trajectories=num_trajectories, reward=reward, verifier=verifier)
         strategies = read_suite(suite)
@@ -261,7 +261,7 @@ def score(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Of the benchmark, such as detector=embedded.")
     ] = None,
     images_per_prompt: Annotated[
-        int | None, typer.Option(max=_MOST_IMAGES, help="The benchmark's own number if not given.")
+        int | None, typer.Option(max=MOST_IMAGES, help="The benchmark's own number if not given.")
     ] = None,
     device: Annotated[str, typer.Option(help="Of the judge.")] = "cpu",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write official result lines here.")] = None,

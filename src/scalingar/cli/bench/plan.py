@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scalingar.cli.comparison_options import STRATEGIES, Strategies, Suite, Trajectories
+from scalingar.cli.comparison_options import MOST_IMAGES, STRATEGIES, Strategies, Suite, Trajectories
 from scalingar.cli.model_options import split_model, takes_model
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def plan(
     suite: Suite = None,
     num_trajectories: Trajectories = None,
     images_per_prompt: Annotated[
-        int | None, typer.Option(min=1, help="The benchmark's own number if not given.")
+        int | None, typer.Option(min=1, max=MOST_IMAGES, help="The benchmark's own number if not given.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Prompts per task.")] = None,
     max_rows: Annotated[int, typer.Option(min=1, help="Trajectories of a shard alive at once.")] = 64,
@@ -68,8 +68,8 @@ def plan(
     of_model, settings = split_model(settings or [])
     choice = ModelChoice.from_dict({**model, **of_model})
     if suite is None:
-        usual = f"{STRATEGIES},{default_strategy(choice)}"
-        strategies = named(strategy or usual, num_trajectories=num_trajectories, reward="confidence")
+        names = f"{STRATEGIES},{default_strategy(choice)}" if strategy is None else strategy
+        strategies = named(names, {"num_trajectories": num_trajectories}, {"reward": "confidence"})
     else:
         check_alone(suite, strategy=strategy, num_trajectories=num_trajectories)
         strategies = read_suite(suite)

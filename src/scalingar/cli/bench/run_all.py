@@ -16,7 +16,7 @@ from scalingar.bench.runs.store import RunStore
 from scalingar.bench.statistics import Estimate
 from scalingar.cli.bench.backends import Crew, Loading, working
 from scalingar.cli.bench.follow import follow
-from scalingar.cli.progress import loading, looks_with, plain_warnings
+from scalingar.cli.progress import loading, looks_with
 from scalingar.cli.terminal import counted, say
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import results_in
@@ -70,7 +70,7 @@ def _run_all(request: Request, output: Path) -> None:
         for strategy in request.strategies.values():
             check_serves(strategy, family.decodes)
     loader = Loading(choice, request.benchmark, request.settings)
-    with plain_warnings(), working(request.crew, loader) as (executor, benchmark):
+    with working(request.crew, loader) as (executor, benchmark):
         for label, strategy in request.strategies.items():
             check_apart(request, label, strategy, benchmark)
         plans = dict[str, RunPlan]()

@@ -14,6 +14,7 @@ from scalingar.bench.image_files import read_image
 from scalingar.cli.terminal import console, say
 from scalingar.core.errors import ConfigError
 from scalingar.core.files import check_writable, free_file, write_file
+from scalingar.pipeline.model_choice import usable_device
 from scalingar.report.markdown import with_error
 
 
@@ -37,7 +38,7 @@ def score_folder(
         if not issubclass(BENCHMARKS[name], GenEval):
             raise ConfigError(f"{name} has no official result lines; leave --output out.")
         check_writable(output.parent)
-    benchmark = build_benchmark(name, settings, device=device)
+    benchmark = build_benchmark(name, settings, device=usable_device(device))
     count = BENCHMARKS[name].images_per_prompt if images_per_prompt is None else images_per_prompt
     items = list(benchmark.items())
     paths = benchmark.find_images(folder, items, count)

@@ -12,7 +12,13 @@ def settings_of(benchmark: str, words: list[str], *, embedded: bool) -> dict[str
     positional, given = BENCHMARKS[benchmark].positional, {}
     if positional is not None and words and "=" not in words[0]:
         given, words = {positional: words[0]}, words[1:]
-    values = given | parse_overrides(words)
-    if embedded and "detector" in BENCHMARKS[benchmark].settings.model_fields and "detector" not in values:
+    values = given | parse_overrides(words, _example(list(BENCHMARKS[benchmark].settings.model_fields)))
+    detects = "detector" in BENCHMARKS[benchmark].settings.model_fields
+    if embedded and detects and values.get("detector", "embedded") == "embedded":
         values = {"detector": "embedded", "colors": "detector", **values}
     return merged({}, values)
+
+
+def _example(names: list[str]) -> str:
+    """Of a setting of a benchmark that has these."""
+    return "detector=embedded" if "detector" in names else f"{names[0]}=VALUE" if names else "model.dtype=bf16"

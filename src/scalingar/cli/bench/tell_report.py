@@ -26,7 +26,7 @@ def tell_report(
         ConfigError: no such format. BenchmarkError: runs that cannot be compared, or nothing is published.
     """
     if form not in (*FORMATS, _JSON):
-        raise ConfigError(f"--format {form} is none{suggestion(form, [*FORMATS, _JSON])}")
+        raise ConfigError(f"--format {form!r} is no format{suggestion(form, [*FORMATS, _JSON])}")
     comparison = compare(runs, baseline)
     if form == _JSON and published:
         raise ConfigError("--published is for tables; take another --format than json.")

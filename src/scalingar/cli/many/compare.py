@@ -9,6 +9,7 @@ from scalingar.cli.comparison_options import PANEL, STRATEGIES, Strategies, Suit
 from scalingar.cli.model_options import takes_model
 from scalingar.cli.terminal import counted, say
 from scalingar.cli.words.prompt_and_settings import gathered, split_words
+from scalingar.cli.words.set_once import together
 
 _DRAW, _RUN = "Drawing", "Results"
 
@@ -69,7 +70,7 @@ def compare(
     from scalingar.bench.runs.suite import check_alone, named, read_suite  # noqa: PLC0415
     from scalingar.cli.many.run_comparison import run_comparison  # noqa: PLC0415
     from scalingar.core.errors import ConfigError  # noqa: PLC0415
-    from scalingar.pipeline.recipe import Recipe, default_strategy, parse_overrides  # noqa: PLC0415
+    from scalingar.pipeline.recipe import Recipe, default_strategy  # noqa: PLC0415
 
     given, settings = split_words(words or [])
     listed = gathered(given, prompts)
@@ -82,20 +83,20 @@ def compare(
         "guidance_scale": guidance_scale,
         **{f"model.{name}": value for name, value in model.items()},
     }
-    values = {name: value for name, value in options.items() if value is not None}
-    overrides = parse_overrides(settings)
-    for name in overrides:
+    values = together({name: value for name, value in options.items() if value is not None}, settings)
+    for name in values:
         if name.partition(".")[0] in ("strategy", "num_images_per_prompt"):
             raise ConfigError(
                 f"{name} is no setting of a comparison, which draws one image with each strategy; name strategies with "
                 "--strategy, N with -n, and their settings in a file for --suite."
             )
-    recipe = Recipe().with_values({**values, **overrides})
+    recipe = Recipe().with_values(values)
     if recipe.prompt is None:
         raise typer.BadParameter("there is no prompt; say in quotes what the image should show")
     if suite is None:
-        usual = f"{STRATEGIES},{default_strategy(recipe.model)}"
-        strategies = named(strategy or usual, num_trajectories=num_trajectories, reward=reward, verifier=verifier)
+        names = f"{STRATEGIES},{default_strategy(recipe.model)}" if strategy is None else strategy
+        # The reward is for the comparison, too, whatever the strategies ask.
+        strategies = named(names, {"num_trajectories": num_trajectories, "verifier": verifier}, {"reward": reward})
     else:
         check_alone(suite, strategy=strategy, num_trajectories=num_trajectories, verifier=verifier)
         strategies = read_suite(suite)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from scalingar.cli.many.comparison import Comparison, judged_by, plain_table
 from scalingar.cli.many.own_folders import OwnFolders
-from scalingar.cli.progress import loading, looks_with, plain_warnings
+from scalingar.cli.progress import loading, looks_with
 from scalingar.cli.terminal import console
 from scalingar.core.files import results_in
 from scalingar.models.prompts.encoders import check_prompts
@@ -46,7 +46,7 @@ def run_comparison(
     among = folder or (RESULTS if several else own_folder(f"compare {prompts[0]}", recipe.seed))
     places, done = OwnFolders(among, overwrite=overwrite), list[Comparison]()
     screen = console(highlight=False)
-    with results_in(among), plain_warnings():
+    with results_in(among):
         with loading(recipe.model.name, visible=not as_json):
             pipe = ImagePipeline.load(recipe.model)
         recipes = {

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scalingar.cli.many.own_folders import OwnFolders
-from scalingar.cli.progress import loading, plain_warnings
+from scalingar.cli.progress import loading
 from scalingar.cli.run import Show, decode, strategy_line
 from scalingar.cli.terminal import console, counted, say
 from scalingar.core.files import results_in
@@ -36,7 +36,7 @@ def run_list(
     check_prompts(list(prompts))
     total, done, places = Ledger(), 0, OwnFolders(folder, overwrite=overwrite)
     screen = console(highlight=False)
-    with results_in(folder or RESULTS), plain_warnings():
+    with results_in(folder or RESULTS):
         with loading(recipe.model.name, visible=show is Show.TABLES):
             pipe = ImagePipeline.load(recipe.model)
         for prompt in prompts:

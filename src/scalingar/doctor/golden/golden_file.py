@@ -125,6 +125,9 @@ CHECKS: Registry[Check] = Registry("golden_checks")
 def read_golden(path: str | Path) -> GoldenFile:
     """Read a golden file. Raises WeightsError."""
     path = Path(path).expanduser()
+    if not zipfile.is_zipfile(path):
+        why = "it is no archive of NumPy's (.npz)" if path.is_file() else "there is no such file"
+        raise WeightsError(f"{path} cannot be read as golden data: {why}.")
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scalingar.core.errors import ConfigError, WeightsError
-from scalingar.core.files import check_writable, expanded, sha256
+from scalingar.core.errors import ConfigError, OutputError, WeightsError
+from scalingar.core.files import check_empty, check_writable, expanded, sha256
 from scalingar.core.locks import sole_writer, sole_writer_of
 from scalingar.models import options
 from scalingar.models.family import Family, Loaded, Part, Source
@@ -33,14 +33,23 @@ def convert(choice: Choice, destination: Path) -> dict[Path, str]:
     Raises:
         WeightsError: the source cannot be read, or a folder is wanted and there is no tokenizer.
         ConfigError: models of this family are not converted, or an option cannot be kept in the files.
-        OutputError: the destination cannot be written, or another process writes there.
+        OutputError: the destination cannot be written or is there already, or another process writes there.
     """
     destination = expanded(destination)
     single = destination.suffix == SUFFIX
     check_writable(destination.parent if single else destination)
     with sole_writer_of(destination) if single else sole_writer(destination):
+        _check_free(destination, single=single)
         files = [_convert_file(choice, destination)] if single else _convert_model(choice, destination)
         return {file: sha256(file) for file in files}
+
+
+def _check_free(destination: Path, *, single: bool) -> None:
+    """Raises OutputError for a file that is there, and a folder that holds anything."""
+    if single and destination.exists():
+        raise OutputError(f"{destination} is there already; give another name, or remove it first.")
+    if not single:
+        check_empty(destination, "model")
 
 
 def _convert_file(choice: Choice, destination: Path) -> Path:

@@ -45,12 +45,17 @@ class QuestionReward(PixelReward):
         told = self.answered(prompt, images)
         if silent := told.count(None):
             warnings.warn(
-                f"{self.title} got no answer about {silent} of {len(told)} pictures of {prompt[:60]!r}; they count as "
-                f"undecided ({UNDECIDED:g}).",
+                f"{self.title} got no answer about {silent} of {len(told)} pictures of {shown_prompt(prompt)}; they "
+                f"count as undecided ({UNDECIDED:g}).",
                 UnansweredWarning,
                 stacklevel=2,
             )
         return [UNDECIDED if value is None else value for value in told]
+
+
+def shown_prompt(prompt: str) -> str:
+    """As warnings name it."""
+    return repr(prompt[:60])
 
 
 def _mean(shares: Sequence[float | None], asked: Sequence[Question]) -> float | None:

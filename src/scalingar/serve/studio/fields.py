@@ -1,6 +1,7 @@
 """What is written into the page's fields as a request, and what can be written there."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from secrets import randbelow
 from typing import Any
@@ -52,19 +53,33 @@ def _request(prompt: str, strategy: str, settings: str, count: float | None, see
     if count is not None and _COUNT not in STRATEGIES[strategy].fixed:
         if f"strategy.{_COUNT}" in values:
             raise ConfigError(f"strategy.{_COUNT} is set twice, also by N; leave one of them out.")
-        data["strategy"][_COUNT] = whole(count)
+        data["strategy"][_COUNT] = whole(count, "N")
     data = merged(data, values)
-    data |= {"prompt": prompt, "seed": randbelow(SEEDS) if seed is None else whole(seed)}
+    data |= {"prompt": prompt, "seed": randbelow(SEEDS) if seed is None else whole(seed, "seed")}
     return check_request(data)
 
 
 def check_request(data: Mapping[str, Any]) -> ImagesRequest:
-    """As one that comes over the net, and by the same rules. Raises ApiError."""
+    """As one that comes over the net, and by the same rules. Raises ApiError, ConfigError."""
+    _check_finite("", data)
     return ImagesRequest.read(json.dumps(data).encode())
 
 
-def whole(number: float) -> int | float:
-    """A number field's value: browsers send 8 as 8.0."""
+def _check_finite(name: str, value: Any) -> None:
+    """Raises ConfigError for a number that JSON does not have, which fields of text may hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{name} is {value}; it must be a finite number.")
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _check_finite(f"{name}.{key}" if name else str(key), inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check_finite(name, inner)
+
+
+def whole(number: float, name: str) -> int | float:
+    """A number field's value: browsers send 8 as 8.0. Raises ConfigError for NaN and inf."""
+    _check_finite(name, number)
     return int(number) if float(number).is_integer() else number
 
 

@@ -1,6 +1,5 @@
 """The routes of a study's page."""
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from importlib.resources import files
@@ -13,13 +12,17 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from scalingar.bench.study.answers import AnswerStore, Progress
-from scalingar.bench.study.study import PICTURES, Study
+from scalingar.bench.study.study import Study
 from scalingar.core.errors import BenchmarkError, OutputError
 from scalingar.serve.auth import Door
 from scalingar.serve.errors import ApiError
+from scalingar.serve.protocol import json_of
+from scalingar.serve.waiting import GONE, ClientGoneError, read_body
 
 MOST_BODY = 4096
 """Bytes of a request."""
+MOST_SECONDS = 60
+"""Until all of it is there."""
 MOST_PEOPLE = 10_000
 """Participants of a study: whoever opens the page becomes one."""
 _PAGE = {"": "text/html", "study.css": "text/css", "study.js": "text/javascript"}
@@ -40,6 +43,7 @@ def build_app(folder: Path, study: Study, store: AnswerStore, door: Door) -> Fas
     """
     app = FastAPI(title="scalingar study", openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(ClientGoneError, _gone)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _bug)
     known = study.pictures
@@ -57,7 +61,11 @@ def build_app(folder: Path, study: Study, store: AnswerStore, door: Door) -> Fas
         door.check(request.headers)
         if name not in known:
             raise HTTPException(404, "Not Found")
-        content = await run_sync((folder / PICTURES / f"{name}.png").read_bytes)
+        try:
+            content = await run_sync(study.picture(folder, name).read_bytes)
+        except OSError:
+            told = f"the picture {name} is missing or cannot be read; tell those who run the study."
+            raise ApiError(404, told, code="no_picture") from None
         return Response(content, headers=_HEADERS, media_type="image/png")
 
     @app.post("/participants")
@@ -102,20 +110,9 @@ def _told(call: Any) -> Any:
 
 
 async def _read(request: Request, door: Door, fields: Mapping[str, type]) -> dict[str, Any]:
-    """The body of a request, a JSON object of just these fields. Raises ApiError."""
+    """The body of a request, a JSON object of just these fields. Raises ApiError, ClientGoneError."""
     door.check(request.headers)
-    # A page of another site cannot send this type without being asked first.
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise ApiError(415, "the body must be JSON, of content type application/json.", code="invalid_content_type")
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BODY:
-            raise ApiError(413, f"the body is larger than {MOST_BODY} bytes.", code="too_large")
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ApiError(400, "the body is no JSON.", code="invalid_json") from None
+    told = json_of(await read_body(request, MOST_BODY, MOST_SECONDS))
     right = isinstance(told, dict) and set(told) == set(fields)
     if not right or not all(_is(told[name], kind) for name, kind in fields.items()):
         raise ApiError(400, f"the body must be an object of {', '.join(fields) or 'nothing'}.", code="invalid_value")
@@ -130,6 +127,11 @@ def _is(value: Any, kind: type) -> bool:
 
 async def _api_error(request: Request, error: Any) -> Response:
     return JSONResponse(error.body, error.status, {**error.headers, **_HEADERS})
+
+
+async def _gone(request: Request, error: Any) -> Response:
+    """Nobody hears it."""
+    return Response(status_code=GONE)
 
 
 async def _http_error(request: Request, error: Any) -> Response:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import uvicorn
 
-from scalingar.bench.study.answers import AnswerStore
+from scalingar.bench.study.answers import ANSWERS, AnswerStore
 from scalingar.bench.study.study import Study
 from scalingar.core.locks import sole_writer
 from scalingar.serve.auth import Door, check_exposure, read_key
@@ -16,9 +16,14 @@ class StudyServer:
     """A study's page with its socket; ``url``: where a browser finds it."""
 
     def __init__(self, folder: Path, *, host: str, port: int, key: str | None = None, no_auth: bool = False) -> None:
-        """Raises ConfigError: others could reach it without a key, or the address is taken; BenchmarkError."""
+        """Raises ConfigError: others could reach it without a key, or the address is taken; BenchmarkError: there is no
+        study, or not all of it; OutputError: its answers are damaged.
+        """
         check_exposure(host, key, no_auth=no_auth)
         self.folder, self.study = folder, Study.read(folder)
+        self.study.check_pictures(folder)
+        if (folder / ANSWERS).exists():
+            AnswerStore(folder, self.study).close()
         self.door = Door(key, no_auth=no_auth)
         self.socket = listening(host, port)
         name, taken = self.socket.getsockname()[:2]

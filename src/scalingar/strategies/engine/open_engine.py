@@ -28,7 +28,7 @@ from scalingar.strategies.engine.parts import MixedObservation, draw_parts
 from scalingar.strategies.engine.starts import Decoder, Starts, Streams
 from scalingar.strategies.engine.step_event import StepEvent
 from scalingar.strategies.search import Candidates, Pick, Start
-from scalingar.strategies.strategy import Strategy, check_branches, check_serves, tell_lone_branch
+from scalingar.strategies.strategy import STRATEGIES, Strategy, check_branches, check_serves, tell_lone_branch
 
 Encode = Callable[[list[str]], Any]
 """Prompts to the model's condition, one row each; second prompts after all first ones."""
@@ -39,8 +39,8 @@ def check_joins(strategy: Strategy, decoding: Decoding) -> None:
     check_serves(strategy, decoding)
     if strategy.together:
         raise ConfigError(
-            f"the strategy {type(strategy).__name__} shares a budget among the images of a call; here images are drawn "
-            "one by one, so choose another."
+            f"the strategy {STRATEGIES.name_of(type(strategy))} shares a budget among the images of a call; here "
+            "images are drawn one by one, so choose another."
         )
 
 

@@ -13,8 +13,9 @@ from scalingar.bench.benchmark import BENCHMARKS, Judged, check_judged
 from scalingar.bench.benchmarks.geneval.geneval import GenEval, GenEvalSettings
 from scalingar.bench.benchmarks.geneval.layout import read_layout
 from scalingar.bench.benchmarks.geneval.prompts import official_prompts
+from scalingar.bench.build_benchmark import build_benchmark
 from scalingar.bench.judges import pretrained
-from scalingar.bench.judges.detectors import COLOR_CLASSIFIERS, Detection
+from scalingar.bench.judges.detectors import COLOR_CLASSIFIERS, ColorClassifier, Detection
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.rewards import eyes
 from tests.bench.benchmarks.geneval.official_summary import summarize
@@ -203,6 +204,36 @@ def test_built_by_name_with_precomputed_detections(tmp_path: Path) -> None:
     assert built.provenance["prompts"] == "official"
     assert built.images_per_prompt == 4
     assert len(built.items()) == 553
+
+
+def test_colours_are_the_detectors_where_it_names_them_and_else_clips(tmp_path: Path) -> None:
+    class Clip:
+        name = "clip"
+
+        def __call__(self, image: Image.Image, detection: Detection) -> str:
+            return "red"
+
+    asked: list[str | Path | None] = []
+
+    def clip(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> ColorClassifier:
+        asked.append(source)
+        return Clip()
+
+    def built(**settings: str) -> str:
+        return build_benchmark("geneval", settings).provenance["colors"]
+
+    with COLOR_CLASSIFIERS.temporarily("clip", clip):
+        with pytest.raises(ConfigError, match="the detector precomputed needs its file"):
+            built(detector="precomputed")
+        assert not asked, "what lacks in the detector is told before anything of the classifier is fetched"
+        assert built(detector="embedded") == built(detector="embedded", colors="detector") == "detector"
+        assert built(detector="embedded", colors_source="mine") == "clip"
+        for color, judge in ("red", "detector"), (None, "clip"):
+            found = {"class": "bench", "box": [0, 0, 9, 9], "score": 1, "color": color}
+            line = {"filename": "00000/samples/0000.png", "detections": [found]}
+            (tmp_path / "found.jsonl").write_text(json.dumps(line))
+            assert built(detector="precomputed", detector_source=str(tmp_path / "found.jsonl")) == judge
+    assert asked == ["mine", None]
 
 
 @pytest.mark.parametrize("source", [None, "my/clip"])

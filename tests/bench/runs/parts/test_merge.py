@@ -47,6 +47,13 @@ def test_a_merge_that_was_stopped_goes_on(parts: list[Path], tmp_path: Path) -> 
     assert written(tmp_path) == before
 
 
+def test_a_part_is_not_replaced_by_the_whole(parts: list[Path]) -> None:
+    before = written(parts[0])
+    with pytest.raises(BenchmarkError, match="is a part, which the whole run would replace"):
+        merge(parts, Bright(), RunStore(parts[1].parent / "." / parts[0].name))
+    assert written(parts[0]) == before
+
+
 def test_gaps_overlaps_other_plans_and_damage_are_refused(parts: list[Path], tmp_path: Path) -> None:
     store = RunStore(tmp_path / "merged")
     with pytest.raises(BenchmarkError, match="shard 1 of 3 missing"):

@@ -25,12 +25,18 @@ class GenEvalSettings(BenchmarkSettings):
 
     detector: str = Field("hf-mask2former", description="name of the detector")
     detector_source: str | None = Field(None, description="its weights or detections: a file, folder or hub name")
-    colors: str = Field("clip", description="name of the colour classifier, or 'detector' for the detector's own")
+    colors: str | None = Field(
+        None,
+        description="name of the colour classifier, or 'detector' for the detector's own; if not given, these where it "
+        "names them and no colors_source is given, else clip",
+    )
     colors_source: str | None = Field(None, description="weights of the colour classifier: a folder or hub name")
     prompts: Path | None = Field(None, description="an evaluation_metadata.jsonl; the official prompts otherwise")
     rule: GenEvalOptions = GenEvalOptions()
 
 
+OWN, CLIP = "detector", "clip"
+"""Names of who names the colours: the detector, or the classifier where it does not."""
 BLANK = 96
 """Side of a picture that a detector is tried with."""
 
@@ -60,12 +66,18 @@ class GenEval(Benchmark):
 
     @classmethod
     def build(cls, settings: GenEvalSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """Load detector and colour classifier."""
-        detector, colors = DETECTORS[settings.detector], None  # a name that is wrong is told before anything is fetched
-        if settings.colors != "detector":
-            colors = COLOR_CLASSIFIERS[settings.colors](settings.colors_source, device=device, dtype=dtype)
+        """Load the detector, and then a colour classifier, unless the detector names the colours."""
+        factory, name = DETECTORS[settings.detector], settings.colors
+        if name not in (None, OWN):
+            COLOR_CLASSIFIERS[name]  # a name that is wrong is told before anything is fetched
+        detector = factory(settings.detector_source, device=device, dtype=dtype)
+        if name is None:
+            name = OWN if settings.colors_source is None and _names_colors(detector) else CLIP
+        colors = None
+        if name != OWN:
+            colors = COLOR_CLASSIFIERS[name](settings.colors_source, device=device, dtype=dtype)
         return cls(
-            detector(settings.detector_source, device=device, dtype=dtype),
+            detector,
             colors=colors,
             prompts=None if settings.prompts is None else read_prompts(settings.prompts),
             rule=settings.rule,
@@ -81,7 +93,7 @@ class GenEval(Benchmark):
         """Detector, colour classifier and prompts."""
         return {
             "detector": f"{self.detector.name} {self.detector.version}",
-            "colors": "detector" if self.colors is None else self.colors.name,
+            "colors": OWN if self.colors is None else self.colors.name,
             "prompts": "official" if self.prompts == official_prompts() else f"{len(self.prompts)} of another file",
         }
 
@@ -95,7 +107,7 @@ class GenEval(Benchmark):
 
         Raises what it raises; ConfigError: it names no colours, and there is no classifier that does.
         """
-        if self.colors is None and not getattr(self.detector, "names_colors", True):
+        if self.colors is None and not _names_colors(self.detector):
             raise _nameless(self.detector)
         self.detector([Image.new("RGB", (BLANK, BLANK))])
 
@@ -149,6 +161,10 @@ class GenEval(Benchmark):
         """The verdict as a line of upstream's results.jsonl."""
         outcome = Outcome(judged.verdict.correct, judged.verdict.reason)
         return result_line(filename, self._by_id[judged.item.id], outcome, judged.verdict.details["boxes"])
+
+
+def _names_colors(detector: Detector) -> bool:
+    return bool(getattr(detector, "names_colors", True))
 
 
 def _nameless(detector: Detector) -> ConfigError:

@@ -33,8 +33,8 @@ class Detection:
 class Detector(Protocol):
     """Finds objects. It reports all detections; the caller applies thresholds.
 
-    One that names no colours says so in an attribute ``names_colors``, False, and is then refused before images are
-    drawn where no classifier names them.
+    One that names no colours says so in an attribute ``names_colors``, False. Then a classifier names them, CLIP unless
+    another one is asked for; where none is to, the detector is refused before images are drawn.
     """
 
     @property

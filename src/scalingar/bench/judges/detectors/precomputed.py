@@ -91,6 +91,8 @@ class PrecomputedDetections:
     def __init__(self, detections: dict[Key, tuple[_Detection, ...]], version: str) -> None:
         self._detections = detections
         self.version = version
+        found = [detection for line in detections.values() for detection in line]
+        self.names_colors = all(detection.color is not None for detection in found)
 
     @classmethod
     def read(cls, path: str | Path | None) -> "PrecomputedDetections":

@@ -16,10 +16,13 @@ def merge(folders: Sequence[Path], benchmark: Benchmark, store: RunStore) -> int
     """Write the run that ``folders`` are parts of; returns its number of images. A merge that was stopped goes on.
 
     Raises:
-        BenchmarkError: the folders are parts of different runs, a shard is in none or in two of them, or something in
-            them is not as it was written.
+        BenchmarkError: the folders are parts of different runs, a shard is in none or in two of them, something in
+            them is not as it was written, or the run would be written over one of them.
         OutputError: the run cannot be written.
     """
+    for folder in folders:
+        if folder.resolve() == store.folder.resolve():
+            raise BenchmarkError(f"{folder} is a part, which the whole run would replace; give another --output.")
     plans = [RunPlan.read(folder) for folder in folders]
     plan = plans[0]
     for folder, other in zip(folders, plans, strict=True):

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
-from scalingar.core.errors import ConfigError
+from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.validation import shown
 
 FROM_ENVIRONMENT = "env"
@@ -59,3 +60,13 @@ class Part:
 
 
 WHOLE = Part()
+
+
+def check_no_part(folder: Path) -> None:
+    """Raises BenchmarkError if the run in ``folder``, which is not whole, lies in the folder of a part."""
+    named = re.fullmatch(r"part-([0-9]+)-of-([0-9]+)", folder.resolve().parent.name)
+    if named is not None:
+        raise BenchmarkError(
+            f"{folder} is part {named[1]} of {named[2]} of a run; put all parts together with 'bench merge', and give "
+            "the run that it writes."
+        )

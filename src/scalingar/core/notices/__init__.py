@@ -1,0 +1,1 @@
+"""Warnings, as those hear of them whom they are about."""
