@@ -23,7 +23,8 @@ LETTERS = {
     "gate.recovery_threshold": "δ_rec",
 }
 _UNNAMED = (
-    *("importance-sampling", "rank-sum-of-8", "patience-3", "diff", "max", "sum", "resampling-often", "resampling-early"),
+    *("importance-sampling", "rank-sum-of-8", "patience-3"),
+    *("diff", "max", "sum", "resampling-often", "resampling-early"),
     *(f"{part}-only{n}" for part in ("clustering", "resampling") for n in ("", "-4")),
 )
 """In tables alone: they lie on top of others."""
