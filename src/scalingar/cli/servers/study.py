@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scalingar.cli.terminal import say
+from scalingar.cli.terminal import counted, say
 from scalingar.core.packages import require
 
 study = typer.Typer(
@@ -40,9 +40,10 @@ def build(
     made = build_study(results, output, seed=seed, limit=limit, per_participant=per_participant)
     pairs = sum(isinstance(question, Pair) for question in made.questions)
     say(
-        f"{made.prompts} prompts of {len(made.runs)} runs: {len(made.questions) - pairs} pictures to rate, {pairs} "
-        f"pairs, {sum(made.identical.values())} of the same picture left out; {made.per_participant} questions "
-        "for each participant"
+        f"{counted(made.prompts, 'prompt')} of {counted(len(made.runs), 'run')}: "
+        f"{counted(len(made.questions) - pairs, 'picture')} to rate, {counted(pairs, 'pair')}, "
+        f"{sum(made.identical.values())} of the same picture left out; {counted(made.per_participant, 'question')} for "
+        "each participant"
     )
     say(f"wrote {output}; ask people with: scalingar study serve {output}")
 
