@@ -43,6 +43,7 @@ def test_a_folder_that_generate_reads(tmp_path: Path, capsys: pytest.CaptureFixt
     [
         (["none.pt", "x.safetensors"], 1, "no model 'none.pt'"),
         (["none.pt", "x.safetensors", "--dtype", "fp8"], 1, "model.dtype='fp8': must be 'fp32', 'bf16' or 'fp16'"),
+        (["none.pt", "x.safetensors", "model.name=embedded"], 1, "model.name is set twice, also by model.name=;"),
         (["none.pt", "x.safetensors", "heads=3"], 2, "'heads=3' is no option of a model"),
         (["FoundationVision/LlamaGen", "x"], 1, "holds several models; give variant"),
     ],

@@ -11,7 +11,7 @@ from scalingar.cli.terminal import say
 
 @takes_model(without=("name", "device", "compile"))
 def convert(
-    source: Annotated[str, typer.Argument(metavar="SRC", help="A weight file, a folder, or a name on the hub.")],
+    name: Annotated[str, typer.Argument(metavar="SRC", help="A weight file, a folder, or a name on the hub.")],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="A .safetensors file, or a model folder.")],
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="[model.KEY=VALUE]...", help="Other options of the model.")
@@ -29,8 +29,6 @@ def convert(
     settings_of_model, unknown = split_model(settings or [])
     if unknown:
         raise typer.BadParameter(f"{unknown[0]!r} is no option of a model; write it as model.grid=[16,16]")
-    if "name" in settings_of_model:
-        raise typer.BadParameter("model.name is the same as SRC; leave it out")
-    choice = ModelChoice.from_dict({**model, **settings_of_model, "name": source})
+    choice = ModelChoice.from_dict({**model, **settings_of_model, "name": name})
     for path, digest in run(choice.for_loading(), destination).items():
         say(f"{digest}  {path}")
