@@ -41,7 +41,7 @@ test-browser: .venv/ready
 	$(BIN)/pytest -m browser tests/browser
 
 test-device: .venv/ready
-	$(BIN)/pytest -m device tests/device
+	$(BIN)/pytest -m device tests/device --device cuda
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -1,24 +1,30 @@
-"""The device, exact fp32 on it, and no shape checks, which neither a compiler nor a captured graph can read."""
+"""The device, exact fp32 on it, and no shape checks, which neither a compiler nor a captured graph can read.
+
+Where there is no GPU one is imitated, so that all but kernels, graphs and their memory is tested everywhere.
+"""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 import torch
 
 from tests.shapes import unchecked
+from tests.tiny.imitated_device import NAME, imitated
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--device", default="cuda", help="of tests/device; cpu runs those that make sense there")
+    parser.addoption("--device", help="of tests/device: cuda, cpu or imitated; if not given, cuda where there is one")
 
 
-@pytest.fixture(scope="session")
-def device(request: pytest.FixtureRequest) -> str:
-    """``cuda``, or what ``--device`` says; skips where there is no GPU."""
-    name: str = request.config.getoption("--device", "cuda")
+@pytest.fixture(scope="module")
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """``cuda``, or ``imitated`` where there is no GPU, or what ``--device`` says."""
+    name = request.config.getoption("--device", None) or ("cuda" if torch.cuda.is_available() else NAME)
     if name.startswith("cuda") and not torch.cuda.is_available():
         pytest.skip("there is no GPU")
-    return name
+    with imitated() if name.startswith(NAME) else nullcontext():
+        yield name
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from scalingar.core.outputs import Candidate
@@ -117,6 +118,41 @@ def emu3(device: str, dtype: torch.dtype) -> ImagePipeline:
     return random_pipe("emu3", device, model, Emu3Images(network), token_ids, sampling=SamplingConfig(top_k=7))
 
 
+def simplear(device: str, dtype: torch.dtype) -> ImagePipeline:
+    """64 000 codes; its decoder of video is replaced."""
+    from scalingar.models.simplear.simplear import SimpleAR
+    from tests.tiny.simplear import WORDS, tiny_network
+
+    network: Any = tiny_network()
+    network = network.requires_grad_(False).to(device, dtype)
+    model = SimpleAR(network=network, grid=(3, 3), first=WORDS, negative=torch.tensor([2, 12, 3]))
+    return random_pipe("simplear", device, model, Grey(64_000), token_ids, sampling=SamplingConfig(top_k=50))
+
+
+def glm_image(device: str, dtype: torch.dtype) -> ImagePipeline:
+    """A preview of 3 x 2 codes, then 2 x 3; its decoder by diffusion is replaced."""
+    from scalingar.models.glm_image.transformer import GlmImage
+    from tests.tiny.glm_image import BEGIN, CODES, tiny_glm_image
+    from tests.tiny.glm_pipe import GRID, PREVIEW, read
+
+    network: Any = tiny_glm_image()
+    network = network.requires_grad_(False).to(device, dtype)
+    model = GlmImage(network=network, grid=GRID, preview=PREVIEW, empty=torch.tensor([33, BEGIN]))
+    return random_pipe("glm-image", device, model, Grey(CODES), read)
+
+
+@dataclass(frozen=True)
+class Grey:
+    """An image tokenizer: a code is a grey patch of 4 x 4 pixels."""
+
+    count: int
+    downsample: int = 4
+
+    def decode(self, codes: Int[Tensor, "n t"], grid: tuple[int, int]) -> Float[Tensor, "n 3 H W"]:
+        grey = 2 * codes.unflatten(1, grid).float() / (self.count - 1) - 1
+        return grey.repeat_interleave(4, 1).repeat_interleave(4, 2)[:, None].repeat(1, 3, 1, 1)
+
+
 FAMILIES: dict[str, Make] = {
     "llamagen-class": llamagen_class,
     "llamagen-text": llamagen_text,
@@ -124,6 +160,8 @@ FAMILIES: dict[str, Make] = {
     "infinity": infinity,
     "janus": janus,
     "emu3": emu3,
+    "glm-image": glm_image,
+    "simplear": simplear,
 }
 
 

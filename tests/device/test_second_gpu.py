@@ -1,4 +1,4 @@
-"""Another GPU than the first: streams, graphs and kernels are made on the model's own."""
+"""Another GPU than the first: tensors, streams, graphs and kernels are made on the model's own."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ pytestmark = pytest.mark.device
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_second_gpu_draws_what_the_first_one_does(family: str, gpu: str) -> None:
-    if torch.cuda.device_count() < 2:
-        pytest.skip("there is one GPU")
+def test_the_second_gpu_draws_what_the_first_one_does(family: str, device: str) -> None:
+    if device == "cpu" or (device == "cuda" and torch.cuda.device_count() < 2):
+        pytest.skip("there is one")
     settings: dict[str, Any] = {"strategy": "random-of-n", "num_trajectories": 4, "seed": 1}
-    first, second = (FAMILIES[family](f"cuda:{number}", torch.float32)(PROMPTS, **settings) for number in (0, 1))
+    first, second = (FAMILIES[family](f"{device}:{number}", torch.float32)(PROMPTS, **settings) for number in (0, 1))
     assert codes(second) == codes(first)

@@ -127,7 +127,11 @@ class Benchmark(ABC):
     @classmethod
     @abstractmethod
     def build(cls, settings: Any, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """Load data and judge as the ``settings`` say. Raises BenchmarkError, ConfigError, WeightsError."""
+        """Read the data as the ``settings`` say.
+
+        Runs are planned and read this way too, where their judge may not be: it loads its weights and looks for its key
+        in :meth:`prepare`, or when it is first asked. Raises BenchmarkError, ConfigError.
+        """
 
     @property
     @abstractmethod

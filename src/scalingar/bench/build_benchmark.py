@@ -9,7 +9,7 @@ from scalingar.bench.benchmark import BENCHMARKS, Benchmark
 
 
 def build_benchmark(name: str, settings: Mapping[str, Any], *, device: str | torch.device = "cpu") -> Benchmark:
-    """Load a benchmark's data and its judge; networks run in fp32.
+    """Read a benchmark's data, and make its judge; networks run in fp32.
 
     Raises:
         ConfigError: no such benchmark or setting. BenchmarkError, WeightsError: data or weights are missing.

@@ -1,4 +1,4 @@
-"""Reading pictures that somebody else made."""
+"""Pictures for judges: those that somebody else made, and a blank one."""
 
 from pathlib import Path
 
@@ -6,6 +6,9 @@ from PIL import Image, ImageOps
 
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.pixels import rgb
+
+BLANK = 96
+"""Side of the picture that judges are tried with."""
 
 
 def read_image(path: Path) -> Image.Image:
@@ -34,3 +37,8 @@ def loaded(path: Path) -> Image.Image:
     except Exception as error:  # on damaged files Pillow raises anything
         reason = getattr(error, "strerror", None) or " ".join(str(error).split()).replace(f" {str(path)!r}", "")[:200]
         raise BenchmarkError(f"{path} is no picture that can be read ({reason}); copy or make it again.") from None
+
+
+def blank_picture() -> Image.Image:
+    """A black picture without a file name, as drawn ones are, to try a judge with."""
+    return Image.new("RGB", (BLANK, BLANK))

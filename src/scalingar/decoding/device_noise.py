@@ -27,7 +27,7 @@ class DeviceNoise(KeyedNoise):
 
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """See :class:`~scalingar.decoding.noise.Noise`; ``steps`` on the CPU are uploaded."""
-        drawn = device_exponential(self.device_keys(device), steps.to(device), size)
+        drawn = device_exponential(self.device_keys(device), to_device(steps, device), size)
         if self.greedy.any():
             drawn[to_device(torch.from_numpy(self.greedy), device)] = 1
         return drawn

@@ -162,7 +162,7 @@ class NextTokenDecoder:
             return guidance_scale
         scale = torch.as_tensor(guidance_scale, dtype=torch.float32)
         # As LlamaGen counts: code j comes from feeding code j - 1.
-        return torch.where((positions - 1 <= interval).to(scale.device), scale, 1.0)
+        return torch.where(to_device(positions - 1 <= interval, scale.device), scale, 1.0)
 
     def append(self, trajectories: Trajectories, codes: Int[Tensor, " n"]) -> Trajectories:
         """Record the next code of every row."""

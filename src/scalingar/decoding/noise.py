@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scalingar.core.device.transfer import to_device
 from scalingar.core.errors import DecodingError
 
 
@@ -120,7 +121,7 @@ class TrajectoryNoise(KeyedNoise):
             generator.standard_exponential(dtype=np.float32, out=out[row])
         out[self.greedy] = 1
         # An exact zero would make p / noise NaN for a filtered code.
-        return torch.from_numpy(np.maximum(out, np.finfo(np.float32).tiny)).to(device)
+        return to_device(torch.from_numpy(np.maximum(out, np.finfo(np.float32).tiny)), device)
 
 
 def _key(entropy: int | list[int], *child: int) -> NDArray[np.uint64]:
@@ -160,4 +161,4 @@ class GeneratorNoise(SharedNoise):
     def exponential(self, steps: Int[Tensor, " n"], size: int, device: torch.device) -> Float[Tensor, "n size"]:
         """See :class:`Noise`; ``steps`` only gives the number of rows; the generator's state is the position."""
         noise = torch.empty(len(steps), size, device=self.generator.device)
-        return noise.exponential_(1.0, generator=self.generator).to(device)
+        return to_device(noise.exponential_(1.0, generator=self.generator), device)

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scalingar.core.device.transfer import to_device
+
 
 @dataclass(frozen=True, eq=False)
 class RowState:
@@ -58,7 +60,7 @@ def _select(value: Any, rows: np.ndarray) -> Any:
     if isinstance(value, dict):
         return {name: _select(part, rows) for name, part in value.items()}
     if isinstance(value, Tensor):
-        return value[torch.from_numpy(rows).to(value.device)]
+        return value[to_device(torch.from_numpy(rows), value.device)]
     if isinstance(value, np.ndarray):
         return value[rows]
     return value

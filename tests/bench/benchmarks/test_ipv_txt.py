@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from scalingar.bench.benchmark import Judged
@@ -12,7 +13,7 @@ from scalingar.bench.benchmarks.ipv_subsets import PAPER_IDS, SPATIAL_IDS, STILL
 from scalingar.bench.benchmarks.ipv_txt import IPVTxt, IPVTxtSettings, read_suite
 from scalingar.bench.judges.questions import JudgeSettings
 from scalingar.bench.statistics import wilson_interval
-from scalingar.core.errors import BenchmarkError
+from scalingar.core.errors import BenchmarkError, ConfigError
 from tests.bench.judging import Reciting
 
 
@@ -88,3 +89,17 @@ def test_files_that_are_none(suite: Any, complaint: str, tmp_path: Path) -> None
         read_suite(write(tmp_path, suite))
     with pytest.raises(BenchmarkError, match=r"No such file or directory; set prompts to the authors'"):
         read_suite(tmp_path / "none.json")
+
+
+def test_the_key_of_a_judge_is_looked_for_before_images_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not where a run is planned or read."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    settings = IPVTxtSettings(prompts=write(tmp_path, SUITE), judge=JudgeSettings(model="seer"), subset="all")
+    benchmark = IPVTxt.build(settings, device="cpu", dtype=torch.float32)
+    assert len(benchmark.items()) == 4
+    assert benchmark.label == "IPV-Txt (all prompts, judged by seer, temperature 0)"
+    with pytest.raises(ConfigError, match="set OPENAI_API_KEY"):
+        benchmark.prepare()
+    bench(settings.prompts, subset="all").prepare()  # a judge that needs nothing has no such method

@@ -265,11 +265,11 @@ def test_a_name_that_says_nothing_sensible(name: str, message: str) -> None:
         build_strategy({"name": "best-of-n", "reward": name})
 
 
-def test_questions_are_read_when_it_is_built_and_not_when_it_is_named(tmp_path: Path) -> None:
+def test_questions_are_read_when_it_is_prepared_and_not_when_it_is_named(tmp_path: Path) -> None:
     """A name may come over the network: nobody learns from it which files there are."""
     check_reward("judge:m?questions=nowhere.json")
     with pytest.raises(ConfigError, match=r"nowhere.json cannot be read as questions: No such file"):
-        build_reward("judge:m?questions=nowhere.json", device="cpu")
+        build_reward("judge:m?questions=nowhere.json", device="cpu").prepare()  # type: ignore[attr-defined]
     (tmp_path / "q.json").write_text('[{"prompt": "a photo of a cat", "question": "Is it?"}]')
     strategy = BestOfN(reward=f"judge:m?questions={tmp_path / 'q.json'}", num_trajectories=2)
     with pytest.raises(ConfigError, match=r"asks nothing about the prompt 'a photo of a dog'"):

@@ -15,7 +15,7 @@ from pydantic import Field
 from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, Item, Judged, Verdict, unanswered
 from scalingar.bench.benchmarks.ipv_subsets import SUBSETS
 from scalingar.bench.data_files import read_text
-from scalingar.bench.judges.questions import Judge, JudgeSettings, UnansweredError, load_judge
+from scalingar.bench.judges.questions import Judge, JudgeSettings, UnansweredError, load_judge, prepare_judge
 from scalingar.bench.statistics import Estimate, ScoreTable, wilson_interval
 from scalingar.core.errors import BenchmarkError
 from scalingar.core.text_file import parse_json
@@ -54,7 +54,7 @@ class IPVTxt(Benchmark):
 
     @classmethod
     def build(cls, settings: IPVTxtSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """Load the judge and the prompts."""
+        """Read the prompts."""
         return cls(settings, load_judge(settings.judge))
 
     @property
@@ -73,6 +73,10 @@ class IPVTxt(Benchmark):
     def provenance(self) -> dict[str, str]:
         """The judge and its question."""
         return {"judge": self.judge.name, "question": QUESTION}
+
+    def prepare(self) -> None:
+        """What the judge looks for before it is asked."""
+        prepare_judge(self.judge)
 
     def items(self) -> list[Item]:
         """The chosen prompts by id; the task is the domain."""

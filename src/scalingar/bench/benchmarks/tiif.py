@@ -15,7 +15,7 @@ from scalingar.bench.benchmark import BENCHMARKS, Benchmark, BenchmarkSettings, 
 from scalingar.bench.benchmarks.tiif_protocol import OfficialProtocol, read_protocol
 from scalingar.bench.data_files import read_lines
 from scalingar.bench.file_names import file_name
-from scalingar.bench.judges.questions import Judge, JudgeSettings, UnansweredError, load_judge
+from scalingar.bench.judges.questions import Judge, JudgeSettings, UnansweredError, load_judge, prepare_judge
 from scalingar.bench.statistics import Estimate, ScoreTable
 from scalingar.core.errors import BenchmarkError
 from scalingar.core.text_file import parse_json
@@ -74,7 +74,7 @@ class TIIF(Benchmark):
 
     @classmethod
     def build(cls, settings: TIIFSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """Load the judge and the data."""
+        """Read the data."""
         if settings.protocol == "pinned":
             return cls(settings, load_judge(settings.judge))
         protocol = read_protocol(settings.folder)
@@ -97,6 +97,10 @@ class TIIF(Benchmark):
         """The judge, and the hash of the script whose words it was asked in."""
         script = {} if self.protocol is None else {"protocol": f"official, sha256:{self.protocol.sha256[:16]}"}
         return {"judge": self.judge.name, **script}
+
+    def prepare(self) -> None:
+        """What the judge looks for before it is asked."""
+        prepare_judge(self.judge)
 
     def items(self) -> list[Item]:
         """Type after type, rows in the order of the files."""

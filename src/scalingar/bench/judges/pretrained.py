@@ -1,7 +1,8 @@
-"""Judges that are a network of transformers and its tokenizer."""
+"""Judges that are a network of transformers, loaded when it is first needed."""
 
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -12,38 +13,67 @@ from scalingar.core.packages import require
 from scalingar.models.hf.loading import load_network, load_text_tokenizer
 
 
-class PretrainedJudge:
-    """A frozen network with its tokenizer, by default from the weights ``default``."""
+class PretrainedNetwork:
+    """A frozen network. To make one reads nothing, so that runs can be read where its weights are not."""
 
     kind: ClassVar[str]
-    """Begins the judge's name."""
+    """What messages call it."""
     architecture: ClassVar[str]
     """The network's class in transformers."""
     default: ClassVar[str]
-    eyes: frozenset[str] = frozenset()
-    """The weights, in the words of ``rewards.eyes``."""
+    """Its weights unless others are named."""
+    extra: ClassVar[str] = "hf"
+    """The package's extra with what it needs."""
 
-    def __init__(self, network: Any, tokenizer: Any, name: str) -> None:
-        """``network``: of the class ``architecture``. ``name``: of its weights."""
-        self.network = network
-        self.tokenizer = tokenizer
-        self.name = f"{self.kind} {name}"
+    def __init__(
+        self,
+        source: str | Path | None = None,
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """``source``: a folder or a hub name; None: ``default``."""
+        self.source = source or self.default
+        self.device, self.dtype = device, dtype
+        self.eyes = frozenset({f"the model {expanded(self.source)}"})
+        """The weights, in the words of ``rewards.eyes``."""
 
-    @classmethod
-    def load(cls, source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """Load the weights of a folder or a hub name. Raises WeightsError, PackageError."""
-        require(f"the judge {cls.kind}", "hf")
+    @cached_property
+    def version(self) -> str:
+        """The weights: see :func:`weights_name`."""
+        return weights_name(self.source)
+
+    @cached_property
+    def network(self) -> Any:
+        """The network. Raises WeightsError, PackageError."""
+        require(f"the judge {self.kind}", self.extra)
         import transformers  # noqa: PLC0415
 
-        source = source or cls.default
-        network = load_network(getattr(transformers, cls.architecture), source, device=device, dtype=dtype)
-        judge = cls(network, load_text_tokenizer(source), weights_name(source))
-        judge.eyes = frozenset({f"the model {expanded(source)}"})
-        return judge
+        kind = getattr(transformers, self.architecture)
+        network = load_network(kind, self.source, device=self.device, dtype=self.dtype)
+        self.check(network)
+        return network
+
+    def check(self, network: Any) -> None:
+        """Raises WeightsError for weights that load and are none of this judge's."""
 
     def to_network(self, pixels: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Convert to the network's dtype and move to its device."""
         return pixels.to(next(self.network.parameters()))
+
+
+class PretrainedJudge(PretrainedNetwork):
+    """A network that reads texts."""
+
+    @property
+    def name(self) -> str:
+        """Kind and weights."""
+        return f"{self.kind} {self.version}"
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """Of the texts. Raises WeightsError."""
+        return load_text_tokenizer(self.source)
 
 
 def weights_name(source: str | Path) -> str:

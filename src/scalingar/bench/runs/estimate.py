@@ -62,15 +62,17 @@ def estimate(strategy: Strategy, shape: Shape, load: Load, *, dtype: torch.dtype
     grids = scales or [(1, 1)] * len(drawn)
     tokens = sum(rows * height * width for rows, (height, width) in zip(drawn, grids, strict=True))
     most = max(load.max_rows, *alive)
+    rows = min(most, min(load.shard, load.images) * max(alive))
+
+    def rounds(images: int) -> int:
+        """Of a shard. In whole trajectories, for those that end early leave their rows to others."""
+        return math.ceil(images * tokens / (shape.tokens * most))
+
     full, rest = divmod(load.images, load.shard)
-    sizes = [load.shard] * full + [rest] * (rest > 0)
-    rows = min(most, max(sizes) * max(alive))
-    # In whole trajectories, for those that end early leave their rows to others.
-    rounds = sum(math.ceil(size * tokens / (shape.tokens * most)) for size in sizes)
     return Estimate(
         trajectories=load.images * drawn[0],
         tokens=load.images * tokens,
         rows=rows,
-        steps=rounds * shape.steps,
+        steps=(full * rounds(load.shard) + rounds(rest)) * shape.steps,
         cache=rows * shape.cache_bytes(dtype, branches=branches_of(strategy, guidance_scale)),
     )

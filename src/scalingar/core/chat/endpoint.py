@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,14 +43,20 @@ class ChatEndpoint:
     """Sends messages to one model; a request ends in time, and no message about it shows a secret."""
 
     def __init__(self, model: str, base_url: str | None, timeout: float, client: Any = None) -> None:
-        """``client``: an ``openai.OpenAI``; None: a new one. Raises ConfigError without a key.
+        """``client``: an ``openai.OpenAI``; None: one that is made when it is first needed.
 
         ``base_url``: None: that of the variable OPENAI_BASE_URL, else OpenAI's.
         """
         self.model = model
         self.base_url = base_url or os.environ.get("OPENAI_BASE_URL") or None
         self.timeout = timeout
-        self.client = client or bounded_client(self.base_url, timeout)
+        if client is not None:
+            self.client = client
+
+    @cached_property
+    def client(self) -> Any:
+        """The ``openai.OpenAI``. Raises ConfigError without a key: see :func:`bounded_client`."""
+        return bounded_client(self.base_url, self.timeout)
 
     @property
     def address(self) -> str | None:

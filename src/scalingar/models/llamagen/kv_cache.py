@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scalingar.core.device.transfer import to_device
 from scalingar.models.attention import attention
 from scalingar.models.llamagen.slots import PrefixMask, Slots, Window
 
@@ -136,17 +137,22 @@ class KVCache:
             Window(part, _added(part.mask(None if masks is None else masks[part.rows], layer.device), layer.dtype))
             for part in parts
         ]
-        rows = None if slots.per_row is None else torch.arange(self.rows, device=layer.device)
-        return View(self, slots, rows, windows)
+        own = None
+        if slots.per_row is not None:
+            own = torch.arange(self.rows, device=layer.device), to_device(slots.per_row, layer.device)
+        return View(self, slots, own, windows)
 
 
 @dataclass(frozen=True)
 class View:
-    """A cache as the queries of one forward pass see it: where they write, and what each of them reads."""
+    """A cache as the queries of one forward pass see it: where they write, and what each of them reads.
+
+    ``own``: rows and their slots, on the device, where each row has a slot of its own.
+    """
 
     cache: KVCache
     slots: Slots
-    rows: Int[Tensor, " n"] | None
+    own: tuple[Int[Tensor, " n"], Int[Tensor, " n"]] | None
     windows: list[Window]
 
     @property
@@ -167,10 +173,11 @@ class View:
         return torch.cat([self._read(rows, queries, window) for window, rows, queries in parts])
 
     def _write(self, stored: Float[Tensor, "2 n h s d"], new: Float[Tensor, "2 n h q d"]) -> None:
-        if self.rows is None:
+        if self.own is None:
             stored[:, :, :, self.slots.first : self.slots.end] = new
         else:
-            stored[:, self.rows, :, self.slots.per_row] = new[:, :, :, 0].transpose(0, 1)
+            rows, places = self.own
+            stored[:, rows, :, places] = new[:, :, :, 0].transpose(0, 1)
 
     @staticmethod
     def _read(

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from scalingar.core.device.transfer import to_device
+
 PrefixMask = Bool[Tensor, "n t"] | Float[Tensor, "n t"]
 """Which of ``t`` condition slots a row may see, or what is added to the scores of these slots."""
 
@@ -66,7 +68,7 @@ class Slots:
         if self.per_row is None:
             standing = torch.arange(self.first, self.end, device=device)[None, :, None]
         else:
-            standing = self.per_row.to(device)[:, None, None]
+            standing = to_device(self.per_row, device)[:, None, None]
         looked_at = torch.arange(self.end, device=device)
         allowed = looked_at <= standing
         if prefix_mask is None:

@@ -240,7 +240,7 @@ class LlamaGen(nn.Module):
         slots = Slots.at(positions + (1 if cache.collapsed else prefix))
         turn = prefix + positions
         first = int(turn[0])
-        rope = self.rope[first : first + 1] if slots.uniform else self.rope[turn.to(self.device)][:, None]
+        rope = self.rope[first : first + 1] if slots.uniform else self.rope[to_device(turn, self.device)][:, None]
         return self.tok_embeddings(codes)[:, None], turns(rope), cache.view(slots)
 
     def forward(

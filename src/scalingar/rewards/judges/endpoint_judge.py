@@ -17,7 +17,6 @@ from scalingar.core.errors import EndpointError
 from scalingar.core.files import cache_folder
 from scalingar.rewards.judges.judge_source import EndpointOptions
 from scalingar.rewards.judges.question_reward import QuestionReward
-from scalingar.rewards.judges.questions import Questions
 from scalingar.rewards.judges.yes_share import first_chances, share_of_yes
 from scalingar.rewards.reward import REWARDS
 
@@ -57,10 +56,10 @@ class EndpointJudge(QuestionReward):
     def __init__(self, source: str | None, *, device: str | torch.device = "cpu", client: Any = None) -> None:
         """``source``: ``MODEL?option=value&…``. ``client``: an ``openai.OpenAI``. Raises ConfigError."""
         self.options = EndpointOptions.of(NAME, source)
-        super().__init__(Questions.read(self.options.questions))
-        self.client = client
+        super().__init__(self.options.questions)
+        self.endpoint = ChatEndpoint(self.options.model, self.options.base_url, self.options.timeout, client)
+        """Where requests go."""
         self.kept = KeptRecords(self.options.cache or cache_folder("judged"))
-        self._endpoint: ChatEndpoint | None = None
         self._lock = Lock()
         self._deciding = Lock()
         self._way: str | None = None
@@ -77,17 +76,9 @@ class EndpointJudge(QuestionReward):
         return frozenset({f"the model {EndpointOptions.of(NAME, source).model}"})
 
     def prepare(self) -> None:
-        """Raises ConfigError without a key or the package openai. The endpoint is not asked yet."""
-        _ = self.endpoint
-
-    @property
-    def endpoint(self) -> ChatEndpoint:
-        """Where requests go."""
-        with self._lock:
-            if self._endpoint is None:
-                options = self.options
-                self._endpoint = ChatEndpoint(options.model, options.base_url, options.timeout, self.client)
-            return self._endpoint
+        """Raises ConfigError without a key, the package openai or its questions. The endpoint is not asked yet."""
+        super().prepare()
+        _ = self.endpoint.client
 
     def yes(self, pairs: Sequence[tuple[Image.Image, str]]) -> list[float | None]:
         """From the disk where the same was asked before. Raises EndpointError; answers so far are kept then."""

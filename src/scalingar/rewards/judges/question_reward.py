@@ -3,6 +3,8 @@
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 
 from PIL import Image
 
@@ -22,12 +24,22 @@ class QuestionReward(PixelReward):
 
     independent = True
 
-    def __init__(self, questions: Questions) -> None:
-        self.questions = questions
+    def __init__(self, asked: Path | None) -> None:
+        """``asked``: the file of questions, which is read when it is first needed; None: the one of ``SHOWS``."""
+        self.asked = asked
+
+    @cached_property
+    def questions(self) -> Questions:
+        """What is asked. Raises ConfigError."""
+        return Questions.read(self.asked)
 
     @abstractmethod
     def yes(self, pairs: Sequence[tuple[Image.Image, str]]) -> list[float | None]:
         """The probability of yes for each picture and question, in [0, 1]; None where there is no answer."""
+
+    def prepare(self) -> None:
+        """Read the questions. Raises ConfigError."""
+        _ = self.questions
 
     def check_prompt(self, prompt: str) -> None:
         """Raises ConfigError if the file of questions asks nothing about it."""

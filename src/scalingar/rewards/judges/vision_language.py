@@ -69,11 +69,11 @@ class VisionLanguageNetwork:
         )
         placed = {name: self._placed(value) for name, value in inputs.items()}
         last = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(self.network.forward).parameters else {}
-        logits = self.network(**placed, **last).logits[:, -1].float()
+        logits = self.network(**placed, **last).logits[:, -1].float().cpu()
         chances = torch.stack([logits[:, ids].logsumexp(-1) for ids in (self.yes, self.no)], dim=-1).softmax(-1)[:, 0]
         if not bool(chances.isfinite().all()):
             raise WeightsError(f"{self.source} gives values that are not numbers in {self.network.dtype}; use float32.")
-        return chances.cpu()
+        return chances
 
     def _placed(self, value: Any) -> Any:
         if not isinstance(value, Tensor):

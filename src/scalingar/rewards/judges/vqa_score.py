@@ -9,7 +9,6 @@ from PIL import Image
 from scalingar.core.packages import require
 from scalingar.rewards.judges.judge_source import LocalOptions
 from scalingar.rewards.judges.question_reward import QuestionReward
-from scalingar.rewards.judges.questions import Questions
 from scalingar.rewards.judges.vision_language import VisionLanguageNetwork
 from scalingar.rewards.reward import REWARDS
 
@@ -29,7 +28,7 @@ class VQAScore(QuestionReward):
     def __init__(self, source: str | None, *, device: str | torch.device = "cpu") -> None:
         """``source``: folder or hub name of an image-text-to-text model, ``?option=value&…``. Raises ConfigError."""
         self.options = LocalOptions.of(NAME, source)
-        super().__init__(Questions.read(self.options.questions))
+        super().__init__(self.options.questions)
         self.device = torch.device(device)
 
     @staticmethod
@@ -43,7 +42,12 @@ class VQAScore(QuestionReward):
         return frozenset({f"the model {LocalOptions.of(NAME, source).model}"})
 
     def prepare(self) -> None:
-        """Load the weights. Raises WeightsError: missing or damaged files, or another kind of model."""
+        """Read the questions, load the weights.
+
+        Raises:
+            ConfigError, WeightsError: missing or damaged files, or another kind of model.
+        """
+        super().prepare()
         _ = self.network
 
     @cached_property

@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
+from scalingar.core.device.transfer import to_device
 from scalingar.rewards.match_net import Matcher, MatcherConfig
 
 
@@ -53,7 +54,7 @@ class LatentHead(Matcher):
 
     def drawn(self, positions: Int[Tensor, " n"], device: torch.device | str = "cpu") -> Float[Tensor, "n h w"]:
         """How much of each cell is drawn after some steps: of a raster all or nothing, of scales their share."""
-        side, steps, positions = self.config.grid, self.config.steps, positions.to(device)[:, None, None]
+        side, steps, positions = self.config.grid, self.config.steps, to_device(positions, device)[:, None, None]
         if steps == side * side:
             return (torch.arange(side * side, device=device).view(side, side) < positions).float()
         return (positions / steps).expand(-1, side, side).float()

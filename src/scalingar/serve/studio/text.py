@@ -31,6 +31,12 @@ def status(sentence: str) -> str:
     return f'<p class="studio-status" role="status">{words(sentence)}</p>'
 
 
+def notes(sentences: Sequence[str]) -> str:
+    """What was read or drawn otherwise than it was asked for; nothing where nothing was."""
+    rows = "".join(f"<li>{words(sentence)}</li>" for sentence in sentences)
+    return f'<ul class="studio-notes" aria-label="notes">{rows}</ul>' if rows else ""
+
+
 def sentence_of(error: ScalingarError | ApiError) -> str:
     """The sentence that the command line gives."""
     return error.message if isinstance(error, ApiError) else str(error)

@@ -16,7 +16,7 @@ from scalingar.bench.benchmarks.geneval.prompts import official_prompts
 from scalingar.bench.build_benchmark import build_benchmark
 from scalingar.bench.judges import pretrained
 from scalingar.bench.judges.detectors import COLOR_CLASSIFIERS, ColorClassifier, Detection
-from scalingar.core.errors import BenchmarkError, ConfigError
+from scalingar.core.errors import BenchmarkError, ConfigError, WeightsError
 from scalingar.rewards import eyes
 from tests.bench.benchmarks.geneval.official_summary import summarize
 
@@ -117,7 +117,17 @@ def test_what_a_drawn_picture_would_show_too_late_is_told_before(benchmark: GenE
         def __call__(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
             raise BenchmarkError("an image without a file name has no detections.")
 
+    class WithoutWeights:
+        name = "clip"
+
+        def __call__(self, image: Image.Image, detection: Detection) -> str:
+            assert detection.mask is not None
+            assert detection.mask.shape == (image.height, image.width)
+            raise WeightsError("no weights of clip are here.")
+
     GenEval(Reciting([])).prepare()
+    with pytest.raises(WeightsError, match="no weights of clip"):
+        GenEval(Nameless([]), colors=WithoutWeights()).prepare()
     with pytest.raises(ConfigError, match="the detector reciting names no colours; choose a colour classifier"):
         GenEval(Nameless([])).prepare()
     with pytest.raises(BenchmarkError, match="without a file name"):

@@ -51,7 +51,8 @@ def tiny_owlv2() -> Owlv2ForObjectDetection:
 
 
 def test_owlv2_looks_for_the_names() -> None:
-    finder = Owlv2(tiny_owlv2(), Letters(), "tiny")
+    finder = Owlv2("tiny")
+    finder.network, finder.tokenizer = tiny_owlv2(), Letters()
     finder.threshold = 0.0
     found = finder(PICTURE, ["dog", "hot dog", "dog"])
     assert {thing.name for thing in found} == {"dog", "hot dog"}
@@ -105,7 +106,9 @@ def tiny_dpt() -> DPTDepth:
             hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=16, image_size=32,
             patch_size=16, neck_hidden_sizes=[8, 8, 8, 8], fusion_hidden_size=8, backbone_out_indices=[0, 1, 2, 3],
         )  # fmt: skip
-        return DPTDepth(DPTForDepthEstimation(config).eval(), "tiny")
+        depth = DPTDepth("tiny")
+        depth.network = DPTForDepthEstimation(config).eval()
+        return depth
 
 
 def test_depth_has_the_size_of_the_image() -> None:

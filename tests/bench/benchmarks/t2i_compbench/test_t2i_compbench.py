@@ -15,9 +15,11 @@ from scalingar.bench.benchmark import Judged
 from scalingar.bench.benchmarks.t2i_compbench import blip_vqa
 from scalingar.bench.benchmarks.t2i_compbench.blip_vqa import BlipVQA
 from scalingar.bench.benchmarks.t2i_compbench.clip_similarity import ClipSimilarity
+from scalingar.bench.benchmarks.t2i_compbench.depth import DepthMaps
 from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import spacy_pipeline, things
 from scalingar.bench.benchmarks.t2i_compbench.t2i_compbench import T2ICompBench, T2ICompBenchSettings
-from scalingar.core.errors import BenchmarkError, ConfigError, PackageError
+from scalingar.bench.judges.detectors import Detection
+from scalingar.core.errors import BenchmarkError, ConfigError, PackageError, WeightsError
 from tests.bench.judges.detectors.test_clip_colors import tiny as tiny_clip
 
 PICTURE = Image.new("RGB", (40, 30), (200, 0, 0))
@@ -66,6 +68,54 @@ def test_judges_that_are_missing(settings: T2ICompBenchSettings) -> None:
     for place, need in ((0, "visual question answerer"), (2, "image-text similarity")):
         with pytest.raises(ConfigError, match=need):
             benchmark.score(benchmark.items()[place], [PICTURE])
+
+
+def test_judges_are_tried_before_images_are_drawn(settings: T2ICompBenchSettings) -> None:
+    """What would be missing at the first drawn picture is told; the data are read without any judge."""
+    benchmark = T2ICompBench.build(settings, device="cpu", dtype=torch.float32)
+    assert [item.prompt for item in benchmark.items()] == ["a red book and a vase", "a blue cup", "a man reads"]
+    assert benchmark.label == "T2I-CompBench (color, non_spatial)"
+    assert benchmark.graders == {
+        "the model Salesforce/blip-vqa-capfilt-large",
+        "the model openai/clip-vit-base-patch32",
+    }
+    asked = []
+    tried = T2ICompBench(
+        settings,
+        yes=lambda image, questions: asked.append("yes") or [1.0],  # type: ignore[func-returns-value]
+        chunks=lambda prompt: asked.append("chunks") or [prompt],  # type: ignore[func-returns-value]
+        similarity=lambda image, text: asked.append("similarity") or 0.0,  # type: ignore[func-returns-value]
+        parse=lambda prompt: asked.append("parse"),
+        objects=Finding(asked),
+        depth=DepthMaps(settings.folder),
+    )
+    with pytest.raises(BenchmarkError, match="without a file name has no precomputed depth"):
+        tried.prepare()
+    assert asked == ["parse", "chunks", "yes", "similarity", "objects"]
+
+
+class Finding:
+    """Finds nothing, and says that it was asked."""
+
+    name = "finding"
+
+    def __init__(self, asked: list[str]) -> None:
+        self.asked = asked
+
+    def __call__(self, image: Image.Image, names: Sequence[str]) -> list[Detection]:
+        self.asked.append("objects")
+        return []
+
+
+def test_a_judge_that_is_not_there_is_told_by_name(
+    settings: T2ICompBenchSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "spacy", None)
+    with pytest.raises(PackageError, match="needs spacy, which is not installed"):
+        T2ICompBench.build(settings, device="cpu", dtype=torch.float32).prepare()
+    alone = T2ICompBenchSettings(folder=settings.folder, categories=("non_spatial",), clip_source=str(tmp_path))
+    with pytest.raises(WeightsError, match=r"config\.json"):
+        T2ICompBench.build(alone, device="cpu", dtype=torch.float32).prepare()
 
 
 def test_the_official_layout(settings: T2ICompBenchSettings, tmp_path: Path) -> None:
@@ -130,7 +180,9 @@ def test_blip_is_asked_as_upstream_asks_it(monkeypatch: pytest.MonkeyPatch) -> N
     network.text_encoder.register_forward_pre_hook(
         lambda module, args, kwargs: seen.append(kwargs["input_ids"][0].tolist()), with_kwargs=True
     )
-    (yes,) = BlipVQA(network, Letters(), "tiny")(PICTURE, ["a red book?"])
+    judge = BlipVQA("tiny")
+    judge.network, judge.tokenizer = network, Letters()
+    (yes,) = judge(PICTURE, ["a red book?"])
     assert seen[0] == [30523, *map(ord, "a red book?")]
     pixels = blip_vqa.normalised([PICTURE.resize((48, 48), Image.Resampling.BICUBIC)])
     drawn = network.generate(
@@ -139,7 +191,7 @@ def test_blip_is_asked_as_upstream_asks_it(monkeypatch: pytest.MonkeyPatch) -> N
     )  # fmt: skip
     logits = drawn.logits[0][0]
     assert yes == pytest.approx(float(logits[[2748, 2053]].softmax(0)[0]), abs=1e-5)
-    assert BlipVQA(network, Letters(), "tiny")(PICTURE, ["x" * 99])[0] != yes
+    assert judge(PICTURE, ["x" * 99])[0] != yes
     assert len(seen[-1]) == 35
 
 
@@ -151,7 +203,8 @@ def test_clip_similarity_is_a_cosine() -> None:
             ids = super().__call__(text, **settings)["input_ids"]
             return {"input_ids": torch.cat([ids, torch.tensor([[299]])], 1)}
 
-    similarity = ClipSimilarity(network, Ending(), "tiny")
+    similarity = ClipSimilarity("tiny")
+    similarity.network, similarity.tokenizer = network, Ending()
     value = similarity(PICTURE, "a man reads")
     assert -1 <= value <= 1
     assert similarity(PICTURE, "a dog") != value

@@ -32,13 +32,23 @@ def tiny(activation: str = "quick_gelu") -> CLIPModel:
         return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)).eval()
 
 
+def judge(network: CLIPModel, letters: "Letters") -> ClipColors:
+    colors = ClipColors("tiny")
+    colors.check(network)
+    colors.network, colors.tokenizer = network, letters
+    return colors
+
+
 class Letters:
     """Reads a text letter by letter, and remembers it."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def __call__(self, texts: Sequence[str], *, padding: bool, return_tensors: str) -> BatchEncoding:
+    def __call__(
+        self, texts: Sequence[str], *, padding: bool, padding_side: str = "right", return_tensors: str
+    ) -> BatchEncoding:
+        assert padding_side == "right"
         self.texts += texts
         length = max(map(len, texts)) + 1
         ids = [[*map(ord, text), 299, *[0] * (length - len(text) - 1)] for text in texts]
@@ -74,7 +84,7 @@ def test_long_crops_lose_their_ends() -> None:
 
 def test_each_colour_is_asked_in_three_ways_and_once_per_class() -> None:
     letters = Letters()
-    colors = ClipColors(tiny(), letters, "tiny")
+    colors = judge(tiny(), letters)
     image = Image.new("RGB", (40, 30), (0, 200, 0))
     answer = colors(image, DOG)
     assert answer in COLORS
@@ -102,12 +112,12 @@ def test_the_answer_is_the_nearest_sentence() -> None:
             texts = f"a photo of a {color} dog", f"a photo of a {color}-colored dog", f"a photo of a {color} object"
             mean = torch.stack([embed(text) for text in texts]).mean(0)
             scores.append(float(features @ (mean / mean.norm())))
-    assert ClipColors(network, letters, "tiny")(image, DOG) == COLORS[int(np.argmax(scores))]
+    assert judge(network, letters)(image, DOG) == COLORS[int(np.argmax(scores))]
 
 
 def test_plain_gelu_is_refused() -> None:
     with pytest.raises(WeightsError, match="the text half of laion uses gelu, not quick_gelu"):
-        ClipColors(tiny("gelu"), Letters(), "laion")
+        ClipColors("laion").check(tiny("gelu"))
 
 
 def test_a_mask_is_needed() -> None:
@@ -119,5 +129,6 @@ def test_a_mask_is_needed() -> None:
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
+    colors = COLOR_CLASSIFIERS["clip"](tmp_path, device="cpu", dtype=torch.float32)
     with pytest.raises(WeightsError, match=r"config\.json"):
-        COLOR_CLASSIFIERS["clip"](tmp_path, device="cpu", dtype=torch.float32)
+        colors(Image.new("RGB", (40, 30)), DOG)

@@ -110,4 +110,4 @@ def test_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_other_classes_are_refused() -> None:
     with pytest.raises(WeightsError, match="x knows 133 classes, not COCO's 80"):
-        Mask2FormerDetector(tiny(133), "x")
+        Mask2FormerDetector("x").check(tiny(133))

@@ -15,7 +15,7 @@ import pytest
 from openai import OpenAI
 from PIL import Image
 
-from scalingar.bench.judges.questions import Answers, JudgeSettings, UnansweredError, Wording, load_judge
+from scalingar.bench.judges.questions import Answers, JudgeSettings, UnansweredError, Wording, load_judge, prepare_judge
 from scalingar.bench.judges.questions.answer_cache import AnswerCache
 from scalingar.bench.judges.questions.openai_compatible import OpenAICompatibleJudge
 from scalingar.core.chat.kept_records import picture_key
@@ -264,7 +264,7 @@ def test_loaded_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_judge(JudgeSettings(model="m", base_url="http://h/v1")).name == "m at http://h/v1, temperature 0"
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(ConfigError, match="needs a key: set OPENAI_API_KEY"):
-        load_judge(JudgeSettings(model="m"))
+        prepare_judge(load_judge(JudgeSettings(model="m")))
     with pytest.raises(ConfigError, match="did you mean 'openai-compatible'"):
         load_judge(JudgeSettings(model="m", kind="openai"))
 
@@ -276,13 +276,13 @@ def test_loaded_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_address_that_is_none_is_told_at_once(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "x")
     with pytest.raises(ConfigError, match="is no address of a server; write one such as"):
-        load_judge(JudgeSettings(model="m", base_url=address))
+        prepare_judge(load_judge(JudgeSettings(model="m", base_url=address)))
 
 
 def test_secrets_of_an_address_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "x")
     with pytest.raises(ConfigError) as caught:
-        load_judge(JudgeSettings(model="m", base_url="ftp://me:pw@host/v1?api_key=abc"))
+        prepare_judge(load_judge(JudgeSettings(model="m", base_url="ftp://me:pw@host/v1?api_key=abc")))
     assert "pw" not in str(caught.value)
     assert "abc" not in str(caught.value)
 
@@ -291,7 +291,7 @@ def test_secrets_of_an_address_that_is_none(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_key_that_is_none_is_told_and_not_shown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.environ", {**os.environ, "OPENAI_API_KEY": key})
     with pytest.raises(ConfigError, match="OPENAI_API_KEY holds a letter that no key has") as caught:
-        load_judge(JudgeSettings(model="m", base_url="http://h/v1"))
+        prepare_judge(load_judge(JudgeSettings(model="m", base_url="http://h/v1")))
     assert key not in str(caught.value)
 
 
@@ -300,4 +300,4 @@ def test_proxies_and_certificates_that_cannot_be_used(name: str, value: str, mon
     monkeypatch.setenv("OPENAI_API_KEY", "x")
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=r"a judge cannot be asked from here: .*; look at the variables HTTP_PROXY"):
-        load_judge(JudgeSettings(model="m", base_url="http://h/v1"))
+        prepare_judge(load_judge(JudgeSettings(model="m", base_url="http://h/v1")))

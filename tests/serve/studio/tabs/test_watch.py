@@ -59,6 +59,18 @@ def test_the_picture_is_that_of_generate(service: LiveService) -> None:
     assert file(page, "sheet.png").startswith(b"\x89PNG")
 
 
+def test_what_says_nothing_without_guidance_is_told_on_the_page(service: LiveService) -> None:
+    lines = f"{LINES}\nguidance_scale=1"
+    watch = tab(Watch, service, Limits())
+    said = asyncio.run(all_of(watch.drawn(PROMPT, "scaling-ar", lines, 4, 5)))[-1][0]
+    assert re.search(r'<ul class="studio-notes" aria-label="notes"><li>[^<]*guidance[^<]*</li></ul>', said)
+    assert "studio-notes" not in asyncio.run(all_of(watch.drawn(PROMPT, "scaling-ar", LINES, 4, 5)))[-1][0]
+    compare = tab(Compare, service, Limits())
+    fields = ("scaling-ar", lines, "single", "", None, "")
+    *_, (_, page) = asyncio.run(all_of(compare.drawn(PROMPT, 4, 5, *fields)))
+    assert page.count("studio-notes") == 1
+
+
 def test_frames_come_at_every_step_of_a_small_image(service: LiveService) -> None:
     asked = request(PROMPT, "scaling-ar", LINES, 4, 5)
     *frames, last = asyncio.run(all_of(drawing(service, Limits(), asked)))

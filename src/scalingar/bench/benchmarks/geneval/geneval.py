@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from PIL import Image
 from pydantic import Field
@@ -15,6 +16,7 @@ from scalingar.bench.benchmarks.geneval.metadata import Metadata
 from scalingar.bench.benchmarks.geneval.prompts import official_prompts, read_prompts
 from scalingar.bench.benchmarks.geneval.rules import ColorOf, GenEvalOptions, Outcome, found_objects, judge
 from scalingar.bench.benchmarks.geneval.scoring import boxes, metadata_string, result_line
+from scalingar.bench.image_files import blank_picture
 from scalingar.bench.judges.detectors import COLOR_CLASSIFIERS, DETECTORS, ColorClassifier, Detection, Detector
 from scalingar.bench.statistics import Estimate
 from scalingar.core.errors import ConfigError
@@ -37,8 +39,6 @@ class GenEvalSettings(BenchmarkSettings):
 
 OWN, CLIP = "detector", "clip"
 """Names of who names the colours: the detector, or the classifier where it does not."""
-BLANK = 96
-"""Side of a picture that a detector is tried with."""
 
 
 @BENCHMARKS.register("geneval")
@@ -66,7 +66,7 @@ class GenEval(Benchmark):
 
     @classmethod
     def build(cls, settings: GenEvalSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """Load the detector, and then a colour classifier, unless the detector names the colours."""
+        """A colour classifier is made where the detector does not name the colours."""
         factory, name = DETECTORS[settings.detector], settings.colors
         if name not in (None, OWN):
             COLOR_CLASSIFIERS[name]  # a name that is wrong is told before anything is fetched
@@ -103,13 +103,17 @@ class GenEval(Benchmark):
         return eyes_of(self.detector, self.colors)
 
     def prepare(self) -> None:
-        """Shows the detector a blank picture as it would be shown a drawn one, which has no file name.
+        """Shows detector and classifier a blank picture as they would be shown a drawn one, which has no file name.
 
-        Raises what it raises; ConfigError: it names no colours, and there is no classifier that does.
+        Raises what they raise; ConfigError: the detector names no colours, and there is no classifier that does.
         """
         if self.colors is None and not _names_colors(self.detector):
             raise _nameless(self.detector)
-        self.detector([Image.new("RGB", (BLANK, BLANK))])
+        blank = blank_picture()
+        self.detector([blank])
+        if self.colors is not None:
+            whole = np.ones((blank.height, blank.width), bool)
+            self.colors(blank, Detection("dog", (0, 0, *blank.size), 1.0, mask=whole))
 
     def items(self) -> list[Item]:
         """All prompts; the id of one is the name of its official folder."""

@@ -44,5 +44,5 @@ class BlipVQA(PretrainedJudge):
         )[0]
         start = torch.full((1, 1), DECODER, device=patches.device)
         logits = self.network.text_decoder(input_ids=start, encoder_hidden_states=encoded).logits[0, -1].float()
-        yes, no = logits.softmax(-1)[[YES, NO]].tolist()
+        yes, no = logits.softmax(-1).cpu()[[YES, NO]].tolist()
         return yes / (yes + no)

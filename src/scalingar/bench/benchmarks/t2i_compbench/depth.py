@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -11,45 +11,45 @@ from jaxtyping import Float
 from PIL import Image
 
 from scalingar.bench.image_files import loaded
-from scalingar.bench.judges.pretrained import weights_name
+from scalingar.bench.judges.pretrained import PretrainedNetwork, weights_name
 from scalingar.core.errors import BenchmarkError, ConfigError
 from scalingar.core.pixels import levels, standardised
-from scalingar.models.hf.loading import load_network
 
 Nearness = Callable[[Image.Image], Float[np.ndarray, "h w"]]
 """From an image to a map of its size, larger where it is nearer."""
-DEFAULT = "Intel/dpt-hybrid-midas"
-"""DPT-hybrid, the weights that the benchmark uses."""
 HALF = (0.5, 0.5, 0.5)
 _PARTS = 3
 """Parts of a path, from the end, that identify an image."""
 
 
 def load_depth(kind: str, source: str | None, *, device: str | torch.device, dtype: torch.dtype) -> Nearness:
-    """DPT, or the maps of a folder. Raises ConfigError without that folder, WeightsError."""
+    """DPT, or the maps of a folder. Raises ConfigError without that folder."""
     if kind == "precomputed":
         if source is None:
             raise ConfigError("depth=precomputed needs its folder of maps; set depth_source to it.")
         return DepthMaps(Path(source).expanduser())
-    from transformers import DPTForDepthEstimation  # noqa: PLC0415
-
-    name = source or DEFAULT
-    return DPTDepth(load_network(DPTForDepthEstimation, name, device=device, dtype=dtype), weights_name(name))
+    return DPTDepth(source, device=device, dtype=dtype)
 
 
-class DPTDepth:
+class DPTDepth(PretrainedNetwork):
     """DPT (Ranftl et al. 2021) of transformers, whose output is inverse depth up to scale and shift."""
 
-    def __init__(self, network: Any, name: str) -> None:
-        self.network = network
-        self.name = f"dpt {name}"
+    kind: ClassVar[str] = "dpt"
+    architecture: ClassVar[str] = "DPTForDepthEstimation"
+    default: ClassVar[str] = "Intel/dpt-hybrid-midas"
+    """DPT-hybrid, the weights that the benchmark uses."""
+
+    @property
+    def name(self) -> str:
+        """Kind and weights."""
+        return f"{self.kind} {self.version}"
 
     @torch.inference_mode()
     def __call__(self, image: Image.Image) -> Float[np.ndarray, "h w"]:
         """The image is squashed to the network's square, and the map stretched back."""
         side = self.network.config.image_size
         small = image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
-        pixels = standardised(levels([small]), HALF, HALF).to(next(self.network.parameters()))
+        pixels = self.to_network(standardised(levels([small]), HALF, HALF))
         nearness = self.network(pixel_values=pixels).predicted_depth[:, None].float()
         whole = F.interpolate(nearness, (image.height, image.width), mode="bilinear", align_corners=True)
         return np.asarray(whole[0, 0].cpu().numpy())

@@ -1,6 +1,7 @@
 """Noun chunks of a prompt, by spaCy: "a red book and a yellow vase" has "a red book" and "a yellow vase"."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from scalingar.core.errors import PackageError
@@ -25,6 +26,19 @@ def spacy_pipeline() -> Any:
             f"reading T2I-CompBench's prompts needs spaCy's pipeline {PIPELINE}, which no index has; run `python -m "
             f"spacy download {PIPELINE}`, or pip install its wheel, which spaCy's releases hold, from a file."
         ) from None
+
+
+class EnglishParser:
+    """spaCy's English pipeline, loaded at its first prompt."""
+
+    @cached_property
+    def pipeline(self) -> Any:
+        """See :func:`spacy_pipeline`."""
+        return spacy_pipeline()
+
+    def __call__(self, prompt: str) -> Any:
+        """The document. Raises PackageError."""
+        return self.pipeline(prompt)
 
 
 def things(document: Any) -> list[str]:

@@ -43,9 +43,9 @@ def load_objects(
     device: str | torch.device,
     dtype: torch.dtype,
 ) -> Objects:
-    """OWLv2, or the detector of that name. Raises ConfigError, WeightsError."""
+    """OWLv2, or the detector of that name. Raises ConfigError."""
     if kind == OWLV2:
-        finder = Owlv2.load(source, device=device, dtype=dtype)
+        finder = Owlv2(source, device=device, dtype=dtype)
         finder.threshold = OWLV2_THRESHOLD if threshold is None else threshold
         return finder
     detector = DETECTORS[kind](source, device=device, dtype=dtype)

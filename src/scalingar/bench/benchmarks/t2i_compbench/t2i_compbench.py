@@ -33,7 +33,7 @@ from scalingar.bench.benchmarks.t2i_compbench.category_judges import (
 from scalingar.bench.benchmarks.t2i_compbench.clip_similarity import ClipSimilarity
 from scalingar.bench.benchmarks.t2i_compbench.dataset import name_of, read_category, read_singulars
 from scalingar.bench.benchmarks.t2i_compbench.depth import Nearness, load_depth
-from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import NounChunks, spacy_pipeline, things
+from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import EnglishParser, NounChunks, things
 from scalingar.bench.benchmarks.t2i_compbench.objects import OWLV2, Objects, load_objects
 from scalingar.bench.benchmarks.t2i_compbench.prompt_words import Parse
 
@@ -94,17 +94,17 @@ class T2ICompBench(Benchmark):
 
     @classmethod
     def build(cls, settings: T2ICompBenchSettings, *, device: str | torch.device, dtype: torch.dtype) -> Self:
-        """Load the judges that the categories need."""
+        """Make the judges that the categories need; they load what they need when they are first asked."""
         chosen = set(settings.categories)
         where: dict[str, Any] = {"device": device, "dtype": dtype}
-        nlp = spacy_pipeline() if chosen & (ASKS | DETECTS) else None
+        nlp = EnglishParser() if chosen & (ASKS | DETECTS) else None
         wanted = (settings.objects, settings.objects_source, settings.objects_threshold)
         return cls(
             settings,
             parse=nlp,
             chunks=(lambda prompt: things(nlp(prompt))) if nlp is not None else None,
-            yes=BlipVQA.load(settings.vqa_source, **where) if chosen & ASKS else None,
-            similarity=ClipSimilarity.load(settings.clip_source, **where) if chosen & COMPARES else None,
+            yes=BlipVQA(settings.vqa_source, **where) if chosen & ASKS else None,
+            similarity=ClipSimilarity(settings.clip_source, **where) if chosen & COMPARES else None,
             objects=load_objects(*wanted, **where) if chosen & DETECTS else None,
             depth=load_depth(settings.depth, settings.depth_source, **where) if "3d_spatial" in chosen else None,
         )
@@ -130,6 +130,10 @@ class T2ICompBench(Benchmark):
         """The weights of the judges."""
         judges = self.judges
         return eyes_of(judges.yes, judges.similarity, judges.objects, judges.depth)
+
+    def prepare(self) -> None:
+        """Tries every judge; raises what it raises."""
+        self.judges.tried()
 
     def items(self) -> list[Item]:
         """Category after category, in the order of the files."""

@@ -5,8 +5,7 @@ transformers itself would resize images to 384 x 384, threshold masks at that si
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -15,15 +14,12 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
-from scalingar.bench.judges.detectors.detector import DETECTORS, Box, Detection, Detector
-from scalingar.bench.judges.pretrained import weights_name
+from scalingar.bench.judges.detectors.detector import DETECTORS, Box, Detection
+from scalingar.bench.judges.pretrained import PretrainedNetwork
 from scalingar.core.errors import WeightsError
-from scalingar.core.packages import require
 from scalingar.core.pixels import levels
 from scalingar.models.embedded.vocabulary import OBJECT_CLASSES
-from scalingar.models.hf.loading import load_network
 
-DEFAULT = "facebook/mask2former-swin-small-coco-instance"
 SHORT_SIDE, LONG_SIDE = 800, 1333
 """Images are resized to this short side in pixels, or less where the long side would exceed its limit."""
 DIVISOR, PADDING = 32, 128
@@ -41,19 +37,28 @@ class Prepared(NamedTuple):
     original: tuple[int, int]
 
 
-class Mask2FormerDetector:
-    """Instances of COCO's 80 classes by GenEval's names, without a threshold."""
+NAME = "hf-mask2former"
 
-    name = "hf-mask2former"
+
+@DETECTORS.register(NAME)
+class Mask2FormerDetector(PretrainedNetwork):
+    """Mask2Former of transformers with GenEval's pre- and post-processing; its scores are not GenEval's own.
+
+    Instances of COCO's 80 classes by GenEval's names, without a threshold.
+    """
+
+    name = NAME
     label = "GenEval (HF detector)"
     names_colors = False
+    kind: ClassVar[str] = NAME
+    architecture: ClassVar[str] = "Mask2FormerForUniversalSegmentation"
+    default: ClassVar[str] = "facebook/mask2former-swin-small-coco-instance"
+    extra: ClassVar[str] = "geneval"
 
-    def __init__(self, network: Any, version: str) -> None:
-        """``network``: a ``Mask2FormerForUniversalSegmentation`` of 80 classes in COCO's order."""
+    def check(self, network: Any) -> None:
+        """Raises WeightsError unless it has 80 classes, which are taken to be in COCO's order."""
         if (classes := network.config.num_labels) != len(OBJECT_CLASSES):
-            raise WeightsError(f"{version} knows {classes} classes, not COCO's 80; choose a COCO instance model.")
-        self.network = network
-        self.version = version
+            raise WeightsError(f"{self.source} knows {classes} classes, not COCO's 80; choose a COCO instance model.")
 
     @torch.inference_mode()
     def __call__(self, images: Sequence[Image.Image]) -> list[list[Detection]]:
@@ -62,21 +67,9 @@ class Mask2FormerDetector:
 
     def _detect(self, image: Image.Image) -> list[Detection]:
         prepared = prepare(image)
-        parameter = next(self.network.parameters())
-        output = self.network(pixel_values=prepared.pixels.to(parameter))
+        output = self.network(pixel_values=self.to_network(prepared.pixels))
         logits = output.class_queries_logits[0].float()
         return instances(logits, output.masks_queries_logits[0].float(), prepared)
-
-
-@DETECTORS.register(Mask2FormerDetector.name)
-def mask2former(source: str | Path | None, *, device: str | torch.device, dtype: torch.dtype) -> Detector:
-    """Mask2Former of transformers with GenEval's pre- and post-processing; its scores are not GenEval's own."""
-    require(f"the detector {Mask2FormerDetector.name}", "geneval")
-    from transformers import Mask2FormerForUniversalSegmentation  # noqa: PLC0415
-
-    source = source or DEFAULT
-    network = load_network(Mask2FormerForUniversalSegmentation, source, device=device, dtype=dtype)
-    return Mask2FormerDetector(network, weights_name(source))
 
 
 def prepare(image: Image.Image) -> Prepared:

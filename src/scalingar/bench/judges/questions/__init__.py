@@ -8,6 +8,7 @@ from scalingar.bench.judges.questions.question_judge import (
     JudgeSettings,
     UnansweredError,
     load_judge,
+    prepare_judge,
 )
 from scalingar.bench.judges.questions.wording import Wording
 
@@ -20,4 +21,5 @@ __all__ = [
     "UnansweredError",
     "Wording",
     "load_judge",
+    "prepare_judge",
 ]

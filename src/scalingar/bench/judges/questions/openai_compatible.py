@@ -30,7 +30,7 @@ class OpenAICompatibleJudge:
     """Asks all questions about an image in one call, in one wording, and keeps the answers."""
 
     def __init__(self, settings: JudgeSettings, client: Any = None) -> None:
-        """``client``: an ``openai.OpenAI``; None: a new one for the settings' endpoint. Raises ConfigError."""
+        """``client``: an ``openai.OpenAI``; None: a new one for the settings' endpoint."""
         self.settings = settings
         self.endpoint = ChatEndpoint(settings.model, settings.base_url, settings.timeout, client)
         self.wording = settings.wording or WORDING
@@ -41,6 +41,10 @@ class OpenAICompatibleJudge:
     def name(self) -> str:
         """Model, endpoint and temperature."""
         return f"{self.endpoint.name}, temperature {self.settings.temperature:g}"
+
+    def prepare(self) -> None:
+        """Raises ConfigError without a key or the package openai. The endpoint is not asked yet."""
+        _ = self.endpoint.client
 
     def __call__(self, image: Image.Image, questions: Sequence[str]) -> Answers:
         """Answers, from the cache if the same was asked before. Raises UnansweredError, BenchmarkError."""

@@ -41,7 +41,11 @@ class UnansweredError(BenchmarkError):
 
 
 class Judge(Protocol):
-    """Answers questions about one image."""
+    """Answers questions about one image.
+
+    What it needs, such as a key or weights, may be looked for in a method ``prepare()``, which is called before images
+    are drawn; a run is read without it.
+    """
 
     @property
     def name(self) -> str:
@@ -55,5 +59,11 @@ JUDGES: Registry[Callable[[JudgeSettings], Judge]] = Registry("judges")
 
 
 def load_judge(settings: JudgeSettings) -> Judge:
-    """The judge that ``settings`` name. Raises ConfigError for one that does not exist or cannot be reached."""
+    """The judge that ``settings`` name. Raises ConfigError for one that does not exist."""
     return JUDGES[settings.kind](settings)
+
+
+def prepare_judge(judge: Judge) -> None:
+    """Call its method ``prepare``, if it has one. Raises ConfigError, WeightsError."""
+    if (own := getattr(judge, "prepare", None)) is not None:
+        own()

@@ -1,7 +1,7 @@
 """Compare: two or three strategies on the same noise, side by side."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -20,7 +20,7 @@ from scalingar.serve.studio.board import tiles
 from scalingar.serve.studio.drawing import drawing, moment_of
 from scalingar.serve.studio.fields import request
 from scalingar.serve.studio.moment import Moment
-from scalingar.serve.studio.text import alert, sentence_of, status, words
+from scalingar.serve.studio.text import alert, notes, sentence_of, status, words
 
 MOST = 3
 _FRAMES = 8
@@ -85,7 +85,9 @@ class Compare:
 
     def _column(self, asked: ImagesRequest, message: Frame | Finished, seconds: float) -> str:
         moment = moment_of(self.service, asked, message)
-        return column(asked, moment, seconds, lossy=not isinstance(message, Finished))
+        if isinstance(message, Finished):
+            return column(asked, moment, seconds, told=message.warnings)
+        return column(asked, moment, seconds, lossy=True)
 
 
 def requests(
@@ -99,8 +101,10 @@ def requests(
     return [first, *(request(prompt, *one, count, first.seed) for one in named[1:])]
 
 
-def column(asked: ImagesRequest, moment: Moment, seconds: float, *, lossy: bool) -> str:
-    """One strategy: what it costs, and its trajectories."""
+def column(
+    asked: ImagesRequest, moment: Moment, seconds: float, *, lossy: bool = False, told: Sequence[str] = ()
+) -> str:
+    """One strategy: what it costs, what is to be told, and its trajectories."""
     assert isinstance(asked.strategy, dict)
     figures = (
         f"<b>{moment.drawn}</b> tokens of {moment.full}, <b>{seconds:.1f}</b> s"
@@ -109,7 +113,8 @@ def column(asked: ImagesRequest, moment: Moment, seconds: float, *, lossy: bool)
     if moment.chosen is not None:
         figures += f", trajectory {moment.chosen} is handed out"
     name = words(asked.strategy["name"])
-    return f'<section aria-label="{name}"><h2>{name}</h2><p>{figures}</p>{tiles(moment, lossy=lossy)}</section>'
+    shown = f"<p>{figures}</p>{notes(told)}{tiles(moment, lossy=lossy)}"
+    return f'<section aria-label="{name}"><h2>{name}</h2>{shown}</section>'
 
 
 def _columns(columns: list[str]) -> str:

@@ -19,7 +19,7 @@ from scalingar.serve.studio.board import board
 from scalingar.serve.studio.drawing import drawing, files_of, moment_of
 from scalingar.serve.studio.fields import request, usual_name
 from scalingar.serve.studio.moment import Moment
-from scalingar.serve.studio.text import SIDE, alert, data_url, links, sentence_of, status, words
+from scalingar.serve.studio.text import SIDE, alert, data_url, links, notes, sentence_of, status, words
 
 
 class Watch:
@@ -66,7 +66,7 @@ class Watch:
         if not isinstance(message, Finished):
             return gr.skip(), board(moment, lossy=True)  # a picture that comes after a stop does not deny it
         files = files_of(message)
-        told = status(f"done: trajectory {moment.chosen} is handed out")
+        told = status(f"done: trajectory {moment.chosen} is handed out") + notes(message.warnings)
         return told, result(files["image.png"], moment) + links(files) + board(moment)
 
 
