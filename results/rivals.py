@@ -33,7 +33,7 @@ OURS = ("stop-when-good", "verifier")
 TITLES = {
     "single": "single",
     "arsample-single": "ARsample's temperature, N = 1",
-    "arsample-level-single": "ARsample's temperature, T₀ = 0.36, N = 1",
+    "arsample-level-single": "ARsample's temperature, T₀ = {temperature:g}, N = 1",
     "density": "density (VAR-Scaling), N = 50",
     "best-of": "best of {n} (reward)",
     "stop-when-good": "stop when good (ours)",
@@ -69,7 +69,9 @@ def rows(runs: Group) -> Iterator[tuple[str, RunResults, str | None]]:
     """Title, run and budget of what is there: the controls at N = 1, then all at the tokens of 4 and of 8 images."""
     for name in ("single", "arsample-single", "arsample-level-single", "density"):
         if name in runs.runs:
-            yield TITLES[name], runs[name], None
+            sampling = runs[name].plan.recipe.sampling
+            assert sampling is not None  # nothing is left to defaults in a plan
+            yield TITLES[name].format(temperature=sampling.temperature), runs[name], None
     for budget in BUDGETS:
         for name, title in TITLES.items():
             if (full := f"{name}-{budget}") in runs.runs:

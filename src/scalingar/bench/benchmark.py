@@ -148,8 +148,11 @@ class Benchmark(ABC):
         """What looks at the images, in the words of ``rewards.eyes``, where a reward could be the same."""
         return frozenset()
 
-    def prepare(self) -> None:  # noqa: B027  (most have nothing to prepare)
-        """Called before images are drawn; raises what :meth:`score` would raise for a missing file or package."""
+    def prepare(self, picture: Image.Image | None = None) -> None:  # noqa: B027  (most have nothing to prepare)
+        """Called before images are drawn or judged; raises what :meth:`score` would for a missing file or package.
+
+        ``picture``: one of those that will be judged, to try judges with; None: they are drawn, without file names.
+        """
 
     @abstractmethod
     def items(self) -> Sequence[Item]:

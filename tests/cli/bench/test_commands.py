@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from scalingar.bench import BENCHMARKS
 from scalingar.cli.main import main
@@ -326,3 +327,23 @@ def test_in_process_and_threads_are_one_run_of_as_many_threads_each(package: Pat
     assert json.loads(one.read_text())["threads"] == 1
     assert "device_kind" in json.loads(one.read_text())
     assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_judge_that_cannot_judge_is_told_before_the_first_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """None of these has a colour, so that the classifier would not have been asked at all."""
+    metadata = json.dumps(
+        {"tag": "single_object", "include": [{"class": "dog", "count": 1}], "prompt": "a photo of a dog"}
+    )
+    (tmp_path / "prompts.jsonl").write_text(metadata + "\n")
+    samples = tmp_path / "images" / "00000" / "samples"
+    samples.mkdir(parents=True)
+    (samples.parent / "metadata.jsonl").write_text(metadata + "\n")
+    Image.new("RGB", (96, 96)).save(samples / "0000.png")
+    words = ["bench", "score", "geneval", str(tmp_path / "images"), f"prompts={tmp_path / 'prompts.jsonl'}"]
+    words += ["detector=embedded", "--images-per-prompt", "1"]
+    assert main([*words, "colors=clip"]) == 1
+    assert "the detector embedded gives no masks" in capsys.readouterr().err
+    assert main([*words, "colors=detector"]) == 0
+    assert "overall" in capsys.readouterr().out

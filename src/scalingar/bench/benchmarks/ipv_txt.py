@@ -74,7 +74,7 @@ class IPVTxt(Benchmark):
         """The judge and its question."""
         return {"judge": self.judge.name, "question": QUESTION}
 
-    def prepare(self) -> None:
+    def prepare(self, picture: Image.Image | None = None) -> None:
         """What the judge looks for before it is asked."""
         prepare_judge(self.judge)
 

@@ -98,7 +98,7 @@ class TIIF(Benchmark):
         script = {} if self.protocol is None else {"protocol": f"official, sha256:{self.protocol.sha256[:16]}"}
         return {"judge": self.judge.name, **script}
 
-    def prepare(self) -> None:
+    def prepare(self, picture: Image.Image | None = None) -> None:
         """What the judge looks for before it is asked."""
         prepare_judge(self.judge)
 

@@ -3,7 +3,7 @@
 import io
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from threading import Lock
 from typing import Self
@@ -57,12 +57,17 @@ class Shard:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a plan says of model and machine; nothing in the recipe is left to defaults, weights are by SHA-256."""
+    """What a plan says of model, judge and machine.
+
+    Nothing in the recipe is left to defaults, weights are by SHA-256.
+    """
 
     recipe: Recipe
     weights: dict[str, str]
     device_kind: str
     versions: dict[str, str]
+    provenance: dict[str, str] = field(default_factory=dict)
+    """Of the judge."""
 
     @classmethod
     def of(cls, pipe: ImagePipeline, recipe: Recipe) -> Self:
@@ -89,7 +94,7 @@ class Workbench:
 
     def prepare(self, recipe: Recipe) -> Prepared:
         """What a plan of this recipe says about this workbench, which can draw it. Raises ConfigError, WeightsError."""
-        return Prepared.of(self.pipe, recipe)
+        return replace(Prepared.of(self.pipe, recipe), provenance=dict(self.benchmark.provenance))
 
     def check_fits(self, plan: RunPlan, where: str) -> None:
         """Raises BenchmarkError unless the bytes computed here are those that the plan was made for."""
@@ -98,7 +103,7 @@ class Workbench:
             "weights": here.weights,
             "versions": here.versions,
             "device_kind": here.device_kind,
-            "provenance": dict(self.benchmark.provenance),
+            "provenance": here.provenance,
         }.items():
             told = getattr(plan, name)
             if told is not None and told != value:

@@ -131,7 +131,7 @@ def plan_of(request: Request, label: str, executor: Executor, benchmark: Benchma
         benchmark_version=benchmark.version,
         settings=all_struck(settings),
         files=all_struck(files),
-        provenance=dict(benchmark.provenance),
+        provenance=prepared.provenance,
         recipe=prepared.recipe,
         weights=prepared.weights,
         images_per_prompt=request.images_per_prompt or BENCHMARKS[request.benchmark].images_per_prompt,

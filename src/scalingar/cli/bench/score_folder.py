@@ -42,6 +42,8 @@ def score_folder(
     count = BENCHMARKS[name].images_per_prompt if images_per_prompt is None else images_per_prompt
     items = list(benchmark.items())
     paths = benchmark.find_images(folder, items, count)
+    first = next((path for found in paths.values() for path in found), None)
+    benchmark.prepare(None if first is None else read_image(first))
     judged, lines = [], []
     for item in items:
         images = [read_image(path) for path in paths[item.id]]

@@ -73,10 +73,11 @@ class ChatEndpoint:
 
         Raises:
             RejectedError: the endpoint takes no such request. EndpointError: it cannot be reached, or not in time.
+            ConfigError, PackageError: there is no client: see :func:`bounded_client`.
         """
+        create = self.client.chat.completions.create  # first, since it says what is missing
         from openai import BadRequestError, OpenAIError, UnprocessableEntityError  # noqa: PLC0415
 
-        create = self.client.chat.completions.create
         try:
             reply = in_time(self.timeout, lambda: create(model=self.model, messages=messages, **request))
         except (OpenAIError, TimeoutError) as error:

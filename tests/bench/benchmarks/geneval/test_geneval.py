@@ -125,7 +125,15 @@ def test_what_a_drawn_picture_would_show_too_late_is_told_before(benchmark: GenE
             assert detection.mask.shape == (image.height, image.width)
             raise WeightsError("no weights of clip are here.")
 
+    class Maskless(Reciting):
+        gives_masks = False
+
+    class NeedsMasks(WithoutWeights):
+        needs_masks = True
+
     GenEval(Reciting([])).prepare()
+    with pytest.raises(ConfigError, match="the detector reciting gives no masks, without which the colour classifier"):
+        GenEval(Maskless([]), colors=NeedsMasks()).prepare()
     with pytest.raises(WeightsError, match="no weights of clip"):
         GenEval(Nameless([]), colors=WithoutWeights()).prepare()
     with pytest.raises(ConfigError, match="the detector reciting names no colours; choose a colour classifier"):

@@ -94,6 +94,7 @@ def test_a_detector_by_its_name() -> None:
     assert isinstance(objects, Detected)
     assert objects.threshold == 0.5
     assert objects.name.startswith("embedded ")
+    assert objects.kind == "embedded"
     assert objects(Image.new("RGB", (96, 96)), ["dog"]) == []
     with pytest.raises(ConfigError, match="did you mean 'embedded'"):
         load_objects("embeded", None, None, device="cpu", dtype=torch.float32)

@@ -107,6 +107,16 @@ class Finding:
         return []
 
 
+def test_the_label_needs_no_weights(settings: T2ICompBenchSettings, tmp_path: Path) -> None:
+    (tmp_path / "spatial_val.txt").write_text("a dog left of a cat\n")
+    (tmp_path / "weights").mkdir()
+    for source in (None, "/gone/owl", str(tmp_path / "weights")):
+        chosen = T2ICompBenchSettings(folder=tmp_path, categories=("spatial",), objects_source=source)
+        benchmark = T2ICompBench.build(chosen, device="cpu", dtype=torch.float32)
+        assert benchmark.label == "T2I-CompBench (spatial; objects by owlv2, not UniDet)"
+    assert benchmark.provenance["objects"].startswith("owlv2 sha256:")
+
+
 def test_a_judge_that_is_not_there_is_told_by_name(
     settings: T2ICompBenchSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

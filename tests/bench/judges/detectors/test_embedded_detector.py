@@ -86,4 +86,4 @@ def test_it_is_registered_and_refuses_what_it_cannot_use(detector: EmbeddedDetec
     with pytest.raises(ConfigError, match=r"image 0 is 64 x 96 pixels; .* 96 x 96"):
         detector([Image.new("RGB", (64, 96))])
     with pytest.raises(WeightsError, match=r"detector\.safetensors is missing, the source of the detector embedded"):
-        EmbeddedDetector(tmp_path)
+        EmbeddedDetector(tmp_path)([Image.new("RGB", (96, 96))])

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import sys
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +20,7 @@ from scalingar.bench.judges.questions import Answers, JudgeSettings, UnansweredE
 from scalingar.bench.judges.questions.answer_cache import AnswerCache
 from scalingar.bench.judges.questions.openai_compatible import OpenAICompatibleJudge
 from scalingar.core.chat.kept_records import picture_key
-from scalingar.core.errors import BenchmarkError, ConfigError, OutputError
+from scalingar.core.errors import BenchmarkError, ConfigError, OutputError, PackageError
 
 QUESTIONS = ["Is there a dog?", "Is it\n red?"]
 
@@ -301,3 +302,13 @@ def test_proxies_and_certificates_that_cannot_be_used(name: str, value: str, mon
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=r"a judge cannot be asked from here: .*; look at the variables HTTP_PROXY"):
         prepare_judge(load_judge(JudgeSettings(model="m", base_url="http://h/v1")))
+
+
+def test_without_the_package_a_judge_that_was_not_prepared_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    judge = load_judge(JudgeSettings(model="m", base_url="http://h/v1", cache=tmp_path))
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(PackageError, match="asking a judge needs openai, which is not installed"):
+        judge(picture(), QUESTIONS)

@@ -102,18 +102,24 @@ class GenEval(Benchmark):
         """The weights of detector and colour classifier; CLIP's are those of the reward clip-score."""
         return eyes_of(self.detector, self.colors)
 
-    def prepare(self) -> None:
-        """Shows detector and classifier a blank picture as they would be shown a drawn one, which has no file name.
+    def prepare(self, picture: Image.Image | None = None) -> None:
+        """Shows detector and classifier the picture, or a blank one.
 
-        Raises what they raise; ConfigError: the detector names no colours, and there is no classifier that does.
+        Raises what they raise; ConfigError: the detector names no colours, and there is no classifier that does, or one
+        that needs masks, which the detector does not give.
         """
         if self.colors is None and not _names_colors(self.detector):
             raise _nameless(self.detector)
-        blank = blank_picture()
-        self.detector([blank])
+        if getattr(self.colors, "needs_masks", False) and not getattr(self.detector, "gives_masks", True):
+            raise ConfigError(
+                f"the detector {self.detector.name} gives no masks, without which the colour classifier cannot look; "
+                "leave colors and colors_source out, or take another detector."
+            )
+        shown = picture or blank_picture()
+        self.detector([shown])
         if self.colors is not None:
-            whole = np.ones((blank.height, blank.width), bool)
-            self.colors(blank, Detection("dog", (0, 0, *blank.size), 1.0, mask=whole))
+            whole = np.ones((shown.height, shown.width), bool)
+            self.colors(shown, Detection("dog", (0, 0, *shown.size), 1.0, mask=whole))
 
     def items(self) -> list[Item]:
         """All prompts; the id of one is the name of its official folder."""

@@ -105,7 +105,7 @@ class Prompts(Benchmark):
         }
         return {"judges": ", ".join(self.judges), **asked}
 
-    def prepare(self) -> None:
+    def prepare(self, picture: Image.Image | None = None) -> None:
         """Loads the judges, sees that those with questions have some about each prompt; warns of repeated prompts."""
         if self.read.left_out:
             warnings.warn(self.read.left_out, RowsLeftOutWarning, stacklevel=2)

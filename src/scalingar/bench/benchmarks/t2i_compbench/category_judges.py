@@ -26,7 +26,6 @@ from scalingar.bench.benchmarks.t2i_compbench.relations import (
     place,
     relation_of,
 )
-from scalingar.bench.image_files import blank_picture
 from scalingar.bench.judges.detectors import Detection
 from scalingar.core.errors import BenchmarkError, ConfigError
 
@@ -54,24 +53,23 @@ class CategoryJudges:
     depth: Nearness | None = None
     singulars: Mapping[str, str] | None = None
 
-    def tried(self) -> None:
-        """Ask each judge something about a blank picture, as it would be asked about a drawn one.
+    def tried(self, picture: Image.Image) -> None:
+        """Ask each judge something about a picture.
 
         Raises what it raises, such as WeightsError, and BenchmarkError of one that knows pictures by their file names.
         """
-        blank = blank_picture()
         if self.parse is not None:
             self.parse("a dog")
         if self.chunks is not None:
             self.chunks("a dog")
         if self.yes is not None:
-            self.yes(blank, ["a dog?"])
+            self.yes(picture, ["a dog?"])
         if self.similarity is not None:
-            self.similarity(blank, "a dog")
+            self.similarity(picture, "a dog")
         if self.objects is not None:
-            self.objects(blank, ["dog"])
+            self.objects(picture, ["dog"])
         if self.depth is not None:
-            self.depth(blank)
+            self.depth(picture)
 
     def attributes(self, prompt: str, image: Image.Image) -> Scored:
         """The product of the probabilities of all things that the prompt names, each with its attribute."""

@@ -1,6 +1,7 @@
 """How near the things of an image are: DPT, or maps that another program made."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
@@ -60,7 +61,11 @@ class DepthMaps:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.name = f"precomputed {weights_name(folder)}"
+
+    @cached_property
+    def name(self) -> str:
+        """The hash of the folder."""
+        return f"precomputed {weights_name(self.folder)}"
 
     def __call__(self, image: Image.Image) -> Float[np.ndarray, "h w"]:
         """Raises BenchmarkError for an image without a file name, without a map, or with one of another size."""

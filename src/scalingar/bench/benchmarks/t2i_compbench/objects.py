@@ -58,7 +58,12 @@ class Detected:
     def __init__(self, detector: Detector, threshold: float) -> None:
         self.detector = detector
         self.threshold = threshold
-        self.name = f"{detector.name} {detector.version}"
+        self.kind = detector.name
+
+    @property
+    def name(self) -> str:
+        """The detector and its version."""
+        return f"{self.detector.name} {self.detector.version}"
 
     def __call__(self, image: Image.Image, names: Sequence[str]) -> list[Detection]:
         """All things above the threshold."""

@@ -36,6 +36,7 @@ from scalingar.bench.benchmarks.t2i_compbench.depth import Nearness, load_depth
 from scalingar.bench.benchmarks.t2i_compbench.noun_chunks import EnglishParser, NounChunks, things
 from scalingar.bench.benchmarks.t2i_compbench.objects import OWLV2, Objects, load_objects
 from scalingar.bench.benchmarks.t2i_compbench.prompt_words import Parse
+from scalingar.bench.image_files import blank_picture
 
 Category = Literal["color", "shape", "texture", "spatial", "3d_spatial", "numeracy", "non_spatial", "complex"]
 ASKS = {"color", "shape", "texture", "complex"}
@@ -112,7 +113,9 @@ class T2ICompBench(Benchmark):
     @property
     def label(self) -> str:
         """Names the categories, because their mean is no published score, and who stands in for UniDet."""
-        found = f"; objects by {self.judges.objects.name}, not UniDet" if self.judges.objects is not None else ""
+        objects = self.judges.objects
+        # Without the weights' hash, which is not known where they are not; provenance has it.
+        found = "" if objects is None else f"; objects by {getattr(objects, 'kind', objects.name)}, not UniDet"
         return f"T2I-CompBench ({', '.join(self.chosen_settings.categories)}{found})"
 
     @property
@@ -131,9 +134,9 @@ class T2ICompBench(Benchmark):
         judges = self.judges
         return eyes_of(judges.yes, judges.similarity, judges.objects, judges.depth)
 
-    def prepare(self) -> None:
+    def prepare(self, picture: Image.Image | None = None) -> None:
         """Tries every judge; raises what it raises."""
-        self.judges.tried()
+        self.judges.tried(picture or blank_picture())
 
     def items(self) -> list[Item]:
         """Category after category, in the order of the files."""

@@ -29,6 +29,7 @@ class ClipColors(PretrainedJudge):
     kind: ClassVar[str] = "clip"
     architecture: ClassVar[str] = "CLIPModel"
     default: ClassVar[str] = "openai/clip-vit-large-patch14"
+    needs_masks = True
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         """As of every :class:`PretrainedNetwork`."""

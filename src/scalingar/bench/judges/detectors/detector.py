@@ -34,7 +34,8 @@ class Detector(Protocol):
     """Finds objects. It reports all detections; the caller applies thresholds.
 
     One that names no colours says so in an attribute ``names_colors``, False. Then a classifier names them, CLIP unless
-    another one is asked for; where none is to, the detector is refused before images are drawn.
+    another one is asked for; where none is to, the detector is refused before images are drawn. One without masks says
+    so in ``gives_masks``, False, and is refused beside a classifier that says ``needs_masks``, True.
     """
 
     @property

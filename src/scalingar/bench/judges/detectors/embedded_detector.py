@@ -33,6 +33,7 @@ class EmbeddedDetector:
 
     name = "embedded"
     label = "GenEval (embedded detector)"
+    gives_masks = False
 
     def __init__(
         self,
@@ -41,10 +42,19 @@ class EmbeddedDetector:
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """Raises WeightsError for a missing, damaged or foreign file."""
-        self.path = embedded_file("detector", source)
+        """Nothing is read yet."""
+        self.source = source
         self.device, self.dtype = torch.device(device), dtype
-        self.network = load_module(self.path, CenterNetConfig, CenterNet).to(self.device, dtype)
+
+    @cached_property
+    def path(self) -> Path:
+        """Of the weights. Raises WeightsError: there are none."""
+        return embedded_file("detector", self.source)
+
+    @cached_property
+    def network(self) -> CenterNet:
+        """The network. Raises WeightsError for a missing, damaged or foreign file."""
+        return load_module(self.path, CenterNetConfig, CenterNet).to(self.device, self.dtype)
 
     @cached_property
     def version(self) -> str:
