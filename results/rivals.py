@@ -115,7 +115,7 @@ def filled_prefixes() -> str:
 @own_style
 def figure(runs: Group) -> Figure:
     """Overall score against tokens and against seconds per image; ours in colour."""
-    drawn = new_figure(11.0, 5.0)
+    drawn = new_figure(11.0, 7.0)
     left, right = drawn.subplots(1, 2, sharey=True)
     _scatter(left, runs, "tokens_per_image", "tokens per image")
     _scatter(right, runs, "seconds_per_image", "seconds per image")

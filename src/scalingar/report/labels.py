@@ -6,15 +6,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-_OFFSETS = ((6, 4, "left"), (6, -10, "left"), (-6, 4, "right"), (-6, -10, "right"))
+_NEAR = ((6, 4, "left"), (6, -10, "left"), (-6, 4, "right"), (-6, -10, "right"))
 """Offsets in points and which side of the text is held: right of the point if possible, else left of it."""
+_OFFSETS = (*_NEAR, *((x, y + away, side) for away in (9, -9, 18, -18) for x, y, side in _NEAR))
+"""And where it is crowded, further up or down."""
 _MARKER = 4.0
 """Half of a point's side, in pixels, which no name of another point covers."""
 
 
 def label_points(axes: Axes, points: Mapping[str, tuple[float, float]]) -> None:
     """Write each name beside its point, the highest first, where it overlaps no earlier one and no other point; if all
-    four positions overlap, at the first.
+    positions overlap, at the first.
 
     Call it last: later changes of the limits move points and names differently.
     """
