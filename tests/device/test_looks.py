@@ -23,7 +23,7 @@ from tests.bench.benchmarks.t2i_compbench import test_objects as objects
 from tests.bench.benchmarks.t2i_compbench import test_t2i_compbench as compbench
 from tests.bench.judges.detectors import test_clip_colors as colors
 from tests.bench.judges.detectors.test_mask2former import tiny as tiny_mask2former
-from tests.tiny.rewards import pictures, save_tiny_clip, save_tiny_image_reward
+from tests.tiny.rewards import pictures, save_tiny_clip, save_tiny_dinov2, save_tiny_image_reward
 from tests.tiny.t5 import save_tiny_t5
 from tests.tiny.vision_language import save_tiny_llava
 from tests.upstream.world_renders import RENDERS, render
@@ -32,22 +32,8 @@ pytestmark = pytest.mark.device
 IMAGES = pictures((96, 96), (96, 96))
 
 
-def clip(folder: Path) -> Path:
-    return save_tiny_clip(folder)
-
-
-def dinov2(folder: Path) -> Path:
-    from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
-
-    sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 14}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**sizes, image_size=224)).save_pretrained(folder)
-    return folder
-
-
 REWARDS: dict[str, Callable[[Path], object]] = {
-    "clip-score": clip,
+    "clip-score": save_tiny_clip,
     "embedded": lambda folder: None,
     "image-reward": save_tiny_image_reward,
     "vqa-score": save_tiny_llava,
@@ -65,7 +51,7 @@ def test_rewards(name: str, device: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["dinov2", "embedded", "pixels"])
 def test_features(name: str, device: str, tmp_path: Path) -> None:
-    full = f"{name}:{dinov2(tmp_path)}" if name == "dinov2" else name
+    full = f"{name}:{save_tiny_dinov2(tmp_path)}" if name == "dinov2" else name
     here, there = (make_feature(full, device=where)(IMAGES) for where in ("cpu", device))
     torch.testing.assert_close(there.cpu(), here, atol=1e-4, rtol=0)
 

@@ -8,6 +8,7 @@ from PIL import Image
 from scalingar.core.errors import ConfigError, WeightsError
 from scalingar.rewards.features import FEATURES, CodeFeature, PixelFeature, check_feature, make_feature
 from scalingar.rewards.features.dinov2 import preprocess
+from tests.tiny.rewards import save_tiny_dinov2
 
 
 def pictures() -> list[Image.Image]:
@@ -17,19 +18,7 @@ def pictures() -> list[Image.Image]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
-
-    config = Dinov2WithRegistersConfig(
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        image_size=224,
-        patch_size=14,
-        num_register_tokens=3,
-    )
-    path = tmp_path_factory.mktemp("dinov2")
-    Dinov2WithRegistersModel(config).save_pretrained(path)
-    return path
+    return save_tiny_dinov2(tmp_path_factory.mktemp("dinov2"))
 
 
 def test_pixels_are_mean_colours_of_cells() -> None:

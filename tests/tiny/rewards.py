@@ -58,6 +58,24 @@ def save_tiny_clip(folder: Path, *, activation: str = "quick_gelu", seed: int = 
     return save_clip_tokenizer(folder)
 
 
+def save_tiny_dinov2(folder: Path) -> Path:
+    """Random weights in transformers' folder, with three registers."""
+    from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+
+    config = Dinov2WithRegistersConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        image_size=224,
+        patch_size=14,
+        num_register_tokens=3,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        Dinov2WithRegistersModel(config).save_pretrained(folder)
+    return folder
+
+
 class Block(nn.Module):
     """A residual block as open_clip writes it, with torch's own attention."""
 

@@ -43,6 +43,11 @@ class PretrainedNetwork:
         """The weights: see :func:`weights_name`."""
         return weights_name(self.source)
 
+    @property
+    def name(self) -> str:
+        """Kind and weights."""
+        return f"{self.kind} {self.version}"
+
     @cached_property
     def network(self) -> Any:
         """The network. Raises WeightsError, PackageError."""
@@ -64,11 +69,6 @@ class PretrainedNetwork:
 
 class PretrainedJudge(PretrainedNetwork):
     """A network that reads texts."""
-
-    @property
-    def name(self) -> str:
-        """Kind and weights."""
-        return f"{self.kind} {self.version}"
 
     @cached_property
     def tokenizer(self) -> Any:

@@ -73,8 +73,7 @@ def plan(
     else:
         check_alone(suite, strategy=strategy, num_trajectories=num_trajectories)
         strategies = read_suite(suite)
-    # Only the prompts are read, so it does not matter who would judge.
-    items = build_benchmark(benchmark, settings_of(benchmark, settings, embedded=True)).items()
+    items = build_benchmark(benchmark, settings_of(benchmark, settings, embedded=False)).items()
     count = images_per_prompt or BENCHMARKS[benchmark].images_per_prompt
     prompts = _limited([item.task for item in items], limit)
     load = Load(prompts * count, shard, max_rows, workers)

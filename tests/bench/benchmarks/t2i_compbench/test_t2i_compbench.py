@@ -79,13 +79,21 @@ def test_judges_are_tried_before_images_are_drawn(settings: T2ICompBenchSettings
         "the model Salesforce/blip-vqa-capfilt-large",
         "the model openai/clip-vit-base-patch32",
     }
-    asked = []
+    asked: list[str] = []
+
+    def asking(name: str, answer: Any) -> Any:
+        def ask(*_: Any) -> Any:
+            asked.append(name)
+            return answer
+
+        return ask
+
     tried = T2ICompBench(
         settings,
-        yes=lambda image, questions: asked.append("yes") or [1.0],  # type: ignore[func-returns-value]
-        chunks=lambda prompt: asked.append("chunks") or [prompt],  # type: ignore[func-returns-value]
-        similarity=lambda image, text: asked.append("similarity") or 0.0,  # type: ignore[func-returns-value]
-        parse=lambda prompt: asked.append("parse"),
+        yes=asking("yes", [1.0]),
+        chunks=asking("chunks", ["a dog"]),
+        similarity=asking("similarity", 0.0),
+        parse=asking("parse", None),
         objects=Finding(asked),
         depth=DepthMaps(settings.folder),
     )

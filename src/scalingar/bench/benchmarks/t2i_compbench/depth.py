@@ -40,11 +40,6 @@ class DPTDepth(PretrainedNetwork):
     default: ClassVar[str] = "Intel/dpt-hybrid-midas"
     """DPT-hybrid, the weights that the benchmark uses."""
 
-    @property
-    def name(self) -> str:
-        """Kind and weights."""
-        return f"{self.kind} {self.version}"
-
     @torch.inference_mode()
     def __call__(self, image: Image.Image) -> Float[np.ndarray, "h w"]:
         """The image is squashed to the network's square, and the map stretched back."""
